@@ -1,0 +1,48 @@
+"""Every bound of this package, in one place.
+
+Purpose: each wait, retry, size and count that the code respects has its name
+and its reason here. Seconds, bytes and counts, as each line says.
+"""
+
+LOCK_WAIT = 300.0
+"""Seconds to wait for an environment's or the cache's lock, as uv does by default."""
+LOCK_POLL = (0.005, 0.25)
+"""Seconds between two tries for a lock: the first pause, and the longest one."""
+LOCK_NOTICE = 1.0
+"""Seconds of waiting after which the person is told what is waited for."""
+
+WHEEL_MEMBERS = 500_000
+"""Members of one wheel; the largest on the public index has some 90,000."""
+WHEEL_MEMBER_SIZE = 8 << 30
+"""Bytes of one member, unpacked."""
+WHEEL_SIZE = 32 << 30
+"""Bytes of all members of one wheel, unpacked."""
+WHEEL_RATIO = 1_100
+"""Unpacked over packed bytes of one member; deflate cannot exceed 1,032."""
+WHEEL_RATIO_FROM = 64 << 20
+"""Bytes from which the ratio counts: small files may well be all zeros."""
+CENTRAL_DIRECTORY_SIZE = 256 << 20
+"""Bytes of an archive's central directory that are read into memory."""
+METADATA_SIZE = 64 << 20
+"""Bytes of one metadata file (RECORD, METADATA, a manifest, a journal's head)."""
+PATH_LENGTH = 4_000
+"""Characters of one path inside a wheel; Linux ends at 4,096 bytes."""
+NAME_LENGTH = 255
+"""Bytes of one file name, the bound of ext4, xfs, btrfs, APFS and NTFS."""
+
+JOURNAL_SIZE = 1 << 30
+"""Bytes of a journal; 54,000 files take some 6 MB."""
+RETRIES = 5
+"""Attempts at a plan whose links were refused or whose files changed underneath it."""
+STALE_TEMPORARY = 0.0
+"""Seconds a temporary folder of the cache may be left unlocked before it is swept."""
+SHEBANG_LENGTH = 127
+"""Bytes of a shebang line that every kernel takes (Linux before 5.1)."""
+INTERPRETER_WAIT = 60.0
+"""Seconds an interpreter may take to answer what its schemes are."""
+COMPILE_WAIT = 3_600.0
+"""Seconds the compiling interpreter may take for one set of wheels."""
+COPY_CHUNK = 1 << 20
+"""Bytes per read while unpacking, copying and hashing."""
+SYMLINK_DEPTH = 40
+"""Symbolic links followed while resolving one path, as Linux does."""

@@ -1,0 +1,1 @@
+"""Shared makers and fakes of the tests."""
