@@ -1,0 +1,264 @@
+"""The verbs of the file-system port, in terms every platform has.
+
+Purpose: :class:`FileSystem` is both the contract and the plain implementation by
+full paths; ``posix`` overrides what the platform can do better. Tests wrap or
+fake this class rather than the code above it.
+
+Calling sequence: verbs are independent of each other. Paths are absolute strings
+whose folders hold no symbolic link (the caller resolved them); the last component
+is never followed.
+
+Guarantees: *make* and *place* verbs create new names only and fail with
+``FileExistsError`` otherwise; *look* verbs change nothing. Batch verbs loop over
+one system call and report refusals item by item.
+
+Errors: ``OSError`` with ``filename`` set.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from linkinstall import limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import BinaryIO
+
+    Refusal = tuple[str, OSError]
+
+__all__ = ["FILE_REFUSALS", "FOLDER", "LINK", "FILE", "OTHER", "VOLUME_REFUSALS", "FileSystem"]
+
+FOLDER, FILE, LINK, OTHER = "folder", "file", "link", "other"
+
+VOLUME_REFUSALS = frozenset(
+    number
+    for number in (
+        errno.EXDEV,
+        errno.ENOTSUP,
+        errno.EOPNOTSUPP,
+        errno.ENOSYS,
+        errno.ENOTTY,
+        errno.EINVAL,
+    )
+)
+"""Error numbers that say: this volume (or pair of volumes) cannot link this way."""
+FILE_REFUSALS = frozenset(
+    (errno.EMLINK, errno.EPERM, errno.EACCES, errno.ENAMETOOLONG, errno.ETXTBSY, errno.ELOOP)
+)
+"""Error numbers that say: this one file cannot be linked this way."""
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+
+
+class FileSystem:
+    """What linkinstall asks of a file system. See the module docstring."""
+
+    # ---------------------------------------------------------------- look
+
+    def status(self, path: str) -> os.stat_result | None:
+        """Return ``lstat`` of ``path``, or None where nothing is there."""
+        try:
+            return os.lstat(path)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def statuses(self, folder: str, names: Iterable[str]) -> list[os.stat_result | None]:
+        """Return :meth:`status` of each of ``names`` in ``folder``, in their order."""
+        return [self.status(os.path.join(folder, name)) for name in names]
+
+    def scan(self, folder: str) -> list[tuple[str, str]]:
+        """Return (name, kind) of each entry, sorted; kinds are FOLDER, FILE, LINK, OTHER."""
+        with os.scandir(folder) as entries:
+            return sorted((entry.name, _kind(entry)) for entry in entries)
+
+    def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
+        """Return the contents of a file of at most ``limit`` bytes (``EFBIG`` beyond)."""
+        with open(path, "rb", buffering=0) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            if size > limit:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
+            return stream.read()
+
+    def open_read(self, path: str) -> BinaryIO:
+        """Open a file for reading."""
+        return open(path, "rb")
+
+    def read_link(self, path: str) -> str:
+        """Return the target of a symbolic link as it is written."""
+        return os.readlink(path)
+
+    def real_path(self, path: str) -> str:
+        """Return ``path`` with every symbolic link resolved; missing parts stay as they are."""
+        return os.path.realpath(path)
+
+    def umask(self) -> int:
+        """Return the process's umask (set and put back: there is no call to read it)."""
+        mask = os.umask(0o022)
+        os.umask(mask)
+        return mask
+
+    def link_limit(self, path: str) -> int:
+        """Return how many hard links one file may have on the volume of ``path``."""
+        return 1023
+
+    # ---------------------------------------------------------------- make
+
+    def make_folder(self, path: str) -> None:
+        """Make one folder; its parent must be there."""
+        os.mkdir(path)
+
+    def create(self, path: str, *, executable: bool = False) -> BinaryIO:
+        """Make a new file and open it for writing, unbuffered.
+
+        The mode is what ``installer`` gives: 0o666 less the umask, and for an
+        executable 0o777 less the umask, with every execute bit.
+        """
+        descriptor = os.open(path, _NEW, 0o777 if executable else 0o666)
+        if executable:
+            self._allow_execution(descriptor)
+        return open(descriptor, "wb", buffering=0)
+
+    def write_new(self, path: str, data: bytes, *, executable: bool = False) -> os.stat_result:
+        """Make a new file with ``data`` and return its status."""
+        with self.create(path, executable=executable) as stream:
+            view = memoryview(data)
+            while view:
+                view = view[stream.write(view) :]
+            return os.fstat(stream.fileno())
+
+    def set_time(self, path: str, nanoseconds: int) -> None:
+        """Set access and modification time of a file that was just made."""
+        os.utime(path, ns=(nanoseconds, nanoseconds))
+
+    # ---------------------------------------------------------------- place
+
+    def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:
+        """Put ``names`` of the folder ``source`` into the folder ``target``, all in one way.
+
+        :param mode: clone, hardlink, symlink or copy
+        :return: the names that were refused for a reason in VOLUME_REFUSALS or
+            FILE_REFUSALS, each with its error; any other error is raised
+        """
+        one = getattr(self, "_" + mode)
+        refused: list[Refusal] = []
+        pending = iter(names)
+        while True:
+            name = ""
+            try:
+                for name in pending:
+                    one(os.path.join(source, name), os.path.join(target, name))
+            except OSError as error:
+                refused.append((name, refusal_or_raise(error, os.path.join(target, name))))
+            else:
+                return refused
+
+    def link_new(self, source: str, target: str) -> None:
+        """Give a file a second name; where the volume has no hard links, move it there.
+
+        Never replaces: ``FileExistsError`` where ``target`` is taken.
+        """
+        try:
+            os.link(source, target, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in VOLUME_REFUSALS and error.errno not in FILE_REFUSALS:
+                raise
+            if error.errno == errno.EXDEV:
+                raise
+            self.rename_new(source, target)
+
+    # ---------------------------------------------------------------- move and drop
+
+    def rename(self, source: str, target: str) -> None:
+        """Rename within a volume; a file at ``target`` is replaced in one step."""
+        os.replace(source, target)
+
+    def rename_new(self, source: str, target: str) -> None:
+        """Rename a file or a folder to a name that must be free."""
+        if os.path.lexists(target):
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), target)
+        os.rename(source, target)
+
+    def unlink(self, path: str) -> None:
+        """Remove a file or a link, never what it points to."""
+        os.unlink(path)
+
+    def unlink_all(self, folder: str, names: Iterable[str]) -> list[Refusal]:
+        """Remove files of one folder; a missing one is no error. Return the refusals."""
+        refused: list[Refusal] = []
+        for name in names:
+            try:
+                self.unlink(os.path.join(folder, name))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                refused.append((name, error))
+        return refused
+
+    def remove_folder(self, path: str) -> None:
+        """Remove an empty folder."""
+        os.rmdir(path)
+
+    # ---------------------------------------------------------------- flush
+
+    def flush_volume(self, path: str) -> None:
+        """Write everything of the volume that holds ``path`` to the disk.
+
+        Waits as long as the kernel does: other programs' dirty data counts too.
+        """
+        if hasattr(os, "sync"):
+            os.sync()
+
+    # ---------------------------------------------------------------- one file each
+
+    def _hardlink(self, source: str, target: str) -> None:
+        os.link(source, target, follow_symlinks=False)
+
+    def _symlink(self, source: str, target: str) -> None:
+        os.symlink(source, target)
+
+    def _clone(self, source: str, target: str) -> None:
+        raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), target)
+
+    def _copy(self, source: str, target: str) -> None:
+        with open(source, "rb", buffering=0) as origin:
+            status = os.fstat(origin.fileno())
+            with self.create(target, executable=bool(status.st_mode & 0o111)) as stream:
+                self._copy_data(origin, stream, status.st_size)
+            self.set_time(target, status.st_mtime_ns)
+
+    def _copy_data(self, origin: BinaryIO, stream: BinaryIO, _size: int) -> None:
+        while chunk := origin.read(limits.COPY_CHUNK):
+            view = memoryview(chunk)
+            while view:
+                view = view[stream.write(view) :]
+
+    def _allow_execution(self, descriptor: int) -> None:
+        # installer makes scripts executable for everybody whatever the umask is.
+        if hasattr(os, "fchmod") and (mode := stat.S_IMODE(os.fstat(descriptor).st_mode)) != (
+            wanted := mode | 0o111
+        ):
+            os.fchmod(descriptor, wanted)
+
+
+def refusal_or_raise(error: OSError, path: str) -> OSError:
+    """Return ``error`` if another link mode may help, else raise it with its path."""
+    if error.errno in VOLUME_REFUSALS or error.errno in FILE_REFUSALS:
+        return error
+    raise with_path(error, path)
+
+
+def with_path(error: OSError, path: str) -> OSError:
+    """Return an error of the same type that names the whole path."""
+    return OSError(error.errno, error.strerror, path)
+
+
+def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_symlink() or (hasattr(entry, "is_junction") and entry.is_junction()):
+        return LINK
+    if entry.is_dir(follow_symlinks=False):
+        return FOLDER
+    return FILE if entry.is_file(follow_symlinks=False) else OTHER

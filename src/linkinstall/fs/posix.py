@@ -1,0 +1,166 @@
+"""The file system by POSIX calls, with what Linux and macOS add.
+
+Purpose: the same verbs as :mod:`linkinstall.fs.port`, in batches over directory
+handles, with ``FICLONE`` (Linux, ``ioctl_ficlone(2)``), ``copy_file_range(2)``
+and ``syncfs(2)``.
+
+Guarantees and errors: those of the port.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from linkinstall.fs.port import FileSystem, refusal_or_raise
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import BinaryIO
+
+    from linkinstall.fs.port import Refusal
+
+__all__ = ["PosixFileSystem"]
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+FICLONE = 0x40049409
+"""The ioctl that shares all extents of one file with another (ioctl_ficlone(2))."""
+
+
+class PosixFileSystem(FileSystem):
+    """See the module docstring."""
+
+    def statuses(self, folder: str, names: Iterable[str]) -> list[os.stat_result | None]:
+        """Return the statuses of ``names``, through one directory handle."""
+        result: list[os.stat_result | None] = []
+        try:
+            handle = os.open(folder, _FOLDER)
+        except (FileNotFoundError, NotADirectoryError):
+            return [None for _ in names]
+        look = os.stat
+        try:
+            for name in names:
+                try:
+                    result.append(look(name, dir_fd=handle, follow_symlinks=False))
+                except FileNotFoundError:
+                    result.append(None)
+        finally:
+            os.close(handle)
+        return result
+
+    def link_limit(self, path: str) -> int:
+        """Return ``_PC_LINK_MAX`` of the volume (pathconf(3))."""
+        return os.pathconf(path, "PC_LINK_MAX")
+
+    def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:
+        """Place ``names`` through two directory handles; see the port."""
+        if mode == "hardlink":
+            return self._hardlink_all(source, target, names)
+        return super().place(mode, source, target, names)
+
+    def _hardlink_all(self, source: str, target: str, names: Iterable[str]) -> list[Refusal]:
+        # The hot loop: one system call per file, nothing else. Directory handles
+        # spare the kernel the walk over the whole path (4.5 against 4.8 µs).
+        refused: list[Refusal] = []
+        link, pending = os.link, iter(names)
+        origin = os.open(source, _FOLDER)
+        try:
+            place = os.open(target, _FOLDER)
+            try:
+                while True:
+                    name = ""
+                    try:
+                        for name in pending:
+                            link(name, name, src_dir_fd=origin, dst_dir_fd=place,
+                                 follow_symlinks=False)
+                    except OSError as error:
+                        path = os.path.join(target, name)
+                        refused.append((name, refusal_or_raise(error, path)))
+                    else:
+                        return refused
+            finally:
+                os.close(place)
+        finally:
+            os.close(origin)
+
+    def unlink_all(self, folder: str, names: Iterable[str]) -> list[Refusal]:
+        """Remove files through one directory handle; see the port."""
+        refused: list[Refusal] = []
+        try:
+            handle = os.open(folder, _FOLDER)
+        except (FileNotFoundError, NotADirectoryError):
+            return refused
+        drop = os.unlink
+        try:
+            for name in names:
+                try:
+                    drop(name, dir_fd=handle)
+                except FileNotFoundError:
+                    continue
+                except OSError as error:
+                    refused.append((name, error))
+        finally:
+            os.close(handle)
+        return refused
+
+    def flush_volume(self, path: str) -> None:
+        """Call ``syncfs(2)`` on the volume of ``path``."""
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            _syncfs(handle, path)
+        finally:
+            os.close(handle)
+
+    def _clone(self, source: str, target: str) -> None:
+        import fcntl
+
+        with open(source, "rb", buffering=0) as origin:
+            status = os.fstat(origin.fileno())
+            with self.create(target, executable=bool(status.st_mode & 0o111)) as stream:
+                try:
+                    fcntl.ioctl(stream.fileno(), FICLONE, origin.fileno())
+                except OSError:
+                    os.unlink(target)
+                    raise
+                os.utime(stream.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def _copy(self, source: str, target: str) -> None:
+        with open(source, "rb", buffering=0) as origin:
+            status = os.fstat(origin.fileno())
+            with self.create(target, executable=bool(status.st_mode & 0o111)) as stream:
+                self._copy_data(origin, stream, status.st_size)
+                os.utime(stream.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+
+    def _copy_data(self, origin: BinaryIO, stream: BinaryIO, size: int) -> None:
+        # copy_file_range copies inside the kernel, and shares extents where the
+        # volume can; older kernels refuse pairs of volumes with EXDEV.
+        copy = getattr(os, "copy_file_range", None)
+        left = size
+        while copy is not None and left:
+            try:
+                moved = copy(origin.fileno(), stream.fileno(), min(left, 1 << 30))
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
+                    raise
+                break
+            if not moved:
+                break
+            left -= moved
+        super()._copy_data(origin, stream, left)
+
+
+def _syncfs(handle: int, path: str) -> None:
+    # Python has no os.syncfs. ``import ctypes`` costs 10 ms, the extension module
+    # under it 0.7 ms; where either is missing, the coarser sync(2) does it too.
+    try:
+        import _ctypes
+
+        function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "syncfs")
+    except (ImportError, OSError, AttributeError):
+        os.sync()
+        return
+    if _ctypes.call_function(function, (handle,)) != 0:
+        # errno is not kept by this call; a failed write-back is EIO in all cases
+        # that syncfs(2) names besides a bad descriptor.
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
