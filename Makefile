@@ -1,0 +1,61 @@
+# The front door. `make` with no argument explains the targets; each sets up what it needs.
+
+VENV := .venv
+BIN := $(VENV)/bin
+# Processes for the unit tests: one per core, unless told otherwise.
+WORKERS ?= auto
+# Your own wheels for the demonstration: make demo WHEELS="a.whl b.whl"
+WHEELS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test unit integration lint types format docs-check kill rivals bench clean
+
+help: ## explain the targets
+	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
+	@echo
+	@echo 'Start here:'
+	@awk -F ' *## *' '/^(demo|test):.*##/ { sub(/:.*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo
+	@echo 'All targets:'
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## make .venv with this package and its tools (quick the second time)
+	@tools/setup
+
+demo: setup ## install a real wheel twice, show the shared files, remove it (WHEELS="a.whl b.whl" for yours)
+	@$(BIN)/python -m integration.demo $(WHEELS)
+
+test: unit integration ## all tests that fit into some minutes: unit, then integration
+
+unit: setup ## the tests of the modules
+	$(BIN)/python -m pytest -n $(WORKERS) tests
+
+integration: setup ## real wheels, processes and peers, without the long sweeps
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' integration
+
+lint: setup ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: setup ## mypy, strict
+	$(BIN)/mypy
+
+format: setup ## rewrite the files as lint wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+docs-check: setup ## run every example of README and docs
+	$(BIN)/python -m pytest tests/test_docs.py
+
+kill: setup ## the kill sweep: SIGKILL before every call that changes the disk
+	$(BIN)/python -m integration.kill
+
+rivals: setup ## the same sweep over pip and uv, their figures beside ours
+	$(BIN)/python -m integration.rivals
+
+bench: setup ## warm and cold install against uv, pip and installer, as ratios
+	$(BIN)/python -m integration.bench
+
+clean: ## remove what the targets made: .venv, .cache and the tools' caches
+	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist
+	find src tests integration -name __pycache__ -type d -prune -exec rm -rf {} +
