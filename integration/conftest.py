@@ -1,10 +1,27 @@
-"""Settings of the integration tests."""
+"""Settings and fixtures of the integration tests.
+
+``slow`` marks tests that take several seconds each; ``make integration`` leaves them out.
+With ``CI=true`` a missing network fails instead of skipping.
+"""
 
 from __future__ import annotations
 
+import shutil
+import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+from integration.support.command import Command
+from integration.support.environments import Venv, make_venv
+from integration.support.samples import make_sample
+from integration.support.volumes import clone_volume, other_volume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from integration.support.trees import Tree
 
 HERE = Path(__file__).parent
 
@@ -14,3 +31,71 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.path.is_relative_to(HERE):
             item.add_marker(pytest.mark.integration)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _posix_only() -> None:
+    if sys.platform == "win32":
+        pytest.skip("the integration tests need flock and signals of POSIX")
+
+
+@pytest.fixture(scope="session")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the folder of the venvs that others are copied from."""
+    return tmp_path_factory.mktemp("templates")
+
+
+@pytest.fixture
+def make_environment(tmp_path: Path, templates: Path) -> Callable[..., Venv]:
+    """Make further bare venvs: ``make_environment("name", python=…)``."""
+
+    def make(name: str, *, python: str = sys.executable, folder: Path | None = None) -> Venv:
+        return make_venv((folder or tmp_path) / name, templates, python)
+
+    return make
+
+
+@pytest.fixture
+def venv(make_environment: Callable[..., Venv]) -> Venv:
+    """Give a bare venv of the running interpreter."""
+    return make_environment("venv")
+
+
+@pytest.fixture
+def bare(venv: Venv) -> Tree:
+    """Return what stands in the venv before anything is installed."""
+    return venv.snapshot()
+
+
+@pytest.fixture
+def linkinstall(tmp_path: Path) -> Command:
+    """Give the command line, with a cache of its own on the volume of the venv."""
+    return Command(tmp_path)
+
+
+@pytest.fixture
+def wheelhouse(tmp_path: Path) -> Path:
+    """Give a folder for wheels made by the test."""
+    return tmp_path / "wheels"
+
+
+@pytest.fixture
+def sample(wheelhouse: Path) -> Path:
+    """Give a small wheel: a package with a module, data, a nested folder, and two scripts."""
+    return make_sample(wheelhouse)
+
+
+@pytest.fixture
+def other_folder(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder on another volume."""
+    folder = other_volume(tmp_path)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def clone_folder(tmp_path: Path) -> Iterator[Path]:
+    """Give a folder on a volume that can clone files."""
+    folder = clone_volume(tmp_path)
+    yield folder
+    shutil.rmtree(folder)
