@@ -1,0 +1,267 @@
+"""The cache: unpacked, verified wheels and what is known of them.
+
+Purpose: find the entry of a wheel without reading its payload, make it where it is
+missing, and say where its files are.
+
+Calling sequence::
+
+    cache = Cache()                       # or Cache("/path"), or Cache.none()
+    entry = cache.add("a.whl").entry      # from the cache, or unpacked and verified now
+
+Guarantees: an entry appears by one rename after its files were verified completely;
+a crash leaves a temporary folder that is never used and is swept by a later run.
+Two processes that unpack the same wheel end with one entry. Nothing in an entry is
+ever opened for writing again.
+
+On disk, under a versioned root: ``entries/ID/{manifest,record,files/SCHEME/…}``,
+``aliases/ALIAS`` (a wheel file's identity -> ID), ``bytecode/ID/TAG-LEVEL/…``,
+``dependents/ID/…`` (environments that hold symbolic links into an entry), ``tmp/``.
+
+Errors: :class:`~linkinstall.errors.InvalidWheelError`,
+:class:`~linkinstall.errors.CacheError`, ``OSError``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from linkinstall.fs import local
+from linkinstall.fs.trees import make_folders
+from linkinstall.manifest import decode
+from linkinstall.values import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.manifest import Manifest
+    from linkinstall.outcome import Warn
+    from linkinstall.wheel import WheelIdentity, WheelName
+
+__all__ = ["Added", "Cache", "Entry", "default_folder"]
+
+VERSION = "v1"
+"""Version of the layout; another layout gets another folder."""
+
+
+@value
+class Entry:
+    """One unpacked, verified wheel (or one set of compiled files).
+
+    :param folder: its folder in the cache
+    :param flushed: False while its files may not have reached the disk yet
+    """
+
+    folder: str
+    manifest: Manifest
+    flushed: bool = True
+
+    def files(self, scheme: str, path: str) -> str:
+        """Return the folder that holds the files of one directory of a scheme."""
+        base = f"{self.folder}/files/{scheme}"
+        return f"{base}/{path}" if path else base
+
+
+@value
+class Added:
+    """What :meth:`Cache.add` found or made.
+
+    :param hash: SHA-256 of the wheel file in hexadecimal, where it is known
+    :param unpacked: whether the wheel had to be unpacked now
+    """
+
+    entry: Entry
+    name: WheelName
+    hash: str | None
+    unpacked: bool
+    warnings: tuple[Warn, ...] = ()
+
+
+class Cache:
+    """The shared store. See the module docstring.
+
+    :param path: its folder; default ``LINKINSTALL_CACHE_DIR``, else the user's cache folder
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, files: FileSystem | None = None
+    ) -> None:
+        chosen = os.fspath(path) if path is not None else default_folder()
+        self.path = os.path.abspath(chosen)
+        self.root = os.path.join(self.path, VERSION)
+        self.file_system = files or local()
+        self.temporary = False
+
+    @classmethod
+    def none(cls) -> Cache:
+        """Return a stand-in that asks for unpacking next to the target (``--no-cache``)."""
+        cache = cls("")
+        cache.temporary = True
+        return cache
+
+    def __repr__(self) -> str:
+        """Name the folder."""
+        return f"Cache({self.path!r})"
+
+    # ------------------------------------------------------------------ finding
+
+    def open(self, entry_id: str) -> Entry | None:
+        """Return the entry with this id, or None where it is missing or damaged."""
+        return self._open(os.path.join(self.root, "entries", entry_id))
+
+    def open_bytecode(self, entry_id: str, tag: str, level: int) -> Entry | None:
+        """Return the compiled files of an entry for one interpreter tag and level."""
+        return self._open(self.bytecode_folder(entry_id, tag, level))
+
+    def bytecode_folder(self, entry_id: str, tag: str, level: int) -> str:
+        """Return where the compiled files of an entry are kept."""
+        return os.path.join(self.root, "bytecode", entry_id, f"{tag}-{level}")
+
+    def _open(self, folder: str) -> Entry | None:
+        try:
+            manifest = decode(self.file_system.read(folder + "/manifest"))
+        except (OSError, ValueError):
+            return None
+        flushed = self.file_system.status(folder + "/unflushed") is None
+        return Entry(folder, manifest, flushed)
+
+    def identify(self, path: str) -> tuple[WheelName, WheelIdentity]:
+        """Return name and identity of a wheel file, reading its directory and RECORD only.
+
+        :raises InvalidWheelError: it is no wheel, or cannot be read
+        """
+        from linkinstall.wheel import identify, parse_filename
+
+        name = parse_filename(os.path.basename(path))
+        try:
+            with self.file_system.open_read(path) as stream:
+                size = stream.seek(0, os.SEEK_END)
+                return name, identify(stream, size)
+        except OSError as error:
+            raise unreadable(path, error) from error
+
+    def find(self, path: str) -> Added | None:
+        """Return the entry of a wheel file if the cache has it."""
+        name, identity = self.identify(path)
+        alias = os.path.join(self.root, "aliases", identity.alias)
+        try:
+            entry_id, hash_ = self.file_system.read(alias).decode("ascii").split("\n")[:2]
+        except (OSError, ValueError):
+            return None
+        entry = self.open(entry_id)
+        if entry is None or not _names_agree(entry.manifest, name):
+            return None
+        return Added(entry, name, hash_ or None, unpacked=False)
+
+    # ------------------------------------------------------------------ making
+
+    def add(self, path: str | os.PathLike[str], *, validate_record: str = "all") -> Added:
+        """Return the entry of a wheel file, unpacking and verifying it if need be.
+
+        :raises InvalidWheelError: the wheel is refused; nothing was kept
+        :raises OSError: the cache cannot be written
+        """
+        wheel = os.fspath(path)
+        return self.find(wheel) or self.rebuild(wheel, validate_record=validate_record)
+
+    def rebuild(
+        self, path: str, *, validate_record: str = "all", damaged: Entry | None = None
+    ) -> Added:
+        """Unpack a wheel, replacing an entry that was found damaged."""
+        from linkinstall.unpack import unpack
+
+        return unpack(self, path, validate_record=validate_record, damaged=damaged)
+
+    def remember(self, alias: str, entry_id: str, hash_: str) -> None:
+        """Note which entry a wheel file unpacks to."""
+        folder = os.path.join(self.root, "aliases")
+        self._write(folder, alias, f"{entry_id}\n{hash_}\n".encode("ascii"))
+
+    def remember_dependent(self, entry_id: str, environment: str) -> None:
+        """Note that an environment holds symbolic links into an entry."""
+        from linkinstall.digest import sha256
+
+        key = sha256(environment.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        folder = os.path.join(self.root, "dependents", entry_id)
+        if self.file_system.status(os.path.join(folder, key)) is None:
+            self._write(folder, key, environment.encode("utf-8", "surrogateescape"))
+
+    def mark_flushed(self, entry: Entry) -> None:
+        """Note that an entry's files have reached the disk."""
+        try:
+            self.file_system.unlink(entry.folder + "/unflushed")
+        except OSError:  # another process did it first, or the cache is read-only
+            pass
+
+    def _write(self, folder: str, name: str, data: bytes) -> None:
+        make_folders(self.file_system, folder)
+        temporary = os.path.join(folder, f".{name[:40]}.{os.getpid()}")
+        try:
+            self.file_system.unlink(temporary)
+        except FileNotFoundError:
+            pass
+        self.file_system.write_new(temporary, data)
+        self.file_system.rename(temporary, os.path.join(folder, name))
+
+    # ------------------------------------------------------------------ keeping
+
+    def sweep(self) -> None:
+        """Remove temporary folders whose makers are gone."""
+        folder = os.path.join(self.root, "tmp")
+        if self.file_system.status(folder) is None:
+            return
+        from linkinstall.unpack import sweep
+
+        sweep(self.file_system, folder)
+
+    def info(self) -> dict[str, Any]:
+        """Return the folder, how many entries there are, their files and bytes."""
+        entries = os.path.join(self.root, "entries")
+        names = []
+        if self.file_system.status(entries) is not None:
+            names = [name for name, _ in self.file_system.scan(entries)]
+        manifests = [entry.manifest for name in names if (entry := self.open(name))]
+        return {
+            "path": self.path,
+            "entries": len(manifests),
+            "files": sum(manifest.count for manifest in manifests),
+            "bytes": sum(int(size) for manifest in manifests for _, _, size, _ in manifest.files()),
+            "damaged": len(names) - len(manifests),
+        }
+
+
+def default_folder() -> str:
+    """Return ``LINKINSTALL_CACHE_DIR``, else the user's cache folder of the platform.
+
+    On Linux by the XDG rule itself, since ``platformdirs``, which is asked
+    elsewhere, costs as much to import as a whole warm install.
+    """
+    chosen = os.environ.get("LINKINSTALL_CACHE_DIR")
+    if chosen:
+        return chosen
+    if sys.platform == "linux":
+        base = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")
+        return os.path.join(base, "linkinstall")
+    import platformdirs
+
+    return platformdirs.user_cache_dir("linkinstall", appauthor=False)
+
+
+def unreadable(path: str, error: OSError) -> Exception:
+    """Return the refusal of a wheel that cannot be opened."""
+    from linkinstall.errors import InvalidWheelError, Problem
+
+    reason = error.strerror or str(error)
+    return InvalidWheelError(
+        f"Cannot read the wheel {path}: {reason}.",
+        path=path,
+        problems=[Problem("unreadable", path, None, f"{path}: {reason}")],
+        next_step="Nothing was changed. Check the path.",
+    )
+
+
+def _names_agree(manifest: Manifest, name: WheelName) -> bool:
+    # The alias covers what is inside the archive; the file may have been renamed.
+    return manifest.distribution == name.distribution and manifest.version == name.version

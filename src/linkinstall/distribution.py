@@ -1,0 +1,159 @@
+"""Installed distributions: finding them, reading their RECORD, judging their health.
+
+Purpose: what is in an environment's library folders, whoever put it there.
+
+Calling sequence::
+
+    for one in find_distributions(files, ["/env/lib/python3.12/site-packages"]):
+        rows = read_rows(files, one)
+
+Guarantees: reads only. Names are canonical (:pep:`503`). A damaged dist-info is a
+distribution too: its health says so.
+
+Errors: ``OSError`` where a folder cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.record import parse
+from linkinstall.values import value
+from linkinstall.wheel import canonicalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.record import Row
+
+__all__ = [
+    "HALF_INSTALLED",
+    "HALF_REMOVED",
+    "MODIFIED",
+    "WHOLE",
+    "Distribution",
+    "find_distributions",
+    "leftovers",
+    "library_path",
+    "quick_health",
+    "read_installer",
+    "read_rows",
+]
+
+WHOLE, HALF_INSTALLED, HALF_REMOVED, MODIFIED = (
+    "whole",
+    "half-installed",
+    "half-removed",
+    "modified",
+)
+"""Health of a distribution (forms.md, Health)."""
+
+
+@value
+class Distribution:
+    """One installed project, known by its dist-info folder.
+
+    :param name: canonical name
+    :param version: as the folder's name gives it
+    :param library: the library folder it lies in, resolved
+    :param folder: the name of its dist-info folder
+    """
+
+    name: str
+    version: str
+    library: str
+    folder: str
+
+    @property
+    def path(self) -> str:
+        """The dist-info folder."""
+        return f"{self.library}/{self.folder}"
+
+
+def find_distributions(files: FileSystem, libraries: Iterable[str]) -> list[Distribution]:
+    """Return every distribution of the library folders, sorted by name."""
+    found = []
+    for library in libraries:
+        if files.status(library) is None:
+            continue
+        for name, kind in files.scan(library):
+            if kind == "folder" and name.endswith(".dist-info") and not name.startswith("~"):
+                project, _, version = name.removesuffix(".dist-info").rpartition("-")
+                if project:
+                    found.append(Distribution(canonicalize(project), version, library, name))
+    return sorted(found, key=lambda one: (one.name, one.version))
+
+
+def leftovers(files: FileSystem, library: str) -> list[str]:
+    """Return the names that pip leaves in a library folder when it is killed (``~…``)."""
+    if files.status(library) is None:
+        return []
+    return [name for name, _ in files.scan(library) if name.startswith("~")]
+
+
+def read_rows(files: FileSystem, distribution: Distribution) -> list[Row] | None:
+    """Return the rows of RECORD, or None where there is none that can be read."""
+    try:
+        return parse(files.read(distribution.path + "/RECORD"))
+    except (OSError, ValueError):
+        return None
+
+
+def read_installer(files: FileSystem, distribution: Distribution) -> str:
+    """Return what INSTALLER says, or ""."""
+    try:
+        text = files.read(distribution.path + "/INSTALLER", 4096)
+    except OSError:
+        return ""
+    return text.decode("utf-8", "replace").strip()
+
+
+def library_path(library: str, path: str) -> str:
+    """Return the absolute, normalised path that a RECORD row means.
+
+    A row is relative to the folder that holds the dist-info, or absolute.
+    """
+    if path.startswith("../") or "/../" in path or "./" in path or os.path.isabs(path):
+        return os.path.normpath(os.path.join(library, path))
+    return f"{library}/{path}"
+
+
+def quick_health(
+    files: FileSystem, distribution: Distribution, rows: list[Row] | None = None
+) -> str:
+    """Judge by presence and size, without reading any payload."""
+    names = {name for name, _ in files.scan(distribution.path)}
+    if "METADATA" not in names:
+        return HALF_REMOVED
+    rows = rows if rows is not None else read_rows(files, distribution)
+    if not rows:
+        return HALF_INSTALLED
+    inner = distribution.folder + "/"
+    payload = [row for row in rows if not row.path.startswith(inner)]
+    present = differing = 0
+    for row in rows:
+        status = files.status(library_path(distribution.library, row.path))
+        there = status is not None
+        if there and not row.path.startswith(inner):
+            present += 1
+        if status is None or not _same_size(files, distribution, row, status):
+            differing += 1
+    if payload and not present:
+        return HALF_REMOVED
+    return MODIFIED if differing else WHOLE
+
+
+def _same_size(
+    files: FileSystem, distribution: Distribution, row: Row, status: os.stat_result
+) -> bool:
+    if row.size is None or row.size == status.st_size:
+        return True
+    if (status.st_mode & 0o170000) != 0o120000:  # S_IFLNK, stat(2)
+        return False
+    try:  # a symbolic link stands for its target
+        with files.open_read(library_path(distribution.library, row.path)) as stream:
+            return stream.seek(0, os.SEEK_END) == row.size
+    except OSError:
+        return False

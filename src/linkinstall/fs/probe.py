@@ -1,0 +1,70 @@
+"""Capabilities of volumes, found by trying and not by the platform's name.
+
+Purpose: can files of the cache be cloned to this folder, and does the folder tell
+upper from lower case. Nothing visible is written: ``O_TMPFILE`` makes a file
+without a name.
+
+Calling sequence: ``can_clone(source_file, folder)``, ``ignores_case(files, folder)``.
+
+Guarantees: no name is made; a probe that cannot be carried out answers no.
+
+Errors: none; an operating system's refusal is the answer.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["can_clone", "ignores_case"]
+
+
+def can_clone(source: str, folder: str) -> bool:
+    """Return whether the file ``source`` can share its extents with one in ``folder``."""
+    nameless = getattr(os, "O_TMPFILE", 0)
+    if not nameless:
+        return os.name == "posix"  # tried at the first file, where it may still be refused
+    try:
+        origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        target = os.open(folder, nameless | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    except OSError:
+        return False
+    else:
+        return _clone(origin, target)
+    finally:
+        os.close(origin)
+
+
+def _clone(origin: int, target: int) -> bool:
+    import fcntl
+
+    from linkinstall.fs.posix import FICLONE
+
+    try:
+        fcntl.ioctl(target, FICLONE, origin)
+    except OSError:
+        return False
+    else:
+        return True
+    finally:
+        os.close(target)
+
+
+def ignores_case(files: FileSystem, folder: str) -> bool:
+    """Return whether names in ``folder`` that differ only by case are the same name."""
+    parent, name = os.path.split(folder)
+    swapped = name.swapcase()
+    if swapped == name or not parent:
+        return False
+    there, other = files.status(folder), files.status(os.path.join(parent, swapped))
+    return (
+        there is not None
+        and other is not None
+        and (there.st_dev, there.st_ino) == (other.st_dev, other.st_ino)
+    )

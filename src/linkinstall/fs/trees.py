@@ -1,0 +1,67 @@
+"""Small routines over the port's verbs: make missing parents, remove a tree of ours.
+
+Guarantees: no link is followed; what cannot be removed is left and reported.
+
+Errors: ``OSError`` from making folders; removal returns what was left.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["make_folders", "remove_folder_if_empty", "remove_tree"]
+
+
+def make_folders(files: FileSystem, path: str) -> list[str]:
+    """Make a folder and its missing parents; return what was made, outermost first."""
+    made: list[str] = []
+    missing: list[str] = []
+    while files.status(path) is None:
+        missing.append(path)
+        path = os.path.dirname(path)
+    for folder in reversed(missing):
+        try:
+            files.make_folder(folder)
+        except FileExistsError:  # somebody else was faster
+            continue
+        made.append(folder)
+    return made
+
+
+def remove_tree(files: FileSystem, folder: str) -> list[tuple[str, OSError]]:
+    """Remove a folder with all it holds, following no link; return what refused."""
+    if files.status(folder) is None:
+        return []
+    refused: list[tuple[str, OSError]] = []
+    try:
+        entries = files.scan(folder)
+    except OSError as error:
+        return [(folder, error)]
+    names = []
+    for name, kind in entries:
+        if kind == "folder":
+            refused += remove_tree(files, os.path.join(folder, name))
+        else:
+            names.append(name)
+    refused += [(os.path.join(folder, name), e) for name, e in files.unlink_all(folder, names)]
+    if not refused:
+        try:
+            files.remove_folder(folder)
+        except OSError as error:
+            refused.append((folder, error))
+    return refused
+
+
+def remove_folder_if_empty(files: FileSystem, path: str) -> bool:
+    """Remove a folder where it is empty; return whether it is gone."""
+    try:
+        files.remove_folder(path)
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,207 @@
+"""The manifest of an entry: what ``installer`` told the destination, written down.
+
+Purpose: everything a warm install needs of a wheel, in a form that one ``split``
+reads: files grouped by scheme and directory with size and digest, what is
+executable, binary or needs its interpreter written in, the entry points. It knows
+nothing of any environment. The same form describes a set of compiled files.
+
+Calling sequence::
+
+    manifest = Manifest(...); data = encode(manifest); decode(data) == manifest
+
+Guarantees: pure, no I/O. :func:`entry_id` depends on the files and entry points
+only (design: "Identity of an entry"), never on time, umask or file name.
+:func:`decode` refuses text that is truncated or altered (CRC-32 at the end).
+
+Errors: :class:`ValueError` from :func:`decode`.
+"""
+
+from __future__ import annotations
+
+from binascii import crc32
+
+from linkinstall.digest import sha256
+from linkinstall.values import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["EntryPoint", "Folder", "Manifest", "decode", "encode", "entry_id"]
+
+_MAGIC = "linkinstall manifest 1"
+
+
+@value
+class EntryPoint:
+    """A console or gui script to generate.
+
+    :param section: ``console`` or ``gui``
+    :param body: the launcher's text after the shebang line, as ``installer`` writes it
+    """
+
+    name: str
+    module: str
+    attr: str
+    section: str
+    body: str
+
+
+@value
+class Folder:
+    """The files of one directory of one scheme; the lists run in step.
+
+    :param path: relative to the scheme's folder, "" for itself, forward slashes
+    :param sizes: bytes, as decimal text
+    :param digests: SHA-256, urlsafe base64 without padding
+    """
+
+    scheme: str
+    path: str
+    names: tuple[str, ...]
+    sizes: tuple[str, ...]
+    digests: tuple[str, ...]
+
+    def join(self, name: str) -> str:
+        """Return the path of one file, relative to the scheme."""
+        return f"{self.path}/{name}" if self.path else name
+
+
+@value
+class Manifest:
+    """See the module docstring.
+
+    :param id: the entry's id (64 hexadecimal digits)
+    :param distribution: the name as the wheel writes it
+    :param dist_info: the dist-info folder's name, as the wheel gives it
+    :param root: the scheme of the wheel's root, purelib or platlib
+    :param mtime: modification time that every cache file carries, nanoseconds
+    :param umask: the umask the files were made under: hard links share their modes
+    :param executables: ``scheme/path`` of files with the executable bit
+    :param binaries: ``scheme/path`` of what Windows locks while it runs
+    :param rewritten: ``scheme/path`` of scripts that begin with ``#!python``
+    """
+
+    id: str
+    distribution: str
+    version: str
+    dist_info: str
+    root: str
+    mtime: int
+    umask: int
+    folders: tuple[Folder, ...]
+    entry_points: tuple[EntryPoint, ...] = ()
+    executables: frozenset[str] = frozenset()
+    binaries: frozenset[str] = frozenset()
+    rewritten: frozenset[str] = frozenset()
+
+    def files(self) -> Iterator[tuple[str, str, str, str]]:
+        """Yield (scheme, path, size, digest) of every file."""
+        for folder in self.folders:
+            for name, size, digest in zip(folder.names, folder.sizes, folder.digests, strict=True):
+                yield folder.scheme, folder.join(name), size, digest
+
+    @property
+    def count(self) -> int:
+        """How many files there are."""
+        return sum(len(folder.names) for folder in self.folders)
+
+
+def entry_id(manifest: Manifest) -> str:
+    """Return the digest of the sorted rows and the entry points."""
+    rows = sorted(
+        f"{scheme}\t{path}\t{digest}\t{size}\t{int(f'{scheme}/{path}' in manifest.executables)}"
+        for scheme, path, size, digest in manifest.files()
+    )
+    points = sorted(
+        f"{point.section}\t{point.name}\t{point.module}\t{point.attr}"
+        for point in manifest.entry_points
+    )
+    text = "\n".join(["linkinstall entry 1", *rows, "", *points])
+    return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def encode(manifest: Manifest) -> bytes:
+    """Return the text form."""
+    head = (manifest.id, manifest.distribution, manifest.version, manifest.dist_info, manifest.root)
+    lines = [_MAGIC, *head, str(manifest.mtime), f"{manifest.umask:o}"]
+    for names in (manifest.executables, manifest.binaries, manifest.rewritten):
+        lines += [str(len(names)), *sorted(names)]
+    lines.append(str(len(manifest.entry_points)))
+    for point in manifest.entry_points:
+        lines += [point.name, point.module, point.attr, point.section, _escape(point.body)]
+    lines.append(str(len(manifest.folders)))
+    for folder in manifest.folders:
+        lines += [f"{len(folder.names)} {folder.scheme} {folder.path}"]
+        lines += folder.names
+        lines += folder.sizes
+        lines += folder.digests
+    body = "\n".join(lines).encode("utf-8", "surrogateescape")
+    return body + b"\nend %08x\n" % crc32(body)
+
+
+def decode(data: bytes) -> Manifest:
+    """Read the text form.
+
+    :raises ValueError: not a manifest of this version, truncated or altered
+    """
+    body, separator, tail = data[:-14], data[-14:-13], data[-13:]
+    if separator != b"\n" or tail != b"end %08x\n" % crc32(body):
+        message = "the manifest is damaged (its checksum does not match)"
+        raise ValueError(message)
+    lines = body.decode("utf-8", "surrogateescape").split("\n")
+    if lines[0] != _MAGIC:
+        message = f"not a manifest of this version: {lines[0][:40]!r}"
+        raise ValueError(message)
+    id_, distribution, version, dist_info, root, mtime, umask = lines[1:8]
+    at = 8
+    sets = []
+    for _ in range(3):
+        count = int(lines[at])
+        sets.append(frozenset(lines[at + 1 : at + 1 + count]))
+        at += 1 + count
+    points, at = _decode_points(lines, at)
+    return Manifest(
+        id_, distribution, version, dist_info, root, int(mtime), int(umask, 8),
+        _decode_folders(lines, at), points, *sets,
+    )  # fmt: skip
+
+
+def _decode_points(lines: list[str], at: int) -> tuple[tuple[EntryPoint, ...], int]:
+    count = int(lines[at])
+    at += 1
+    points = []
+    for _ in range(count):
+        name, module, attr, section, body = lines[at : at + 5]
+        points.append(EntryPoint(name, module, attr, section, _unescape(body)))
+        at += 5
+    return tuple(points), at
+
+
+def _decode_folders(lines: list[str], at: int) -> tuple[Folder, ...]:
+    folders = []
+    total = int(lines[at])
+    at += 1
+    for _ in range(total):
+        count_text, scheme, path = lines[at].split(" ", 2)
+        count = int(count_text)
+        first, second, third, end = (at + 1 + count * step for step in range(4))
+        folders.append(
+            Folder(
+                scheme,
+                path,
+                tuple(lines[first:second]),
+                tuple(lines[second:third]),
+                tuple(lines[third:end]),
+            )
+        )
+        at = end
+    return tuple(folders)
+
+
+def _escape(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("\n", "\\n")
+
+
+def _unescape(text: str) -> str:
+    return "\\".join(part.replace("\\n", "\n") for part in text.split("\\\\"))
