@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
+import json
 import re
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
 
+import linkinstall
+from linkinstall import errors, limits
+from linkinstall.cli.options import COMMANDS, OPTIONS_BY_WORD
+from linkinstall.errors import LinkInstallError
+from linkinstall.outcome import Change, Kept, Outcome, Recovered, Warn
 from tests.support.documents import (
     REPOSITORY,
     RUN,
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 NOT_RUN_AT_MOST = 6
 KINDS = ("tutorial", "how-to", "reference", "explanation")
 REFERENCE = REPOSITORY / "docs" / "reference"
+SOURCE = REPOSITORY / "src" / "linkinstall"
 
 each_page = pytest.mark.parametrize(
     "page", pages(), ids=lambda page: page.relative_to(REPOSITORY).as_posix()
@@ -116,6 +125,154 @@ def test_every_page_is_reached_from_the_index() -> None:
 
     assert [] == [name for name in inner if f"]({name})" not in index]
     assert set() == {name.split("/")[0] for name in inner} - set(KINDS)
+
+
+def test_the_command_line_page_lists_every_option_and_command() -> None:
+    """The page on the command line names all of its options and commands, and no others."""
+    page = text_of(REFERENCE / "command-line.md")
+    named = set(re.findall(r"`(--?[a-z][a-z-]*)", page))
+
+    assert named == set(OPTIONS_BY_WORD)
+    assert [] == [one.name for one in COMMANDS if f"`{one.name}" not in page]
+
+
+def test_the_command_line_page_tells_which_command_takes_an_option() -> None:
+    """The column *for* of the page says what the table of options says."""
+    page = text_of(REFERENCE / "command-line.md")
+    told = {
+        name: set(row[2].split(", "))
+        for row in re.findall(r"^\| (`--.+?) \| ((all|[a-z, ]+)) \|", page, re.MULTILINE)
+        for name in re.findall(r"`(--[a-z-]+)", row[0])
+    }
+
+    assert told
+    for name, commands_told in told.items():
+        option = OPTIONS_BY_WORD[name]
+        assert (name, commands_told) == (name, set(option.commands) or {"all"})
+
+
+def test_the_pages_name_every_environment_variable() -> None:
+    """The page on environment variables lists those that the source reads."""
+    page = text_of(REFERENCE / "environment-variables.md")
+    source = "".join(text_of(path) for path in SOURCE.rglob("*.py"))
+
+    assert set(re.findall(r"LINKINSTALL_[A-Z_]+", source)) == set(
+        re.findall(r"`(LINKINSTALL_[A-Z_]+)`", page)
+    )
+    for option in OPTIONS_BY_WORD.values():
+        if option.variable:
+            assert re.search(rf"\| `{option.variable}` \|.*\| `{option.name}` \|", page)
+
+
+def test_the_json_page_shows_the_keys_of_an_outcome() -> None:
+    """The example of the JSON form has the keys that an outcome has, at every level."""
+    (example,) = (block for block in blocks(REFERENCE / "json.md") if block.language == "json")
+    full = Outcome(
+        "install",
+        recovered=(Recovered("a", "finished"),),
+        changes=(Change("a", "1", None, "installed"),),
+        kept=(Kept("/a", "b"),),
+        warnings=(Warn("a", "b"),),
+    ).to_dict()
+
+    assert keys_of(full) == keys_of(json.loads(example.text))
+
+
+def test_the_json_page_lists_the_keys_of_an_error() -> None:
+    """The table of an error's keys is complete."""
+    error = Outcome("install", error=LinkInstallError("a")).to_dict()["error"]
+    page = text_of(REFERENCE / "json.md")
+    table = page.split("## error", 1)[1].split("## plan", 1)[0]
+
+    assert list(error) == re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)
+
+
+def test_the_api_page_lists_the_public_names() -> None:
+    """Every public name of the package is on the page on the Python API."""
+    page = text_of(REFERENCE / "python-api.md")
+
+    assert [] == [name for name in linkinstall.__all__ if f"`{name}" not in page]
+
+
+def test_the_api_page_lists_every_error() -> None:
+    """The table of errors gives each class its code."""
+    page = text_of(REFERENCE / "python-api.md")
+    told = dict(re.findall(r"^\| `([A-Z][A-Za-z]+Error)` \| `([a-z-]+)` \|", page, re.MULTILINE))
+    classes = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]
+
+    assert told == {one.__name__: one.code for one in classes if one is not LinkInstallError}
+
+
+def test_the_api_page_shows_the_signatures() -> None:
+    """A function takes every argument that the page shows for it, with the same default."""
+    page = text_of(REFERENCE / "python-api.md")
+    shown = re.findall(r"^\| `([a-z]+)\((.*)\)` \| `(?:Outcome|list)", page, re.MULTILINE)
+
+    assert {"install", "uninstall", "recover", "check"} == {name for name, _ in shown}
+    for name, arguments in shown:
+        actual = inspect.signature(getattr(linkinstall, name)).parameters
+        for argument in arguments.replace("*, ", "").split(", "):
+            parameter, _, default = argument.partition("=")
+            assert parameter in actual, f"{name}({parameter})"
+            if default:
+                assert (name, parameter, default.replace('"', "'")) == (
+                    name,
+                    parameter,
+                    repr(actual[parameter].default),
+                )
+
+
+def test_the_exit_status_page_lists_every_status() -> None:
+    """The page on the exit status explains the status of every error."""
+    page = text_of(REFERENCE / "exit-status.md")
+    classes = [getattr(errors, name) for name in errors.__all__ if name.endswith("Error")]
+
+    assert {one.exit_status for one in classes} <= {
+        int(status) for status in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)
+    }
+
+
+def test_the_dependencies_page_justifies_each() -> None:
+    """Every declared dependency is justified, and every one at run time is used."""
+    declared = tomllib.loads(text_of(REPOSITORY / "pyproject.toml"))
+    names = [re.split(r"[^\w-]", one)[0] for one in declared["project"]["dependencies"]]
+    groups = declared["dependency-groups"]
+    tools = [re.split(r"[^\w-]", one)[0] for group in groups.values() for one in group]
+    page = text_of(REFERENCE / "dependencies.md")
+    table = page.split("Only for development", 1)[0]
+    source = "".join(text_of(path) for path in SOURCE.rglob("*.py"))
+
+    assert names == re.findall(r"^\| `([\w-]+)` \| \w.*\|", table, re.MULTILINE)
+    assert [] == [name for name in tools if f"`{name}`" not in page]
+    assert [] == [
+        name
+        for name in names
+        if not re.search(rf"(import|from) {name.replace('-', '_')}\b", source)
+    ]
+
+
+def test_the_pages_give_the_wait_of_the_lock() -> None:
+    """The time that a command waits for the lock is the one in ``limits``."""
+    wait = f"{limits.LOCK_WAIT:g}"
+
+    assert f"up to {wait} seconds" in text_of(REPOSITORY / "docs" / "explanation" / "the-lock.md")
+    assert f"environment; {wait} by default" in text_of(REFERENCE / "command-line.md")
+
+
+def test_the_changelog_has_a_place_for_the_next_change() -> None:
+    """The changelog begins with what is not released yet."""
+    headings = re.findall(r"^## (.*)$", text_of(REPOSITORY / "CHANGELOG.md"), re.MULTILINE)
+
+    assert "[Unreleased]" == headings[0]
+
+
+def keys_of(form: object) -> object:
+    """Return the keys of nested objects, a list standing for its first member."""
+    if isinstance(form, dict):
+        return {key: keys_of(value) for key, value in form.items()}
+    if isinstance(form, list):
+        return [keys_of(one) for one in form[:1]]
+    return None
 
 
 def test_the_check_of_output_sees_a_difference() -> None:
