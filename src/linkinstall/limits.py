@@ -10,6 +10,8 @@ LOCK_POLL = (0.005, 0.25)
 """Seconds between two tries for a lock: the first pause, and the longest one."""
 LOCK_NOTICE = 1.0
 """Seconds of waiting after which the person is told what is waited for."""
+LOCK_NAMES = 8
+"""Names that are tried for a lock in a folder open to everybody, where others may squat."""
 
 WHEEL_MEMBERS = 500_000
 """Members of one wheel; the largest on the public index has some 90,000."""

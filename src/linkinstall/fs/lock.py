@@ -13,7 +13,8 @@ Calling sequence::
 Guarantees: after :meth:`FolderLock.acquire` the file that is locked is the one
 that stands at the path (``uv venv --clear`` deletes it: ``fstat`` is compared with
 ``stat``, and the wait goes on where they differ). The lock ends with the last
-process that inherited it.
+process that inherited it. A lock file of ours says so in its contents, so that a
+later run can remove what a killed one left.
 
 Errors: :class:`~linkinstall.errors.LockTimeoutError` after the wait; ``OSError``
 where the file cannot be made or locked.
@@ -23,6 +24,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 
 from linkinstall import limits
@@ -31,9 +33,19 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["FolderLock"]
+__all__ = ["MARK", "FolderLock", "temporary_folder"]
+
+MARK = b"linkinstall\n"
+"""Contents of a lock file that we made; uv leaves its own empty."""
 
 _BUSY = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+_TEMPORARY_FOLDERS = {
+    # The rule of tempfile; what a private lock does there is safe from other users.
+    True: ("/tmp", "/var/tmp", "/usr/tmp"),  # noqa: S108
+    False: (r"c:\temp", r"c:\tmp", r"\temp", r"\tmp"),
+}
 
 
 class FolderLock:
@@ -41,12 +53,18 @@ class FolderLock:
 
     :param path: the lock file; its folder must be there
     :param what: what is locked, in words, for messages
+    :param private: the folder is open to everybody (``/tmp``): a file that another
+        user put there is passed over for the next name, and ours is for us alone
     """
 
-    def __init__(self, path: str, *, what: str) -> None:
+    def __init__(self, path: str, *, what: str, private: bool = False) -> None:
         self.path = path
         self.what = what
+        # Elsewhere the folder for temporary files is the user's own.
+        self.private = private and os.name == "posix"
         self.made = False
+        """Whether the file that is locked was made by linkinstall, now or in an earlier run."""
+        self._first = path
         self._handle: int | None = None
 
     @property
@@ -81,12 +99,22 @@ class FolderLock:
             pause = min(pause * 2, longest)
 
     def try_acquire(self) -> bool:
-        """Take the lock if it is free, without waiting."""
-        handle, made = self._open()
+        """Take the lock if it is free, without waiting.
+
+        :raises RuntimeError: this object holds it already, and would wait for itself
+        """
+        if self._handle is not None:
+            message = f"{self.path} is locked by this very object already"
+            raise RuntimeError(message)
+        if self.private:
+            self.path = _first_of_ours(self._first)
+        handle = self._open()
+        if handle is None:
+            return False
         try:
             if _lock(handle) and self._stands(handle):
+                self.made = os.read(handle, len(MARK) + 1) == MARK
                 self._handle, handle = handle, -1
-                self.made = self.made or made
                 return True
         finally:
             if handle >= 0:
@@ -94,7 +122,7 @@ class FolderLock:
         return False
 
     def release(self, *, remove: bool = False) -> None:
-        """Let the lock go; with ``remove``, delete its file first if this object made it.
+        """Let the lock go; with ``remove``, delete its file first if linkinstall made it.
 
         Closing the descriptor is what releases: an explicit unlock would take it
         from workers that inherited it.
@@ -109,23 +137,99 @@ class FolderLock:
         os.close(self._handle)
         self._handle = None
 
-    def _open(self) -> tuple[int, bool]:
-        flags = os.O_RDWR | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+    def _open(self) -> int | None:
+        """Open the file, making it where it is missing; None where somebody interfered."""
         try:
-            return os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o666), True
-        except FileExistsError:
+            return os.open(self.path, os.O_RDWR | _FLAGS)
+        except FileNotFoundError:
             pass
+        except PermissionError:
+            # Another user's file: flock needs no more than a descriptor.
+            return os.open(self.path, os.O_RDONLY | _FLAGS)
+        # As uv does, whatever the umask is: the next user of a shared environment
+        # has to be able to lock this file too.
+        mode = 0o600 if self.private else 0o666
         try:
-            return os.open(self.path, flags), False
-        except FileNotFoundError:  # removed in between: the next try makes it
-            return os.open(self.path, flags | os.O_CREAT, 0o666), True
+            return _make_whole(self.path, mode)
+        except FileExistsError:  # somebody was faster: the next try opens theirs
+            return None
 
     def _stands(self, handle: int) -> bool:
         try:
             there, ours = os.lstat(self.path), os.fstat(handle)
         except FileNotFoundError:
             return False
-        return (there.st_dev, there.st_ino) == (ours.st_dev, ours.st_ino)
+        return os.path.samestat(there, ours) and not (self.private and _foreign(ours))
+
+
+def temporary_folder() -> str:
+    """Return the folder for temporary files, by the rule of ``tempfile.gettempdir``.
+
+    ``import tempfile`` costs more than a thousand links.
+
+    :raises FileNotFoundError: there is none that can be written
+    """
+    candidates = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
+    candidates += _TEMPORARY_FOLDERS[os.name == "posix"]
+    for candidate in (*candidates, os.getcwd()):
+        if candidate and os.path.isdir(candidate) and os.access(candidate, os.W_OK | os.X_OK):
+            return os.path.abspath(candidate)
+    raise FileNotFoundError(errno.ENOENT, "No usable folder for temporary files", os.getcwd())
+
+
+def _first_of_ours(path: str) -> str:
+    """Return the first of some names derived from ``path`` that no other user has taken."""
+    for number in range(limits.LOCK_NAMES):
+        name = f"{path}.{number}" if number else path
+        try:
+            if not _foreign(os.lstat(name)):
+                return name
+        except FileNotFoundError:
+            return name
+    raise PermissionError(errno.EACCES, "Other users have taken every name of this lock", path)
+
+
+def _foreign(status: os.stat_result) -> bool:
+    return not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid()
+
+
+def _make_whole(path: str, mode: int) -> int:
+    """Make a lock file that has its contents from the moment it appears; return it open.
+
+    Made without a name and linked, so that a kill in between leaves nothing: an empty
+    file would be taken for uv's and stay for ever.
+    """
+    try:
+        handle = os.open(os.path.dirname(path), os.O_RDWR | os.O_TMPFILE | os.O_CLOEXEC, mode)
+    except (AttributeError, OSError):  # not Linux, or a file system that cannot
+        return _make_plain(path, mode)
+    try:
+        os.fchmod(handle, mode)
+        os.write(handle, MARK)
+        # With a directory handle Python calls linkat(2), which follows the link
+        # under /proc; the handle itself counts for nothing, the path is absolute.
+        os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle, follow_symlinks=True)
+        os.lseek(handle, 0, os.SEEK_SET)
+    except FileNotFoundError:  # no /proc
+        os.close(handle)
+        return _make_plain(path, mode)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _make_plain(path: str, mode: int) -> int:
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | _FLAGS, mode)
+    try:
+        if hasattr(os, "fchmod"):
+            os.fchmod(handle, mode)
+        os.write(handle, MARK)
+        os.lseek(handle, 0, os.SEEK_SET)
+    except BaseException:
+        os.close(handle)
+        raise
+    return handle
 
 
 if os.name == "posix":
