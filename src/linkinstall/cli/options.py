@@ -1,0 +1,328 @@
+"""The table of commands and options: what the command line takes, in one place.
+
+Purpose: the parser, the help texts and the documentation all read these tables, so
+a flag is described once. ``docs/reference/command-line.md`` is the contract.
+
+Calling sequence: ``OPTIONS_BY_WORD["--destdir"]``, ``COMMANDS_BY_NAME["cache dir"]``.
+
+Guarantees: a word means the same option for every command; the tables are not
+changed at run time; importing this module imports nothing outside linkinstall.
+
+Errors: the ``convert`` functions raise ``ValueError`` with a sentence that
+completes "--option takes ...".
+"""
+
+from __future__ import annotations
+
+from linkinstall.values import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+__all__ = [
+    "COMMANDS",
+    "COMMANDS_BY_NAME",
+    "GROUPS",
+    "OPTIONS",
+    "OPTIONS_BY_WORD",
+    "Command",
+    "Option",
+]
+
+
+@value
+class Command:
+    """One command.
+
+    :param name: its words, ``install`` or ``cache dir``
+    :param summary: what it does, one sentence
+    :param arguments: what its positional arguments are called, "" where it takes none
+    :param required: whether at least one argument is needed
+    """
+
+    name: str
+    summary: str
+    arguments: str = ""
+    required: bool = False
+
+
+@value
+class Option:
+    """One option.
+
+    :param name: the long form, with its dashes
+    :param summary: what it means, for the help texts
+    :param group: the heading of the help text under which it stands
+    :param commands: the commands that take it; empty: every command
+    :param metavar: what its value is called; "" for a flag that takes none
+    :param short: the short form with its dash, or ""
+    :param convert: turns the text of a value into what it means
+    :param choices: the only values allowed, after conversion; empty: any
+    :param default: the value where none was given
+    :param repeatable: values add up to a list; a flag is counted; else the last one counts
+    :param variable: the environment variable that gives the value where the option does not
+    """
+
+    name: str
+    summary: str
+    group: str
+    commands: tuple[str, ...] = ()
+    metavar: str = ""
+    short: str = ""
+    convert: Callable[[str], Any] = str
+    choices: tuple[Any, ...] = ()
+    default: Any = None
+    repeatable: bool = False
+    variable: str = ""
+
+
+def filled(text: str) -> str:
+    """Return a value that must not be empty, such as a path."""
+    # An unset shell variable is the usual cause: --destdir="$pkgdir" must not become
+    # the working directory, as it does with `installer`.
+    if not text:
+        raise ValueError("a value that is not empty")
+    return text
+
+
+def whole_number(text: str) -> int:
+    """Return a whole number."""
+    try:
+        return int(text)
+    except ValueError:
+        raise ValueError("a whole number") from None
+
+
+def seconds(text: str) -> float:
+    """Return a finite number of seconds, zero or more."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < float("inf"):
+        raise ValueError("a number of seconds, 0 or more")
+    return number
+
+
+def url(text: str) -> str:
+    """Return a URL with its scheme, or ``none``."""
+    scheme, colon, rest = text.partition(":")
+    if text != "none" and not (colon and rest and scheme.replace("+", "").isalnum()):
+        raise ValueError("a URL or none")
+    return text
+
+
+COMMANDS = (
+    Command("install", "Install wheel files, all of them or none.", "WHEEL", required=True),
+    Command("uninstall", "Remove distributions, all of them or none.", "NAME", required=True),
+    Command("recover", "Settle unfinished transactions and empty the trash."),
+    Command("list", "List the distributions with their health."),
+    Command("check", "Compare every file with RECORD and look for leftovers.", "NAME"),
+    Command("cache dir", "Print the folder of the cache."),
+    Command("cache info", "Tell what the cache holds."),
+    Command("cache add", "Unpack and verify wheel files into the cache.", "WHEEL", required=True),
+)
+
+WHERE = "where"
+SCRIPTS = "scripts"
+HOW = "how"
+BYTECODE = "bytecode"
+METADATA = "metadata"
+CACHE = "cache"
+SAID = "what is said"
+GROUPS = (WHERE, HOW, CACHE, BYTECODE, SCRIPTS, METADATA, SAID)
+
+_INSTALL = ("install",)
+_CHANGING = ("install", "uninstall")
+_SETTLING = ("install", "uninstall", "recover")
+_TARGETED = ("install", "uninstall", "recover", "list", "check")
+
+OPTIONS = (
+    Option(
+        "--python",
+        "the environment of this interpreter, virtual environment or installation",
+        WHERE,
+        _TARGETED,
+        "PATH",
+        convert=filled,
+    ),
+    Option(
+        "--target",
+        "one folder that holds everything: modules, data, and scripts in its bin",
+        WHERE,
+        _TARGETED,
+        "DIR",
+        convert=filled,
+    ),
+    Option(
+        "--prefix",
+        "the folders below this prefix instead of the interpreter's own",
+        WHERE,
+        _TARGETED,
+        "DIR",
+        "-p",
+        convert=filled,
+    ),
+    Option(
+        "--destdir",
+        "stage below this folder for a package: implies --no-cache unless --cache-dir is given, "
+        "writes no INSTALLER, REQUESTED or direct_url.json",
+        WHERE,
+        _TARGETED,
+        "DIR",
+        "-d",
+        convert=filled,
+    ),
+    Option(
+        "--purelib",
+        "the folder for modules of pure wheels (with --platlib, --headers, --scripts and --data "
+        "in place of an environment)",
+        WHERE,
+        _TARGETED,
+        "DIR",
+        convert=filled,
+    ),
+    Option(
+        "--platlib",
+        "the folder for modules of platform wheels",
+        WHERE,
+        _TARGETED,
+        "DIR",
+        convert=filled,
+    ),
+    Option("--headers", "the folder for headers", WHERE, _TARGETED, "DIR", convert=filled),
+    Option("--scripts", "the folder for scripts", WHERE, _TARGETED, "DIR", convert=filled),
+    Option("--data", "the folder for data files", WHERE, _TARGETED, "DIR", convert=filled),
+    Option(
+        "--break-system-packages",
+        "change an environment that the system's package manager manages (PEP 668)",
+        WHERE,
+        _CHANGING,
+    ),
+    Option(
+        "--link-mode",
+        "how files get from the cache into the environment",
+        HOW,
+        _INSTALL,
+        "MODE",
+        choices=("auto", "clone", "hardlink", "symlink", "copy"),
+        default="auto",
+        variable="LINKINSTALL_LINK_MODE",
+    ),
+    Option(
+        "--copy-binaries",
+        "never hardlink .exe, .dll and .pyd files; auto: on Windows",
+        HOW,
+        _INSTALL,
+        "WHEN",
+        choices=("auto", "always", "never"),
+        default="auto",
+    ),
+    Option(
+        "--sync",
+        "what is flushed: off is safe against kills, normal against power cuts too, "
+        "full makes success mean the new state",
+        HOW,
+        _SETTLING,
+        "LEVEL",
+        choices=("off", "normal", "full"),
+        default="normal",
+        variable="LINKINSTALL_SYNC",
+    ),
+    Option(
+        "--validate-record",
+        "validate the wheel against this part of its RECORD",
+        HOW,
+        _INSTALL,
+        "PART",
+        choices=("all", "entries", "none"),
+        default="all",
+    ),
+    Option(
+        "--overwrite-existing",
+        "take over files that belong to another distribution or to nobody",
+        HOW,
+        _INSTALL,
+    ),
+    Option("--reinstall", "install even where the same is already there", HOW, _INSTALL),
+    Option("--rollback", "undo unfinished transactions", HOW, ("recover",)),
+    Option("--finish", "finish unfinished transactions", HOW, ("recover",)),
+    Option(
+        "--lock-timeout",
+        "how long to wait for another process that changes the environment",
+        HOW,
+        _SETTLING,
+        "SECONDS",
+        convert=seconds,
+    ),
+    # Every command takes --cache-dir, so that a script can set it once for all its calls.
+    Option(
+        "--cache-dir",
+        "the folder of the cache",
+        CACHE,
+        (),
+        "DIR",
+        convert=filled,
+        variable="LINKINSTALL_CACHE_DIR",
+    ),
+    Option("--no-cache", "keep nothing in the cache, take nothing from it", CACHE, _INSTALL),
+    Option(
+        "--verify-cache",
+        "how cached files are checked before they are linked",
+        CACHE,
+        _INSTALL,
+        "HOW",
+        choices=("off", "stat", "full"),
+        default="stat",
+    ),
+    Option(
+        "--compile-bytecode",
+        "compile modules at this optimization level; repeatable; 0 by default, "
+        "0 and 1 with --destdir",
+        BYTECODE,
+        _INSTALL,
+        "LEVEL",
+        convert=whole_number,
+        choices=(0, 1, 2),
+        repeatable=True,
+    ),
+    Option("--no-compile-bytecode", "do not compile modules", BYTECODE, _INSTALL),
+    Option(
+        "--interpreter",
+        "the interpreter in the first line of scripts",
+        SCRIPTS,
+        _INSTALL,
+        "PATH",
+        "-i",
+        convert=filled,
+    ),
+    Option(
+        "--script-kind",
+        "the kind of launcher that is made for entry points",
+        SCRIPTS,
+        _INSTALL,
+        "KIND",
+        choices=("posix", "win-ia32", "win-amd64", "win-arm", "win-arm64"),
+    ),
+    Option("--no-requested", "do not mark the distributions as asked for", METADATA, _INSTALL),
+    Option(
+        "--direct-url",
+        "what direct_url.json says, or none for no such file; by default the wheel's file URL",
+        METADATA,
+        _INSTALL,
+        "URL",
+        convert=url,
+    ),
+    Option("--dry-run", "only tell what would be done", SAID, _CHANGING),
+    Option("--json", "print the outcome as one JSON object", SAID),
+    Option("--quiet", "print errors only", SAID, short="-q", repeatable=True),
+    Option("--verbose", "print more", SAID, short="-v", repeatable=True),
+    Option("--version", "print the version", SAID),
+    Option("--help", "print this text", SAID, short="-h"),
+)
+
+COMMANDS_BY_NAME = {command.name: command for command in COMMANDS}
+OPTIONS_BY_WORD = {option.name: option for option in OPTIONS}
+OPTIONS_BY_WORD |= {option.short: option for option in OPTIONS if option.short}

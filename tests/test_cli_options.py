@@ -1,0 +1,112 @@
+"""The table of commands and options."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from installer.__main__ import _get_main_parser
+
+from linkinstall.cli import options
+from linkinstall.cli.options import COMMANDS_BY_NAME, OPTIONS, OPTIONS_BY_WORD
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser
+
+OF_THE_BRIEF = """
+    --python --target --interpreter -i --script-kind --purelib --platlib --headers --scripts
+    --data --break-system-packages --sync --verify-cache --link-mode --copy-binaries --cache-dir
+    --no-cache --reinstall --no-requested --direct-url --lock-timeout --dry-run --json -q -v
+    --version --help
+""".split()
+
+
+def flags_of_installer() -> list[str]:
+    """Return every flag of ``python -m installer``, as its own parser knows them."""
+    parser: ArgumentParser = _get_main_parser()
+    return sorted(parser._option_string_actions)
+
+
+@pytest.mark.parametrize("word", [*flags_of_installer(), *OF_THE_BRIEF])
+def test_every_flag_is_known_to_install(word: str) -> None:
+    """Install takes every flag of ``python -m installer`` and of the brief."""
+    option = OPTIONS_BY_WORD[word]
+
+    assert not option.commands or "install" in option.commands
+
+
+@pytest.mark.parametrize("word", flags_of_installer())
+def test_flags_of_installer_keep_their_shape(word: str) -> None:
+    """Choices, repetition and whether there is a value are those of ``installer``."""
+    theirs = _get_main_parser()._option_string_actions[word]
+    ours = OPTIONS_BY_WORD[word]
+
+    assert list(theirs.choices or ()) == list(ours.choices)
+    assert (theirs.nargs == 0) == (not ours.metavar)
+    assert (type(theirs).__name__ == "_AppendAction") == ours.repeatable
+
+
+def test_the_commands_are_those_of_the_brief() -> None:
+    """There is a command for each verb that exists, and no other."""
+    expected = "install uninstall recover list check cache-dir cache-info cache-add".split()
+
+    assert expected == [name.replace(" ", "-") for name in COMMANDS_BY_NAME]
+
+
+def test_no_word_means_two_options() -> None:
+    """Each long and each short form stands for one option."""
+    words = [word for option in OPTIONS for word in (option.name, option.short) if word]
+
+    assert sorted(words) == sorted(OPTIONS_BY_WORD)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_rows_are_consistent(option: options.Option) -> None:
+    """Each row names known commands and a known group, and its default is one of its choices."""
+    assert set() == set(option.commands) - set(COMMANDS_BY_NAME)
+    assert option.group in options.GROUPS
+    assert option.summary
+    assert option.default is None or option.default in option.choices
+    assert option.metavar or not (option.choices or option.variable)
+
+
+@pytest.mark.parametrize("text", ["0", "1.5", "1e3"])
+def test_seconds_are_numbers(text: str) -> None:
+    """A wait is a finite number of seconds, zero or more."""
+    assert float(text) == options.seconds(text)
+
+
+@pytest.mark.parametrize("text", ["-1", "nan", "inf", "1e999", "soon", ""])
+def test_other_waits_are_refused(text: str) -> None:
+    """A wait without an end, or before its beginning, is refused."""
+    with pytest.raises(ValueError, match="seconds, 0 or more"):
+        options.seconds(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["none", "https://example.org/a.whl", "file:///a.whl", "git+ssh:x"]
+)
+def test_urls_have_a_scheme(text: str) -> None:
+    """A direct URL is a URL, or the word that asks for none."""
+    assert text == options.url(text)
+
+
+@pytest.mark.parametrize("text", ["", "a.whl", ":a", "/a/b", "https:", "no scheme:x"])
+def test_other_urls_are_refused(text: str) -> None:
+    """What has no scheme is no URL."""
+    with pytest.raises(ValueError, match="URL"):
+        options.url(text)
+
+
+def test_whole_numbers() -> None:
+    """Levels are whole numbers, and anything else is refused in words."""
+    assert 2 == options.whole_number("2")
+    with pytest.raises(ValueError, match="a whole number"):
+        options.whole_number("two")
+
+
+def test_empty_paths_are_refused() -> None:
+    """An unset shell variable must not become the working directory."""
+    assert "stage" == options.filled("stage")
+    with pytest.raises(ValueError, match="not empty"):
+        options.filled("")
