@@ -1,0 +1,123 @@
+"""Write results, messages, warnings and errors to where each belongs.
+
+Purpose: standard output takes results, standard error everything else; nothing that
+comes from a wheel or a disk can steer the terminal.
+
+Calling sequence::
+
+    console = Console(sys.stdout, sys.stderr)
+    console.message("unpacking a.whl")
+    console.result("rich 14.0.0 whole")
+    lost = console.close()          # writes the results
+
+Guarantees: control characters, direction marks and lone surrogates are escaped;
+characters that the stream's encoding lacks are, too. Results are written at once at
+the end. A reader that has gone is not an error.
+
+Errors: none raised; ``close`` returns the error that kept results from being written.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import TextIO
+
+__all__ = ["Console", "escaped"]
+
+
+class Console:
+    """The two streams of a call.
+
+    :param stdout: takes results; None (a closed descriptor) swallows them
+    :param stderr: takes messages, warnings and errors; None likewise
+    """
+
+    def __init__(self, stdout: TextIO | None, stderr: TextIO | None) -> None:
+        self.quiet = False
+        self.verbose = False
+        self._stdout = stdout
+        self._stderr = stderr
+        self._results: list[str] = []
+
+    def result(self, lines: Iterable[str]) -> None:
+        """Keep lines for standard output."""
+        self._results.extend(escaped(line) for line in lines)
+
+    def raw_result(self, text: str) -> None:
+        """Keep a text for standard output that needs no escaping (JSON)."""
+        self._results.append(text)
+
+    def message(self, *lines: str) -> None:
+        """Write lines to standard error, unless only errors are wanted."""
+        if lines and not self.quiet:
+            self._tell(lines)
+
+    def error(self, *lines: str) -> None:
+        """Write lines to standard error."""
+        self._tell(lines)
+
+    def close(self) -> OSError | None:
+        """Write the results; return what prevented it, unless the reader has gone."""
+        if not self._results or self._stdout is None:
+            return None
+        text = "".join(f"{line}\n" for line in self._results)
+        self._results.clear()
+        try:
+            self._stdout.write(_encodable(text, self._stdout))
+            self._stdout.flush()
+        except ValueError:
+            return None  # closed by the caller
+        except OSError as error:
+            _discard(self._stdout)
+            return None if isinstance(error, BrokenPipeError) else error
+        return None
+
+    def _tell(self, lines: Iterable[str]) -> None:
+        if self._stderr is None:
+            return
+        text = "".join(f"{escaped(line)}\n" for line in lines)
+        try:
+            self._stderr.write(_encodable(text, self._stderr))
+            self._stderr.flush()
+        except (OSError, ValueError):
+            pass  # nobody listens; the exit status still tells
+
+
+def escaped(text: str) -> str:
+    """Return ``text`` with everything that could steer a terminal written as an escape."""
+    if text.isprintable():
+        return text
+    return "".join(character if _harmless(character) else _escape(character) for character in text)
+
+
+def _harmless(character: str) -> bool:
+    # isprintable() is false for spaces other than " ", which names in Japanese hold.
+    return character.isprintable() or _category(character) == "Zs"
+
+
+def _category(character: str) -> str:
+    from unicodedata import category
+
+    return category(character)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _encodable(text: str, stream: TextIO) -> str:
+    """Return ``text`` with escapes for what the stream's encoding lacks."""
+    encoding = getattr(stream, "encoding", None)
+    if text.isascii() or not encoding:
+        return text
+    return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _discard(stream: TextIO) -> None:
+    """Close a stream that cannot be written, or the interpreter tries again at its end."""
+    try:
+        stream.close()
+    except OSError:
+        pass

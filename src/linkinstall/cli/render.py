@@ -1,0 +1,189 @@
+"""Turn an outcome into lines for people, or into JSON for programs.
+
+Purpose: what is printed, as pure functions of the outcome. The forms of results are
+a contract (``docs/reference/command-line.md``, Output); messages are free.
+
+Calling sequence: ``result_lines`` for standard output, ``message_lines`` and
+``error_lines`` for standard error, ``json_text`` for ``--json``. ``Console`` escapes.
+
+Guarantees: one string is one line (a line break in a path is escaped by the console);
+nothing is read or printed.
+
+Errors: none.
+"""
+
+from __future__ import annotations
+
+from linkinstall.values import as_dict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from linkinstall.errors import LinkInstallError
+    from linkinstall.outcome import Change, Finding, Outcome, Pending, PlannedChange
+
+__all__ = ["error_lines", "json_text", "message_lines", "result_lines"]
+
+CHANGING = ("install", "uninstall")
+UNSETTLED_NEXT = (
+    "The next linkinstall command that changes this environment settles it first; "
+    "so does `linkinstall recover`."
+)
+ACTIONS = {"rolled-back": "rolled back", "finished": "finished"}
+
+
+def json_text(outcome: Outcome) -> str:
+    """Return the JSON form, in one line of ASCII."""
+    import json
+
+    return json.dumps(outcome.to_dict())
+
+
+def result_lines(outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:
+    """Yield the lines of the result: a list, findings, a plan, or what the cache says."""
+    for one in outcome.distributions or ():
+        yield f"{one.name} {one.version} {one.health}"
+    for finding in outcome.findings or ():
+        yield from _finding_lines(finding, verbose=verbose)
+    for planned in outcome.plan or ():
+        yield _planned_line(planned)
+        if verbose:
+            yield from (f"+ {path}" for path in planned.added)
+            yield from (f"- {path}" for path in planned.removed)
+    if outcome.cache is not None:
+        yield from _cache_lines(outcome.command, outcome.cache)
+
+
+def message_lines(outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:
+    """Yield what a person is told besides the result and an error."""
+    for one in outcome.recovered:
+        action = ACTIONS.get(one.action, one.action)
+        yield f"recovered: {action} the unfinished transaction {one.id}"
+    for warning in outcome.warnings:
+        yield from _with_head("warning", warning.message)
+    for pending in outcome.pending:
+        yield _pending_line(pending)
+    if outcome.error is None:
+        yield from _summary_lines(outcome, verbose=verbose)
+    if verbose:
+        yield from (f"kept {one.path}: {one.reason}" for one in outcome.kept)
+    elif outcome.kept:
+        yield f"kept {_count(len(outcome.kept), 'path')} (-v names them)"
+
+
+def error_lines(error: LinkInstallError, command: str) -> Iterator[str]:
+    """Yield what happened, each reason, what state things are in, and what to do next."""
+    yield from _with_head("error", error.message)
+    for problem in error.problems:
+        yield f"  {problem.message or _problem_words(problem.code, problem.path)}"
+    if error.state == "unsettled":
+        yield "The environment is unsettled: an unfinished transaction is on disk."
+    elif command in CHANGING and error.code != "usage":
+        yield "The environment is unchanged."
+    next_step = error.next_step or (UNSETTLED_NEXT if error.state == "unsettled" else "")
+    yield from next_step.splitlines()
+
+
+def _with_head(head: str, text: str) -> Iterator[str]:
+    """Yield ``head: first line`` and the further lines, indented."""
+    first, *others = text.splitlines() or [""]
+    yield f"{head}: {first}"
+    yield from (f"  {line}".rstrip() for line in others)
+
+
+def _problem_words(code: str, path: str) -> str:
+    return f"{code}: {path}" if path else code
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _finding_lines(finding: Finding, *, verbose: bool) -> Iterator[str]:
+    fix = f" (mend: {finding.fix})" if finding.fix else ""
+    yield f"{finding.distribution or '-'} {finding.code} {finding.path}{fix}"
+    if verbose and finding.expected is not None:
+        yield f"  expected {finding.expected}"
+    if verbose and finding.actual is not None:
+        yield f"  actual {finding.actual}"
+
+
+def _planned_line(planned: PlannedChange) -> str:
+    what = _named(planned.name, planned.version, planned.previous, planned.action)
+    detail = _files_words(planned.files, len(planned.removed))
+    return f"would {planned.action} {what} ({detail})"
+
+
+def _named(name: str, version: str | None, previous: str | None, action: str) -> str:
+    """Return ``name 2.0``, or ``name 1.0 -> 2.0`` where one replaces the other."""
+    replaces = action.startswith("replace") and previous is not None
+    words = [name, f"{previous} -> {version}" if replaces else version]
+    return " ".join(word for word in words if word)
+
+
+def _files_words(files: Mapping[str, int], otherwise: int = 0) -> str:
+    """Return ``75 files: 70 hardlink, 5 copy``.
+
+    :param otherwise: the number of files where none is placed
+    """
+    ways = [f"{number} {way}" for way, number in files.items() if number]
+    total = sum(files.values()) or otherwise
+    return f"{total} files: {', '.join(ways)}" if ways else f"{total} files"
+
+
+def _pending_line(pending: Pending) -> str:
+    holders = ", ".join(f"{one.name} (process {one.pid})" for one in pending.holders)
+    held = f", held by {holders}" if holders else ""
+    return f"warning: {pending.path} is busy{held}; it waits for its removal as {pending.moved_to}"
+
+
+def _summary_lines(outcome: Outcome, *, verbose: bool) -> Iterator[str]:
+    """Yield what was done: one line for one change; else one for each, and the totals."""
+    if outcome.findings is not None:
+        yield _count(len(outcome.findings), "finding")
+    if outcome.command == "recover" and not outcome.recovered:
+        yield "nothing to recover"
+    shown = [one for one in outcome.changes if one.action != "skipped"]
+    if outcome.plan is not None:
+        # A dry run has said the rest on standard output.
+        shown = [one for one in shown if one.action == "unchanged"]
+        if not outcome.plan and not shown:
+            yield "nothing to do"
+    changed = [one for one in shown if one.action != "unchanged"]
+    totals = _totals(outcome) if changed else ""
+    single = f" ({totals})" if totals and len(changed) == 1 else ""
+    for one in shown:
+        yield f"{_change_words(one)}{single if one.action != 'unchanged' else ''}"
+    if totals and len(changed) > 1:
+        yield f"{_count(len(changed), 'distribution')} ({totals})"
+    if verbose:
+        yield from _detail_lines(outcome)
+
+
+def _change_words(change: Change) -> str:
+    named = _named(change.name, change.version, change.previous, change.action)
+    return f"{change.action} {named}"
+
+
+def _totals(outcome: Outcome) -> str:
+    ways = as_dict(outcome.files)
+    return _files_words(ways) if any(ways.values()) else ""
+
+
+def _detail_lines(outcome: Outcome) -> Iterator[str]:
+    bytecode = outcome.bytecode
+    if bytecode.linked or bytecode.compiled or bytecode.failed:
+        yield (
+            f"bytecode: {bytecode.linked} linked, {bytecode.compiled} compiled, "
+            f"{bytecode.failed} failed"
+        )
+    if outcome.environment_library:
+        yield f"environment: {outcome.environment_library}"
+
+
+def _cache_lines(command: str, cache: Mapping[str, object]) -> Iterator[str]:
+    if command == "cache dir":
+        yield str(cache["path"])
+    elif command == "cache info":
+        yield from (f"{key}: {entry}" for key, entry in cache.items())

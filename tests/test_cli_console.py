@@ -1,0 +1,118 @@
+"""Writing to the two streams."""
+
+from __future__ import annotations
+
+import errno
+import io
+
+import pytest
+
+from linkinstall.cli.console import Console, escaped
+
+
+class Refusing(io.StringIO):
+    """A stream whose every write fails."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__()
+        self.error = error
+
+    def write(self, _text: str) -> int:
+        """Fail as the operating system would."""
+        raise self.error
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("rich 14.0.0", "rich 14.0.0"),
+        ("naïve 日本\u3000語", "naïve 日本\u3000語"),
+        ("a\nb\tc\r", r"a\nb\tc\r"),
+        ("\x1b[2J\x07\x7f\x9b", r"\x1b[2J\x07\x7f\x9b"),
+        ("a\u202egpj.exe", r"a\u202egpj.exe"),
+        ("\udcff", r"\udcff"),
+        ("\u2028", r"\u2028"),
+    ],
+)
+def test_nothing_steers_the_terminal(text: str, expected: str) -> None:
+    """Control characters, direction marks and lone surrogates are escaped; letters are not."""
+    assert expected == escaped(text)
+
+
+def test_each_kind_has_its_stream() -> None:
+    """Results go to standard output when the call ends, the rest to standard error at once."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    console = Console(stdout, stderr)
+    console.result(["one\x1b", "two"])
+    console.raw_result("{}")
+    console.message("hello", "there\x1b")
+    console.error("oh")
+
+    assert "" == stdout.getvalue()
+    assert "hello\nthere\\x1b\noh\n" == stderr.getvalue()
+    assert console.close() is None
+    assert "one\\x1b\ntwo\n{}\n" == stdout.getvalue()
+
+
+def test_quiet_leaves_errors_and_results() -> None:
+    """``-q`` silences messages and nothing else."""
+    stdout, stderr = io.StringIO(), io.StringIO()
+    console = Console(stdout, stderr)
+    console.quiet = True
+    console.message("hello")
+    console.error("oh")
+    console.result(["one"])
+    console.close()
+
+    assert ("one\n", "oh\n") == (stdout.getvalue(), stderr.getvalue())
+
+
+def test_what_an_encoding_lacks_is_escaped() -> None:
+    """A terminal that knows only ASCII gets escapes, not an exception."""
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    console = Console(stream, stream)
+    console.error("naïve")
+    console.result(["日"])
+    console.close()
+
+    assert b"na\\xefve\n\\u65e5\n" == stream.detach().getvalue()
+
+
+def test_closed_descriptors_are_no_error() -> None:
+    """Without the streams (``>&-``) everything is swallowed."""
+    console = Console(None, None)
+    console.message("hello")
+    console.error("oh")
+    console.result(["one"])
+
+    assert console.close() is None
+
+
+def test_a_reader_that_has_gone_is_no_error() -> None:
+    """A broken pipe is accepted, and the stream is closed so that nobody tries again."""
+    stream = Refusing(BrokenPipeError(errno.EPIPE, "Broken pipe"))
+    console = Console(stream, io.StringIO())
+    console.result(["one"])
+
+    assert console.close() is None
+    assert stream.closed
+
+
+def test_a_full_disk_is_reported() -> None:
+    """Results that could not be written are the caller's to report."""
+    error = OSError(errno.ENOSPC, "No space left on device")
+    console = Console(Refusing(error), io.StringIO())
+    console.result(["one"])
+
+    assert error is console.close()
+
+
+def test_lost_messages_are_no_error() -> None:
+    """Nothing fails because nobody can be told."""
+    stdout = io.StringIO()
+    console = Console(stdout, Refusing(OSError(errno.EIO, "Input/output error")))
+    console.error("oh")
+    console.result(["one"])
+    console.close()
+
+    assert "one\n" == stdout.getvalue()
