@@ -1,0 +1,45 @@
+"""The command line: the only part of linkinstall that prints.
+
+Purpose: ``linkinstall`` and ``python -m linkinstall``. ``options`` is the one table
+of commands and options, ``parse`` reads the words of a call by it, ``help`` renders
+it, ``target`` chooses the environment, ``commands`` calls the verbs, ``render``
+turns outcomes into text and JSON, ``console`` writes, ``signals`` listens, and
+``main`` holds it together.
+
+Calling sequence: the console script calls :func:`run`. Programs use the Python API
+(``linkinstall.install`` and so on) rather than this package.
+
+Guarantees: exit statuses 0, 1, 2, 3, 130 and 143 as ``docs/reference/json.md`` lists
+them; a traceback is shown only under ``-v``, and only for a mistake in linkinstall.
+
+Errors: none; each becomes a message and an exit status.
+"""
+
+from __future__ import annotations
+
+import sys
+
+__all__ = ["run"]
+
+INTERRUPTED = 130
+
+
+def run() -> int:
+    """Run the command line of this process and return its exit status."""
+    try:
+        from linkinstall.cli.main import main
+        from linkinstall.cli.signals import listen
+
+        listen()
+        return main(sys.argv[1:], program=program_name(sys.argv[0]))
+    except KeyboardInterrupt as interruption:
+        # Before the first verb, or after the last: there is nothing to put back.
+        return getattr(interruption, "exit_status", INTERRUPTED)
+
+
+def program_name(path: str) -> str:
+    """Return how the command line was called, for usage messages.
+
+    :param path: ``sys.argv[0]``, which ends in ``__main__.py`` under ``python -m``
+    """
+    return "python -m linkinstall" if path.endswith("__main__.py") else "linkinstall"

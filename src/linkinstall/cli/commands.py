@@ -1,0 +1,217 @@
+"""Call the verb that a command stands for, with what its options mean.
+
+Purpose: the only place where words of the command line become arguments of the
+Python functions.
+
+Calling sequence::
+
+    outcome = perform(arguments, Verbs(), notify=console.message)
+
+Guarantees: modules of verbs are imported when they are first needed, so a command
+costs only its own.
+
+Errors: what the verbs raise; ``UsageError`` for options that contradict each other.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.cli.target import choose_environment
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from linkinstall.cli.parse import Arguments
+    from linkinstall.outcome import Outcome, Warn
+
+__all__ = ["Verbs", "perform"]
+
+LOCATIONS = {
+    "install": ("linkinstall.verbs.install", "install"),
+    "uninstall": ("linkinstall.verbs.uninstall", "uninstall"),
+    "recover": ("linkinstall.verbs.recover", "recover"),
+    "list": ("linkinstall.verbs.check", "list_distributions"),
+    "check": ("linkinstall.verbs.check", "check"),
+    "environment": ("linkinstall.environment", "Environment"),
+    "cache": ("linkinstall.cache", "Cache"),
+}
+
+
+class Verbs:
+    """What the command line calls, by name, imported when it is first asked for."""
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a verb, or the class ``Environment`` or ``Cache``."""
+        module, attribute = LOCATIONS[name]
+        return getattr(__import__(module, fromlist=[attribute]), attribute)
+
+
+def perform(
+    arguments: Arguments,
+    verbs: Mapping[str, Any] | Verbs,
+    *,
+    notify: Callable[[str], None] | None = None,
+) -> Outcome:
+    """Do what ``arguments`` ask for and return the outcome.
+
+    :param verbs: verbs and classes by name, as :data:`LOCATIONS` lists them
+    :param notify: called with a sentence when something takes its time
+    """
+    outcome: Outcome = PERFORMERS[arguments.command](arguments, verbs, notify)
+    return outcome
+
+
+def _install(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+    staged = arguments.flag("--destdir")
+    environment = _changeable(arguments, verbs)
+    return verbs["install"](
+        list(arguments.words),
+        environment=environment,
+        cache=_cache_of_install(arguments, verbs),
+        link_mode=arguments.value("--link-mode"),
+        copy_binaries=arguments.value("--copy-binaries"),
+        compile_levels=_compile_levels(arguments),
+        overwrite_existing=arguments.flag("--overwrite-existing"),
+        reinstall=arguments.flag("--reinstall"),
+        # A staged tree becomes a package, whose own manager records where it is from.
+        requested=not (staged or arguments.flag("--no-requested")),
+        metadata={} if staged else None,
+        direct_url=arguments.given.get("--direct-url", "none" if staged else None),
+        validate_record=arguments.value("--validate-record"),
+        verify_cache=arguments.value("--verify-cache"),
+        sync=arguments.value("--sync"),
+        lock_timeout=arguments.value("--lock-timeout"),
+        dry_run=arguments.flag("--dry-run"),
+        notify=notify,
+    )
+
+
+def _uninstall(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+    return verbs["uninstall"](
+        list(arguments.words),
+        environment=_changeable(arguments, verbs),
+        sync=arguments.value("--sync"),
+        lock_timeout=arguments.value("--lock-timeout"),
+        dry_run=arguments.flag("--dry-run"),
+        notify=notify,
+    )
+
+
+def _recover(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+    policies = [name for name in ("--rollback", "--finish") if arguments.flag(name)]
+    if len(policies) > 1:
+        from linkinstall.errors import UsageError
+
+        raise UsageError("--rollback and --finish contradict each other; give one of them.")
+    return verbs["recover"](
+        choose_environment(arguments, verbs["environment"]),
+        policy=policies[0][2:] if policies else "auto",
+        sync=arguments.value("--sync"),
+        lock_timeout=arguments.value("--lock-timeout"),
+        notify=notify,
+    )
+
+
+def _list(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
+    environment = choose_environment(arguments, verbs["environment"])
+    distributions = tuple(verbs["list"](environment))
+    return _reading("list", environment, distributions=distributions)
+
+
+def _check(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
+    environment = choose_environment(arguments, verbs["environment"])
+    findings = tuple(verbs["check"](list(arguments.words), environment=environment))
+    return _reading("check", environment, findings=findings, exit=1 if findings else 0)
+
+
+def _cache_dir(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
+    return _about_cache(arguments, {"path": _cache(arguments, verbs).path})
+
+
+def _cache_info(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
+    return _about_cache(arguments, _cache(arguments, verbs).info())
+
+
+def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
+    cache = _cache(arguments, verbs)
+    entries = []
+    warnings: list[Warn] = []
+    for wheel in arguments.words:
+        added = cache.add(wheel)
+        manifest = added.entry.manifest
+        entries.append(
+            {"wheel": os.path.abspath(wheel), "id": manifest.id, "unpacked": added.unpacked}
+        )
+        warnings += added.warnings
+        if notify is not None:
+            what = "added" if added.unpacked else "unchanged"
+            notify(f"{what} {manifest.distribution} {manifest.version} ({manifest.count} files)")
+    facts = {"path": cache.path, "added": entries}
+    return _about_cache(arguments, facts, warnings=tuple(warnings))
+
+
+PERFORMERS: dict[str, Callable[[Arguments, Any, Any], Any]] = {
+    "install": _install,
+    "uninstall": _uninstall,
+    "recover": _recover,
+    "list": _list,
+    "check": _check,
+    "cache dir": _cache_dir,
+    "cache info": _cache_info,
+    "cache add": _cache_add,
+}
+
+
+def _changeable(arguments: Arguments, verbs: Any) -> Any:
+    """Return the environment, after a look at who manages it (:pep:`668`)."""
+    environment = choose_environment(arguments, verbs["environment"])
+    if not arguments.flag("--break-system-packages"):
+        environment.refuse_if_managed()
+    return environment
+
+
+def _compile_levels(arguments: Arguments) -> tuple[int, ...]:
+    """Return the optimization levels to compile at, none where bytecode is not wanted."""
+    if arguments.flag("--no-compile-bytecode"):
+        return ()
+    given = arguments.value("--compile-bytecode")
+    if given:
+        return tuple(sorted(set(given)))
+    return (0, 1) if arguments.flag("--destdir") else (0,)
+
+
+def _cache_of_install(arguments: Arguments, verbs: Any) -> Any:
+    """Return the cache to install from; None means the default one."""
+    # A staged tree is built once: only a cache that this call names is filled for it,
+    # not one that LINKINSTALL_CACHE_DIR names for every call.
+    staged = arguments.flag("--destdir") and not arguments.flag("--cache-dir")
+    if arguments.flag("--no-cache") or staged:
+        return verbs["cache"].none()
+    folder = arguments.value("--cache-dir")
+    return None if folder is None else verbs["cache"](folder)
+
+
+def _cache(arguments: Arguments, verbs: Any) -> Any:
+    return verbs["cache"](arguments.value("--cache-dir"))
+
+
+def _reading(command: str, environment: Any, **parts: Any) -> Outcome:
+    """Return the outcome of a command that only looks at an environment."""
+    from linkinstall.outcome import Outcome
+
+    return Outcome(
+        command,
+        environment_root=environment.root,
+        environment_python=environment.python,
+        environment_library=environment.library,
+        **parts,
+    )
+
+
+def _about_cache(arguments: Arguments, facts: dict[str, Any], **parts: Any) -> Outcome:
+    from linkinstall.outcome import Outcome
+
+    return Outcome(arguments.command, cache=facts, **parts)

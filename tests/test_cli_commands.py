@@ -1,0 +1,319 @@
+"""From words to arguments of the Python functions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from linkinstall.cli.commands import LOCATIONS, Verbs, perform
+from linkinstall.cli.parse import parse
+from linkinstall.errors import ExternallyManagedError, UsageError
+from linkinstall.outcome import DistributionState, Finding, Outcome, Warn
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+
+class Environment:
+    """An environment that is managed by somebody else, if ``managed`` says so."""
+
+    root, python, library = "/e", "/e/bin/python", "/e/lib"
+    managed = False
+
+    @classmethod
+    def current(cls, **_options: str) -> Environment:
+        """Return an environment."""
+        return cls()
+
+    def with_destdir(self, _folder: str) -> Environment:
+        """Return a staged environment."""
+        return self
+
+    def refuse_if_managed(self) -> None:
+        """Refuse where it is managed."""
+        if self.managed:
+            raise ExternallyManagedError("Managed.")
+
+
+class Managed(Environment):
+    """An environment that must be left alone."""
+
+    managed = True
+
+
+class Cache:
+    """A cache in memory."""
+
+    def __init__(self, path: str | None = None) -> None:
+        self.path = path or "/default"
+
+    @classmethod
+    def none(cls) -> str:
+        """Return a stand-in for no cache."""
+        return "no cache"
+
+    def add(self, wheel: str) -> SimpleNamespace:
+        """Add a wheel."""
+        manifest = SimpleNamespace(id="e1", distribution="a", version="1", count=3)
+        return SimpleNamespace(
+            entry=SimpleNamespace(manifest=manifest),
+            unpacked="new" in wheel,
+            warnings=(Warn("odd", wheel),),
+        )
+
+    def info(self) -> dict[str, Any]:
+        """Return the facts."""
+        return {"path": self.path, "entries": 2}
+
+
+class Recorder:
+    """Verbs that write down how they were called."""
+
+    def __init__(self, environment: type[Environment] = Environment) -> None:
+        self.arguments: dict[str, Any] = {}
+        self.positional: tuple[Any, ...] = ()
+        self.distributions = [DistributionState("a", "1", "whole", "/e/lib/a")]
+        self.findings: list[Finding] = []
+        self.environment = environment
+
+    def __getitem__(self, name: str) -> Any:
+        """Return a verb or a class."""
+        if name in {"environment", "cache"}:
+            return {"environment": self.environment, "cache": Cache}[name]
+
+        def verb(*places: Any, **options: Any) -> Any:
+            self.positional, self.arguments = places, options
+            return {"list": self.distributions, "check": self.findings}.get(name, Outcome(name))
+
+        return verb
+
+
+def run(
+    *words: str, verbs: Recorder | None = None, environ: Mapping[str, str] | None = None
+) -> tuple[Recorder, Outcome]:
+    """Perform a call with verbs that write down, and return both."""
+    recorder = verbs or Recorder()
+    return recorder, perform(parse(words, environ or {}), recorder)  # type: ignore[arg-type]
+
+
+def installed(*words: str, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """Return the keyword arguments of ``install``."""
+    return run(*words, "a.whl", environ=environ)[0].arguments
+
+
+def test_a_plain_install() -> None:
+    """Without options every argument has the default of the brief."""
+    recorder, outcome = run("a.whl", "b.whl")
+    environment = recorder.arguments.pop("environment")
+
+    assert Outcome("install") == outcome
+    assert (["a.whl", "b.whl"],) == recorder.positional
+    assert isinstance(environment, Environment)
+    assert {
+        "cache": None,
+        "link_mode": "auto",
+        "copy_binaries": "auto",
+        "compile_levels": (0,),
+        "overwrite_existing": False,
+        "reinstall": False,
+        "requested": True,
+        "metadata": None,
+        "direct_url": None,
+        "validate_record": "all",
+        "verify_cache": "stat",
+        "sync": "normal",
+        "lock_timeout": None,
+        "dry_run": False,
+        "notify": None,
+    } == recorder.arguments
+
+
+@pytest.mark.parametrize(
+    ("word", "name", "value"),
+    [
+        ("--link-mode=copy", "link_mode", "copy"),
+        ("--copy-binaries=always", "copy_binaries", "always"),
+        ("--overwrite-existing", "overwrite_existing", True),
+        ("--reinstall", "reinstall", True),
+        ("--no-requested", "requested", False),
+        ("--direct-url=none", "direct_url", "none"),
+        ("--direct-url=https://example.org/a", "direct_url", "https://example.org/a"),
+        ("--validate-record=none", "validate_record", "none"),
+        ("--verify-cache=full", "verify_cache", "full"),
+        ("--sync=full", "sync", "full"),
+        ("--lock-timeout=1.5", "lock_timeout", 1.5),
+        ("--dry-run", "dry_run", True),
+    ],
+)
+def test_each_option_of_install_arrives(word: str, name: str, value: object) -> None:
+    """What an option says reaches the verb."""
+    assert value == installed(word)[name]
+
+
+@pytest.mark.parametrize(
+    ("words", "levels"),
+    [
+        ([], (0,)),
+        (["--compile-bytecode=2", "--compile-bytecode=0", "--compile-bytecode=2"], (0, 2)),
+        (["--no-compile-bytecode"], ()),
+        (["--compile-bytecode=1", "--no-compile-bytecode"], ()),
+        (["--destdir=d"], (0, 1)),
+        (["--destdir=d", "--compile-bytecode=0"], (0,)),
+        (["--destdir=d", "--no-compile-bytecode"], ()),
+    ],
+)
+def test_levels(words: list[str], levels: tuple[int, ...]) -> None:
+    """Level 0 by default, 0 and 1 when staging; what is asked for counts, and none wins."""
+    assert levels == installed(*words)["compile_levels"]
+
+
+@pytest.mark.parametrize(
+    ("words", "variable", "expected"),
+    [
+        ([], "", None),
+        (["--cache-dir=c"], "", "c"),
+        ([], "c", "c"),
+        (["--cache-dir=c"], "v", "c"),
+        (["--no-cache"], "c", "no cache"),
+        (["--no-cache", "--cache-dir=c"], "", "no cache"),
+        (["--destdir=d"], "", "no cache"),
+        (["--destdir=d"], "c", "no cache"),
+        (["--destdir=d", "--cache-dir=c"], "", "c"),
+    ],
+)
+def test_which_cache(words: list[str], variable: str, expected: str | None) -> None:
+    """Staging uses no cache unless the call names one; --no-cache always wins."""
+    cache = installed(*words, environ={"LINKINSTALL_CACHE_DIR": variable})["cache"]
+
+    assert expected == (cache.path if isinstance(cache, Cache) else cache)
+
+
+def test_staging_writes_no_metadata() -> None:
+    """Under --destdir no INSTALLER, REQUESTED or direct_url.json is written."""
+    arguments = installed("--destdir=d")
+
+    assert ({}, False, "none") == tuple(
+        arguments[name] for name in ("metadata", "requested", "direct_url")
+    )
+
+
+def test_staging_with_an_explicit_direct_url_obeys() -> None:
+    """A direct URL that the call names is written even when staging."""
+    assert "file:///a" == installed("--destdir=d", "--direct-url=file:///a")["direct_url"]
+
+
+def test_uninstall_passes_names_and_options() -> None:
+    """``uninstall`` hands over the names as they were typed."""
+    recorder, _ = run("uninstall", "A_b", "c", "--sync=off", "--lock-timeout=0", "--dry-run")
+    del recorder.arguments["environment"]
+
+    assert (["A_b", "c"],) == recorder.positional
+    assert {"sync": "off", "lock_timeout": 0.0, "dry_run": True, "notify": None} == (
+        recorder.arguments
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "policy"), [([], "auto"), (["--rollback"], "rollback"), (["--finish"], "finish")]
+)
+def test_recover_has_a_policy(words: list[str], policy: str) -> None:
+    """``recover`` settles as the journal says, or the way that is asked for."""
+    recorder, _ = run("recover", *words)
+
+    assert isinstance(recorder.positional[0], Environment)
+    assert {"policy": policy, "sync": "normal", "lock_timeout": None, "notify": None} == (
+        recorder.arguments
+    )
+
+
+def test_recover_goes_one_way() -> None:
+    """Both ways at once are a usage error."""
+    with pytest.raises(UsageError, match="contradict"):
+        run("recover", "--finish", "--rollback")
+
+
+@pytest.mark.parametrize("words", [["a.whl"], ["uninstall", "a"], ["a.whl", "--dry-run"]])
+def test_a_managed_environment_is_left_alone(words: Sequence[str]) -> None:
+    """Changing an environment that somebody else manages is refused, unless asked for."""
+    with pytest.raises(ExternallyManagedError):
+        run(*words, verbs=Recorder(Managed))
+
+    recorder, _ = run(*words, "--break-system-packages", verbs=Recorder(Managed))
+    assert isinstance(recorder.arguments["environment"], Managed)
+
+
+@pytest.mark.parametrize("word", ["list", "check", "recover"])
+def test_looking_at_a_managed_environment_is_free(word: str) -> None:
+    """Commands that install and remove nothing do not ask who manages it."""
+    assert 0 == run(word, verbs=Recorder(Managed))[1].exit
+
+
+def test_list_makes_an_outcome() -> None:
+    """``list`` tells the environment and its distributions, and always succeeds."""
+    recorder, outcome = run("list")
+
+    assert (
+        Outcome(
+            "list",
+            environment_root="/e",
+            environment_python="/e/bin/python",
+            environment_library="/e/lib",
+            distributions=tuple(recorder.distributions),
+        )
+        == outcome
+    )
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_check_fails_with_findings(count: int) -> None:
+    """``check`` ends with 1 where something was found, and with 0 where nothing was."""
+    verbs = Recorder()
+    verbs.findings = [Finding("a", "modified", "changed", "/e/lib/a.py")] * count
+    recorder, outcome = run("check", "a", verbs=verbs)
+
+    assert (["a"],) == recorder.positional
+    assert (count, tuple(verbs.findings), "done") == (
+        outcome.exit,
+        outcome.findings,
+        outcome.status,
+    )
+
+
+def test_cache_commands() -> None:
+    """The cache's commands tell its folder, its facts, and what was added."""
+    assert {"path": "c"} == run("cache", "dir", "--cache-dir=c")[1].cache
+    assert {"path": "/default", "entries": 2} == run("cache", "info")[1].cache
+    assert (
+        Outcome(
+            "cache add",
+            cache={
+                "path": "/default",
+                "added": [{"wheel": os.path.abspath("new.whl"), "id": "e1", "unpacked": True}],
+            },
+            warnings=(Warn("odd", "new.whl"),),
+        )
+        == (run("cache", "add", "new.whl")[1])
+    )
+
+
+def test_cache_add_tells_what_it_does() -> None:
+    """Each wheel is told when it is done, since many take their time."""
+    told: list[str] = []
+    perform(parse(["cache", "add", "new.whl", "old.whl"], {}), Recorder(), notify=told.append)  # type: ignore[arg-type]
+
+    assert ["added a 1 (3 files)", "unchanged a 1 (3 files)"] == told
+
+
+def test_verbs_are_imported_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command imports its own verb and no other."""
+    module = ModuleType("linkinstall.verbs.recover")
+    module.recover = len  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "linkinstall.verbs", ModuleType("linkinstall.verbs"))
+    monkeypatch.setitem(sys.modules, "linkinstall.verbs.recover", module)
+
+    assert ("linkinstall.verbs.recover", "recover") == LOCATIONS["recover"]
+    assert len is Verbs()["recover"]
