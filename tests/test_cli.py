@@ -47,6 +47,33 @@ print(status, *sorted(set(sys.modules) - before))
 """
 
 
+SIGNALLED = """
+import os, signal, sys
+from linkinstall import cli
+from linkinstall.cli import main
+
+class Environment:
+    @classmethod
+    def current(cls):
+        return cls()
+    def refuse_if_managed(self):
+        pass
+
+def uninstall(names, **options):
+    try:
+        os.kill(os.getpid(), signal.NAME)
+        signal.pause()
+    finally:
+        os.kill(os.getpid(), signal.NAME)
+        print("put back", flush=True)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+main.Verbs = lambda: {"environment": Environment, "uninstall": uninstall}
+sys.argv = ["linkinstall", "uninstall", "a"]
+cli.leave(cli.run())
+"""
+
+
 def run_python(*words: str) -> subprocess.CompletedProcess[str]:
     """Run this interpreter with the package's source in reach."""
     return subprocess.run(
@@ -86,6 +113,20 @@ def test_help_imports_nothing_heavy() -> None:
     modules = done.stdout.rpartition("modules:")[2].split()
     assert "linkinstall.cli.help" in modules
     assert [] == [name for name in modules if FORBIDDEN & {name, name.split(".")[0]}]
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "word"), [("SIGINT", 130, "Interrupted."), ("SIGTERM", 143, "Terminated.")]
+)
+def test_a_signal_lets_the_verb_put_things_back(name: str, status: int, word: str) -> None:
+    """A process that is told to stop rolls back undisturbed and ends with the signal's status."""
+    done = run_python(SIGNALLED.replace("NAME", name))
+
+    assert (status, "put back\n") == (done.returncode, done.stdout)
+    assert (
+        "still putting things back; a third signal ends this at once\n"
+        f"error: {word}\nThe environment is unchanged.\n"
+    ) == done.stderr
 
 
 @pytest.mark.parametrize(

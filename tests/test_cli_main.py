@@ -202,6 +202,7 @@ def test_trouble_outside_is_no_mistake_of_ours(error: Exception, message: str) -
 def test_a_mistake_of_ours_is_one_line_and_a_pointer() -> None:
     """An unexpected exception says how to report it; the traceback needs ``-v``."""
     status, out, err = Call(ZeroDivisionError("by\x1bzero")).run("list", "--json")
+    assert "unchanged" not in Call(ZeroDivisionError()).run("a.whl")[2]
     loud = Call(ZeroDivisionError("by zero")).run("list", "-v")[2]
 
     assert (1, "bug") == (status, json.loads(out)["error"]["code"])

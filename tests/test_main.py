@@ -51,3 +51,20 @@ def test_a_closed_output_is_no_traceback() -> None:
         _, errors = process.communicate()
 
     assert (0, b"") == (process.returncode, errors)
+
+
+def test_closed_streams_are_no_traceback() -> None:
+    """Without any output (``>&- 2>&-``) the status still tells."""
+
+    def close() -> None:
+        os.close(1)
+        os.close(2)
+
+    done = subprocess.run(
+        [sys.executable, "-m", "linkinstall", "--bogus", "--json"],
+        check=False,
+        env={**os.environ, "PYTHONPATH": SEARCH_PATH},
+        preexec_fn=close,
+    )
+
+    assert 2 == done.returncode

@@ -17,9 +17,14 @@ Errors: none; each becomes a message and an exit status.
 
 from __future__ import annotations
 
+import os
 import sys
 
-__all__ = ["run"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+__all__ = ["leave", "run"]
 
 INTERRUPTED = 130
 
@@ -43,3 +48,19 @@ def program_name(path: str) -> str:
     :param path: ``sys.argv[0]``, which ends in ``__main__.py`` under ``python -m``
     """
     return "python -m linkinstall" if path.endswith("__main__.py") else "linkinstall"
+
+
+def leave(status: int) -> NoReturn:
+    """Flush what was printed and end the process at once.
+
+    Taking the interpreter down in order costs as much as some hundred links, and by
+    now there is nothing left to do.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            # Nobody listens any more; cli.main has already dealt with lost results.
+            pass
+    os._exit(status)

@@ -117,8 +117,8 @@ def _recover(arguments: Arguments, verbs: Any, notify: Any) -> Any:
 
 def _list(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
     environment = choose_environment(arguments, verbs["environment"])
-    distributions = tuple(verbs["list"](environment))
-    return _reading("list", environment, distributions=distributions)
+    found = sorted(verbs["list"](environment), key=lambda one: (one.name, one.version, one.path))
+    return _reading("list", environment, distributions=tuple(found))
 
 
 def _check(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 __all__ = ["error_lines", "json_text", "message_lines", "result_lines"]
 
 CHANGING = ("install", "uninstall")
+NO_STATE = ("usage", "bug")
+"""Codes of errors that say nothing about the environment."""
 UNSETTLED_NEXT = (
     "The next linkinstall command that changes this environment settles it first; "
     "so does `linkinstall recover`."
@@ -79,7 +81,7 @@ def error_lines(error: LinkInstallError, command: str) -> Iterator[str]:
         yield f"  {problem.message or _problem_words(problem.code, problem.path)}"
     if error.state == "unsettled":
         yield "The environment is unsettled: an unfinished transaction is on disk."
-    elif command in CHANGING and error.code != "usage":
+    elif command in CHANGING and error.code not in NO_STATE:
         yield "The environment is unchanged."
     next_step = error.next_step or (UNSETTLED_NEXT if error.state == "unsettled" else "")
     yield from next_step.splitlines()
