@@ -13,20 +13,30 @@ LOCK_NOTICE = 1.0
 LOCK_NAMES = 8
 """Names that are tried for a lock in a folder open to everybody, where others may squat."""
 
-WHEEL_MEMBERS = 500_000
+WHEEL_MEMBERS = 150_000
 """Members of one wheel; the largest on the public index has some 90,000."""
 WHEEL_MEMBER_SIZE = 8 << 30
 """Bytes of one member, unpacked."""
 WHEEL_SIZE = 32 << 30
 """Bytes of all members of one wheel, unpacked."""
-WHEEL_RATIO = 1_100
-"""Unpacked over packed bytes of one member; deflate cannot exceed 1,032."""
+WHEEL_RATIO = 100
+"""Unpacked over packed bytes of a wheel; of 890 real ones none has more than 18."""
 WHEEL_RATIO_FROM = 64 << 20
-"""Bytes from which the ratio counts: small files may well be all zeros."""
-CENTRAL_DIRECTORY_SIZE = 256 << 20
-"""Bytes of an archive's central directory that are read into memory."""
+"""Unpacked bytes of a wheel from which its ratio counts."""
+WHEEL_MEMBER_RATIO = 200
+"""Unpacked over packed bytes of one member; deflate reaches 1,032 with zeros."""
+WHEEL_MEMBER_RATIO_FROM = 16 << 20
+"""Bytes from which a member's ratio counts: small files may well be all zeros."""
+CENTRAL_DIRECTORY_SIZE = 32 << 20
+"""Bytes of an archive's central directory; 90,000 members take some 13 MB."""
 METADATA_SIZE = 64 << 20
 """Bytes of one metadata file (RECORD, METADATA, a manifest, a journal's head)."""
+WHEEL_TEXT_SIZE = 1 << 20
+"""Bytes of a wheel's WHEEL and entry_points.txt, and of METADATA that are looked at."""
+RECORD_ROW_SIZE = 256
+"""Bytes of one row of RECORD besides its path; a row with sha512 takes some 110."""
+WHEEL_PROBLEMS = 200
+"""Problems of one wheel that are told one by one; the others are counted."""
 PATH_LENGTH = 4_000
 """Characters of one path inside a wheel; Linux ends at 4,096 bytes."""
 NAME_LENGTH = 255
