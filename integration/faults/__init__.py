@@ -1,0 +1,29 @@
+"""Fault harness: what is left of an environment when something goes wrong.
+
+A *scenario* is written once: how the old state is made, the command that acts on
+it, and the next runs that may follow a fault. A *fault* says at which points it
+can strike and strikes at one of them. The *sweep* takes any scenario and any
+fault, strikes at each point, lets one next run follow, and asks the *oracle*
+whether what is there now is exactly old or exactly new.
+
+===============  ==========================================================
+``scenario``     what a scenario is: data only
+``sandbox``      the folder a scenario lives in: environment, cache, temp, home
+``snapshot``     everything that is in a folder, as comparable values
+``records``      each RECORD of an environment against the files it lists
+``oracle``       old, new or broken, and what is wrong
+``calls``        which system calls can change what is on disk
+``strace``       recording a command's calls, and killing it before one of them
+``sweep``        scenario and fault -> results
+``report``       tables, and details of what broke with how to see it again
+``wheels``       the pinned wheels
+``scenarios``    what linkinstall is put to
+``peers``        the same for pip, uv and installer
+``toys``         actors that are known to be good or bad: tests of the tests
+``kill``         ``make kill``
+``rivals``       ``make rivals``
+===============  ==========================================================
+
+To add a fault: write a class with the two methods of ``sweep.Fault``. To add a
+scenario: add a value to ``scenarios``. Neither has to know of the other.
+"""

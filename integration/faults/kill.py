@@ -1,0 +1,110 @@
+"""``make kill``: SIGKILL before every call that changes the disk, all verbs and modes.
+
+Purpose: the gate R1. Each point of each scenario, once for each next run; one table
+at the end, and the details of what broke in a file.
+
+Calling sequence::
+
+    python -m integration.faults.kill                        # everything
+    python -m integration.faults.kill --every 5 --mode copy  # a part
+    python -m integration.faults.kill --scenario NAME --point rename:2 --next recover --keep DIR
+
+The last form strikes one point and leaves what is there afterwards in DIR/world
+(with ``--next none``, what is there before any next run).
+
+Guarantees: exit status 1 if anything was broken, or a point did not fire, or where
+``CI=true`` the sweep cannot run.
+
+Errors: none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from integration.faults import peers, report, scenarios
+from integration.faults.runner import sweep_all
+from integration.faults.sandbox import Sandbox
+from integration.faults.strace import Kill, Point, unavailable
+from integration.faults.sweep import Sweep
+from integration.faults.wheels import wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from integration.faults.scenario import Scenario
+
+DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "kill.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sweep, print the table, return the exit status."""
+    options = _parser().parse_args(arguments)
+    reason = unavailable()
+    if reason:
+        print(f"SKIPPED kill: {reason}")
+        return int(os.environ.get("CI") == "true")
+    chosen = _chosen(options)
+    if options.list:
+        print(*(one.name for one in chosen), sep="\n")
+        return 0
+    if options.point:
+        return _one(chosen[0], options)
+    swept = sweep_all(
+        chosen, Kill(), every=options.every, folder=options.folder, workers=options.workers
+    )
+    report.write_details(DETAILS, swept)
+    print(report.kill_table(swept))
+    print(f"\n{report.machine()}")
+    if all(one.passed for one in swept):
+        return 0
+    print(f"What broke, and how to see it again: {DETAILS}")
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="integration.faults.kill", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--mode", action="append", help="only this link mode (repeatable)")
+    parser.add_argument("--verb", action="append", help="only this verb (repeatable)")
+    parser.add_argument("--scenario", action="append", help="only this one (repeatable)")
+    parser.add_argument("--every", type=int, default=1, help="only each n-th point")
+    parser.add_argument("--workers", type=int, help="sweeps at once; default one per processor")
+    parser.add_argument("--folder", help="where sandboxes are made; default the temporary folder")
+    parser.add_argument("--list", action="store_true", help="name the scenarios and end")
+    parser.add_argument("--point", help="strike this point only")
+    parser.add_argument("--next", default="recover", help="the next run after --point, or none")
+    parser.add_argument("--keep", default="kept", help="the folder --point leaves the world in")
+    return parser
+
+
+def _chosen(options: argparse.Namespace) -> list[Scenario]:
+    known = scenarios.scenarios(tuple(options.mode or scenarios.MODES))
+    if options.scenario:
+        rivals = {one.name: one for one in peers.scenarios()}
+        return [rivals.get(name) or scenarios.scenario(name) for name in options.scenario]
+    return [one for one in known if not options.verb or one.verb in options.verb]
+
+
+def _one(scenario: Scenario, options: argparse.Namespace) -> int:
+    sandbox = Sandbox(os.path.abspath(options.keep), wheels())
+    sweep = Sweep(scenario, Kill(), sandbox)
+    point = Point.parse(options.point)
+    print(f"the world is in {sandbox.world}")
+    if options.next == "none":
+        sandbox.reset()
+        strike = Kill().strike(sandbox, scenario.act, point)
+        print(f"fired: {strike.fired}, killed before {strike.call}\n{strike.completed.output}")
+        return int(not strike.fired)
+    result = sweep.result(point, options.next)
+    print(f"killed before {result.strike.call}\n{result.completed.output}")
+    print(report.explain(result))
+    return int(not result.sound or not result.strike.fired)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

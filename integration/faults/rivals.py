@@ -1,0 +1,76 @@
+"""``make rivals``: the kill sweep over pip, uv and installer, beside ours.
+
+Purpose: one Markdown table for the docs, with versions and the command.
+
+Calling sequence: ``python -m integration.faults.rivals [--workers N] [--folder DIR]``.
+
+Guarantees: exit status 1 if one of our rows has anything broken.
+
+Errors: none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from integration.faults import peers, report
+from integration.faults.runner import Swept, sweep_all
+from integration.faults.strace import Kill, unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "rivals.md"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sweep all tools, print the table, return the exit status."""
+    parser = argparse.ArgumentParser(prog="integration.faults.rivals", description=__doc__)
+    parser.add_argument("--workers", type=int, help="sweeps at once")
+    parser.add_argument("--folder", help="where sandboxes are made")
+    parser.add_argument("--tool", action="append", help="only this one (repeatable)")
+    options = parser.parse_args(arguments)
+    reason = unavailable()
+    if reason:
+        print(f"SKIPPED rivals: {reason}")
+        return int(os.environ.get("CI") == "true")
+    chosen = [s for s in peers.scenarios() if not options.tool or s.tool in options.tool]
+    swept = sweep_all(chosen, Kill(), folder=options.folder, workers=options.workers)
+    report.write_details(DETAILS, swept)
+    print(_table(swept))
+    print(f"\nMade by `make rivals`: {peers.WHEEL}, {report.machine()}. Details: {DETAILS}")
+    ours = [s for s in swept if s.scenario.tool == "linkinstall"]
+    return int(not all(s.passed for s in ours))
+
+
+def _table(swept: Sequence[Swept]) -> str:
+    versions = peers.versions()
+    heads = (
+        "tool",
+        "verb",
+        "points",
+        "not fired",
+        "neither old nor new right after",
+        "broken after the same command again",
+        "temporary files left",
+    )
+    return report.table(heads, (_row(one, versions[one.scenario.tool]) for one in swept))
+
+
+def _row(swept: Swept, version: str) -> tuple[object, ...]:
+    name = f"{swept.scenario.tool} {version}"
+    if swept.error:
+        return (name, swept.scenario.verb, "failed without a fault", "", "", "", "")
+    fired = [result for result in swept.results if result.strike.fired]
+    between = sum(result.between is None for result in fired)
+    broken = sum(bool(result.judgement.problems) for result in fired)
+    litter = sum(bool(result.judgement.litter) for result in fired)
+    return (name, swept.scenario.verb, len(fired), len(swept.unfired), between, broken, litter)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

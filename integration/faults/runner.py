@@ -1,0 +1,105 @@
+"""Many scenarios at once, each in a sandbox of its own.
+
+Purpose: what ``make kill`` and ``make rivals`` share: workers, progress, and a
+sandbox folder that is gone afterwards.
+
+Calling sequence: ``sweep_all(scenarios, Kill(), every=1)``.
+
+Guarantees: the answers are in the order of the scenarios. A scenario that does not
+even work without a fault is an answer too, with ``error`` filled in.
+
+Errors: ``OSError`` if the folder cannot be written.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from integration.faults.sandbox import Sandbox, SetupError
+from integration.faults.sweep import Fault, Result, Sweep
+from integration.faults.wheels import wheels
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from integration.faults.scenario import Scenario
+
+
+@dataclass(frozen=True)
+class Swept:
+    """A scenario and what came of it.
+
+    :param scenario: what was struck
+    :param results: one for each point and next run
+    :param error: why the sweep could not begin, or nothing
+    :param seconds: how long it took
+    """
+
+    scenario: Scenario
+    results: tuple[Result, ...]
+    error: str
+    seconds: float
+
+    @property
+    def unfired(self) -> list[Result]:
+        """The results of points that did not fire."""
+        return [result for result in self.results if not result.strike.fired]
+
+    @property
+    def broken(self) -> list[Result]:
+        """The results in which something was wrong in the end, fired or not."""
+        return [result for result in self.results if not result.sound]
+
+    @property
+    def passed(self) -> bool:
+        """Whether each point fired and was survived."""
+        return bool(self.results) and not self.unfired and not self.broken
+
+
+def sweep_all(
+    scenarios: Sequence[Scenario],
+    fault: Fault,
+    *,
+    every: int = 1,
+    folder: str | None = None,
+    workers: int | None = None,
+) -> list[Swept]:
+    """Sweep all scenarios and return what came of each.
+
+    :param every: strike only each ``every``-th point
+    :param folder: where the sandboxes are made; default the temporary folder. Its
+        file system is part of the test: ext4 reuses inode numbers at once, tmpfs does not
+    :param workers: sweeps at once; default one for each processor
+    """
+    paths = wheels()
+    with (
+        tempfile.TemporaryDirectory(prefix="faults-", dir=folder) as root,
+        ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
+    ):
+        jobs = [
+            pool.submit(_sweep, scenario, fault, every, os.path.join(root, str(number)), paths)
+            for number, scenario in enumerate(scenarios)
+        ]
+        return [job.result() for job in jobs]
+
+
+def _sweep(
+    scenario: Scenario, fault: Fault, every: int, folder: str, paths: dict[str, str]
+) -> Swept:
+    start = time.monotonic()
+    results: tuple[Result, ...] = ()
+    error = ""
+    try:
+        results = tuple(Sweep(scenario, fault, Sandbox(folder, paths)).results(every=every))
+    except SetupError as refused:
+        error = str(refused)
+    swept = Swept(scenario, results, error, time.monotonic() - start)
+    figures = error.partition("\n")[0] or f"{len(swept.broken)} of {len(results)} broken"
+    print(f"{swept.seconds:6.1f} s  {scenario.name}: {figures}", file=sys.stderr, flush=True)
+    return swept

@@ -1,0 +1,195 @@
+"""The folder one scenario lives in: environment, cache, temp folder and home.
+
+Purpose: everything a command can reasonably write to lies in one *world* folder,
+so that a stray file is seen wherever it lands, and the world can be brought back
+to a saved state at the same paths (scripts hold absolute ones).
+
+Calling sequence::
+
+    sandbox = Sandbox(folder, wheels)
+    sandbox.build(scenario)      # an environment in the old state, saved
+    sandbox.reset()              # the old state again
+    sandbox.run(command)
+
+Guarantees: what a command sees does not depend on the caller's environment
+variables. A reset keeps times and the hard links among the files of the world, as
+``cp -a`` does; inode numbers are new each time.
+
+Errors: ``SetupError`` if a command that prepares the old state fails.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import zipfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from integration.faults.scenario import Command, Scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+TIMEOUT = 120.0
+"""Seconds a command may take; longer counts as a deadlock."""
+ORPHANS = 30.0
+"""Seconds that processes left behind by a killed command may take to end."""
+NEIGHBOUR = "iniconfig-2.1.0"
+"""A distribution that is in every environment and that no scenario touches."""
+AREAS = ("venv", "cache", "temp", "home")
+"""The folders of a world."""
+
+
+class SetupError(RuntimeError):
+    """The old state of a scenario could not be made."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a command ended.
+
+    :param status: its exit status, negative for a signal
+    :param output: standard output and standard error, in this order
+    :param timed_out: it was killed because it took longer than ``TIMEOUT``
+    """
+
+    status: int
+    output: str
+    timed_out: bool = False
+
+
+class Sandbox:
+    """A world and the saved copy of its old state."""
+
+    def __init__(self, folder: str, wheels: Mapping[str, str]) -> None:
+        """Keep the places; nothing is written yet.
+
+        :param folder: an absolute path, which may exist
+        :param wheels: ``name-version`` -> path of a wheel
+        """
+        self.folder = folder
+        self.world = os.path.join(folder, "world")
+        self.saved = os.path.join(folder, "saved")
+        self.wheels = dict(wheels)
+        version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+        self.library = self.area("venv", "lib", version, "site-packages")
+        self.python = self.area("venv", "bin", "python")
+
+    def area(self, *parts: str) -> str:
+        """Return a path in the world."""
+        return os.path.join(self.world, *parts)
+
+    def build(self, scenario: Scenario) -> None:
+        """Make the old state of ``scenario`` and save it."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        for area in AREAS[1:]:
+            os.makedirs(self.area(area))
+        _call([sys.executable, "-m", "venv", "--without-pip", self.area("venv")])
+        with zipfile.ZipFile(self.wheels[NEIGHBOUR]) as archive:
+            archive.extractall(self.library)
+        for command in scenario.prepare:
+            completed = self.run(command)
+            if completed.status not in command.statuses:
+                arguments = " ".join(self.expand(command))
+                raise SetupError(f"{scenario.name}: {arguments}\n{completed.output}")
+        for path, text in scenario.extra_files.items():
+            with open(os.path.join(self.library, path), "x", encoding="utf-8") as stream:
+                stream.write(text)
+        _call(["cp", "-a", self.world, self.saved])
+
+    def reset(self) -> None:
+        """Bring the old state back."""
+        shutil.rmtree(self.world)
+        _call(["cp", "-a", self.saved, self.world])
+
+    def expand(self, command: Command) -> list[str]:
+        """Return the arguments with this sandbox's paths filled in."""
+        names = {
+            **self.wheels,
+            **{area: self.area(area) for area in AREAS},
+            "library": self.library,
+            "python": self.python,
+            "harness": sys.executable,
+        }
+        return [
+            re.sub(r"\{([^{}]+)\}", lambda match: names[match[1]], text)
+            for text in command.arguments
+        ]
+
+    def variables(self, command: Command) -> dict[str, str]:
+        """Return the complete environment variables of a command."""
+        fixed = {
+            "HOME": self.area("home"),
+            "TMPDIR": self.area("temp"),
+            "PATH": "/usr/bin:/bin",
+            "LC_ALL": "C.UTF-8",
+            # Ordinals of calls must be the same in each run.
+            "PYTHONHASHSEED": "0",
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONNOUSERSITE": "1",
+        }
+        extra = Command(tuple(command.variables.values()))
+        return {**fixed, **dict(zip(command.variables, self.expand(extra), strict=True))}
+
+    def run(self, command: Command, *, before: Sequence[str] = ()) -> Completed:
+        """Run a command in the world and wait for every process it started.
+
+        :param before: what stands before the command line, such as a tracer
+        """
+        process = subprocess.Popen(
+            [*before, *self.expand(command)],
+            cwd=self.area("temp"),
+            env=self.variables(command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            text=True,
+            errors="replace",
+        )
+        try:
+            output, _ = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, _ = process.communicate()
+            return Completed(process.returncode, output, timed_out=True)
+        return Completed(process.returncode, output, timed_out=not _ended(process.pid))
+
+
+def _ended(group: int) -> bool:
+    """Wait until no process of a group runs; False if one had to be killed."""
+    end = time.monotonic() + ORPHANS
+    while _alive(group):
+        if time.monotonic() > end:
+            os.killpg(group, signal.SIGKILL)
+            return False
+        time.sleep(0.001)
+    return True
+
+
+def _alive(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return any(_runs(process, group) for process in filter(str.isdecimal, os.listdir("/proc")))
+
+
+def _runs(process: str, group: int) -> bool:
+    """Tell whether a process is of the group and no zombie whose parent is gone."""
+    try:
+        with open(f"/proc/{process}/stat", encoding="utf-8", errors="replace") as stream:
+            fields = stream.read().rpartition(")")[2].split()
+    except OSError:
+        return False
+    return int(fields[2]) == group and fields[0] not in {"Z", "X"}
+
+
+def _call(arguments: Sequence[str]) -> None:
+    subprocess.run(arguments, check=True, stdin=subprocess.DEVNULL)

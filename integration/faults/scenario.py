@@ -1,0 +1,92 @@
+"""What a scenario is: data only, so that every fault can be put to it.
+
+Purpose: one value says how the old state comes about, what acts on it, and which
+commands may be the next run after a fault. What *old* and *new* are is not
+written down anywhere: the sweep runs the scenario once without a fault and takes
+snapshots.
+
+Calling sequence: arguments may hold the names of a sandbox's folders and of the
+wheels, which ``Sandbox.expand`` fills in::
+
+    Command(("{python}", "-m", "tool", "install", "{pluggy-1.6.0}"))
+
+Guarantees: immutable; nothing here touches the disk.
+
+Errors: none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+State = Literal["old", "new"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command line.
+
+    :param arguments: the program and its arguments, with ``{names}`` to fill in
+    :param variables: environment variables beside those of the sandbox
+    :param statuses: the exit statuses that mean success
+    """
+
+    arguments: tuple[str, ...]
+    variables: Mapping[str, str] = field(default_factory=dict)
+    statuses: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True)
+class CacheRule:
+    """How the cache of a tool may differ from one run to the next.
+
+    :param unit: regular expression for the part of a path that names one entry;
+        an entry must be there as a whole or not at all
+    :param volatile: regular expression for the files whose contents hold times or
+        inodes, so that two sound ones differ
+    :param ignore: the cache is not judged at all (other tools' caches)
+    """
+
+    unit: str = r"[^/]+"
+    volatile: str = r"(?!)"
+    ignore: bool = False
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One change to an environment, and all that may follow it.
+
+    :param tool: whose command acts
+    :param verb: what it does
+    :param subject: what it does it to, in a word or two
+    :param mode: the link mode
+    :param prepare: the commands that make the old state of an empty environment
+    :param act: the command a fault strikes
+    :param next_runs: name -> the command that follows a fault
+    :param probe: Python code the environment's interpreter runs
+    :param works_in: the states in which ``probe`` must succeed
+    :param extra_files: files a person has put into the environment, path below
+        the library folder -> text
+    :param cache: how the cache is compared
+    """
+
+    tool: str
+    verb: str
+    subject: str
+    mode: str
+    prepare: tuple[Command, ...]
+    act: Command
+    next_runs: Mapping[str, Command]
+    probe: str
+    works_in: tuple[State, ...]
+    extra_files: Mapping[str, str] = field(default_factory=dict)
+    cache: CacheRule = field(default_factory=CacheRule)
+
+    @property
+    def name(self) -> str:
+        """A unique name, usable on a command line."""
+        return "-".join((self.tool, self.verb, *self.subject.split(), self.mode))

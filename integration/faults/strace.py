@@ -1,0 +1,219 @@
+"""Recording a command's system calls, and killing it before one of them.
+
+Purpose: the fault "SIGKILL before the N-th call" without a line of code in the
+program that is killed, by the injection of strace.
+
+Calling sequence::
+
+    reason = unavailable()                  # "" or why it cannot be used
+    fault = Kill()
+    for point in fault.points(sandbox, command):
+        strike = fault.strike(sandbox, command, point)
+
+Guarantees, and the traps behind them:
+
+- strace counts each call's name by itself and for each thread by itself, so a
+  point is a name and an ordinal, and the main thread's points are struck with that
+  thread alone traced.
+- The call that is killed is not executed. A kill before ``exit_group`` comes after
+  the last change.
+- A point counts as fired only if the process died of the signal at a call of that
+  name which can change something (an ``openat`` that only reads would show that the
+  ordinals have shifted).
+- ``--seccomp-bpf`` is never used: with it the signal is silently not sent.
+
+Errors: none; what did not happen is in ``Strike.fired``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from integration.faults.calls import MUTATING
+
+if TYPE_CHECKING:
+    from integration.faults.sandbox import Completed, Sandbox
+    from integration.faults.scenario import Command
+
+_BEGUN = re.compile(r"^(?:(?P<thread>\d+) +)?(?P<text>(?P<name>\w+)\(.*)$")
+_RESUMED = re.compile(r"^(?P<thread>\d+) +<\.\.\. \w+ resumed>")
+_PATH = re.compile(r'["<](/[^">]*)[">]')
+
+
+@dataclass(frozen=True)
+class Point:
+    """Where a process is killed: before the call of this name and ordinal.
+
+    :param call: name of the system call
+    :param ordinal: 1 for the first call of that name in its thread
+    :param everywhere: all threads and children are traced, not the main thread alone
+    :param path: only calls with this path in the world count; a pool gives the same
+        work to another thread each time, and its paths tell it again
+    """
+
+    call: str
+    ordinal: int
+    everywhere: bool = False
+    path: str = ""
+
+    def __str__(self) -> str:
+        """Return the form that ``parse`` reads."""
+        return f"{self.call}:{self.ordinal}" + ("+" if self.everywhere else "") + self.path
+
+    @classmethod
+    def parse(cls, text: str) -> Point:
+        """Return the point that ``str`` wrote."""
+        match = re.fullmatch(r"(\w+):(\d+)(\+?)(/.*)?", text)
+        if match is None:
+            raise ValueError(f"{text} is no point, such as rename:2")
+        return cls(match[1], int(match[2]), bool(match[3]), match[4] or "")
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call as strace printed it.
+
+    :param thread: which thread made it; 0 where only one is traced
+    :param name: name of the system call
+    :param ordinal: 1 for the first call of that name in its thread
+    :param text: name and arguments
+    :param executed: whether it came back; one that is killed never does
+    """
+
+    thread: int
+    name: str
+    ordinal: int
+    text: str
+    executed: bool
+
+    @property
+    def mutating(self) -> bool:
+        """Whether it can change what is on disk."""
+        return self.name in MUTATING and MUTATING[self.name](self.text)
+
+    def path(self, world: str) -> str:
+        """Return the last path in the world that it names, without the world's own."""
+        paths = [path for path in _PATH.findall(self.text) if path.startswith(world + "/")]
+        return paths[-1].removeprefix(world) if paths else ""
+
+
+@dataclass(frozen=True)
+class Strike:
+    """What a fault did.
+
+    :param fired: the process was killed at the point asked for
+    :param call: the call that was not executed any more, as strace printed it
+    :param completed: how the command ended
+    """
+
+    fired: bool
+    call: str
+    completed: Completed = field(repr=False)
+
+
+def unavailable() -> str:
+    """Return why processes cannot be killed here, or nothing."""
+    if shutil.which("strace") is None:
+        return "strace is missing: apt-get install strace, dnf install strace"
+    inject = ["-e", "trace=exit_group", "-e", "inject=exit_group:signal=KILL:when=1"]
+    probe = subprocess.run(
+        ["strace", "-qq", "-o", os.devnull, *inject, "true"],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    if probe.returncode == -signal.SIGKILL:
+        return ""
+    detail = probe.stderr.strip() or f"status {probe.returncode}"
+    return f"strace may not trace here (in a container: --cap-add SYS_PTRACE): {detail}"
+
+
+class Kill:
+    """The fault of ``make kill``: SIGKILL before each call that can change something."""
+
+    name = "kill"
+
+    def points(self, sandbox: Sandbox, command: Command) -> list[Point]:
+        """Run a command without a fault and return each point worth a kill, in order."""
+        calls = _record(sandbox, command)
+        main = calls[0].thread
+        if all(call.thread == main for call in calls):
+            paths: set[str] = set()
+        else:
+            # What is not called the same in two runs cannot be told by its path.
+            sandbox.reset()
+            again = _record(sandbox, command)
+            paths = _paths(calls, sandbox.world) & _paths(again, sandbox.world)
+        points: list[Point] = []
+        seen: Counter[tuple[int, str, str]] = Counter()
+        for call in calls:
+            path = "" if call.thread == main else call.path(sandbox.world)
+            seen[call.thread, call.name, path] += 1
+            if not call.mutating or (call.name == "exit_group" and call.thread != main):
+                continue
+            if call.thread == main:
+                points.append(Point(call.name, call.ordinal))
+            elif path in paths:
+                ordinal = seen[call.thread, call.name, path]
+                points.append(Point(call.name, ordinal, everywhere=True, path=path))
+            else:
+                points.append(Point(call.name, call.ordinal, everywhere=True))
+        return list(dict.fromkeys(points))
+
+    def strike(self, sandbox: Sandbox, command: Command, point: Point) -> Strike:
+        """Run a command and kill it at a point."""
+        log = os.path.join(sandbox.folder, "strace.log")
+        options = ["-f"] if point.everywhere else []
+        options += ["-P", sandbox.world + point.path] if point.path else []
+        options += ["-e", f"trace={point.call}"]
+        options += ["-e", f"inject={point.call}:signal=KILL:when={point.ordinal}"]
+        completed = sandbox.run(command, before=_strace(log, *options))
+        struck = [c for c in _calls(log) if c.ordinal == point.ordinal and not c.executed]
+        # A killed child leaves its parent to end as it can.
+        died = completed.status == -signal.SIGKILL or (point.everywhere and struck)
+        fired = bool(died) and any(call.mutating for call in struck)
+        return Strike(fired, struck[0].text if struck else "", completed)
+
+
+def _record(sandbox: Sandbox, command: Command) -> list[Call]:
+    log = os.path.join(sandbox.folder, "strace.log")
+    names = ",".join(f"?{name}" for name in MUTATING)
+    sandbox.run(command, before=_strace(log, "-f", "-e", f"trace={names}"))
+    return _calls(log)
+
+
+def _paths(calls: list[Call], world: str) -> set[str]:
+    return {path for call in calls if (path := call.path(world))}
+
+
+def _strace(log: str, *options: str) -> list[str]:
+    # -y: paths of descriptors; -s 0: no contents.
+    return ["strace", "-qq", "-y", "-s", "0", "-e", "signal=none", "-o", log, *options]
+
+
+def _calls(log: str) -> list[Call]:
+    """Return the calls of a log in the order in which they began."""
+    calls: list[Call] = []
+    latest: dict[int, int] = {}
+    ordinals: Counter[tuple[int, str]] = Counter()
+    with open(log, encoding="utf-8", errors="replace") as stream:
+        lines = [line.rstrip() for line in stream]
+    for line in lines:
+        begun, resumed = _BEGUN.match(line), _RESUMED.match(line)
+        if begun:
+            thread, name = int(begun["thread"] or 0), begun["name"]
+            ordinals[thread, name] += 1
+            executed = not line.endswith(("= ?", "<unfinished ...>"))
+            latest[thread] = len(calls)
+            calls.append(Call(thread, name, ordinals[thread, name], begun["text"], executed))
+        elif resumed and not line.endswith("= ?"):
+            number = latest[int(resumed["thread"])]
+            calls[number] = replace(calls[number], executed=True)
+    return calls

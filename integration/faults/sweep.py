@@ -1,0 +1,145 @@
+"""Scenario and fault -> results.
+
+Purpose: strike a scenario at each point of a fault, let each of its next runs
+follow, and judge.
+
+Calling sequence: ``for result in Sweep(scenario, fault, sandbox).results(): ...``;
+``Sweep.result(point, name)`` for a single one.
+
+Guarantees: each result starts from a fresh copy of the old state. What is right is
+established first, by running the scenario without a fault: the next run from
+exactly old, and from exactly new. A scenario whose probe does not tell these as
+``works_in`` says is refused, so that no sweep passes for want of a change.
+
+Errors: ``SetupError`` if the scenario does not work without a fault.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from integration.faults.oracle import (
+    Judgement,
+    Observation,
+    environment,
+    judge,
+    observe,
+    state_of,
+)
+from integration.faults.sandbox import Completed, Sandbox, SetupError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from integration.faults.scenario import Command, Scenario, State
+    from integration.faults.strace import Point, Strike
+
+
+class Fault(Protocol):
+    """Something that can go wrong at certain points of a command."""
+
+    name: str
+
+    def points(self, sandbox: Sandbox, command: Command) -> Sequence[Point]:
+        """Run a command in the old state without a fault; return where it can be struck."""
+
+    def strike(self, sandbox: Sandbox, command: Command, point: Point) -> Strike:
+        """Run a command in the old state and strike it at a point."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """One point and one next run.
+
+    :param scenario: what was struck
+    :param point: where
+    :param strike: what the fault did
+    :param between: the state right after the fault, before the next run
+    :param next_run: name of the command that followed
+    :param completed: how that command ended
+    :param judgement: what the oracle says in the end
+    """
+
+    scenario: Scenario
+    point: Point
+    strike: Strike
+    between: State | None
+    next_run: str
+    completed: Completed
+    judgement: Judgement
+
+    @property
+    def next_run_failed(self) -> bool:
+        """Whether the next run says that it failed, took too long, or shows a traceback."""
+        statuses = self.scenario.next_runs[self.next_run].statuses
+        ended = self.completed.status in statuses and not self.completed.timed_out
+        return not ended or "Traceback (most recent call last)" in self.completed.output
+
+    @property
+    def sound(self) -> bool:
+        """Whether the fault was survived without any trace."""
+        return self.judgement.sound and not self.next_run_failed
+
+
+class Sweep:
+    """One scenario under one fault."""
+
+    def __init__(self, scenario: Scenario, fault: Fault, sandbox: Sandbox) -> None:
+        """Build the old state, and find out what is right."""
+        self.scenario = scenario
+        self.fault = fault
+        self.sandbox = sandbox
+        sandbox.build(scenario)
+        self._plain: dict[State, Observation] = {
+            "old": self._reference("old"),
+            "new": self._reference("new"),
+        }
+        self._check_probe()
+        self._references: dict[str, dict[State, Observation]] = {
+            name: {"old": self._reference("old", command), "new": self._reference("new", command)}
+            for name, command in scenario.next_runs.items()
+        }
+
+    def points(self) -> Sequence[Point]:
+        """Return each point at which the fault can strike."""
+        self.sandbox.reset()
+        return self.fault.points(self.sandbox, self.scenario.act)
+
+    def results(self, *, every: int = 1) -> Iterator[Result]:
+        """Strike at each ``every``-th point, once for each next run."""
+        for number, point in enumerate(self.points()):
+            if number % every == 0:
+                for name in self.scenario.next_runs:
+                    yield self.result(point, name)
+
+    def result(self, point: Point, next_run: str) -> Result:
+        """Strike at one point, let one next run follow, and judge."""
+        self.sandbox.reset()
+        strike = self.fault.strike(self.sandbox, self.scenario.act, point)
+        between = state_of(self._plain, environment(self.sandbox))
+        completed = self.sandbox.run(self.scenario.next_runs[next_run])
+        actual = observe(self.sandbox, self.scenario)
+        judgement = judge(self._references[next_run], actual, self.scenario.cache)
+        return Result(self.scenario, point, strike, between, next_run, completed, judgement)
+
+    def _reference(self, state: State, next_run: Command | None = None) -> Observation:
+        self.sandbox.reset()
+        commands = [self.scenario.act] if state == "new" else []
+        commands += [next_run] if next_run else []
+        for command in commands:
+            completed = self.sandbox.run(command)
+            if completed.status not in command.statuses or completed.timed_out:
+                arguments = " ".join(self.sandbox.expand(command))
+                message = f"{self.scenario.name}: without a fault, {arguments} ends with "
+                raise SetupError(f"{message}{completed.status}\n{completed.output}")
+        return observe(self.sandbox, self.scenario)
+
+    def _check_probe(self) -> None:
+        for state, observation in self._plain.items():
+            works = observation.probe[0] == 0
+            if works != (state in self.scenario.works_in):
+                message = f"{self.scenario.name}: when {state}, the probe"
+                raise SetupError(f"{message} {'works' if works else 'fails'}")
+            if observation.records:
+                raise SetupError(f"{self.scenario.name}: {state}: {observation.records}")

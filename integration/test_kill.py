@@ -1,0 +1,39 @@
+"""A sample of ``make kill``: killed in between, the next run makes it old or new."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from integration.faults import report
+from integration.faults.runner import sweep_all
+from integration.faults.scenarios import scenario
+from integration.faults.strace import Kill, unavailable
+
+EVERY = 4
+"""Each how many-th point is struck here; ``make kill`` strikes all of them."""
+SAMPLE = (
+    "linkinstall-install-pluggy-hardlink",
+    "linkinstall-upgrade-parts-hardlink",
+    "linkinstall-uninstall-pluggy-hardlink",
+    "linkinstall-install-pluggy-cold-copy",
+)
+
+
+@pytest.mark.parametrize("name", SAMPLE)
+def test_killed_run_leaves_old_or_new(name: str) -> None:
+    """A run killed before any call that changes the disk is undone or finished by the next."""
+    reason = unavailable()
+    if reason and os.environ.get("CI") == "true":
+        pytest.fail(f"in CI this has to run: {reason}")
+    if reason:
+        pytest.skip(f"SKIPPED: {reason}")
+
+    (swept,) = sweep_all([scenario(name)], Kill(), every=EVERY)
+
+    assert "" == swept.error
+    assert [] == [str(result.point) for result in swept.unfired]
+    complaints = [f"{report.explain(one)}\n{report.reproduce(one)}" for one in swept.broken]
+    assert [] == complaints
+    assert swept.passed
