@@ -34,7 +34,7 @@ from linkinstall.errors import InvalidWheelError
 from linkinstall.outcome import Warn
 from linkinstall.values import value
 from linkinstall.vetting import entry_points, layout, members, metadata, rows
-from linkinstall.vetting.layout import Skipped, VettedFile
+from linkinstall.vetting.layout import VettedFile
 from linkinstall.vetting.names import path_problems
 from linkinstall.vetting.problems import Problems, shown
 from linkinstall.vetting.rows import RecordRow
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import BinaryIO, Literal
 
+    from linkinstall.vetting.layout import Skipped
     from linkinstall.vetting.members import Member
     from linkinstall.wheel import WheelName
 
@@ -52,7 +53,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "RecordRow",
-    "Skipped",
     "VettedFile",
     "VettedWheel",
     "open_archive",
@@ -74,11 +74,14 @@ class VettedWheel:
     :param dist_info: name of the dist-info folder, as the archive writes it
     :param data_dir: name of the ``.data`` folder: hand it, like ``dist_info``, to the
         ``WheelSource``, which would otherwise derive it from the file name
-    :param root_scheme: ``purelib`` or ``platlib``
-    :param record: member -> its row in ``RECORD``: (algorithm, digest, size)
-    :param files: what is installed, in the order of the archive, without ``RECORD``
+    :param root: the scheme of the archive's root, ``purelib`` or ``platlib``
+    :param record: member -> its row in ``RECORD``: (algorithm, digest, size); only rows
+        with a hash that can be compared
+    :param files: what is installed, and nothing else is, in the order of the archive;
+        ``RECORD`` is not among them
     :param entry_points: (name, module, attr, ``console`` or ``gui``)
-    :param skipped: members that are not installed
+    :param skipped: members that are left out: in ``__pycache__`` folders, and scripts that
+        setuptools made for an entry point
     :param case_collisions: groups of ``scheme/path`` that differ only by case or Unicode
         form; the plan refuses them where the file system does not tell them apart
     :param covered: whether ``RECORD`` has a hash of sha256 or better for every file
@@ -90,11 +93,11 @@ class VettedWheel:
     version: str
     dist_info: str
     data_dir: str
-    root_scheme: str
+    root: str
     record: Mapping[str, RecordRow]
     files: tuple[VettedFile, ...]
     entry_points: tuple[tuple[str, str, str, str], ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+    skipped: tuple[str, ...] = ()
     warnings: tuple[Warn, ...] = ()
     case_collisions: tuple[tuple[str, ...], ...] = ()
     covered: bool = False
@@ -224,7 +227,9 @@ class _Vetting:
         places = layout.Places(root_scheme, data_dir, record)
         files, skipped = layout.lay_out(self.members, places, scripts, problems)
         installed = {file.member for file in files}
-        covered = rows.covers(table, installed)
+        record_rows = rows.comparable(table, installed)
+        covered = record_rows.keys() == installed
+        alias = self._identify(dist_info)
         self._warn_of(files, skipped)
         return VettedWheel(
             name.distribution,
@@ -232,14 +237,14 @@ class _Vetting:
             dist_info,
             data_dir,
             root_scheme,
-            {path: row for path, row in table.items() if path in installed},
+            record_rows,
             tuple(files),
             points,
-            tuple(skipped),
+            tuple(one.member for one in skipped),
             tuple(warnings),
             layout.case_collisions(files, scripts),
             covered,
-            self._identify(dist_info) if covered else None,
+            alias if covered else None,
         )
 
     def _read_record(self, record: str) -> dict[str, RecordRow]:

@@ -6,7 +6,7 @@ Calling sequence::
 
     rows = read_rows(data, problems)
     check_rows(rows, members, signatures, level, problems, warnings)
-    covered(rows, names)
+    comparable(rows, names)
 
 Guarantees: rows of accepted wheels never make ``installer`` raise, at any level. With
 ``all`` and ``entries`` each member has one row with a hash of sha256 or better and a
@@ -32,11 +32,11 @@ from linkinstall.vetting.problems import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Mapping
 
     from linkinstall.vetting.problems import Problems
 
-__all__ = ["SIGNATURES", "RecordRow", "check_rows", "covers", "read_rows"]
+__all__ = ["SIGNATURES", "RecordRow", "check_rows", "comparable", "read_rows"]
 
 SIGNATURES = ("RECORD.jws", "RECORD.p7s")
 """Signatures of RECORD: in the archive, never in RECORD (:pep:`815`)."""
@@ -130,9 +130,9 @@ def check_rows(
             )
 
 
-def covers(rows: Mapping[str, RecordRow], paths: Iterable[str]) -> bool:
-    """Tell whether RECORD pins the contents of each of these files."""
-    return all(path in rows and not _weakness(rows[path]) for path in paths)
+def comparable(rows: Mapping[str, RecordRow], paths: Collection[str]) -> dict[str, RecordRow]:
+    """Return the rows of these files that pin their contents."""
+    return {path: row for path, row in rows.items() if path in paths and not _weakness(row)}
 
 
 def _read_row(path: str, hash_: str, size: str, problems: Problems) -> RecordRow:
