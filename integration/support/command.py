@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS = 120
 FAULTY_RUN = Path(__file__).with_name("faulty_run.py")
 
-Argument = str | Path
-
 
 @dataclass(frozen=True)
 class Result:
@@ -117,9 +115,9 @@ class Command:
 
     def arguments(
         self,
-        given: tuple[Argument, ...],
+        given: tuple[object, ...],
         *,
-        python: Argument | None = None,
+        python: object | None = None,
         faults: tuple[Fault, ...] = (),
         log: Path | None = None,
     ) -> list[str]:
@@ -134,7 +132,7 @@ class Command:
 
     def start(
         self,
-        *given: Argument,
+        *given: object,
         env: Mapping[str, str | None] | None = None,
         folder: Path | None = None,
         faults: tuple[Fault, ...] = (),
@@ -151,16 +149,16 @@ class Command:
             env=self.environ(env),
             cwd=folder or self.folder,
             # A test runner in the background ignores SIGINT, and children would inherit that.
-            preexec_fn=_default_signals,
+            preexec_fn=_default_signals,  # noqa: PLW1509 no threads here
         )
 
     def run(
         self,
-        *given: Argument,
+        *given: object,
         status: int | tuple[int, ...] | None = 0,
         env: Mapping[str, str | None] | None = None,
         folder: Path | None = None,
-        python: Argument | None = None,
+        python: object | None = None,
         faults: tuple[Fault, ...] = (),
         log: Path | None = None,
         umask: int = -1,
@@ -190,9 +188,14 @@ class Command:
         assert "Traceback (most recent call last)" not in result.err, str(result)
         return result
 
-    def json(self, *given: Argument, **options: Any) -> dict[str, Any]:
+    def json(self, *given: object, **options: Any) -> dict[str, Any]:
         """Run the command with ``--json`` and return the object."""
         return self.run("--json", *given, **options).form
+
+
+def read_log(log: Path) -> list[list[str]]:
+    """Return the mutating calls that ``faulty_run.py`` wrote down: event and paths."""
+    return [line.split("\t") for line in log.read_text(encoding="utf-8").splitlines()]
 
 
 def _default_signals() -> None:

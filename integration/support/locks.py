@@ -11,8 +11,11 @@ Errors: ``AssertionError`` where the lock cannot be had.
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -47,6 +50,28 @@ def held(path: Path) -> Iterator[int]:
         holder.stdin.close()
         holder.wait()
         holder.stdout.close()
+
+
+@contextmanager
+def arrived(gate: Path, process: subprocess.Popen[str]) -> Iterator[None]:
+    """Wait until ``process`` stands at the FIFO ``gate`` of a ``pause:``, and hold it there.
+
+    A reader that is not there yet makes a non-blocking open fail; asking again in short
+    intervals notices a process that ends without ever coming.
+    """
+    writer = -1
+    while writer < 0:
+        assert process.poll() is None, process.communicate()
+        try:
+            writer = os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            time.sleep(0.01)
+    try:
+        yield
+    finally:
+        os.close(writer)
 
 
 def is_free(path: Path) -> bool:
