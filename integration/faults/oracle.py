@@ -19,7 +19,7 @@ Errors: ``OSError`` if something cannot be read.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from integration.faults import records
@@ -128,15 +128,17 @@ def _cache(references: list[Snapshot], actual: Snapshot, rule: CacheRule) -> lis
     for entry in sorted({*now, *groups[0], *groups[1]}):
         wrong = [difference(group.get(entry, {}), now.get(entry, {})) for group in groups]
         if all(wrong):
-            lines += min(wrong, key=len)
+            nearest = min(wrong, key=len)
+            lines += nearest
     return lines
 
 
 def _entries(snapshot: Snapshot, rule: CacheRule) -> dict[str, Snapshot]:
-    unit, volatile = re.compile(rule.unit), re.compile(rule.volatile)
+    unit, optional = re.compile(rule.unit), re.compile(rule.optional)
     entries: dict[str, dict[str, Node]] = {}
     for path, node in snapshot.items():
+        if optional.fullmatch(path):
+            continue
         match = unit.match(path)
-        kept = replace(node, content="") if volatile.search(path) else node
-        entries.setdefault(match[0] if match else "", {})[path] = kept
+        entries.setdefault(match[0] if match else path, {})[path] = node
     return dict(entries)

@@ -44,15 +44,14 @@ class Command:
 class CacheRule:
     """How the cache of a tool may differ from one run to the next.
 
-    :param unit: regular expression for the part of a path that names one entry;
+    :param unit: regular expression for the beginning of a path that names one entry;
         an entry must be there as a whole or not at all
-    :param volatile: regular expression for the files whose contents hold times or
-        inodes, so that two sound ones differ
+    :param optional: regular expression for the paths that may be there or not
     :param ignore: the cache is not judged at all (other tools' caches)
     """
 
     unit: str = r"[^/]+"
-    volatile: str = r"(?!)"
+    optional: str = r"(?!)"
     ignore: bool = False
 
 

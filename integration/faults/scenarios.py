@@ -25,7 +25,12 @@ _PACKAGE = importlib.util.find_spec("linkinstall")
 _SOURCE = os.path.dirname(os.path.dirname((_PACKAGE and _PACKAGE.origin) or ""))
 _VARIABLES = {"PYTHONPATH": _SOURCE, "LINKINSTALL_CACHE_DIR": "{cache}"}
 
-CACHE = CacheRule()
+CACHE = CacheRule(
+    unit=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+|[^/]+/[^/]+)",
+    # Says that an entry may not have reached the disk yet, which is true after a kill.
+    optional=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+)/unflushed",
+)
+"""The layout of our cache: what is published by one rename each."""
 
 
 def run(*arguments: str) -> Command:
