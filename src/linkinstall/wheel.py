@@ -224,7 +224,8 @@ def _find_record(data: bytes) -> tuple[int, str]:
     found = len(data)
     while (found := data.rfind(_RECORD_NAME, 0, found)) >= 0:
         lowest = max(0, found - limits.NAME_LENGTH - HEADER_SIZE)
-        header = data.rfind(HEADER, lowest, found)
+        highest = max(0, found - HEADER_SIZE + len(HEADER))
+        header = data.rfind(HEADER, lowest, highest)
         while header >= 0:
             name = data[header + HEADER_SIZE : found + len(_RECORD_NAME)]
             if len(name) == number(data, header + 28, 2):
