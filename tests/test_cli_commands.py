@@ -196,6 +196,15 @@ def test_which_cache(words: list[str], variable: str, expected: str | None) -> N
     assert expected == (cache.path if isinstance(cache, Cache) else cache)
 
 
+def test_staging_is_linked_only_where_the_call_says_so() -> None:
+    """Under --destdir the variable for environments does not lead to shared files."""
+    environ = {"LINKINSTALL_LINK_MODE": "hardlink"}
+
+    assert "auto" == installed("--destdir=d", environ=environ)["link_mode"]
+    assert "copy" == installed("--destdir=d", "--link-mode=copy", environ=environ)["link_mode"]
+    assert "hardlink" == installed(environ=environ)["link_mode"]
+
+
 def test_staging_writes_no_metadata() -> None:
     """Under --destdir no INSTALLER, REQUESTED or direct_url.json is written."""
     arguments = installed("--destdir=d")

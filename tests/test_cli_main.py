@@ -238,6 +238,15 @@ def test_usage_errors_have_their_json(words: list[str]) -> None:
     assert Outcome("install").to_dict().keys() == form.keys()
 
 
+@pytest.mark.parametrize(("command", "key"), [("list", "distributions"), ("check", "findings")])
+def test_a_failed_look_has_its_key(command: str, key: str) -> None:
+    """What a command adds to the object is there when it fails, too."""
+    form = json.loads(Call(InvalidWheelError("Bad.")).run(command, "--json")[1])
+
+    assert [] == form[key]
+    assert form["error"]
+
+
 def test_help_is_a_result() -> None:
     """``--help`` prints to standard output and succeeds."""
     status, out, err = Call().run("cache", "--help")

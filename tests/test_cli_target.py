@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from linkinstall.cli.parse import parse
 from linkinstall.cli.target import choose_environment
 from linkinstall.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class Environments:
@@ -18,43 +21,48 @@ class Environments:
         self.calls: list[tuple[Any, ...]] = []
 
     def __getattr__(self, name: str) -> Any:
-        def construct(*places: Any, **options: Any) -> Environments:
-            self.calls.append((name, *places, options))
+        def construct(*places: Any, **options: Any) -> Any:
+            assert options.pop("base", self) is self
+            self.calls.append((name, *places, *options.values()))
             return self
 
         return construct
 
 
-def calls(*words: str) -> list[tuple[Any, ...]]:
+def calls(*words: str, environ: Mapping[str, str] | None = None) -> list[tuple[Any, ...]]:
     """Return the constructor calls that these options lead to."""
-    environments = Environments()
-    chosen = choose_environment(parse([*words, "a.whl"], {}), environments)
+    environments: Any = Environments()
+    chosen: Any = choose_environment(parse([*words, "a.whl"], environ or {}), environments)
     seen: list[tuple[Any, ...]] = environments.calls
     assert environments is chosen
     return seen
 
 
+CURRENT = ("current", None)
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        ([], [("current", {})]),
-        (["--python=v"], [("of", "v", {})]),
-        (["--target=t"], [("for_target", "t", {})]),
-        (["-pq"], [("for_prefix", "q", {})]),
-        (["--python=v", "--prefix=q"], [("for_prefix", "q", {"python": "v"})]),
-        (["--python=v", "--target=t"], [("for_target", "t", {"python": "v"})]),
-        (["--destdir=d"], [("current", {}), ("with_destdir", "d", {})]),
-        (["--destdir=d", "-pq"], [("for_prefix", "q", {}), ("with_destdir", "d", {})]),
+        ([], [CURRENT]),
+        (["--python=v"], [("of", "v", None)]),
+        (["--target=t"], [CURRENT, ("for_target", "t")]),
+        (["-pq"], [CURRENT, ("for_prefix", "q")]),
+        (["--python=v", "--prefix=q"], [("of", "v", None), ("for_prefix", "q")]),
+        (["--python=v", "--target=t"], [("of", "v", None), ("for_target", "t")]),
+        (["--destdir=d"], [("current", ""), ("with_destdir", "d")]),
+        (["--destdir=d", "-pq"], [("current", ""), ("for_prefix", "q"), ("with_destdir", "d")]),
         (
             ["-i", "/usr/bin/env python3", "--script-kind=win-amd64"],
-            [("current", {"interpreter": "/usr/bin/env python3", "script_kind": "win-amd64"})],
+            [
+                CURRENT,
+                ("with_script_kind", "win-amd64"),
+                ("with_interpreter", "/usr/bin/env python3"),
+            ],
         ),
         (
-            ["--python=v", "--target=t", "-i/p", "--destdir=d"],
-            [
-                ("for_target", "t", {"python": "v", "interpreter": "/p"}),
-                ("with_destdir", "d", {}),
-            ],
+            ["-i/p", "--python=v", "--target=t"],
+            [("of", "v", None), ("with_interpreter", "/p"), ("for_target", "t")],
         ),
     ],
 )
@@ -63,17 +71,30 @@ def test_options_name_a_target(words: list[str], expected: list[tuple[Any, ...]]
     assert expected == calls(*words)
 
 
+@pytest.mark.parametrize(
+    ("words", "folder"),
+    [
+        ([], "v"),
+        (["--cache-dir=c"], "c"),
+        (["--no-cache"], ""),
+        (["--dry-run", "--cache-dir=c"], ""),
+        (["--destdir=d"], ""),
+        (["--destdir=d", "--cache-dir=c"], "c"),
+    ],
+)
+def test_where_answers_of_interpreters_are_remembered(words: list[str], folder: str) -> None:
+    """They go into the cache of the call; nowhere in a dry run or without a cache."""
+    environ = {"LINKINSTALL_CACHE_DIR": "v"}
+
+    assert ("of", "x", folder) == calls("--python=x", *words, environ=environ)[0]
+
+
 def test_scheme_folders_one_by_one() -> None:
     """All five folders make a target of their own."""
     words = ["--purelib=p", "--platlib=l", "--headers=h", "--scripts=s", "--data=d"]
+    schemes = {"purelib": "p", "platlib": "l", "headers": "h", "scripts": "s", "data": "d"}
 
-    assert [
-        (
-            "from_schemes",
-            {"purelib": "p", "platlib": "l", "headers": "h", "scripts": "s", "data": "d"},
-            {},
-        )
-    ] == calls(*words)
+    assert [CURRENT, ("from_schemes", schemes)] == calls(*words)
 
 
 @pytest.mark.parametrize("word", ["--purelib", "--platlib"])
@@ -81,7 +102,7 @@ def test_one_library_stands_for_both(word: str) -> None:
     """Where only one library folder is named, modules of every wheel go there."""
     schemes = {"purelib": "x", "platlib": "x", "scripts": "s"}
 
-    assert [("from_schemes", schemes, {})] == calls(f"{word}=x", "--scripts=s")
+    assert [CURRENT, ("from_schemes", schemes)] == calls(f"{word}=x", "--scripts=s")
 
 
 @pytest.mark.parametrize(

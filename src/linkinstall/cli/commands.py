@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 
-from linkinstall.cli.target import choose_environment
+from linkinstall.cli.target import choose_environment, uses_no_cache
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def _install(arguments: Arguments, verbs: Any, notify: Any) -> Any:
         list(arguments.words),
         environment=environment,
         cache=_cache_of_install(arguments, verbs),
-        link_mode=arguments.value("--link-mode"),
+        link_mode=_link_mode(arguments),
         copy_binaries=arguments.value("--copy-binaries"),
         compile_levels=_compile_levels(arguments),
         overwrite_existing=arguments.flag("--overwrite-existing"),
@@ -183,12 +183,18 @@ def _compile_levels(arguments: Arguments) -> tuple[int, ...]:
     return (0, 1) if arguments.flag("--destdir") else (0,)
 
 
+def _link_mode(arguments: Arguments) -> Any:
+    """Return the link mode; a staged tree shares files with the cache only if this call says so."""
+    # Packaging tools strip and chmod in place, so LINKINSTALL_LINK_MODE, which is meant for
+    # environments, is not enough.
+    if arguments.flag("--destdir"):
+        return arguments.given.get("--link-mode", "auto")
+    return arguments.value("--link-mode")
+
+
 def _cache_of_install(arguments: Arguments, verbs: Any) -> Any:
     """Return the cache to install from; None means the default one."""
-    # A staged tree is built once: only a cache that this call names is filled for it,
-    # not one that LINKINSTALL_CACHE_DIR names for every call.
-    staged = arguments.flag("--destdir") and not arguments.flag("--cache-dir")
-    if arguments.flag("--no-cache") or staged:
+    if uses_no_cache(arguments):
         return verbs["cache"].none()
     folder = arguments.value("--cache-dir")
     return None if folder is None else verbs["cache"](folder)

@@ -142,7 +142,15 @@ def _failure(error: BaseException, command: str, program: str) -> Outcome:
         status = getattr(error, "exit_status", INTERRUPTED)
     outcome: Outcome | None = getattr(error, "outcome", None)
     if outcome is None:
-        return Outcome(command, status=typed.status, exit=status, error=typed)
+        return Outcome(
+            command,
+            status=typed.status,
+            exit=status,
+            error=typed,
+            # The keys that these two add to the object are there on failure, too.
+            distributions=() if command == "list" else None,
+            findings=() if command == "check" else None,
+        )
     if outcome.error is None:
         return replace(outcome, status=typed.status, exit=status, error=typed)
     return outcome

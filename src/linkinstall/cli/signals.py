@@ -5,23 +5,21 @@ exception and lets it pass, and ``main`` turns it into exit status 130 or 143.
 
 Calling sequence: ``listen()`` once, at the start of the process.
 
-Guarantees: while things are being put back, a second signal is answered with a
-message and a third one ends the process at once with status 3 (the journal is on
-disk, and the next run settles it). A signal that was ignored when the process
-began stays ignored, as under ``nohup``.
+Guarantees: a second signal, while things are being put back, is answered with a message
+only; from the third one on each raises again, so that nothing can keep the process for
+ever (``linkinstall.interrupts`` holds them back where that would do harm). A signal
+that was ignored when the process began stays ignored, as under ``nohup``.
 
 Errors: none.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as signal_module
-    from collections.abc import Callable
 else:
     # The C module below `signal`, which wraps it in enumerations: importing `enum`
     # takes 6 ms, half of what a warm install may take.
@@ -29,8 +27,7 @@ else:
 
 __all__ = ["Termination", "listen"]
 
-UNSETTLED = 3
-SECOND, THIRD = 2, 3
+SECOND = 2
 
 
 class Termination(KeyboardInterrupt):
@@ -40,28 +37,21 @@ class Termination(KeyboardInterrupt):
 
 
 class Listener:
-    """Counts the signals of this process and answers each.
+    """Counts the signals of this process and answers each."""
 
-    :param end: ends the process with a status at once
-    """
-
-    def __init__(self, end: Callable[[int], object] = os._exit) -> None:
+    def __init__(self) -> None:
         self.count = 0
-        self._end = end
 
     def __call__(self, number: int, _frame: object) -> None:
         """Answer signal ``number``.
 
-        :raises KeyboardInterrupt: for the first signal, ``Termination`` where it is SIGTERM
+        :raises KeyboardInterrupt: but for the second signal; ``Termination`` for SIGTERM
         """
         self.count += 1
-        if self.count < SECOND:
-            raise Termination if number == signal_module.SIGTERM else KeyboardInterrupt
-        if self.count < THIRD:
-            _say("still putting things back; a third signal ends this at once")
+        if self.count == SECOND:
+            _say("still putting things back")
             return
-        _say("ended at once; if a change was under way, the next run settles it")
-        self._end(UNSETTLED)
+        raise Termination if number == signal_module.SIGTERM else KeyboardInterrupt
 
 
 def listen() -> None:

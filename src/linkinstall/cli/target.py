@@ -5,7 +5,8 @@ folders into an ``Environment`` (``docs/reference/command-line.md``, Which envir
 
 Calling sequence: ``choose_environment(arguments, Environment)``.
 
-Guarantees: nothing is written.
+Guarantees: nothing is written but what an interpreter said of itself, into the cache, and
+not even that under ``--dry-run``, ``--no-cache`` and ``--destdir``.
 
 Errors: ``UsageError`` where two options name two targets; what ``Environment`` raises
 where the target is none.
@@ -15,17 +16,15 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from linkinstall.cli.parse import Arguments
+    from linkinstall.environment import Environment
 
-__all__ = ["choose_environment"]
+__all__ = ["choose_environment", "uses_no_cache"]
 
 SCHEMES = ("--purelib", "--platlib", "--headers", "--scripts", "--data")
-LIBRARIES = ("--purelib", "--platlib")
 
 
-def choose_environment(arguments: Arguments, environments: Any) -> Any:
+def choose_environment(arguments: Arguments, environments: type[Environment]) -> Environment:
     """Return the environment that ``arguments`` name.
 
     :param environments: ``linkinstall.environment.Environment``, or a stand-in with its
@@ -33,22 +32,43 @@ def choose_environment(arguments: Arguments, environments: Any) -> Any:
     :raises UsageError: for two targets, and for scheme folders without a library
     """
     _require_one_target(arguments)
-    scripts = _scripts(arguments)
-    python = arguments.value("--python")
-    base = {} if python is None else {"python": python}
+    base = _base(arguments, environments)
     if arguments.flag("--target"):
-        chosen = environments.for_target(arguments.value("--target"), **base, **scripts)
+        chosen = environments.for_target(arguments.value("--target"), base=base)
     elif arguments.flag("--prefix"):
-        chosen = environments.for_prefix(arguments.value("--prefix"), **base, **scripts)
+        chosen = environments.for_prefix(arguments.value("--prefix"), base=base)
     elif any(arguments.flag(scheme) for scheme in SCHEMES):
-        chosen = environments.from_schemes(_schemes(arguments), **base, **scripts)
-    elif python is not None:
-        chosen = environments.of(python, **scripts)
+        chosen = environments.from_schemes(_schemes(arguments), base=base)
     else:
-        chosen = environments.current(**scripts)
+        chosen = base
     if arguments.flag("--destdir"):
         chosen = chosen.with_destdir(arguments.value("--destdir"))
     return chosen
+
+
+def uses_no_cache(arguments: Arguments) -> bool:
+    """Return whether a call neither fills a cache nor takes anything from one."""
+    # A staged tree is built once: only a cache that this call names is filled for it,
+    # not one that LINKINSTALL_CACHE_DIR names for every call.
+    staged = arguments.flag("--destdir") and not arguments.flag("--cache-dir")
+    return arguments.flag("--no-cache") or staged
+
+
+def _base(arguments: Arguments, environments: type[Environment]) -> Environment:
+    """Return the environment of the interpreter, with what was said about scripts."""
+    # "" asks the interpreter anew and remembers nothing: a dry run writes nothing at all.
+    forgets = arguments.flag("--dry-run") or uses_no_cache(arguments)
+    cache_dir = "" if forgets else arguments.value("--cache-dir")
+    if arguments.flag("--python"):
+        base = environments.of(arguments.value("--python"), cache_dir=cache_dir)
+    else:
+        base = environments.current(cache_dir=cache_dir)
+    # The kind first: it says where --target has its scripts, and which paths are absolute.
+    if arguments.flag("--script-kind"):
+        base = base.with_script_kind(arguments.value("--script-kind"))
+    if arguments.flag("--interpreter"):
+        base = base.with_interpreter(arguments.value("--interpreter"))
+    return base
 
 
 def _require_one_target(arguments: Arguments) -> None:
@@ -59,14 +79,6 @@ def _require_one_target(arguments: Arguments) -> None:
         from linkinstall.errors import UsageError
 
         raise UsageError(f"{' and '.join(given)} name two targets; give one of them.")
-
-
-def _scripts(arguments: Arguments) -> dict[str, str]:
-    """Return what was said about generated scripts; the environment knows the rest."""
-    wanted = {"interpreter": "--interpreter", "script_kind": "--script-kind"}
-    return {
-        name: arguments.value(option) for name, option in wanted.items() if arguments.flag(option)
-    }
 
 
 def _schemes(arguments: Arguments) -> dict[str, str]:
