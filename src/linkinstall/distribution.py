@@ -16,6 +16,7 @@ Errors: ``OSError`` where a folder cannot be read.
 from __future__ import annotations
 
 import os
+from stat import S_ISLNK
 
 from linkinstall.record import parse
 from linkinstall.values import value
@@ -40,6 +41,7 @@ __all__ = [
     "quick_health",
     "read_installer",
     "read_rows",
+    "same_size",
 ]
 
 WHOLE, HALF_INSTALLED, HALF_REMOVED, MODIFIED = (
@@ -134,26 +136,28 @@ def quick_health(
     payload = [row for row in rows if not row.path.startswith(inner)]
     present = differing = 0
     for row in rows:
-        status = files.status(library_path(distribution.library, row.path))
-        there = status is not None
-        if there and not row.path.startswith(inner):
+        path = library_path(distribution.library, row.path)
+        status = files.status(path)
+        if status is not None and not row.path.startswith(inner):
             present += 1
-        if status is None or not _same_size(files, distribution, row, status):
-            differing += 1
+        if status is None or not same_size(files, path, row, status):
+            differing += not row.path.endswith(".pyc")
     if payload and not present:
         return HALF_REMOVED
     return MODIFIED if differing else WHOLE
 
 
-def _same_size(
-    files: FileSystem, distribution: Distribution, row: Row, status: os.stat_result
-) -> bool:
+def same_size(files: FileSystem, path: str, row: Row, status: os.stat_result) -> bool:
+    """Return whether what stands at ``path`` has the size its row gives, if any.
+
+    A symbolic link stands for its target.
+    """
     if row.size is None or row.size == status.st_size:
         return True
-    if (status.st_mode & 0o170000) != 0o120000:  # S_IFLNK, stat(2)
+    if not S_ISLNK(status.st_mode):
         return False
-    try:  # a symbolic link stands for its target
-        with files.open_read(library_path(distribution.library, row.path)) as stream:
+    try:
+        with files.open_read(path) as stream:
             return stream.seek(0, os.SEEK_END) == row.size
     except OSError:
         return False

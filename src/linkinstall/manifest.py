@@ -80,6 +80,7 @@ class Manifest:
     :param executables: ``scheme/path`` of files with the executable bit
     :param binaries: ``scheme/path`` of what Windows locks while it runs
     :param rewritten: ``scheme/path`` of scripts that begin with ``#!python``
+    :param collisions: ``scheme/path`` of what differs from another path only by case
     """
 
     id: str
@@ -94,6 +95,7 @@ class Manifest:
     executables: frozenset[str] = frozenset()
     binaries: frozenset[str] = frozenset()
     rewritten: frozenset[str] = frozenset()
+    collisions: frozenset[str] = frozenset()
 
     def files(self) -> Iterator[tuple[str, str, str, str]]:
         """Yield (scheme, path, size, digest) of every file."""
@@ -125,7 +127,12 @@ def encode(manifest: Manifest) -> bytes:
     """Return the text form."""
     head = (manifest.id, manifest.distribution, manifest.version, manifest.dist_info, manifest.root)
     lines = [_MAGIC, *head, str(manifest.mtime), f"{manifest.umask:o}"]
-    for names in (manifest.executables, manifest.binaries, manifest.rewritten):
+    for names in (
+        manifest.executables,
+        manifest.binaries,
+        manifest.rewritten,
+        manifest.collisions,
+    ):
         lines += [str(len(names)), *sorted(names)]
     lines.append(str(len(manifest.entry_points)))
     for point in manifest.entry_points:
@@ -156,7 +163,7 @@ def decode(data: bytes) -> Manifest:
     id_, distribution, version, dist_info, root, mtime, umask = lines[1:8]
     at = 8
     sets = []
-    for _ in range(3):
+    for _ in range(4):
         count = int(lines[at])
         sets.append(frozenset(lines[at + 1 : at + 1 + count]))
         at += 1 + count

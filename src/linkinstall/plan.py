@@ -170,6 +170,7 @@ class Plan:
 
     :param folders: (group, sub) of every folder below a WHOLE group's target
     :param states: state folders, one per volume; the first is home
+    :param emptied: folders that may be empty afterwards, and go then
     """
 
     changes: tuple[PlanChange, ...]
@@ -180,6 +181,7 @@ class Plan:
     placements: tuple[Placement, ...]
     fresh: tuple[Fresh, ...]
     states: tuple[str, ...]
+    emptied: tuple[str, ...] = ()
     warnings: tuple[Warn, ...] = ()
     kept: tuple[Kept, ...] = ()
 

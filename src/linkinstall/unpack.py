@@ -140,6 +140,17 @@ class EntryWriter:
         self.written[scheme, path] = result
         return result
 
+    def adopt(self, scheme: str, path: str) -> Written:
+        """Take in a file that another process wrote into the new entry."""
+        result = Written(scheme, path, len(self.written), executable=False)
+        target = f"{self.folder}/files/{scheme}/{path}"
+        with self.files.open_read(target) as stream:
+            result.digest = encode_digest(hashlib.file_digest(stream, "sha256").digest())
+            result.size = stream.tell()
+        self.files.set_time(target, self.mtime)
+        self.written[scheme, path] = result
+        return result
+
     def add_linked(self, scheme: str, path: str, origin: Entry, *, executable: bool) -> Written:
         """Take one file over from another entry of the same cache, by a link."""
         with self.files.open_read(origin.files(scheme, path)) as stream:
@@ -169,6 +180,7 @@ class EntryWriter:
             group(self.written.values()), tuple(self.entry_points),
             frozenset(f"{one.scheme}/{one.path}" for one in self.written.values() if one.executable),
             frozenset(self._binaries), frozenset(self._rewritten),
+            collisions(self.written),
         )  # fmt: skip
         return replace(manifest, id=entry_id(manifest))
 
@@ -382,6 +394,20 @@ def group(written: Iterable[Written]) -> tuple[Folder, ...]:
     return tuple(result)
 
 
+def collisions(paths: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return ``scheme/path`` of files and folders that differ from another only by case."""
+    seen: dict[str, str] = {}
+    found = set()
+    for scheme, path in paths:
+        full = f"{scheme}/{path}"
+        while "/" in full:
+            other = seen.setdefault(full.lower(), full)
+            if other != full:
+                found |= {other, full}
+            full = full.rpartition("/")[0]
+    return frozenset(found)
+
+
 def write_all(output: BinaryIO, data: bytes) -> int:
     """Write all of ``data`` to an unbuffered stream and return its length."""
     view = memoryview(data)
@@ -404,3 +430,16 @@ def sweep(files: FileSystem, folder: str) -> None:
         remove_tree(files, os.path.join(folder, name[: -len(".lock")]))
         lock.made = True
         lock.release(remove=True)
+
+
+def renew(cache: Cache, path: str) -> None:
+    """Give a cache file a fresh inode, for when the old one takes no more links."""
+    writer = EntryWriter(cache)
+    writer.begin()
+    try:
+        folder, name = os.path.split(path)
+        for _, error in cache.file_system.place("copy", folder, writer.folder, [name]):
+            raise error
+        cache.file_system.rename(f"{writer.folder}/{name}", path)
+    finally:
+        writer.discard()

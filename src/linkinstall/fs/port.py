@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Refusal = tuple[str, OSError]
 
-__all__ = ["FILE_REFUSALS", "FOLDER", "LINK", "FILE", "OTHER", "VOLUME_REFUSALS", "FileSystem"]
+__all__ = ["FILE_REFUSALS", "FOLDER", "LINK", "FILE", "FOLDER_RENAME_REFUSALS", "OTHER", "VOLUME_REFUSALS", "FileSystem"]
 
 FOLDER, FILE, LINK, OTHER = "folder", "file", "link", "other"
 
@@ -50,6 +50,10 @@ FILE_REFUSALS = frozenset(
     (errno.EMLINK, errno.EPERM, errno.EACCES, errno.ENAMETOOLONG, errno.ETXTBSY, errno.ELOOP)
 )
 """Error numbers that say: this one file cannot be linked this way."""
+
+FOLDER_RENAME_REFUSALS = frozenset((errno.EXDEV, errno.EACCES, errno.EBUSY))
+"""Error numbers after which a folder is moved file by file: overlayfs refuses to
+rename what lies in a lower layer (EXDEV), Windows what is open inside (EACCES)."""
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 

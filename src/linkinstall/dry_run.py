@@ -1,0 +1,123 @@
+"""What a transaction would do, without writing anything.
+
+Purpose: foresee the entry a wheel would become (from its central directory and
+RECORD, nothing is unpacked), and turn a plan into the lines of ``--dry-run``.
+
+Guarantees: nothing is written, the cache included.
+
+Errors: :class:`~linkinstall.errors.InvalidWheelError` for a wheel that would be
+refused.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.cache import Entry
+from linkinstall.manifest import EntryPoint, Folder, Manifest
+from linkinstall.outcome import FileCount, PlannedChange
+from linkinstall.policy import MODES, chain
+from linkinstall.values import as_dict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from linkinstall.cache import Cache
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.plan import Placement, Plan
+    from linkinstall.staging import Preferences
+
+__all__ = ["foresee", "planned_changes"]
+
+_ACTIONS = {"installed": "install", "removed": "remove"}
+
+
+def foresee(
+    cache: Cache, path: str, validate_record: str
+) -> tuple[Entry, str, str | None]:
+    """Return the entry that a wheel has or would get, its name, and its hash."""
+    found = None if cache.temporary else cache.find(path)
+    if found is not None:
+        return found.entry, found.name.name, found.hash
+    from linkinstall.scripts import launcher_body
+    from linkinstall.unpack import collisions, open_archive
+    from linkinstall.vetting import vet
+
+    name, _ = cache.identify(path)
+    with cache.file_system.open_read(path) as stream:
+        vetted = vet(
+            open_archive(stream, path), stream, os.path.basename(path),
+            validate_record=validate_record, windows=os.name == "nt",
+        )  # fmt: skip
+    folders: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+    for file in vetted.files:
+        if file.member in vetted.skipped:
+            continue
+        folder, _, base = file.path.rpartition("/")
+        digest = vetted.record[file.member][1] if file.member in vetted.record else ""
+        folders.setdefault((file.scheme, folder), []).append((base, str(file.size), digest))
+    manifest = Manifest(
+        "", vetted.distribution, vetted.version, vetted.dist_info, vetted.root, 0,
+        cache.file_system.umask(),
+        tuple(
+            Folder(scheme, folder, *(tuple(column) for column in zip(*sorted(rows), strict=True)))
+            for (scheme, folder), rows in sorted(folders.items())
+        ),
+        tuple(
+            EntryPoint(*point, launcher_body(*point)) for point in vetted.entry_points
+        ),
+        collisions=collisions((file.scheme, file.path) for file in vetted.files),
+    )  # fmt: skip
+    return Entry("", manifest), name.name, None
+
+
+def planned_changes(
+    files: FileSystem, plan: Plan, preferences: Preferences
+) -> tuple[PlannedChange, ...]:
+    """Return one line for each change of a plan."""
+    groups = {group.number: group for group in plan.groups}
+    result = []
+    for index, change in enumerate(plan.changes):
+        counts = dict.fromkeys(as_dict(FileCount()), 0)
+        added = []
+        for place in plan.placements:
+            if plan.trees[place.tree].change == index:
+                group = groups[place.group]
+                added += list(_paths(group.target, place.sub, place.names))
+                for mode, number in _modes(plan, preferences, group.state, place):
+                    counts[mode] += number
+        for one in plan.fresh:
+            if one.change == index:
+                added += list(_paths(groups[one.group].target, one.sub, (one.name,)))
+                counts["written"] += 1
+        removed = [path for item in plan.stash if item.change == index for path, _ in item.paths()]
+        action = _ACTIONS.get(change.action, "replace")
+        result.append(
+            PlannedChange(
+                change.name, change.version, change.previous, action,
+                counts, tuple(sorted(added)), tuple(sorted(removed)),
+            )  # fmt: skip
+        )
+    return tuple(result)
+
+
+def _paths(target: str, sub: str, names: tuple[str, ...]) -> Iterator[str]:
+    folder = f"{target}/{sub}" if sub else target
+    return (f"{folder}/{name}" for name in names)
+
+
+def _modes(
+    plan: Plan, preferences: Preferences, state: int, place: Placement
+) -> Iterator[tuple[str, int]]:
+    manifest = plan.trees[place.tree].manifest
+    folder = manifest.folders[place.folder]
+    for name in place.names:
+        key = f"{folder.scheme}/{folder.join(name)}"
+        modes = chain(
+            preferences.link_mode,
+            preferences.capabilities[state],
+            binary=key in manifest.binaries,
+            private_binaries=preferences.private_binaries,
+        )
+        yield next(mode for mode in modes if mode in MODES), 1

@@ -1,0 +1,74 @@
+"""Looking at an entry before it is linked: is every file still what was verified.
+
+Purpose: notice a cache file that was edited through a link, truncated or removed,
+before it spreads; and a file that has as many links as its volume allows.
+
+Calling sequence: ``inspect(files, entry, "stat")`` -> :class:`Inspection`.
+
+Guarantees: reads only. ``stat`` compares size and time (a careful edit that puts
+both back is found by ``full`` alone, which reads every file); ``off`` looks for
+nothing.
+
+Errors: ``OSError`` where the cache cannot be read.
+"""
+
+from __future__ import annotations
+
+from stat import S_ISREG
+
+from linkinstall.digest import hash_file
+from linkinstall.values import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.cache import Entry
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["LEVELS", "Inspection", "inspect"]
+
+LEVELS = ("off", "stat", "full")
+
+
+@value
+class Inspection:
+    """What was found.
+
+    :param damaged: (path, what is wrong) of cache files that are not what they were
+    :param crowded: cache files that take no further hard link
+    """
+
+    damaged: tuple[tuple[str, str], ...] = ()
+    crowded: tuple[str, ...] = ()
+
+
+def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
+    """Inspect every file of an entry.
+
+    :param level: off, stat or full; an entry that may not have reached the disk is
+        looked at even with ``off``
+    """
+    if level == "off" and entry.flushed:
+        return Inspection()
+    damaged: list[tuple[str, str]] = []
+    crowded: list[str] = []
+    limit = files.link_limit(entry.folder)
+    mtime = entry.manifest.mtime
+    for folder in entry.manifest.folders:
+        place = entry.files(folder.scheme, folder.path)
+        statuses = files.statuses(place, folder.names)
+        for name, size, digest, status in zip(
+            folder.names, folder.sizes, folder.digests, statuses, strict=True
+        ):
+            if status is None:
+                damaged.append((f"{place}/{name}", "is missing"))
+            elif not S_ISREG(status.st_mode):
+                damaged.append((f"{place}/{name}", "is no plain file"))
+            elif status.st_size != int(size):
+                damaged.append((f"{place}/{name}", "has another size"))
+            elif status.st_mtime_ns != mtime:
+                damaged.append((f"{place}/{name}", "was written to"))
+            elif level == "full" and hash_file(files, f"{place}/{name}") != digest:
+                damaged.append((f"{place}/{name}", "has other contents"))
+            elif status.st_nlink >= limit:
+                crowded.append(f"{place}/{name}")
+    return Inspection(tuple(damaged), tuple(crowded))

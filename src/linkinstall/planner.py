@@ -1,0 +1,386 @@
+"""Making a plan: requests and removals against the world as it is.
+
+Purpose: decide where every file goes, what has to leave first, and everything that
+stands in the way, before anything is written.
+
+Calling sequence::
+
+    planner = Planner(world, removal, overwrite=False)
+    planner.install(request)
+    plan = planner.finish()          # or ConflictError with all problems
+
+Guarantees: reads only. The *planned world* is asked, not the disk alone: what a
+removal of the same plan takes is no conflict. The top-most folder that is absent is
+one group and will be one rename; names for folders that stay are placed one by one.
+
+Errors: :class:`~linkinstall.errors.ConflictError`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.outcome import Kept, Warn
+from linkinstall.plan import (
+    DIST_INFO,
+    LATE,
+    LOOSE,
+    PAYLOAD,
+    WHOLE,
+    Fresh,
+    Group,
+    Placement,
+    Plan,
+    PlanChange,
+    StashItem,
+    Tree,
+)
+from linkinstall.values import replace, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from linkinstall.cache import Entry
+    from linkinstall.errors import Problem
+    from linkinstall.removal import Removal
+    from linkinstall.world import World
+
+__all__ = ["Generated", "Planner", "Request"]
+
+
+@value
+class Generated:
+    """A file to generate: where, what, and whether it may be run."""
+
+    scheme: str
+    path: str
+    data: bytes
+    executable: bool = False
+
+
+@value
+class Request:
+    """One wheel for this environment, everything resolved but the conflicts.
+
+    :param change: index of its change in the plan
+    :param entries: its cache entry, and the sets of its compiled files
+    :param schemes: where each scheme's files go for this distribution
+    :param generated: RECORD, scripts, INSTALLER and the like
+    :param skipped: ``scheme/path`` of files that are generated instead
+    :param replaces_leftovers: whether unowned files at its paths are remains of it
+    """
+
+    name: str
+    change: int
+    entries: tuple[Entry, ...]
+    schemes: dict[str, str]
+    generated: tuple[Generated, ...]
+    skipped: frozenset[str] = frozenset()
+    replaces_leftovers: Callable[[], bool] = bool
+
+
+class Planner:
+    """See the module docstring.
+
+    :param overwrite: take files in the way into the stash instead of refusing
+    :param states: folder for the state on another volume, by device; grown on demand
+    """
+
+    def __init__(self, world: World, removal: Removal, *, overwrite: bool = False) -> None:
+        self.world = world
+        self.removal = removal
+        self.overwrite = overwrite
+        self.problems: list[Problem] = []
+        self.warnings: list[Warn] = []
+        self.kept: list[Kept] = []
+        self.trees: list[Tree] = []
+        self.placements: list[Placement] = []
+        self.fresh: list[Fresh] = []
+        self._groups: dict[tuple[str, int], Group] = {}
+        self._folders: dict[tuple[int, str], None] = {}
+        self._absent: dict[str, str | None] = {}
+        self._resolved: dict[str, str | None] = {}
+        self._claims: dict[str, list[tuple[Request, dict[str, str]]]] = {}
+        self._states = {world.device(world.libraries[0]): world.home}
+        self._owners: dict[str, str] | None = None
+        self._roots: set[str] = set()
+        self._change = 0
+
+    # ---------------------------------------------------------------- requests
+
+    def install(self, request: Request) -> None:
+        """Plan one wheel."""
+        self._change = request.change
+        self._roots.update(os.path.normpath(path) for path in request.schemes.values())
+        for entry in request.entries:
+            tree = len(self.trees)
+            self.trees.append(Tree(entry.manifest, entry.folder, request.change))
+            if self.world.ignores_case or not self.overwrite:
+                for path in sorted(entry.manifest.collisions):
+                    self._refuse("case-collision", path, None, "differs from another only by case")
+            for index, folder in enumerate(entry.manifest.folders):
+                base = request.schemes[folder.scheme]
+                target = os.path.join(base, folder.path) if folder.path else base
+                sizes = dict(zip(folder.names, folder.sizes, strict=True))
+                if request.skipped:
+                    for name in folder.names:
+                        if f"{folder.scheme}/{folder.join(name)}" in request.skipped:
+                            del sizes[name]
+                for group, sub, names in self._locate(request, target, sizes):
+                    self.placements.append(Placement(group, sub, tree, index, names))
+        for one in request.generated:
+            self._generate(request, one)
+
+    def _generate(self, request: Request, one: Generated) -> None:
+        folder, name = os.path.split(os.path.join(request.schemes[one.scheme], one.path))
+        for group, sub, names in self._locate(request, folder, {name: str(len(one.data))}):
+            if names:
+                self.fresh.append(
+                    Fresh(group, sub, name, one.data, one.executable, request.change)
+                )
+
+    # ---------------------------------------------------------------- places
+
+    def _locate(
+        self, request: Request, nominal: str, sizes: dict[str, str]
+    ) -> Iterable[tuple[int, str, tuple[str, ...]]]:
+        """Yield (group, folder below its target, names) for names of one folder."""
+        folder = self._resolve(os.path.normpath(nominal))
+        if folder is None or not sizes:
+            return
+        top = self._top_absent(folder)
+        sizes = self._without_claimed(request, folder, sizes)
+        if top is not None:
+            group = self._group(WHOLE, top, _phase(top))
+            sub = folder[len(top) + 1 :]
+            self._note_folders(group.number, sub)
+            yield group.number, sub, tuple(sizes)
+            return
+        free = self._without_present(request, folder, sizes)
+        late = [name for name in free if name.endswith(".pth") and folder in self.world.libraries]
+        for phase, names in (
+            (_phase(folder), [name for name in free if name not in late]),
+            (LATE, late),
+        ):
+            if names:
+                yield self._group(LOOSE, folder, phase).number, "", tuple(names)
+
+    def _group(self, kind: str, target: str, phase: int) -> Group:
+        key = (target, phase)
+        group = self._groups.get(key)
+        if group is None:
+            state = self._state(os.path.dirname(target) if kind == WHOLE else target)
+            group = Group(len(self._groups), kind, target, phase, state)
+            self._groups[key] = group
+        return group
+
+    def _state(self, folder: str) -> int:
+        device = self.world.device(folder)
+        if device not in self._states:
+            while self.world.files.status(folder) is None:
+                folder = os.path.dirname(folder)
+            self._states[device] = f"{folder}/.linkinstall"
+        return list(self._states).index(device)
+
+    def _note_folders(self, group: int, sub: str) -> None:
+        while sub and (group, sub) not in self._folders:
+            self._folders[group, sub] = None
+            sub = sub.rpartition("/")[0]
+
+    # ---------------------------------------------------------------- the planned world
+
+    def _resolve(self, folder: str) -> str | None:
+        """Return the folder's real path in the planned world, None where it is refused."""
+        if folder not in self._resolved:
+            parent = os.path.dirname(folder)
+            if folder in self._roots or parent == folder:
+                # Where a root leads is the user's choice; links below it are not.
+                self._resolved[folder] = self.world.real_folder(folder)
+            else:
+                above = self._resolve(parent)
+                name = os.path.basename(folder)
+                self._resolved[folder] = above and self._step(above, name)
+        return self._resolved[folder]
+
+    def _step(self, parent: str, name: str) -> str | None:
+        """Return the real path of ``name`` in a real folder, None where it is refused."""
+        path = f"{parent}/{name}"
+        if self._top_absent(parent) is not None or path in self.removal.gone_folders:
+            return path
+        kind = self.world.kind(path)
+        if kind in (None, "folder") or name in self.removal.gone.get(parent, ()):
+            return path
+        if kind == "link":
+            real = self.world.real_folder(path)
+            if self.world.inside(real + "/") and self.world.kind(real) == "folder":
+                return real
+            self._refuse("leads-out", path, None, "is a link that leads out of the environment")
+            return None
+        if self.overwrite:
+            self.removal.take_files(parent, [name], self._change)
+            return path
+        self._refuse("file-in-the-way", path, self._owner(path), "is a file where a folder must go")
+        return None
+
+    def _top_absent(self, folder: str) -> str | None:
+        """Return the top-most folder that has to be made for ``folder``, or None."""
+        if folder not in self._absent:
+            parent = os.path.dirname(folder)
+            top = None
+            # The home library is made before anything else, for the state folder.
+            if parent != folder and not f"{self.world.libraries[0]}/".startswith(f"{folder}/"):
+                top = self._top_absent(parent)
+                gone = folder in self.removal.gone_folders
+                if top is None and (gone or self.world.kind(folder) != "folder"):
+                    top = folder
+            self._absent[folder] = top
+        return self._absent[folder]
+
+    def _without_claimed(
+        self, request: Request, folder: str, sizes: dict[str, str]
+    ) -> dict[str, str]:
+        """Drop names that another wheel of this plan claims, or refuse them."""
+        claims = self._claims.setdefault(folder, [])
+        free = sizes
+        for other, names in claims:
+            for name in free.keys() & names.keys():
+                if _is_shared(name, free[name], names[name]):
+                    free = {key: size for key, size in free.items() if key != name}
+                elif other is request:
+                    self._refuse("claimed-twice", f"{folder}/{name}", request.name,
+                                 "comes twice in one wheel")
+                else:
+                    self._refuse("claimed-twice", f"{folder}/{name}", other.name,
+                                 f"is in both {other.name} and {request.name}")
+        claims.append((request, sizes))
+        return free
+
+    def _without_present(
+        self, request: Request, folder: str, sizes: dict[str, str]
+    ) -> list[str]:
+        """Return the names that are free in a folder that stays; refuse or take the others."""
+        names = list(sizes)
+        gone = self.removal.gone.get(folder, ())
+        entries = self.world.entries(folder)
+        present = [name for name in names if name in entries and name not in gone]
+        if self.world.ignores_case:
+            lower = {name.lower(): name for name in entries if name not in gone}
+            present += [n for n in names if n not in entries and n.lower() in lower]
+        taken = {name for name in present if not self._settle(request, folder, name, sizes[name])}
+        return [name for name in names if name not in taken]
+
+    def _settle(self, request: Request, folder: str, name: str, size: str) -> bool:
+        """Decide about one name that is taken; return whether ours is placed."""
+        path = f"{folder}/{name}"
+        kind = self.world.entries(folder).get(name)
+        if kind == "folder":
+            if path in self.removal.gone_folders:
+                return True
+            self._refuse("folder-in-the-way", path, None, "is a folder where a file must go")
+            return False
+        if kind == "file" and size == "0" and name == "__init__.py":
+            status = self.world.files.status(path)
+            if status is not None and status.st_size == 0:
+                return False  # the same empty file: shared, not fought over
+        owner = self._owner(path)
+        if owner is None and self._is_leftover(request, folder, name):
+            self.removal.take_files(folder, [name], request.change)
+            self.warnings.append(
+                Warn("leftover-replaced", f"replaced {path}, left behind by {request.name}")
+            )
+            return True
+        if self.overwrite and self.world.may_remove(path):
+            self.removal.take_files(folder, [name], request.change)
+            return True
+        code, reason = ("owned", f"belongs to {owner}") if owner else ("unowned", "exists already")
+        self._refuse(code, path, owner, reason)
+        return False
+
+    def _is_leftover(self, request: Request, folder: str, name: str) -> bool:
+        if not self.world.may_remove(f"{folder}/{name}"):
+            return False
+        # Compiled files of a source that comes belong to it, whoever wrote them.
+        if name.endswith(".pyc") and os.path.basename(folder) == "__pycache__":
+            return True
+        return request.replaces_leftovers()
+
+    def _owner(self, path: str) -> str | None:
+        if self._owners is None:
+            self._owners = owners_of(self.world)
+        return self._owners.get(path)
+
+    def _refuse(self, code: str, path: str, owner: str | None, reason: str) -> None:
+        from linkinstall.errors import Problem
+
+        self.problems.append(Problem(code, path, owner, f"{path} {reason}"))
+
+    # ---------------------------------------------------------------- the end
+
+    def finish(self, changes: Sequence[PlanChange]) -> Plan:
+        """Check what only the whole plan shows, and return it.
+
+        :raises ConflictError: all problems together
+        """
+        self._check_files_against_folders()
+        if self.problems:
+            raise self._conflict()
+        stash = tuple(self._with_state(item) for item in self.removal.ordered())
+        return Plan(
+            changes=tuple(changes),
+            stash=stash,
+            groups=tuple(sorted(self._groups.values(), key=lambda one: (one.phase, one.number))),
+            folders=tuple(sorted(self._folders)),
+            trees=tuple(self.trees),
+            placements=tuple(self.placements),
+            fresh=tuple(self.fresh),
+            states=tuple(self._states.values()),
+            emptied=self.removal.emptied(),
+            warnings=tuple(self.warnings),
+            kept=(*self.removal.kept, *self.kept),
+        )
+
+    def _with_state(self, item: StashItem) -> StashItem:
+        state = self._state(os.path.dirname(item.path) if item.kind == WHOLE else item.path)
+        return replace(item, state=state) if state else item
+
+    def _check_files_against_folders(self) -> None:
+        for folder in list(self._claims):
+            parent, name = os.path.split(folder)
+            for request, names in self._claims.get(parent, ()):
+                if name in names:
+                    self._refuse("file-in-the-way", folder, request.name,
+                                 "would be a file and a folder at once")
+
+    def _conflict(self) -> Exception:
+        from linkinstall.errors import ConflictError
+
+        unique = list(dict.fromkeys(self.problems))
+        many = f"{len(unique)} paths are" if len(unique) > 1 else "One path is"
+        return ConflictError(
+            f"{many} in the way; nothing was changed.",
+            problems=unique,
+            next_step="Uninstall what owns them, or pass --overwrite-existing "
+            "to replace files (folders and links that lead out are never replaced).",
+        )
+
+
+def _phase(target: str) -> int:
+    return DIST_INFO if target.endswith(".dist-info") else PAYLOAD
+
+
+def owners_of(world: World) -> dict[str, str]:
+    """Return path -> canonical name for every file that some RECORD lists."""
+    from linkinstall.distribution import find_distributions, library_path, read_rows
+
+    owners: dict[str, str] = {}
+    for one in find_distributions(world.files, world.libraries):
+        for row in read_rows(world.files, one) or ():
+            path = library_path(one.library, row.path)
+            folder = world.real_folder(os.path.dirname(path))
+            owners.setdefault(f"{folder}/{os.path.basename(path)}", one.name)
+    return owners
+
+
+def _is_shared(name: str, size: str, other: str) -> bool:
+    return name == "__init__.py" and size == other == "0"

@@ -1,0 +1,173 @@
+"""Recovery: what the next run does with what an earlier one left unfinished.
+
+Purpose: find the state folder of an environment, tell what state it is in, and
+settle it: before the commit point roll back, after it finish.
+
+Calling sequence: :func:`recover_environment` first thing under the environment's
+lock, in every verb that changes something.
+
+Guarantees: nothing is touched where there is no state folder. Anything in a state
+folder that is not ours is refused, not swept. Trash of earlier runs is swept where
+it is free.
+
+Errors: :class:`~linkinstall.errors.JournalError` for a state folder of unknown
+origin, :class:`~linkinstall.errors.UnsettledError` where settling fails: nothing is
+started then.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISDIR
+
+from linkinstall import limits
+from linkinstall.fs.trees import remove_folder_if_empty
+from linkinstall.outcome import Recovered
+from linkinstall.values import value
+from linkinstall.world import STATE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.journal import Journal
+    from linkinstall.outcome import Kept, Pending
+
+__all__ = ["Report", "read_journal", "recover_environment"]
+
+_KNOWN = frozenset(("new", "stash", "trash", "cache", "journal", "committed", "pointer"))
+
+
+@value
+class Report:
+    """What recovery found and did.
+
+    :param journal: the transaction that was settled, where it still says something
+    """
+
+    recovered: tuple[Recovered, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    kept: tuple[Kept, ...] = ()
+    journal: Journal | None = None
+
+
+def recover_environment(
+    files: FileSystem, roots: Iterable[str], *, flush: bool = True
+) -> Report:
+    """Settle whatever the state folders in ``roots`` hold; the first root is home."""
+    homes = [os.path.join(root, STATE) for root in dict.fromkeys(roots)]
+    report = _settle_home(files, homes[0], flush=flush)
+    for state in homes[1:]:
+        _sweep_side(files, state)
+    return report
+
+
+def read_journal(files: FileSystem, home: str) -> tuple[str, Journal | None]:
+    """Return the state of a home folder, and its journal where it has a valid one."""
+    from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING, decode, relocate
+
+    status = files.status(home)
+    if status is None:
+        return ABSENT, None
+    names = {name for name, _ in files.scan(home)} if S_ISDIR(status.st_mode) else None
+    if names is None or names - _KNOWN:
+        raise _unknown(home, names)
+    for name, state in (("committed", COMMITTED), ("journal", OPEN)):
+        if name in names:
+            data = files.read(f"{home}/{name}", limits.JOURNAL_SIZE)
+            try:
+                return state, relocate(decode(data), home)
+            except ValueError as error:
+                if state == OPEN and not _holds_stash(files, home):
+                    return STAGING, None  # torn: nothing had begun
+                raise _unreadable(f"{home}/{name}", error) from error
+    return STAGING, None
+
+
+def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
+    if files.status(home) is None:
+        return Report()
+    from linkinstall.journal import COMMITTED
+    from linkinstall.settle import Settlement, sweep_state, sweep_trash
+
+    state, journal = read_journal(files, home)
+    try:
+        # What was moved there by earlier runs goes first: what this recovery puts
+        # there stays until the next.
+        pending = sweep_trash(files, home)
+        if journal is None:
+            if _holds_stash(files, home):
+                raise _unreadable(f"{home}/stash", "there is a stash without a journal")
+            sweep_state(files, home)
+            return Report(pending=tuple(pending))
+        settlement = Settlement(files, journal, flush=flush)
+        if state == COMMITTED:
+            settlement.finish()
+            done = Recovered(journal.id, "finished")
+        else:
+            settlement.roll_back()
+            done = Recovered(journal.id, "rolled-back")
+    except OSError as error:
+        raise unsettled(home, error) from error
+    pending += settlement.pending
+    return Report((done,), tuple(pending), tuple(settlement.kept), journal)
+
+
+def _sweep_side(files: FileSystem, state: str) -> None:
+    """Clear the state folder of another root, unless its own home needs it still."""
+    from linkinstall.settle import sweep_state, sweep_trash
+
+    if files.status(state) is None:
+        return
+    try:
+        home = files.read(f"{state}/pointer").decode("utf-8", "surrogateescape")
+    except OSError:
+        home = ""
+    if home and any(files.status(f"{home}/{name}") for name in ("journal", "committed")):
+        return
+    if home and not _holds_stash(files, state):
+        sweep_state(files, state)
+    sweep_trash(files, state)
+    remove_folder_if_empty(files, state)
+
+
+def _holds_stash(files: FileSystem, home: str) -> bool:
+    stash = f"{home}/stash"
+    return files.status(stash) is not None and bool(files.scan(stash))
+
+
+def unsettled(home: str, error: OSError) -> Exception:
+    """Return the error that says a transaction could not be settled now."""
+    from linkinstall.errors import Problem, UnsettledError
+
+    path = os.fsdecode(error.filename) if error.filename else home
+    reason = error.strerror or str(error)
+    return UnsettledError(
+        f"An unfinished transaction in {home} could not be settled: {path}: {reason}.",
+        problems=[Problem("file-system", path, None, f"{path}: {reason}")],
+        next_step="Nothing new was begun. Mend the cause; the next run (or "
+        "`linkinstall recover`) settles it.",
+    )
+
+
+def _unknown(home: str, names: set[str] | None) -> Exception:
+    from linkinstall.errors import JournalError, Problem
+
+    what = ", ".join(sorted((names or set()) - _KNOWN)) or "it is no folder"
+    return JournalError(
+        f"The state folder {home} holds what linkinstall did not put there: {what}.",
+        problems=[Problem("unknown-state", home)],
+        next_step="Nothing was changed. Move it away if it is nobody's, and run again.",
+    )
+
+
+def _unreadable(path: str, error: object) -> Exception:
+    from linkinstall.errors import JournalError, Problem
+
+    return JournalError(
+        f"{path} cannot be understood: {error}.",
+        problems=[Problem("journal", path)],
+        next_step="Nothing was changed. It may be of another version of linkinstall; "
+        "use that one, or install the affected projects anew into a new environment.",
+    )

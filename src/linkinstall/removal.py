@@ -1,0 +1,291 @@
+"""What a removal takes: a distribution's files, as few renames as possible.
+
+Purpose: from RECORD and the disk to stash items. RECORD says what is owned; the
+disk says which folders hold nothing else, and those go by one rename.
+
+Calling sequence::
+
+    removal = Removal(world, leaving=[...])       # all distributions that go
+    items = removal.take(distribution, change=0)
+
+Guarantees: reads only. Nothing outside the scheme roots is taken, no file that
+another standing distribution lists, nothing that RECORD does not list but the
+compiled files of its sources and the dist-info folder itself. A link is taken as a
+link. Payload comes first, dist-info last.
+
+Errors: ``OSError`` where a folder cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.distribution import library_path, read_rows
+from linkinstall.outcome import Kept
+from linkinstall.plan import LOOSE, WHOLE, OldDistInfo, StashItem
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from linkinstall.distribution import Distribution
+    from linkinstall.record import Row
+    from linkinstall.world import World
+
+    Names = list[tuple[str, tuple[str, ...]]]
+
+__all__ = ["Removal"]
+
+_MARKS = ("RECORD", "METADATA", "INSTALLER", "WHEEL")
+
+
+class Removal:
+    """Collects stash items for the distributions that go.
+
+    :param standing: the distributions that stay: what they list is kept
+    """
+
+    def __init__(self, world: World, standing: Iterable[Distribution]) -> None:
+        self.world = world
+        self.items: list[StashItem] = []
+        self.kept: list[Kept] = []
+        self.gone: dict[str, set[str]] = {}
+        self.gone_folders: set[str] = set()
+        self._standing = [(one, _read(world, one)) for one in standing]
+        self._last: list[StashItem] = []
+
+    def take(self, distribution: Distribution, change: int) -> None:
+        """Plan that ``distribution`` goes, whatever its health is."""
+        owned = self._owned(distribution, read_rows(self.world.files, distribution) or [])
+        info = distribution.path
+        rest = {folder: names for folder, names in owned.items() if not _below(folder, info)}
+        self._add(rest, change, self.items)
+        self._add(self._everything(info), change, self._last)
+
+    def take_folder(self, path: str, change: int) -> None:
+        """Plan that a leftover goes, with all it holds."""
+        if self.world.entries(os.path.dirname(path)).get(os.path.basename(path)) == "folder":
+            self._add(self._everything(path), change, self.items)
+        else:
+            self.take_files(os.path.dirname(path), [os.path.basename(path)], change)
+
+    def take_files(self, folder: str, names: Iterable[str], change: int) -> None:
+        """Plan that single files go (overwritten ones, and what other tools left)."""
+        names = [name for name in names if name not in self.gone.get(folder, ())]
+        if names:
+            self._add_loose(folder, names, change, self.items)
+
+    def ordered(self) -> tuple[StashItem, ...]:
+        """Return all items, numbered in the order in which they are stashed."""
+        ordered = [*self.items, *self._last]
+        return tuple(
+            StashItem(number, item.kind, item.path, item.names, item.change)
+            for number, item in enumerate(ordered)
+        )
+
+    def emptied(self) -> tuple[str, ...]:
+        """Return the folders above what goes that may be empty then, and go too."""
+        folders = set()
+        for item in self.items:
+            folder = os.path.dirname(item.path) if item.kind == WHOLE else item.path
+            while not self.world.keeps_folder(folder) and folder not in folders:
+                folders.add(folder)
+                folder = os.path.dirname(folder)
+        return tuple(sorted(folders))
+
+    def old_dist_info(self, distribution: Distribution) -> OldDistInfo:
+        """Return what tells this dist-info from one that another tool puts there later."""
+        for mark in _MARKS:
+            status = self.world.files.status(f"{distribution.path}/{mark}")
+            if status is not None:
+                return OldDistInfo(distribution.path, mark, status.st_size, status.st_mtime_ns)
+        return OldDistInfo(distribution.path)
+
+    # ---------------------------------------------------------------- what is owned
+
+    def _owned(self, distribution: Distribution, rows: list[Row]) -> dict[str, set[str]]:
+        listed: dict[str, list[Row]] = {}
+        for row in rows:
+            path = library_path(distribution.library, row.path)
+            listed.setdefault(os.path.dirname(path), []).append(row)
+        owned: dict[str, set[str]] = {}
+        for nominal, members in listed.items():
+            folder = self.world.real_folder(nominal)
+            if not self.world.inside(folder + "/"):
+                for row in members:
+                    self.kept.append(Kept(f"{nominal}/{_name(row)}", "outside the environment"))
+                continue
+            names = owned.setdefault(folder, set())
+            names.update(self._allowed(folder, members))
+        self._leave_to_others(distribution, owned)
+        self._add_compiled(owned)
+        return owned
+
+    def _allowed(self, folder: str, rows: list[Row]) -> Iterator[str]:
+        entries = self.world.entries(folder)
+        for row in rows:
+            name = _name(row)
+            kind = entries.get(name)
+            path = f"{folder}/{name}"
+            if kind is None:
+                continue
+            if kind == "folder":
+                self.kept.append(Kept(path, "RECORD names a folder"))
+            elif not self.world.may_remove(path):
+                self.kept.append(Kept(path, "belongs to the environment itself"))
+            elif not self.world.owned(path) and not self._unchanged(path, row):
+                self.kept.append(Kept(path, "changed since it was installed"))
+            else:
+                yield name
+
+    def _unchanged(self, path: str, row: Row) -> bool:
+        algorithm, _, expected = row.hash.partition("=")
+        if not expected:
+            return False
+        import hashlib
+
+        from linkinstall.digest import encode
+
+        try:
+            with self.world.files.open_read(path) as stream:
+                digest = hashlib.file_digest(stream, algorithm).digest()
+        except FileNotFoundError:  # a link whose target is gone holds nobody's content
+            return True
+        except (OSError, ValueError):
+            return False
+        return encode(digest) == expected.rstrip("=")
+
+    def _leave_to_others(self, distribution: Distribution, owned: dict[str, set[str]]) -> None:
+        # Parsing every RECORD of a large environment costs more than the removal,
+        # so a search of the raw text comes first.
+        prefix = distribution.library + "/"
+        tokens = set()
+        for folder, names in owned.items():
+            inner = (folder + "/").removeprefix(prefix)
+            if inner == folder + "/" or not inner:
+                tokens.update(f"{name}," for name in names)
+            else:
+                tokens.add(inner.partition("/")[0] + "/")
+        encoded = [token.encode("utf-8", "surrogateescape") for token in tokens]
+        for other, data in self._standing:
+            if not any(token in data for token in encoded):
+                continue
+            for row in read_rows(self.world.files, other) or ():
+                path = library_path(other.library, row.path)
+                folder = self.world.real_folder(os.path.dirname(path))
+                name = _name(row)
+                if name in owned.get(folder, ()):
+                    owned[folder].discard(name)
+                    self.kept.append(Kept(f"{folder}/{name}", f"also owned by {other.name}"))
+
+    def _add_compiled(self, owned: dict[str, set[str]]) -> None:
+        for folder in list(owned):
+            sources = {name[:-3] for name in owned[folder] if name.endswith(".py")}
+            if not sources or self.world.entries(folder).get("__pycache__") != "folder":
+                continue
+            inner = f"{folder}/__pycache__"
+            compiled = {
+                name
+                for name, kind in self.world.entries(inner).items()
+                if kind != "folder" and is_compiled_of(name, sources)
+            }
+            owned.setdefault(inner, set()).update(compiled)
+
+    def _everything(self, folder: str) -> dict[str, set[str]]:
+        result: dict[str, set[str]] = {folder: set()}
+        for name, kind in self.world.entries(folder).items():
+            if kind == "folder":
+                result |= self._everything(f"{folder}/{name}")
+            else:
+                result[folder].add(name)
+        return result
+
+    # ---------------------------------------------------------------- items
+
+    def _add(
+        self, owned: dict[str, set[str]], change: int, items: list[StashItem]
+    ) -> None:
+        whole: dict[str, bool] = {}
+        tops = set()
+        for folder in sorted(owned):
+            if not self._whole(folder, owned, whole):
+                self._add_loose(folder, sorted(owned[folder]), change, items)
+                continue
+            while self._whole(os.path.dirname(folder), owned, whole):
+                folder = os.path.dirname(folder)
+            tops.add(folder)
+        for top in sorted(tops):
+            names = list(self._names(top, ""))
+            self._mark_gone(top, names)
+            items.append(StashItem(0, WHOLE, top, tuple(names), change))
+
+    def _whole(self, folder: str, owned: dict[str, set[str]], known: dict[str, bool]) -> bool:
+        answer = known.get(folder)
+        if answer is None:
+            entries = self.world.entries(folder)
+            mine = owned.get(folder)
+            answer = (
+                not self.world.keeps_folder(folder)
+                and (bool(entries) or (mine is not None and self._stands(folder)))
+                and all(
+                    self._whole(f"{folder}/{name}", owned, known)
+                    if kind == "folder"
+                    else mine is not None and name in mine
+                    for name, kind in entries.items()
+                )
+            )
+            known[folder] = answer
+        return answer
+
+    def _stands(self, folder: str) -> bool:
+        return self.world.files.status(folder) is not None
+
+    def _names(self, folder: str, sub: str) -> Iterator[tuple[str, tuple[str, ...]]]:
+        entries = self.world.entries(folder)
+        yield sub, tuple(name for name, kind in entries.items() if kind != "folder")
+        for name, kind in entries.items():
+            if kind == "folder":
+                yield from self._names(f"{folder}/{name}", f"{sub}/{name}" if sub else name)
+
+    def _mark_gone(self, top: str, names: Names) -> None:
+        for sub, members in names:
+            folder = f"{top}/{sub}" if sub else top
+            self.gone_folders.add(folder)
+            self.gone.setdefault(folder, set()).update(members)
+
+    def _add_loose(
+        self, folder: str, names: list[str], change: int, items: list[StashItem]
+    ) -> None:
+        if names:
+            self.gone.setdefault(folder, set()).update(names)
+            items.append(StashItem(0, LOOSE, folder, (("", tuple(names)),), change))
+
+
+def is_compiled_of(name: str, sources: set[str]) -> bool:
+    """Return whether ``name`` is the compiled file of one of the modules ``sources``.
+
+    :pep:`3147`: ``MODULE.TAG.pyc``, with ``.opt-LEVEL`` before the suffix (:pep:`488`).
+    """
+    if not name.endswith(".pyc"):
+        return False
+    stem = name.removesuffix(".pyc")
+    while stem:
+        stem = stem.rpartition(".")[0]
+        if stem in sources:
+            return True
+    return False
+
+
+def _name(row: Row) -> str:
+    return row.path.rpartition("/")[2]
+
+
+def _below(folder: str, top: str) -> bool:
+    return folder == top or folder.startswith(top + "/")
+
+
+def _read(world: World, distribution: Distribution) -> bytes:
+    try:
+        return world.files.read(distribution.path + "/RECORD")
+    except OSError:
+        return b""

@@ -1,0 +1,275 @@
+"""Staging: everything a transaction brings is made in the state folder first.
+
+Purpose: write what is generated, copy and clone before the journal; link after it.
+What is written has to reach the disk before the first change, links need not: they
+are ordered metadata.
+
+Calling sequence::
+
+    staging = Staging(files, plan, preferences)
+    staging.write()              # folders, generated files, copies, clones
+    ... journal, flush ...
+    refused = staging.link()     # hard and symbolic links
+    if refused: staging.discard(); staging.avoid(refused); begin again
+
+Guarantees: nothing outside the state folders is touched, so an error here costs
+nothing. A file that refuses one link mode gets the next of its chain; a volume that
+refuses one is not asked again.
+
+Errors: ``OSError`` for what no other link mode can mend (no space, I/O errors).
+"""
+
+from __future__ import annotations
+
+import os
+from errno import EMLINK
+
+from linkinstall.digest import hash_data
+from linkinstall.fs.port import VOLUME_REFUSALS
+from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
+from linkinstall.journal import Staged
+from linkinstall.outcome import FileCount
+from linkinstall.policy import Capabilities, chain
+from linkinstall.values import as_dict, replace, value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.plan import Fresh, Group, Placement, Plan
+
+__all__ = ["Preferences", "Refused", "Staging"]
+
+_WRITING = ("copy", "clone")
+
+
+@value
+class Preferences:
+    """How files are to be linked.
+
+    :param link_mode: auto or one of the link modes
+    :param private_binaries: whether binaries are never hard-linked
+    :param capabilities: what linking from the cache to each state's volume can do
+    :param private_trees: trees that were unpacked under another umask: a hard link
+        would bring their modes along
+    """
+
+    link_mode: str
+    private_binaries: bool
+    capabilities: tuple[Capabilities, ...]
+    private_trees: frozenset[int] = frozenset()
+
+
+@value
+class Refused:
+    """A link that was refused: where, which mode, and the operating system's reason."""
+
+    state: int
+    mode: str
+    source: str
+    name: str
+    number: int
+
+
+class Staging:
+    """See the module docstring."""
+
+    def __init__(self, files: FileSystem, plan: Plan, preferences: Preferences) -> None:
+        self.files = files
+        self.plan = plan
+        self.preferences = preferences
+        self.staged: list[Staged] = []
+        self.counts: dict[str, int] = {}
+        self.made: list[str] = []
+        self.refusals: list[Refused] = []
+        self._groups = {group.number: group for group in plan.groups}
+        self._no_volume: set[tuple[int, str]] = set()
+        self._no_file: dict[str, set[str]] = {}
+        self._links: list[tuple[str, Placement, tuple[str, ...]]] = []
+
+    def folder(self, group: Group, sub: str = "") -> str:
+        """Return where a folder of a group is staged."""
+        base = f"{self.plan.states[group.state]}/new/{group.number}"
+        return f"{base}/{sub}" if sub else base
+
+    # ---------------------------------------------------------------- before the journal
+
+    def write(self) -> None:
+        """Make the staging folders and everything in them that has to be written."""
+        self.counts = dict.fromkeys(as_dict(FileCount()), 0)
+        self.staged, self._links = [], []
+        for state in self.plan.states:
+            if self.files.status(state) is None:
+                self.made += make_folders(self.files, os.path.dirname(state))
+                self.files.make_folder(state)
+            for inner in ("new", "stash"):
+                self.files.make_folder(f"{state}/{inner}")
+        for state in self.plan.states[1:]:
+            home = self.plan.states[0].encode("utf-8", "surrogateescape")
+            self.files.write_new(f"{state}/pointer", home)
+        for group in self.plan.groups:
+            self.files.make_folder(self.folder(group))
+        for number, sub in sorted(self.plan.folders):
+            self.files.make_folder(self.folder(self._groups[number], sub))
+        for one in self.plan.fresh:
+            self._write_fresh(one)
+        for place in self.plan.placements:
+            for names, modes in self._split(place):
+                self._stage(place, names, modes)
+
+    def _write_fresh(self, one: Fresh) -> None:
+        path = f"{self.folder(self._groups[one.group], one.sub)}/{one.name}"
+        status = self.files.write_new(path, one.data, executable=one.executable)
+        self.staged.append(
+            Staged(one.group, one.sub, one.name, status.st_size, status.st_mtime_ns,
+                   hash_data(one.data), one.change)
+        )  # fmt: skip
+        self.counts["written"] += 1
+
+    def _split(
+        self, place: Placement
+    ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+        """Yield names of a placement with the chain of link modes that holds for them."""
+        state = self._groups[place.group].state
+        plain, private = (
+            self._chain(state, place.tree, binary=binary) for binary in (False, True)
+        )
+        manifest = self.plan.trees[place.tree].manifest
+        if plain == private or not manifest.binaries:
+            yield place.names, plain
+            return
+        folder = manifest.folders[place.folder]
+        binaries = tuple(
+            name
+            for name in place.names
+            if f"{folder.scheme}/{folder.join(name)}" in manifest.binaries
+        )
+        yield tuple(name for name in place.names if name not in binaries), plain
+        yield binaries, private
+
+    def _chain(self, state: int, tree: int, *, binary: bool) -> tuple[str, ...]:
+        capabilities = self.preferences.capabilities[state]
+        if tree in self.preferences.private_trees:
+            capabilities = replace(capabilities, hardlink=False)
+        modes = chain(
+            self.preferences.link_mode,
+            capabilities,
+            binary=binary,
+            private_binaries=self.preferences.private_binaries,
+        )
+        usable = tuple(mode for mode in modes if (state, mode) not in self._no_volume)
+        return usable or ("copy",)
+
+    def _stage(self, place: Placement, names: tuple[str, ...], modes: tuple[str, ...]) -> None:
+        """Stage names in the first mode that works; links are only noted for later."""
+        names = self._stage_odd(place, names, modes)
+        for mode in modes:
+            if not names:
+                return
+            if mode not in _WRITING:
+                self._links.append((mode, place, names))
+                return
+            names = self._place(mode, place, names)
+        if names:
+            raise self._last_error(names)
+
+    def _stage_odd(
+        self, place: Placement, names: tuple[str, ...], modes: tuple[str, ...]
+    ) -> tuple[str, ...]:
+        """Stage the names that refused a mode before; return the others."""
+        if not self._no_file:
+            return names
+        source = self.source(place)
+        odd = [name for name in names if f"{source}/{name}" in self._no_file]
+        for name in odd:
+            refused = self._no_file[f"{source}/{name}"]
+            left = tuple(mode for mode in modes if mode not in refused) or ("copy",)
+            if left[0] in _WRITING:
+                self._place(left[0], place, (name,))
+            else:
+                self._links.append((left[0], place, (name,)))
+        return tuple(name for name in names if name not in odd)
+
+    def source(self, place: Placement) -> str:
+        """Return the folder of the cache that a placement takes its files from."""
+        tree = self.plan.trees[place.tree]
+        folder = tree.manifest.folders[place.folder]
+        base = f"{tree.source}/files/{folder.scheme}"
+        return f"{base}/{folder.path}" if folder.path else base
+
+    def _place(self, mode: str, place: Placement, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Place names and return those that refused."""
+        group = self._groups[place.group]
+        source = self.source(place)
+        refused = self.files.place(mode, source, self.folder(group, place.sub), names)
+        self.counts[mode] += len(names) - len(refused)
+        for name, error in refused:
+            self._refuse(Refused(group.state, mode, source, name, error.errno or 0))
+        return tuple(name for name, _ in refused)
+
+    def _refuse(self, one: Refused) -> None:
+        self.refusals.append(one)
+        if one.number in VOLUME_REFUSALS:
+            self._no_volume.add((one.state, one.mode))
+        self._no_file.setdefault(f"{one.source}/{one.name}", set()).add(one.mode)
+
+    def _last_error(self, names: tuple[str, ...]) -> OSError:
+        last = next(one for one in reversed(self.refusals) if one.name in names)
+        return OSError(last.number, os.strerror(last.number), f"{last.source}/{last.name}")
+
+    # ---------------------------------------------------------------- after the journal
+
+    def link(self) -> bool:
+        """Make the links; return whether all could be made."""
+        before = len(self.refusals)
+        for mode, place, names in self._links:
+            if (self._groups[place.group].state, mode) in self._no_volume:
+                continue  # refused by the volume a moment ago: the next round copies
+            self._place(mode, place, names)
+        return len(self.refusals) == before
+
+    def crowded(self) -> Iterator[Refused]:
+        """Yield the cache files that have as many links as their volume allows."""
+        return (one for one in self.refusals if one.number == EMLINK)
+
+    def last_refusal(self) -> OSError:
+        """Return the last refusal as an error, for when nothing helped."""
+        last = self.refusals[-1]
+        return OSError(last.number, os.strerror(last.number), f"{last.source}/{last.name}")
+
+    def discard(self) -> None:
+        """Remove what was staged; the state folders stay where something else is in them."""
+        for state in self.plan.states:
+            for inner in ("new", "stash"):
+                remove_tree(self.files, f"{state}/{inner}")
+        for state in self.plan.states[1:]:
+            try:
+                self.files.unlink(f"{state}/pointer")
+            except FileNotFoundError:
+                pass
+            remove_folder_if_empty(self.files, state)
+
+    # ---------------------------------------------------------------- putting into place
+
+    def switch(self) -> None:
+        """Put everything into place, group by group, dist-info last.
+
+        :raises OSError: something stands there by now, or the disk refuses
+        """
+        for group in self.plan.groups:
+            if group.kind == "whole":
+                make_folders(self.files, os.path.dirname(group.target))
+                self.files.rename_new(self.folder(group), group.target)
+                continue
+            names = sorted(self._loose_names(group), key=lambda name: name == "RECORD")
+            for name in names:
+                self.files.link_new(f"{self.folder(group)}/{name}", f"{group.target}/{name}")
+
+    def _loose_names(self, group: Group) -> Iterable[str]:
+        for place in self.plan.placements:
+            if place.group == group.number:
+                yield from place.names
+        for one in self.plan.fresh:
+            if one.group == group.number:
+                yield one.name

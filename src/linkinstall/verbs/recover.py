@@ -1,0 +1,139 @@
+"""Settle what an interrupted run left behind.
+
+Calling sequence::
+
+    outcome = recover(Environment.of(".venv"))
+
+Guarantees: ``auto`` rolls back before the commit point and finishes after it.
+``rollback`` and ``finish`` ask for one of the two; where that way is no longer open,
+the other is taken and the error says so.
+
+Errors: :class:`~linkinstall.errors.RecoveryRefusedError` for a way that is not open,
+and those of recovery itself.
+"""
+
+from __future__ import annotations
+
+from linkinstall.cache import Cache
+from linkinstall.journal import COMMITTED
+from linkinstall.recovery import read_journal
+from linkinstall.transaction import Transaction
+from linkinstall.values import replace
+from linkinstall.world import World
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linkinstall.environment import Environment
+    from linkinstall.journal import Journal
+    from linkinstall.outcome import Outcome
+
+__all__ = ["POLICIES", "recover"]
+
+POLICIES = ("auto", "rollback", "finish")
+
+
+def recover(
+    environment: Environment | None = None,
+    *,
+    policy: str = "auto",
+    cache: Cache | None = None,
+    sync: str = "normal",
+    lock_timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Outcome:
+    """Settle an unfinished transaction, and sweep the trash.
+
+    :param policy: auto, rollback or finish
+    :param cache: whose leftovers are swept on the way
+    :raises RecoveryRefusedError: the way asked for is closed; the other was taken
+    """
+    if policy not in POLICIES:
+        from linkinstall.errors import UsageError
+
+        raise UsageError(f"unknown policy {policy!r}: one of {', '.join(POLICIES)}")
+    options = {"cache": cache, "sync": sync, "lock_timeout": lock_timeout, "notify": notify}
+    transaction = Transaction(environment, **options, command="recover")  # type: ignore[arg-type]
+    state, journal = _look(transaction) if policy != "auto" else ("", None)
+    redo = None
+    if policy == "finish" and journal is not None and state != COMMITTED:
+        redo = _redo(transaction.environment, journal, options)
+    with transaction:
+        pass
+    outcome = transaction.outcome
+    assert outcome is not None  # the block ended, so there is one
+    if redo is not None:
+        return _finish(outcome, redo)
+    if policy == "rollback" and state == COMMITTED:
+        raise _refused(outcome, "The transaction was already committed; finished.")
+    return replace(outcome, changes=())
+
+
+def _look(transaction: Transaction) -> tuple[str, Journal | None]:
+    """Return state and journal before anything is settled."""
+    home = World(transaction.files, transaction.environment).home
+    return read_journal(transaction.files, home)
+
+
+def _redo(
+    environment: Environment, journal: Journal, options: dict[str, object]
+) -> Transaction | str:
+    """Return the transaction that asks for the same again, or why that cannot be."""
+    asked: dict[str, list[str]] = {}
+    for key, text in journal.intent:
+        asked.setdefault(key, []).append(text)
+    path = asked.get("cache", [""])[0]
+    if not path and "install" in asked:
+        return "it was unpacked without a cache"
+    cache = Cache(path) if path else None
+    levels = tuple(int(level) for level in asked.get("levels", [""])[0].split())
+    again = Transaction(
+        environment,
+        **{**options, "cache": cache},  # type: ignore[arg-type]
+        link_mode=asked.get("link-mode", ["auto"])[0],
+        compile_levels=levels,
+        overwrite_existing=True,
+        reinstall=True,
+        verify_cache="full",
+        command="recover",
+    )
+    for name in asked.get("uninstall", []):
+        again.uninstall(name)
+    metadata: dict[str, dict[str, bytes]] = {}
+    for text in asked.get("metadata", []):
+        name, file, data = text.split(" ", 2)
+        metadata.setdefault(name, {})[file] = bytes.fromhex(data)
+    for text in asked.get("install", []):
+        name, entry_id = text.split(" ", 1)
+        entry = cache.open(entry_id) if cache is not None else None
+        if entry is None:
+            return f"the cache entry of {name} is gone"
+        again.install_entry(entry, metadata=metadata.get(name, {}))
+    return again
+
+
+def _finish(outcome: Outcome, redo: Transaction | str) -> Outcome:
+    from linkinstall.errors import LinkInstallError
+    from linkinstall.outcome import Recovered
+
+    if isinstance(redo, str):
+        raise _refused(outcome, f"The install cannot be finished ({redo}); it was rolled back.")
+    try:
+        with redo:
+            pass
+    except LinkInstallError as error:
+        message = f"The transaction cannot be finished ({error.message}); it was rolled back."
+        raise _refused(outcome, message) from error
+    done = redo.outcome
+    assert done is not None  # the block ended, so there is one
+    finished = tuple(Recovered(one.id, "finished") for one in outcome.recovered)
+    return replace(done, command="recover", recovered=finished)
+
+
+def _refused(outcome: Outcome, message: str) -> Exception:
+    from linkinstall.errors import RecoveryRefusedError
+
+    error = RecoveryRefusedError(message, next_step="Run `linkinstall check` to see the state.")
+    error.outcome = replace(outcome, status="failed", exit=1, changes=(), error=error)
+    return error

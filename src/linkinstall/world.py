@@ -1,0 +1,152 @@
+"""What is on disk, looked at once: the read-only view a plan is made from.
+
+Purpose: the scheme roots of an environment, resolved; folder listings and devices,
+remembered; the rules on which paths an environment may touch at all.
+
+Calling sequence: one :class:`World` for each plan; it is never used again after the
+first write.
+
+Guarantees: reads only. Roots that are one folder under two names (``lib64 -> lib``)
+count once.
+
+Errors: ``OSError`` where a folder cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISDIR, S_ISLNK
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.environment import Environment
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["STATE", "World"]
+
+STATE = ".linkinstall"
+"""Name of the state folder inside a library folder (design, "On disk")."""
+
+_KEPT_FOLDERS = ("bin", "etc", "games", "include", "lib", "lib64", "man", "sbin", "share", "src")
+
+
+class World:
+    """See the module docstring."""
+
+    def __init__(self, files: FileSystem, environment: Environment) -> None:
+        self.files = files
+        self.environment = environment
+        self.roots = {
+            scheme: files.real_path(path) for scheme, path in environment.schemes.items()
+        }
+        named = [self.roots[name] for name in ("purelib", "platlib") if name in self.roots]
+        self.libraries = list(dict.fromkeys(named or [files.real_path(environment.library)]))
+        self.home = os.path.join(self.libraries[0], STATE)
+        self._own = tuple(
+            {root + "/" for scheme, root in self.roots.items() if scheme != "data"}
+        )
+        # "\0" begins no path: without a data folder nothing lies under it.
+        self._data = self.roots["data"].rstrip("/") + "/" if "data" in self.roots else "\0"
+        self._real: dict[str, str] = {}
+        self._entries: dict[str, dict[str, str]] = {}
+        self._devices: dict[str, int] = {}
+        self._ignores_case: bool | None = None
+        self._protected = self._protect()
+
+    def _protect(self) -> frozenset[str]:
+        kept = set()
+        for root in self.roots.values():
+            while root not in kept:
+                kept.add(root)
+                root = os.path.dirname(root)
+        kept |= {self._data + name for name in _KEPT_FOLDERS}
+        return frozenset(kept)
+
+    # ---------------------------------------------------------------- looking
+
+    def real_folder(self, path: str) -> str:
+        """Return a folder's path with every symbolic link resolved."""
+        real = self._real.get(path)
+        if real is None:
+            real = self._real[path] = self.files.real_path(path)
+        return real
+
+    def entries(self, folder: str) -> dict[str, str]:
+        """Return name -> kind of a folder's entries; empty where there is no folder."""
+        entries = self._entries.get(folder)
+        if entries is None:
+            try:
+                entries = dict(self.files.scan(folder))
+            except (FileNotFoundError, NotADirectoryError):
+                entries = {}
+            self._entries[folder] = entries
+        return entries
+
+    def kind(self, path: str) -> str | None:
+        """Return the kind of what stands at ``path`` (no link followed), or None."""
+        if path in self._protected:  # its parent may be large and is none of ours
+            status = self.files.status(path)
+            if status is None:
+                return None
+            return _kind(status.st_mode)
+        return self.entries(os.path.dirname(path)).get(os.path.basename(path))
+
+    @property
+    def ignores_case(self) -> bool:
+        """Whether names that differ only by case are one name in the home library."""
+        if self._ignores_case is None:
+            from linkinstall.fs.probe import ignores_case
+
+            self._ignores_case = ignores_case(self.files, self.libraries[0])
+        return self._ignores_case
+
+    def device(self, path: str) -> int:
+        """Return the device of ``path``, or of its nearest folder that is there."""
+        device = self._devices.get(path)
+        if device is None:
+            status = self.files.status(path)
+            device = status.st_dev if status else self.device(os.path.dirname(path))
+            self._devices[path] = device
+        return device
+
+    # ---------------------------------------------------------------- rules
+
+    def owned(self, path: str) -> bool:
+        """Return whether ``path`` lies in a folder that belongs to distributions alone."""
+        return path.startswith(self._own)
+
+    def inside(self, path: str) -> bool:
+        """Return whether ``path`` lies below any of the scheme roots."""
+        return path.startswith(self._own) or path.startswith(self._data)
+
+    def may_remove(self, path: str) -> bool:
+        """Return whether ``path`` may go at all: never what the environment itself is.
+
+        What lies under the data root alone can be anything (``/usr``), so an
+        interpreter, a ``pyvenv.cfg`` and a dist-info are never taken from there.
+        """
+        name = os.path.basename(path)
+        if self.owned(path):
+            scripts = self.roots.get("scripts", "\0") + "/"
+            return not (path.startswith(scripts) and is_interpreter_name(name))
+        inner = path.removeprefix(self._data)
+        return not (name == "pyvenv.cfg" or ".dist-info/" in inner or is_interpreter_name(name))
+
+    def keeps_folder(self, path: str) -> bool:
+        """Return whether a folder stays even when it is empty: scheme roots and above."""
+        return path in self._protected or not self.inside(path + "/")
+
+
+def is_interpreter_name(name: str) -> bool:
+    """Return whether a file name is that of a Python interpreter."""
+    stem = name.lower().removesuffix(".exe")
+    for prefix in ("pythonw", "python", "pypy"):
+        if stem.startswith(prefix):
+            return not stem[len(prefix) :].strip("0123456789.t")
+    return False
+
+
+def _kind(mode: int) -> str:
+    if S_ISLNK(mode):
+        return "link"
+    return "folder" if S_ISDIR(mode) else "file"
