@@ -14,7 +14,12 @@ from pathlib import Path
 import pytest
 
 VERSIONS = [(3, minor) for minor in range(8, 15)]
-_SAY = "import sys; print(sys.implementation.name, *sys.version_info[:2], sys.executable)"
+# Python 2 has to understand it too: tests of refusals look for one.
+_SAY = """
+import sys
+name = sys.implementation.name if sys.version_info >= (3, 3) else "cpython"
+sys.stdout.write("%s %d %d %s" % ((name,) + sys.version_info[:2] + (sys.executable,)))
+"""
 
 
 def _candidates(version: tuple[int, int]) -> list[Path]:
@@ -30,9 +35,8 @@ def _candidates(version: tuple[int, int]) -> list[Path]:
 @cache
 def _find(version: tuple[int, int]) -> str | None:
     for path in _candidates(version):
-        # Isolated, but for a venv's own interpreter what counts is the base.
         done = subprocess.run(
-            [path, "-I", "-c", _SAY], capture_output=True, text=True, check=False, timeout=60
+            [path, "-E", "-s", "-c", _SAY], capture_output=True, text=True, check=False, timeout=60
         )
         words = done.stdout.strip().split(" ", 3)
         if done.returncode == 0 and ["cpython", *map(str, version)] == words[:3]:
