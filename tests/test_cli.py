@@ -30,6 +30,7 @@ from linkinstall.cli.signals import listen
 from linkinstall.outcome import Change, FileCount, Outcome
 
 class Environment:
+    root = python = library = "/e"
     @classmethod
     def current(cls, **options):
         return cls()
@@ -53,6 +54,7 @@ from linkinstall import cli
 from linkinstall.cli import main
 
 class Environment:
+    root = python = library = "/e"
     @classmethod
     def current(cls, **options):
         return cls()

@@ -11,7 +11,7 @@ import pytest
 
 from linkinstall.cli.commands import LOCATIONS, Verbs, perform
 from linkinstall.cli.parse import parse
-from linkinstall.errors import ExternallyManagedError, UsageError
+from linkinstall.errors import DistributionError, ExternallyManagedError, UsageError
 from linkinstall.outcome import DistributionState, Finding, Outcome, Warn
 
 if TYPE_CHECKING:
@@ -94,6 +94,22 @@ class Recorder:
             return {"list": self.distributions, "check": self.findings}.get(name, Outcome(name))
 
         return verb
+
+
+class Failing(Recorder):
+    """Verbs that fail."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__()
+        self.error = error
+
+    def __getitem__(self, name: str) -> Any:
+        """Return the environment's class, or a verb that fails."""
+
+        def verb(*_places: Any, **_options: Any) -> Any:
+            raise self.error
+
+        return super().__getitem__(name) if name == "environment" else verb
 
 
 def run(
@@ -252,8 +268,10 @@ def test_recover_goes_one_way() -> None:
 @pytest.mark.parametrize("words", [["a.whl"], ["uninstall", "a"], ["a.whl", "--dry-run"]])
 def test_a_managed_environment_is_left_alone(words: Sequence[str]) -> None:
     """Changing an environment that somebody else manages is refused, unless asked for."""
-    with pytest.raises(ExternallyManagedError):
+    with pytest.raises(ExternallyManagedError) as caught:
         run(*words, verbs=Recorder(Managed))
+    assert caught.value.outcome is not None
+    assert "/e" == caught.value.outcome.environment_root
 
     recorder, _ = run(*words, "--break-system-packages", verbs=Recorder(Managed))
     assert isinstance(recorder.arguments["environment"], Managed)
@@ -263,6 +281,16 @@ def test_a_managed_environment_is_left_alone(words: Sequence[str]) -> None:
 def test_looking_at_a_managed_environment_is_free(word: str) -> None:
     """Commands that install and remove nothing do not ask who manages it."""
     assert 0 == run(word, verbs=Recorder(Managed))[1].exit
+
+
+def test_an_outcome_of_the_verb_is_kept() -> None:
+    """What a verb attached to its error is not replaced; what has none gets the environment."""
+    mine = DistributionError("Gone.")
+    mine.outcome = Outcome("uninstall", exit=1)
+    for error, root in ((mine, None), (KeyboardInterrupt(), "/e"), (ZeroDivisionError(), "/e")):
+        with pytest.raises(type(error)) as caught:
+            run("uninstall", "a", verbs=Failing(error))
+        assert root == caught.value.outcome.environment_root  # type: ignore[attr-defined]
 
 
 def test_list_makes_an_outcome() -> None:

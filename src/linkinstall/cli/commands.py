@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 
 from linkinstall.cli.target import choose_environment, uses_no_cache
+from linkinstall.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,9 +26,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from linkinstall.cli.parse import Arguments
+    from linkinstall.environment import Environment
     from linkinstall.outcome import Outcome, Warn
 
-__all__ = ["Verbs", "perform"]
+__all__ = ["Verbs", "blank_outcome", "perform"]
 
 LOCATIONS = {
     "install": ("linkinstall.verbs.install", "install"),
@@ -59,14 +61,40 @@ def perform(
 
     :param verbs: verbs and classes by name, as :data:`LOCATIONS` lists them
     :param notify: called with a sentence when something takes its time
+    :raises Exception: what the verb raises; ``outcome`` tells the environment at least
     """
-    outcome: Outcome = PERFORMERS[arguments.command](arguments, verbs, notify)
+    if arguments.command in OF_THE_CACHE:
+        return OF_THE_CACHE[arguments.command](arguments, verbs, notify)
+    environment = choose_environment(arguments, verbs["environment"])
+    try:
+        outcome: Outcome = OF_ENVIRONMENTS[arguments.command](arguments, verbs, environment, notify)
+    except (Exception, KeyboardInterrupt) as error:
+        if getattr(error, "outcome", None) is None:
+            error.outcome = blank_outcome(arguments.command, environment)  # type: ignore[union-attr]
+        raise
     return outcome
 
 
-def _install(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+def blank_outcome(command: str, environment: Environment | None = None) -> Outcome:
+    """Return an outcome that tells no more than what it is about.
+
+    What ``list`` and ``check`` add to the JSON object is there, too.
+    """
+    from linkinstall.outcome import Outcome
+
+    return Outcome(
+        command,
+        environment_root=environment.root if environment else None,
+        environment_python=environment.python if environment else None,
+        environment_library=environment.library if environment else None,
+        distributions=() if command == "list" else None,
+        findings=() if command == "check" else None,
+    )
+
+
+def _install(arguments: Arguments, verbs: Any, environment: Environment, notify: Any) -> Any:
     staged = arguments.flag("--destdir")
-    environment = _changeable(arguments, verbs)
+    _respect_manager(arguments, environment)
     return verbs["install"](
         list(arguments.words),
         environment=environment,
@@ -89,10 +117,11 @@ def _install(arguments: Arguments, verbs: Any, notify: Any) -> Any:
     )
 
 
-def _uninstall(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+def _uninstall(arguments: Arguments, verbs: Any, environment: Environment, notify: Any) -> Any:
+    _respect_manager(arguments, environment)
     return verbs["uninstall"](
         list(arguments.words),
-        environment=_changeable(arguments, verbs),
+        environment=environment,
         sync=arguments.value("--sync"),
         lock_timeout=arguments.value("--lock-timeout"),
         dry_run=arguments.flag("--dry-run"),
@@ -100,14 +129,14 @@ def _uninstall(arguments: Arguments, verbs: Any, notify: Any) -> Any:
     )
 
 
-def _recover(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+def _recover(arguments: Arguments, verbs: Any, environment: Environment, notify: Any) -> Any:
     policies = [name for name in ("--rollback", "--finish") if arguments.flag(name)]
     if len(policies) > 1:
         from linkinstall.errors import UsageError
 
         raise UsageError("--rollback and --finish contradict each other; give one of them.")
     return verbs["recover"](
-        choose_environment(arguments, verbs["environment"]),
+        environment,
         policy=policies[0][2:] if policies else "auto",
         sync=arguments.value("--sync"),
         lock_timeout=arguments.value("--lock-timeout"),
@@ -115,16 +144,21 @@ def _recover(arguments: Arguments, verbs: Any, notify: Any) -> Any:
     )
 
 
-def _list(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
-    environment = choose_environment(arguments, verbs["environment"])
+def _list(_arguments: Arguments, verbs: Any, environment: Environment, _notify: Any) -> Outcome:
     found = sorted(verbs["list"](environment), key=lambda one: (one.name, one.version, one.path))
-    return _reading("list", environment, distributions=tuple(found))
+    return replace(blank_outcome("list", environment), distributions=tuple(found))
 
 
-def _check(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
-    environment = choose_environment(arguments, verbs["environment"])
+def _check(arguments: Arguments, verbs: Any, environment: Environment, _notify: Any) -> Outcome:
     findings = tuple(verbs["check"](list(arguments.words), environment=environment))
-    return _reading("check", environment, findings=findings, exit=1 if findings else 0)
+    outcome = blank_outcome("check", environment)
+    return replace(outcome, findings=findings, exit=1 if findings else 0)
+
+
+def _respect_manager(arguments: Arguments, environment: Environment) -> None:
+    """Refuse an environment that somebody else manages, unless told not to (:pep:`668`)."""
+    if not arguments.flag("--break-system-packages"):
+        environment.refuse_if_managed()
 
 
 def _cache_dir(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
@@ -153,24 +187,18 @@ def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
     return _about_cache(arguments, facts, warnings=tuple(warnings))
 
 
-PERFORMERS: dict[str, Callable[[Arguments, Any, Any], Any]] = {
+OF_ENVIRONMENTS: dict[str, Callable[[Arguments, Any, Environment, Any], Any]] = {
     "install": _install,
     "uninstall": _uninstall,
     "recover": _recover,
     "list": _list,
     "check": _check,
+}
+OF_THE_CACHE: dict[str, Callable[[Arguments, Any, Any], Outcome]] = {
     "cache dir": _cache_dir,
     "cache info": _cache_info,
     "cache add": _cache_add,
 }
-
-
-def _changeable(arguments: Arguments, verbs: Any) -> Any:
-    """Return the environment, after a look at who manages it (:pep:`668`)."""
-    environment = choose_environment(arguments, verbs["environment"])
-    if not arguments.flag("--break-system-packages"):
-        environment.refuse_if_managed()
-    return environment
 
 
 def _compile_levels(arguments: Arguments) -> tuple[int, ...]:
@@ -202,19 +230,6 @@ def _cache_of_install(arguments: Arguments, verbs: Any) -> Any:
 
 def _cache(arguments: Arguments, verbs: Any) -> Any:
     return verbs["cache"](arguments.value("--cache-dir"))
-
-
-def _reading(command: str, environment: Any, **parts: Any) -> Outcome:
-    """Return the outcome of a command that only looks at an environment."""
-    from linkinstall.outcome import Outcome
-
-    return Outcome(
-        command,
-        environment_root=environment.root,
-        environment_python=environment.python,
-        environment_library=environment.library,
-        **parts,
-    )
 
 
 def _about_cache(arguments: Arguments, facts: dict[str, Any], **parts: Any) -> Outcome:

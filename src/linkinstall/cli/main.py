@@ -21,9 +21,10 @@ from __future__ import annotations
 import os
 import sys
 
-from linkinstall.cli.commands import Verbs, perform
+from linkinstall.cli.commands import Verbs, blank_outcome, perform
 from linkinstall.cli.console import Console
 from linkinstall.cli.parse import flag_stands_in, named_command, parse
+from linkinstall.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -128,9 +129,6 @@ def _close(console: Console, status: int) -> int:
 
 def _failure(error: BaseException, command: str, program: str) -> Outcome:
     """Return the outcome of a call that ended with ``error``."""
-    from linkinstall.outcome import Outcome
-    from linkinstall.values import replace
-
     typed = _typed(error)
     if typed.code == "usage" and not typed.next_step:
         from linkinstall.cli.options import COMMANDS_BY_NAME
@@ -140,20 +138,10 @@ def _failure(error: BaseException, command: str, program: str) -> Outcome:
     status = typed.exit_status
     if isinstance(error, KeyboardInterrupt):
         status = getattr(error, "exit_status", INTERRUPTED)
-    outcome: Outcome | None = getattr(error, "outcome", None)
-    if outcome is None:
-        return Outcome(
-            command,
-            status=typed.status,
-            exit=status,
-            error=typed,
-            # The keys that these two add to the object are there on failure, too.
-            distributions=() if command == "list" else None,
-            findings=() if command == "check" else None,
-        )
-    if outcome.error is None:
-        return replace(outcome, status=typed.status, exit=status, error=typed)
-    return outcome
+    outcome = getattr(error, "outcome", None) or blank_outcome(command)
+    if outcome.error is not None:
+        return outcome
+    return replace(outcome, status=typed.status, exit=status, error=typed)
 
 
 def _typed(error: BaseException) -> LinkInstallError:
