@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from inspect import signature
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -235,15 +236,37 @@ def test_staging_with_an_explicit_direct_url_obeys() -> None:
     assert "file:///a" == installed("--destdir=d", "--direct-url=file:///a")["direct_url"]
 
 
+@pytest.mark.parametrize("words", [["uninstall", "a"], ["recover"]])
+def test_leftovers_of_the_cache_that_the_call_names_are_swept(words: list[str]) -> None:
+    """Commands that only sweep a cache are told which one."""
+    assert "c" == run(*words, "--cache-dir=c")[0].arguments["cache"].path
+    assert "no cache" == run(*words, "--destdir=d")[0].arguments["cache"]
+
+
+@pytest.mark.parametrize(
+    "words", [["a.whl"], ["uninstall", "a"], ["recover"], ["list"], ["check", "a"]]
+)
+def test_the_real_verbs_take_what_the_command_line_passes(words: list[str]) -> None:
+    """The stand-ins of these tests do not hide an argument that a verb does not know."""
+    recorder, _ = run(*words)
+    name = parse(words, {}).command
+
+    signature(Verbs()[name]).bind(*recorder.positional, **recorder.arguments)
+
+
 def test_uninstall_passes_names_and_options() -> None:
     """``uninstall`` hands over the names as they were typed."""
     recorder, _ = run("uninstall", "A_b", "c", "--sync=off", "--lock-timeout=0", "--dry-run")
     del recorder.arguments["environment"]
 
     assert (["A_b", "c"],) == recorder.positional
-    assert {"sync": "off", "lock_timeout": 0.0, "dry_run": True, "notify": None} == (
-        recorder.arguments
-    )
+    assert {
+        "cache": None,
+        "sync": "off",
+        "lock_timeout": 0.0,
+        "dry_run": True,
+        "notify": None,
+    } == recorder.arguments
 
 
 @pytest.mark.parametrize(
@@ -254,9 +277,13 @@ def test_recover_has_a_policy(words: list[str], policy: str) -> None:
     recorder, _ = run("recover", *words)
 
     assert isinstance(recorder.positional[0], Environment)
-    assert {"policy": policy, "sync": "normal", "lock_timeout": None, "notify": None} == (
-        recorder.arguments
-    )
+    assert {
+        "policy": policy,
+        "cache": None,
+        "sync": "normal",
+        "lock_timeout": None,
+        "notify": None,
+    } == recorder.arguments
 
 
 def test_recover_goes_one_way() -> None:

@@ -98,7 +98,7 @@ def _install(arguments: Arguments, verbs: Any, environment: Environment, notify:
     return verbs["install"](
         list(arguments.words),
         environment=environment,
-        cache=_cache_of_install(arguments, verbs),
+        cache=_cache_of_change(arguments, verbs),
         link_mode=_link_mode(arguments),
         copy_binaries=arguments.value("--copy-binaries"),
         compile_levels=_compile_levels(arguments),
@@ -122,6 +122,7 @@ def _uninstall(arguments: Arguments, verbs: Any, environment: Environment, notif
     return verbs["uninstall"](
         list(arguments.words),
         environment=environment,
+        cache=_cache_of_change(arguments, verbs),
         sync=arguments.value("--sync"),
         lock_timeout=arguments.value("--lock-timeout"),
         dry_run=arguments.flag("--dry-run"),
@@ -138,6 +139,7 @@ def _recover(arguments: Arguments, verbs: Any, environment: Environment, notify:
     return verbs["recover"](
         environment,
         policy=policies[0][2:] if policies else "auto",
+        cache=_cache_of_change(arguments, verbs),
         sync=arguments.value("--sync"),
         lock_timeout=arguments.value("--lock-timeout"),
         notify=notify,
@@ -220,8 +222,8 @@ def _link_mode(arguments: Arguments) -> Any:
     return arguments.value("--link-mode")
 
 
-def _cache_of_install(arguments: Arguments, verbs: Any) -> Any:
-    """Return the cache to install from; None means the default one."""
+def _cache_of_change(arguments: Arguments, verbs: Any) -> Any:
+    """Return the cache to take from and to sweep; None means the default one."""
     if uses_no_cache(arguments):
         return verbs["cache"].none()
     folder = arguments.value("--cache-dir")
