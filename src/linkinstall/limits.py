@@ -31,7 +31,7 @@ CENTRAL_DIRECTORY_SIZE = 32 << 20
 """Bytes of an archive's central directory; 90,000 members take some 13 MB."""
 METADATA_SIZE = 64 << 20
 """Bytes of one metadata file (RECORD, METADATA, a manifest, a journal's head)."""
-WHEEL_TEXT_SIZE = 1 << 20
+WHEEL_TEXT_SIZE = 256 << 10
 """Bytes of a wheel's WHEEL and entry_points.txt, and of METADATA that are looked at."""
 RECORD_ROW_SIZE = 256
 """Bytes of one row of RECORD besides its path; a row with sha512 takes some 110."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tests.support.wheels import make_record
@@ -54,8 +55,9 @@ class Raw:
         """The name as it stands in the archive."""
         return self.name if isinstance(self.name, bytes) else self.name.encode()
 
+    @cached_property
     def packed(self) -> bytes:
-        """Return the contents as they stand in the archive."""
+        """The contents as they stand in the archive."""
         if self.payload is not None:
             return self.payload
         if self.method != DEFLATED:
@@ -71,7 +73,7 @@ class Raw:
             "method": self.method,
             "flags": self.flags | (0 if ascii_name or isinstance(self.name, bytes) else 0x800),
             "crc": zlib.crc32(self.data),
-            "packed": len(self.packed()),
+            "packed": len(self.packed),
             "size": len(self.data),
             "extra": b"",
             "comment": b"",
@@ -103,7 +105,7 @@ def raw_archive(
     directory = b""
     for member in members:
         offset = (len(body) - base) if member.at is None else member.at
-        body += _local_header(member) + member.packed() + member.behind
+        body += _local_header(member) + member.packed + member.behind
         directory += _central_header(member, offset)
     body += before_directory
     start = len(body) - base

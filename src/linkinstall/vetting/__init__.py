@@ -43,13 +43,11 @@ from linkinstall.wheel import identify, parse_filename
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import BinaryIO, Literal
+    from typing import BinaryIO
 
     from linkinstall.vetting.layout import Skipped
     from linkinstall.vetting.members import Member
     from linkinstall.wheel import WheelName
-
-    ValidateRecord = Literal["all", "entries", "none"]
 
 __all__ = [
     "RecordRow",
@@ -132,7 +130,7 @@ def vet(
     stream: BinaryIO,
     basename: str,
     *,
-    validate_record: ValidateRecord = "all",
+    validate_record: str = "all",
     windows: bool = False,
 ) -> VettedWheel:
     """Refuse a wheel, or say what is in it.
@@ -164,7 +162,7 @@ class _Vetting:
         self,
         archive: zipfile.ZipFile,
         stream: BinaryIO,
-        level: ValidateRecord,
+        level: str,
         *,
         windows: bool,
     ) -> None:
@@ -175,6 +173,7 @@ class _Vetting:
         self.problems = Problems()
         self.warnings: list[Warn] = []
         self.members: list[Member] = []
+        self.unsound: set[str] = set()
         self.directory_size = 0
 
     def read_members(self) -> None:
@@ -194,10 +193,12 @@ class _Vetting:
             if info.filename != name and before == len(self.problems.found):
                 reason = f"zipfile would read its name as {shown(info.filename)}"
                 self.problems.add("member-name", name, reason)
+            if name in folders:
+                self.problems.add("member-collision", name, "it is a file and a folder")
+            if len(self.problems.found) > before:
+                self.unsound.add(name)
             if name in seen and not member.is_folder:
                 self.problems.add("member-duplicate", name, "there are two members of this name")
-            elif name in folders:
-                self.problems.add("member-collision", name, "it is a file and a folder")
             else:
                 self.members.append(member)
             seen.add(name)
@@ -225,7 +226,8 @@ class _Vetting:
         scripts = {point[0] for point in points}
         data_dir = layout.find_data_dir(self.names, name, problems)
         places = layout.Places(root_scheme, data_dir, record)
-        files, skipped = layout.lay_out(self.members, places, scripts, problems)
+        sound = [member for member in self.members if member.name not in self.unsound]
+        files, skipped = layout.lay_out(sound, places, scripts, problems)
         installed = {file.member for file in files}
         record_rows = rows.comparable(table, installed)
         covered = record_rows.keys() == installed

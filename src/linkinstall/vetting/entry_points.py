@@ -37,7 +37,7 @@ __all__ = ["read_entry_points"]
 _SECTIONS = ("console_scripts", "gui_scripts")
 _OBJECT = re.compile(r"([\w.]+)\s*:\s*([\w.]+)\s*(?:\[.*\])?\s*")
 # configparser's expression takes quadratic time over a long run of spaces.
-_WIDE_GAP = re.compile(r"[^\S\n]{200}")
+_WIDE_GAP = re.compile(r"[^\S\n]{60}")
 _FILE = "entry_points.txt"
 
 
@@ -77,8 +77,8 @@ def _read(data: bytes, problems: Problems) -> Iterator[tuple[str, str, str]]:
             reason = "it has a section DEFAULT, which some tools add to every other section"
             problems.add("entry-points-damaged", _FILE, reason)
             return
-        for section in _SECTIONS:
-            if config.has_section(section):
+        for section in config.sections():
+            if section in _SECTIONS:
                 # Raw: interpolation can be made to take for ever, and no script needs it.
                 for name, value in config.items(section, raw=True):
                     yield name, value, section.removesuffix("_scripts")

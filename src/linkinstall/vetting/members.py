@@ -131,10 +131,10 @@ def check_contents(
         found = _check_local(stream, directory, member, problems)
         if found is None:
             return  # where it ends, and the next one begins, is unknown
-        end, says_sizes = found
+        end, complete = found
         if limit < end:
             problems.add("member-overlap", member.name, "it overlaps with what follows it")
-        elif not _is_descriptor(stream, member, end, limit - end, needed=not says_sizes):
+        elif not _is_descriptor(stream, member, end, limit - end, needed=not complete):
             problems.add(
                 "archive-bytes",
                 member.name,
@@ -205,8 +205,8 @@ def _check_local(
 ) -> tuple[int, bool] | None:
     """Check one local header.
 
-    Return where the contents end, and whether the header says their sizes (a writer
-    that cannot seek says them behind the contents); None if that cannot be known.
+    Return where the contents end, and whether that is all (a writer that cannot seek says
+    the sizes behind the contents); None if that cannot be known.
     """
     length = LOCAL_SIZE + len(member.raw_name)
     if member.offset + length + member.packed > directory.offset:
@@ -227,7 +227,8 @@ def _check_local(
     agree = flags & _COMPARED == member.flags & _COMPARED and method == member.method
     if not agree or not (says_sizes or flags & _SIZES_FOLLOW):
         problems.add("member-damaged", member.name, "its two headers contradict each other")
-    return member.offset + length + extra_length + member.packed, says_sizes
+    end = member.offset + length + extra_length + member.packed
+    return end, says_sizes or not flags & _SIZES_FOLLOW
 
 
 def _is_descriptor(stream: BinaryIO, member: Member, at: int, length: int, *, needed: bool) -> bool:
