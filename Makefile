@@ -48,10 +48,10 @@ docs-check: setup ## run every example of README and docs
 	$(BIN)/python -m pytest tests/test_docs.py
 
 kill: setup ## the kill sweep: SIGKILL before every call that changes the disk
-	$(BIN)/python -m integration.kill
+	$(BIN)/python -m integration.faults.kill
 
 rivals: setup ## the same sweep over pip and uv, their figures beside ours
-	$(BIN)/python -m integration.rivals
+	$(BIN)/python -m integration.faults.rivals
 
 bench: setup ## warm and cold install against uv, pip and installer, as ratios
 	$(BIN)/python -m integration.bench

@@ -33,9 +33,11 @@ FUNCTION_LINES = 60
 
 # Exceptions, each with its reason: few, best none.
 DISK_ALLOWED: dict[tuple[str, str], str] = {}
+PRINT_ALLOWED = {"fs.compile_worker": "a worker process that answers its parent through a pipe"}
 WITHOUT_OWN_TEST: dict[str, str] = {}
 TESTS_OF_THE_REPOSITORY = {
     "test_architecture.py": "the rules of every module",
+    "test_core_parity.py": "what installer.install asks of a destination and a source",
     "test_docs.py": "the examples of README and docs",
 }
 
@@ -51,17 +53,23 @@ def tree_of(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"), str(path))
 
 
-def name_of_test(module: str) -> str:
-    """Return the name of a module's test: ``test_fs_posix.py`` for ``fs.posix``."""
-    return f"test_{(module or 'linkinstall').replace('.', '_').strip('_')}.py"
+def names_of_test(module: str) -> tuple[str, str]:
+    """Return what a module's test may be called: ``test_fs_posix.py``, ``fs/test_posix.py``."""
+    *folders, last = [part.strip("_") for part in (module or "linkinstall").split(".")]
+    return "/".join([*folders, f"test_{last}.py"]), f"test_{'_'.join([*folders, last])}.py"
+
+
+def name_below_tests(path: Path) -> str:
+    """Return a test module's path relative to ``tests/``."""
+    return path.relative_to(REPOSITORY / "tests").as_posix()
 
 
 def machine_words() -> dict[str, str]:
     """Return patterns of what belongs to one machine or one index, with the reason."""
     # Asked for, or put together, so that this file does not hold them itself.
-    folders = {REPOSITORY: "the folder of this checkout", Path.home(): "a home folder"}
+    folders = {REPOSITORY: "a folder of this machine", Path.home(): "a folder of this machine"}
     patterns = {
-        rf"(?<![\w.~/-]){re.escape(str(folder))}(?=$|[/\s\"'`:,)])": reason
+        rf"(?<![\w.~/-]){re.escape(str(folder))}(?![\w.-])[\w./+-]*": reason
         for folder, reason in folders.items()
         if len(folder.parts) > 1
     }
@@ -91,6 +99,8 @@ def words_found(text: str) -> list[tuple[int, str, str]]:
         (text.count("\n", 0, match.start()) + 1, match.group(), reason)
         for pattern, reason in machine_words().items()
         for match in re.finditer(pattern, text)
+        # A made-up path may well begin like a real one.
+        if not match.group().startswith("/") or Path(match.group()).exists()
     ]
 
 
@@ -117,7 +127,8 @@ def test_only_fs_touches_the_disk(path: Path) -> None:
 @each_module
 def test_only_the_command_line_prints(path: Path) -> None:
     """Nothing but the command line writes to the terminal; others return or notify."""
-    if module_name(path).split(".")[0] in {"cli", "__main__"}:
+    module = module_name(path)
+    if module.split(".")[0] in {"cli", "__main__"} or module in PRINT_ALLOWED:
         return
 
     found = prints(tree_of(path))
@@ -157,23 +168,24 @@ def test_every_module_has_its_test(path: Path) -> None:
     module = module_name(path)
     if module in WITHOUT_OWN_TEST or code_free(tree_of(path)):
         return
-    name = name_of_test(module)
+    names = names_of_test(module)
 
-    assert name in {test.name for test in TEST_MODULES}, (
-        f"{path.relative_to(REPOSITORY)} has no test: write tests/{name}"
+    assert set(names) & {name_below_tests(test) for test in TEST_MODULES}, (
+        f"{path.relative_to(REPOSITORY)} has no test: write tests/{names[0]}"
     )
 
 
 @pytest.mark.parametrize("path", TEST_MODULES, ids=lambda path: path.name)
 def test_every_test_module_mirrors_a_module(path: Path) -> None:
     """A test module is named after the module it tests."""
-    name = path.relative_to(REPOSITORY / "tests").as_posix()
-    mirrors = {name_of_test(module_name(module)) for module in MODULES}
+    name = name_below_tests(path)
+    mirrors = {name for module in MODULES for name in names_of_test(module_name(module))}
     # test_destination_errors.py: one of several about destination.py.
     aspects = tuple(
-        f"{name_of_test(module_name(module)).removesuffix('.py')}_"
+        f"{name.removesuffix('.py')}_"
         for module in MODULES
         if module.name != "__init__.py"
+        for name in names_of_test(module_name(module))
     )
 
     assert name in mirrors | set(TESTS_OF_THE_REPOSITORY) or name.startswith(aspects), (
@@ -199,8 +211,13 @@ def test_exceptions_are_still_needed() -> None:
     uses = {(module_name(path), what) for path in MODULES for _, what in disk_uses(tree_of(path))}
 
     assert set() == set(DISK_ALLOWED) - uses
+    assert set() == set(PRINT_ALLOWED) - {
+        module_name(path) for path in MODULES if prints(tree_of(path))
+    }
     assert set() == set(WITHOUT_OWN_TEST) - {module_name(path) for path in MODULES}
-    assert all([*DISK_ALLOWED.values(), *WITHOUT_OWN_TEST.values()]), "each entry says why"
+    assert all([*DISK_ALLOWED.values(), *PRINT_ALLOWED.values(), *WITHOUT_OWN_TEST.values()]), (
+        "each entry says why"
+    )
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 # is missing here is met and judged, one missing from a list of what is forbidden is not.
 PURE_OS = frozenset(
     """
-    DirEntry PathLike _exit altsep cpu_count curdir devnull environ error extsep fsdecode fsencode
-    fspath getcwd getenv getpid getppid getuid geteuid kill linesep name pardir path pathsep sep
-    stat_result strerror times uname urandom
+    DirEntry PathLike __file__ _exit altsep cpu_count curdir defpath devnull environ error
+    extsep fsdecode fsencode fspath getcwd getenv getpid getppid getuid geteuid kill linesep
+    name pardir path pathsep sep stat_result strerror times uname urandom
     """.split()
 )
 PURE_OS_PATH = frozenset(
