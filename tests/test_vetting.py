@@ -15,6 +15,7 @@ import struct
 import warnings
 import zipfile
 import zlib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,7 +33,6 @@ from tests.support.wheels import make_record, make_wheel, record_hash
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from installer.scripts import ScriptSection
     from installer.utils import Scheme
@@ -327,6 +327,19 @@ def test_levels_of_validation(level: str) -> None:
             assert codes(data, validate_record=level)
 
 
+def test_the_page_lists_every_code() -> None:
+    """The page on refused wheels has the codes that the source gives, and no others."""
+    repository = Path(__file__).resolve().parents[1]
+    sources = [repository / "src/linkinstall" / name for name in ("archive.py", "wheel.py")]
+    sources += (repository / "src/linkinstall/vetting").glob("*.py")
+    text = "".join(path.read_text(encoding="utf-8") for path in sources)
+    given = set(re.findall(r'(?:problems\.add\(|yield |Problem\()\s*"([a-z-]+)"', text))
+    page = (repository / "docs/reference/refused-wheels.md").read_text(encoding="utf-8")
+
+    assert given == set(re.findall(r"\| `([a-z-]+)` \|", page)) | {"more"}
+    assert f"first {limits.WHEEL_PROBLEMS} are told" in page
+
+
 # ------------------------------------------------------------------ what is accepted
 
 
@@ -538,6 +551,14 @@ def test_damaged_metadata() -> None:
     member = Raw(f"{INFO}/WHEEL", WHEEL, payload=b"\xff\xff\xff")
 
     assert "member-damaged" in codes(raw_wheel([member], replaced={"WHEEL": None}))
+
+
+@pytest.mark.parametrize("method", [9, 12, 14, 93])
+def test_metadata_of_another_compression(method: int) -> None:
+    """Metadata that is packed in another way is refused, and not unpacked to find out."""
+    member = Raw(f"{INFO}/WHEEL", WHEEL, method=method)
+
+    assert {"member-compression"} == codes(raw_wheel([member], replaced={"WHEEL": None}))
 
 
 def test_errors_of_the_disk_pass_through() -> None:

@@ -270,8 +270,8 @@ class _Vetting:
     def _read(self, path: str, limit: int, *, whole: bool = True) -> bytes | None:
         """Return the contents of a metadata file; None if it has none that can be read."""
         info = self.archive.NameToInfo.get(path)
-        if info is None:
-            return None
+        if info is None or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            return None  # what is wrong with it is noted already
         if whole and info.file_size > limit:
             self.problems.add("archive-size", path, f"it is larger than {limit} bytes")
             return None
