@@ -332,6 +332,17 @@ def test_schemes_have_the_interpreter_that_is_given(tmp_path: Path) -> None:
     assert sys.executable == environment.compiler
 
 
+def test_schemes_keep_what_was_said_about_scripts(tmp_path: Path) -> None:
+    """An --interpreter that is written as it is stays so, unless another one is given."""
+    base = Environment.current().with_interpreter("/usr/bin/env python3")
+
+    kept = Environment.from_schemes({"purelib": tmp_path}, base=base)
+    given = Environment.from_schemes({"purelib": tmp_path}, base=base, interpreter="my python")
+
+    assert ("/usr/bin/env python3", True) == (kept.python, kept.verbatim)
+    assert ("my python", False) == (given.python, given.verbatim)
+
+
 def test_schemes_may_be_for_another_interpreter(tmp_path: Path) -> None:
     """With --python the folders are for that interpreter."""
     base = without_cache(interpreter((3, 8)))

@@ -144,6 +144,7 @@ class Environment:
             kind="schemes",
             root=venv or library,
             python=interpreter or base.python,
+            verbatim=base.verbatim and not interpreter,
             schemes=folders,
             runtime=folders,
             script_kind=script_kind or base.script_kind,

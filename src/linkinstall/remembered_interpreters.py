@@ -153,7 +153,7 @@ class RememberedInterpreters:
         return report if report.pop("identity") == identity else None
 
     def _write(self, key: str, identity: str, report: Report) -> None:
-        from linkinstall.cache import make_folders
+        from linkinstall.fs.trees import make_folders
 
         body = encode({"identity": identity, **report})
         path = self._path(key)
