@@ -466,7 +466,8 @@ class Preparation:
 
     def preferences(self, plan: Plan) -> Preferences:
         """Return how files of the plan's trees can be linked to each volume."""
-        source = plan.trees[0].source if plan.trees else self.cache.path
+        # A tree that is only foreseen (a dry run) has no folder yet.
+        source = next((tree.source for tree in plan.trees if tree.source), self.cache.path)
         device = self._device(source)
         private = self.environment.destdir is not None and not self._temporary
         mask = self.files.umask() if plan.trees else 0
@@ -474,7 +475,7 @@ class Preparation:
         for state in plan.states:
             same = device == self._device(state)
             wants_clone = self.link_mode in ("auto", "clone") or self._private_binaries
-            clone = same and wants_clone and bool(plan.trees) and can_clone(
+            clone = same and wants_clone and can_clone(
                 f"{source}/manifest", self._standing(state)
             )
             hardlink = same and not (private and self.link_mode == "auto")
@@ -490,7 +491,7 @@ class Preparation:
         )
 
     def _standing(self, path: str) -> str:
-        while self.files.status(path) is None:
+        while self.files.status(path) is None and path != os.path.dirname(path):
             path = os.path.dirname(path)
         return path
 

@@ -139,7 +139,7 @@ def _read_row(path: str, hash_: str, size: str, problems: Problems) -> RecordRow
     algorithm, equals, digest = hash_.partition("=")
     if hash_ and not equals:
         problems.add("record-hash", path, "its hash in RECORD has no algorithm")
-    elif algorithm and algorithm not in hashlib.algorithms_available:
+    elif hash_ and algorithm not in hashlib.algorithms_available:
         problems.add("record-hash", path, f"{shown(algorithm)} in RECORD is no hash algorithm")
     if len(digest) == 2 * _STRONG.get(algorithm, 0) and _HEXADECIMAL.issuperset(digest):
         # Some builders (of gmsh, say) write it so; it pins the contents as well.
