@@ -78,7 +78,10 @@ def fetch() -> list[Path]:
 
 def install(paths: list[Path], name: str) -> None:
     """Install the wheels into one of the environments."""
-    linkinstall("--python", shown(WORK / name), *(shown(path) for path in paths))
+    # Hard links are asked for because their inodes show what is shared; without the option
+    # it would be clones where the volume has them.
+    where = ["--python", shown(WORK / name), "--link-mode", "hardlink"]
+    linkinstall(*where, *(shown(path) for path in paths))
 
 
 def linkinstall(*arguments: str) -> None:
@@ -95,9 +98,11 @@ def run(command: list[str], spoken: str, **variables: str) -> None:
     print("$ " + " ".join([spoken, *command[3:]]), flush=True)
     started = time.perf_counter()
     environment = {**os.environ, **variables}
-    status = subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode
-    if status:
-        fail(f"{spoken} ended with exit status {status}")
+    done = subprocess.run(
+        command, cwd=REPOSITORY, env=environment, stderr=subprocess.STDOUT, check=False
+    )
+    if done.returncode:
+        fail(f"{spoken} ended with exit status {done.returncode}")
     print(f"({(time.perf_counter() - started) * 1000:.0f} ms)", flush=True)
 
 
@@ -184,7 +189,7 @@ def distribution_name(wheel: Path) -> str:
 
 def shown(path: Path) -> str:
     """Return a path as a person in the repository's folder would type it."""
-    return os.path.relpath(path, REPOSITORY)
+    return os.path.relpath(path, REPOSITORY) if path.is_relative_to(REPOSITORY) else str(path)
 
 
 def title(text: str) -> None:
