@@ -445,6 +445,17 @@ def test_case_collisions_are_told() -> None:
     assert (("purelib/sample/A.py", "purelib/sample/a.py"),) == vetted.case_collisions
 
 
+class Source(WheelFile):
+    """A wheel whose .data folder is the one that was found in it."""
+
+    found_data_dir = DATA
+
+    @property
+    def data_dir(self) -> str:
+        """Name of the folder."""
+        return self.found_data_dir
+
+
 class Recorder(WheelDestination):
     """A destination that notes what installer hands over."""
 
@@ -645,3 +656,72 @@ def test_no_mutation_makes_it_fail_otherwise(seed: int) -> None:
             outcomes["accepted"] += 1
 
     assert outcomes["refused"] > 300
+
+
+PIECES = [piece.encode() for piece in ', / .. \\ " = : % [ ] - 1 A sha1 python .data'.split()]
+PIECES += [b"", b"\0", b"\xff", b" ", b"\r", b"\n", b".dist-info", b"__pycache__", b"[DEFAULT]\n"]
+PIECES += ["\x85".encode(), "\u2028".encode(), "\u202e".encode()]
+
+
+def rewritten(text: bytes, chance: random.Random) -> bytes:
+    """Return text with a few small pieces put in, doubled or taken out."""
+    result = bytearray(text)
+    for _ in range(chance.choice([0, 0, 0, 1, 1, 2])):
+        at = chance.randint(0, len(result))
+        length = chance.randint(0, 6)
+        match chance.randrange(3):
+            case 0:
+                result[at:at] = chance.choice(PIECES)
+            case 1:
+                del result[at : at + length]
+            case _:
+                result[at : at + length] = result[at : at + length] * 2
+    return bytes(result)
+
+
+def sound_but_odd(chance: random.Random) -> bytes:
+    """Return a sound archive whose names and metadata were rewritten."""
+    names = [b"sample/a.py", b"sample/b/c", b"sample-1.0.data/scripts/x", b"sample-1.0.data/data/d",
+             b"sample/__pycache__/a.pyc", "sample/\u00e9".encode()]  # fmt: skip
+    members = [
+        Raw(name.decode("utf-8", "replace"), b"x", mode=chance.choice([0o100644, 0o100755, 0]))
+        for name in (rewritten(name, chance) for name in names)
+    ]
+    scripts = b"[console_scripts]\nx = p.q:m\n[gui_scripts]\ny = p:c.d [z]\n"
+    own = {"METADATA": METADATA, "WHEEL": WHEEL, "entry_points.txt": scripts}
+    replaced = {name: rewritten(text, chance) for name, text in own.items()}
+    listed = {str(member.name): member.data for member in members}
+    listed |= {f"{INFO}/{name}": text for name, text in replaced.items()}
+    record = rewritten(make_record(listed, INFO).encode("utf-8", "replace"), chance)
+    return raw_wheel(members, replaced=replaced, record=record)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_accepted_never_troubles_installer(seed: int) -> None:
+    """Whatever names and metadata say, an accepted wheel is installed as it was told."""
+    chance = random.Random(seed)  # noqa: S311 - reproducible, not secret
+    accepted = 0
+    for _ in range(200):
+        stream = io.BytesIO(sound_but_odd(chance))
+        try:
+            with open_archive(stream, BASENAME) as archive:
+                vetted = vet(
+                    archive, stream, BASENAME, validate_record=chance.choice(["all", "none"])
+                )
+                archive.filename = BASENAME
+                destination = Recorder()
+                source = Source(archive)
+                source.found_data_dir = vetted.data_dir
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    install(source, destination, {})
+        except InvalidWheelError:
+            continue
+        accepted += 1
+        told = {(file.scheme, file.path, file.executable) for file in vetted.files}
+        left_out = {("scripts", name.rpartition("/")[2]) for name in vetted.skipped}
+        assert told == {one for one in destination.files if one[:2] not in left_out}
+        assert destination.scripts == list(vetted.entry_points)
+        assert destination.root == vetted.root
+
+    assert accepted > 10

@@ -75,6 +75,7 @@ def test_backslashes_are_separators() -> None:
         ("x" * 200_000 + ",,\n", "record-damaged"),
         ("a.py,sha256,1\n", "record-hash"),
         ("a.py,fancy=abc,1\n", "record-hash"),
+        ("a.py,=abc,1\n", "record-hash"),
         (f"a.py,{GOOD},one\n", "record-size"),
         (f"a.py,{GOOD},-1\n", "record-size"),
         (f"a.py,{GOOD}, 1\n", "record-size"),
