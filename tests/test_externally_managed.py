@@ -71,6 +71,7 @@ def test_what_to_do_is_told(tmp_path: Path) -> None:
     [
         ("de_AT", "Fragen S' Ihren Distributor."),
         ("de_DE", "Fragen Sie Ihren Distributor."),
+        ("de-CH", "Fragen Sie Ihren Distributor."),
         ("de", "Fragen Sie Ihren Distributor."),
         ("fr-CA", "Demandez."),
         ("fr_CH", "Ask 100% of your\ndistributor."),
