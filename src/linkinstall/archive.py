@@ -115,6 +115,8 @@ def read_directory(stream: BinaryIO, size: int) -> Directory:
         raise unusable(
             f"it has {count} members in {length} bytes of directory, more than any real one"
         )
+    if count * HEADER_SIZE > length or count * LOCAL_SIZE > offset:
+        raise unusable(f"it promises {count} members, and has no room for them")
     return Directory(offset, count, read_at(stream, offset, length))
 
 

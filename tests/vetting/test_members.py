@@ -189,7 +189,12 @@ def test_bytes_of_nobody(options: dict[str, bytes]) -> None:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (raw_archive([Raw("a")], end={"here": 2, "count": 2}), "has 1 members"),
+        (
+            raw_archive(
+                [Raw("a", TEXT, central={"comment": b"x" * 99})], end={"here": 2, "count": 2}
+            ),
+            "has 1 members",
+        ),
         (raw_archive([Raw("a"), Raw("b")], end={"here": 1, "count": 1}), "has 2 members"),
         (raw_archive([Raw("a")]).replace(b"PK\1\2", b"PK\1\3"), "damaged after 0"),
     ],
