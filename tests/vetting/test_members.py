@@ -191,7 +191,8 @@ def test_bytes_of_nobody(options: dict[str, bytes]) -> None:
     [
         (
             raw_archive(
-                [Raw("a", TEXT, central={"comment": b"x" * 99})], end={"here": 2, "count": 2}
+                [Raw("a", TEXT, method=0, central={"comment": b"x" * 99})],
+                end={"here": 2, "count": 2},
             ),
             "has 1 members",
         ),
