@@ -13,6 +13,7 @@ whether what is there now is exactly old or exactly new.
 ``records``      each RECORD of an environment against the files it lists
 ``oracle``       old, new or broken, and what is wrong
 ``calls``        which system calls can change what is on disk
+``cache_check``  each file of our cache against its digest
 ``strace``       recording a command's calls, and killing it before one of them
 ``sweep``        scenario and fault -> results
 ``report``       tables, and details of what broke with how to see it again

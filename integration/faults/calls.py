@@ -51,6 +51,8 @@ _ON_DESCRIPTOR = """
     write pwrite64 writev pwritev pwritev2 ftruncate fallocate fchmod fchown fsetxattr
     fremovexattr fsync fdatasync syncfs sync_file_range flock copy_file_range sendfile splice
 """
+WAITING = ("wait4", "waitid", "poll", "ppoll")
+"""Calls that wait for a child."""
 
 MUTATING: dict[str, Callable[[str], bool]] = {
     **dict.fromkeys(_NAMES.split(), _always),
@@ -60,5 +62,7 @@ MUTATING: dict[str, Callable[[str], bool]] = {
     "ioctl": _clones,
     # Not a change itself: a fault here comes after the last one.
     "exit_group": _always,
+    # Nor these: a fault here leaves a child at work without its parent.
+    **dict.fromkeys(WAITING, _always),
 }
 """Name of a system call -> whether a call that strace printed counts."""

@@ -9,7 +9,7 @@ Calling sequence::
     python -m integration.faults.kill --every 5 --mode copy  # a part
     python -m integration.faults.kill --scenario NAME --point rename:2 --next recover --keep DIR
 
-The last form strikes one point and leaves what is there afterwards in DIR/world
+The last form strikes one point and leaves what is there afterwards in DIR/sandbox/world
 (with ``--next none``, what is there before any next run).
 
 Guarantees: exit status 1 if anything was broken, or a point did not fire, or where
@@ -22,16 +22,17 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import peers, report, scenarios
-from integration.faults.runner import sweep_all
+from integration.faults.runner import provisions, sweep_all
 from integration.faults.sandbox import Sandbox
 from integration.faults.strace import Kill, Point, unavailable
 from integration.faults.sweep import Sweep
-from integration.faults.wheels import wheels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,30 +78,39 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--folder", help="where sandboxes are made; default the temporary folder")
     parser.add_argument("--list", action="store_true", help="name the scenarios and end")
     parser.add_argument("--point", help="strike this point only")
-    parser.add_argument("--next", default="recover", help="the next run after --point, or none")
+    parser.add_argument("--next", action="append", help="only this next run (repeatable)")
     parser.add_argument("--keep", default="kept", help="the folder --point leaves the world in")
     return parser
 
 
 def _chosen(options: argparse.Namespace) -> list[Scenario]:
-    known = scenarios.scenarios(tuple(options.mode or scenarios.MODES))
     if options.scenario:
         rivals = {one.name: one for one in peers.scenarios()}
-        return [rivals.get(name) or scenarios.scenario(name) for name in options.scenario]
-    return [one for one in known if not options.verb or one.verb in options.verb]
+        found = [rivals.get(name) or scenarios.scenario(name) for name in options.scenario]
+    else:
+        known = scenarios.scenarios(tuple(options.mode or scenarios.MODES))
+        found = [one for one in known if not options.verb or one.verb in options.verb]
+    return [_followed_by(options.next, one) for one in found]
+
+
+def _followed_by(names: list[str] | None, scenario: Scenario) -> Scenario:
+    runs = {name: run for name, run in scenario.next_runs.items() if not names or name in names}
+    return replace(scenario, next_runs=runs)
 
 
 def _one(scenario: Scenario, options: argparse.Namespace) -> int:
-    sandbox = Sandbox(os.path.abspath(options.keep), wheels())
+    keep = os.path.abspath(options.keep)
+    shutil.rmtree(keep, ignore_errors=True)
+    sandbox = Sandbox(os.path.join(keep, "sandbox"), provisions(os.path.join(keep, "source")))
     sweep = Sweep(scenario, Kill(), sandbox)
     point = Point.parse(options.point)
     print(f"the world is in {sandbox.world}")
-    if options.next == "none":
+    if not scenario.next_runs:
         sandbox.reset()
         strike = Kill().strike(sandbox, scenario.act, point)
         print(f"fired: {strike.fired}, killed before {strike.call}\n{strike.completed.output}")
         return int(not strike.fired)
-    result = sweep.result(point, options.next)
+    result = sweep.result(point, next(iter(scenario.next_runs)))
     print(f"killed before {result.strike.call}\n{result.completed.output}")
     print(report.explain(result))
     return int(not result.sound or not result.strike.fired)

@@ -19,7 +19,7 @@ Errors: ``OSError`` if something cannot be read.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from integration.faults import records
@@ -43,11 +43,13 @@ class Observation:
     :param areas: area -> what is in it
     :param records: what is wrong with the distributions
     :param probe: exit status and output of the scenario's probe
+    :param cache: what is wrong with the cache
     """
 
     areas: Mapping[str, Snapshot]
     records: tuple[str, ...]
     probe: tuple[int, str]
+    cache: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,9 @@ def observe(sandbox: Sandbox, scenario: Scenario) -> Observation:
     areas["venv"] = environment(sandbox)
     probe = sandbox.run(Command(("{python}", "-I", "-B", "-c", scenario.probe)))
     output = probe.output if probe.status == 0 else ""
-    return Observation(areas, tuple(records.problems(sandbox.library)), (probe.status, output))
+    wrong = tuple(records.problems(sandbox.library))
+    cache = tuple(scenario.cache.check(sandbox.area("cache")))
+    return Observation(areas, wrong, (probe.status, output), cache)
 
 
 def environment(sandbox: Sandbox) -> Snapshot:
@@ -108,7 +112,8 @@ def judge(
     ]
     if not rule.ignore:
         caches = [reference.areas["cache"] for reference in references.values()]
-        litter += [f"cache: {line}" for line in _cache(caches, actual.areas["cache"], rule)]
+        lines = [*_cache(caches, actual.areas["cache"], rule), *actual.cache]
+        litter += [f"cache: {line}" for line in lines]
     problems = [f"not {state}: {line}" for line in differences[state]]
     problems += [line for line in actual.records if line not in nearest.records]
     if actual.probe != nearest.probe:
@@ -135,10 +140,12 @@ def _cache(references: list[Snapshot], actual: Snapshot, rule: CacheRule) -> lis
 
 def _entries(snapshot: Snapshot, rule: CacheRule) -> dict[str, Snapshot]:
     unit, optional = re.compile(rule.unit), re.compile(rule.optional)
+    volatile = re.compile(rule.volatile)
     entries: dict[str, dict[str, Node]] = {}
     for path, node in snapshot.items():
         if optional.fullmatch(path):
             continue
         match = unit.match(path)
-        entries.setdefault(match[0] if match else path, {})[path] = node
+        kept = replace(node, content="") if volatile.fullmatch(path) else node
+        entries.setdefault(match[0] if match else path, {})[path] = kept
     return dict(entries)

@@ -13,7 +13,10 @@ Errors: ``OSError`` if the folder cannot be written.
 
 from __future__ import annotations
 
+import compileall
+import importlib.util
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -77,16 +80,32 @@ def sweep_all(
         file system is part of the test: ext4 reuses inode numbers at once, tmpfs does not
     :param workers: sweeps at once; default one for each processor
     """
-    paths = wheels()
     with (
         tempfile.TemporaryDirectory(prefix="faults-", dir=folder) as root,
         ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
     ):
+        paths = provisions(os.path.join(root, "source"))
         jobs = [
             pool.submit(_sweep, scenario, fault, every, os.path.join(root, str(number)), paths)
             for number, scenario in enumerate(scenarios)
         ]
         return [job.result() for job in jobs]
+
+
+def provisions(folder: str) -> dict[str, str]:
+    """Return what scenarios are made of: name -> path of each wheel, and of our source.
+
+    :param folder: gets a compiled copy of the source, since what is edited or compiled
+        during a sweep would shift the ordinals of its calls
+    """
+    found = importlib.util.find_spec("linkinstall")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("linkinstall cannot be imported")
+    package = os.path.join(folder, "linkinstall")
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(os.path.dirname(found.origin), package, ignore=ignored)
+    compileall.compile_dir(package, quiet=2)
+    return {**wheels(), "source": folder}
 
 
 def _sweep(

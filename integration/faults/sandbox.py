@@ -6,7 +6,7 @@ to a saved state at the same paths (scripts hold absolute ones).
 
 Calling sequence::
 
-    sandbox = Sandbox(folder, wheels)
+    sandbox = Sandbox(folder, provisions)
     sandbox.build(scenario)      # an environment in the old state, saved
     sandbox.reset()              # the old state again
     sandbox.run(command)
@@ -67,16 +67,16 @@ class Completed:
 class Sandbox:
     """A world and the saved copy of its old state."""
 
-    def __init__(self, folder: str, wheels: Mapping[str, str]) -> None:
+    def __init__(self, folder: str, provisions: Mapping[str, str]) -> None:
         """Keep the places; nothing is written yet.
 
         :param folder: an absolute path, which may exist
-        :param wheels: ``name-version`` -> path of a wheel
+        :param provisions: name -> path of what lies outside: wheels by ``name-version``
         """
         self.folder = folder
         self.world = os.path.join(folder, "world")
         self.saved = os.path.join(folder, "saved")
-        self.wheels = dict(wheels)
+        self.provisions = dict(provisions)
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         self.library = self.area("venv", "lib", version, "site-packages")
         self.python = self.area("venv", "bin", "python")
@@ -91,7 +91,7 @@ class Sandbox:
         for area in AREAS[1:]:
             os.makedirs(self.area(area))
         _call([sys.executable, "-m", "venv", "--without-pip", self.area("venv")])
-        with zipfile.ZipFile(self.wheels[NEIGHBOUR]) as archive:
+        with zipfile.ZipFile(self.provisions[NEIGHBOUR]) as archive:
             archive.extractall(self.library)
         for command in scenario.prepare:
             completed = self.run(command)
@@ -111,7 +111,7 @@ class Sandbox:
     def expand(self, command: Command) -> list[str]:
         """Return the arguments with this sandbox's paths filled in."""
         names = {
-            **self.wheels,
+            **self.provisions,
             **{area: self.area(area) for area in AREAS},
             "library": self.library,
             "python": self.python,

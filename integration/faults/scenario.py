@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 State = Literal["old", "new"]
 
@@ -40,6 +40,11 @@ class Command:
     statuses: tuple[int, ...] = (0,)
 
 
+def no_problems(_folder: str) -> list[str]:
+    """Return that nothing is wrong with a cache."""
+    return []
+
+
 @dataclass(frozen=True)
 class CacheRule:
     """How the cache of a tool may differ from one run to the next.
@@ -47,11 +52,16 @@ class CacheRule:
     :param unit: regular expression for the beginning of a path that names one entry;
         an entry must be there as a whole or not at all
     :param optional: regular expression for the paths that may be there or not
+    :param volatile: regular expression for the files that hold times, so that two
+        sound ones differ
+    :param check: looks at a cache by itself and returns what is wrong
     :param ignore: the cache is not judged at all (other tools' caches)
     """
 
     unit: str = r"[^/]+"
     optional: str = r"(?!)"
+    volatile: str = r"(?!)"
+    check: Callable[[str], list[str]] = no_problems
     ignore: bool = False
 
 

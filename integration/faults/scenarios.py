@@ -12,23 +12,22 @@ Errors: ``KeyError`` for an unknown name.
 
 from __future__ import annotations
 
-import importlib.util
-import os
-
+from integration.faults import cache_check
 from integration.faults.sandbox import NEIGHBOUR
 from integration.faults.scenario import CacheRule, Command, Scenario, State
 
 MODES = ("hardlink", "copy")
 """The link modes that are swept."""
 
-_PACKAGE = importlib.util.find_spec("linkinstall")
-_SOURCE = os.path.dirname(os.path.dirname((_PACKAGE and _PACKAGE.origin) or ""))
-_VARIABLES = {"PYTHONPATH": _SOURCE, "LINKINSTALL_CACHE_DIR": "{cache}"}
+_VARIABLES = {"PYTHONPATH": "{source}", "LINKINSTALL_CACHE_DIR": "{cache}"}
 
 CACHE = CacheRule(
     unit=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+|[^/]+/[^/]+)",
     # Says that an entry may not have reached the disk yet, which is true after a kill.
     optional=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+)/unflushed",
+    # These hold the time of unpacking, and compiled files hold that of their sources.
+    volatile=r"v1/entries/[^/]+/manifest|v1/bytecode/[^/]+/[^/]+/(?:manifest|record)",
+    check=cache_check.problems,
 )
 """The layout of our cache: what is published by one rename each."""
 
@@ -192,7 +191,7 @@ def _removing(mode: str) -> list[Scenario]:
         _make(
             mode,
             "uninstall",
-            "beside a person's file",
+            "beside own file",
             uninstall("pluggy"),
             OLD,
             pluggy,

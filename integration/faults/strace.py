@@ -36,7 +36,7 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from integration.faults.calls import MUTATING
+from integration.faults.calls import MUTATING, WAITING
 
 if TYPE_CHECKING:
     from integration.faults.sandbox import Completed, Sandbox
@@ -80,6 +80,7 @@ class Point:
 class Call:
     """One call as strace printed it.
 
+    :param number: its place among all calls of a recording
     :param thread: which thread made it; 0 where only one is traced
     :param name: name of the system call
     :param ordinal: 1 for the first call of that name in its thread
@@ -87,6 +88,7 @@ class Call:
     :param executed: whether it came back; one that is killed never does
     """
 
+    number: int
     thread: int
     name: str
     ordinal: int
@@ -144,28 +146,12 @@ class Kill:
         """Run a command without a fault and return each point worth a kill, in order."""
         calls = _record(sandbox, command)
         main = calls[0].thread
-        if all(call.thread == main for call in calls):
-            paths: set[str] = set()
-        else:
-            # What is not called the same in two runs cannot be told by its path.
+        points = [(call, Point(call.name, call.ordinal)) for call in calls if call.thread == main]
+        if any(call.thread != main for call in calls):
             sandbox.reset()
-            again = _record(sandbox, command)
-            paths = _paths(calls, sandbox.world) & _paths(again, sandbox.world)
-        points: list[Point] = []
-        seen: Counter[tuple[int, str, str]] = Counter()
-        for call in calls:
-            path = "" if call.thread == main else call.path(sandbox.world)
-            seen[call.thread, call.name, path] += 1
-            if not call.mutating or (call.name == "exit_group" and call.thread != main):
-                continue
-            if call.thread == main:
-                points.append(Point(call.name, call.ordinal))
-            elif path in paths:
-                ordinal = seen[call.thread, call.name, path]
-                points.append(Point(call.name, ordinal, everywhere=True, path=path))
-            else:
-                points.append(Point(call.name, call.ordinal, everywhere=True))
-        return list(dict.fromkeys(points))
+            points += _told_by_path(calls, _record(sandbox, command), main, sandbox.world)
+        points.sort(key=lambda pair: pair[0].number)
+        return list(dict.fromkeys(point for call, point in points if call.mutating))
 
     def strike(self, sandbox: Sandbox, command: Command, point: Point) -> Strike:
         """Run a command and kill it at a point."""
@@ -178,7 +164,8 @@ class Kill:
         struck = [c for c in _calls(log) if c.ordinal == point.ordinal and not c.executed]
         # A killed child leaves its parent to end as it can.
         died = completed.status == -signal.SIGKILL or (point.everywhere and struck)
-        fired = bool(died) and any(call.mutating for call in struck)
+        # A path tells the call by itself, even one that only reads.
+        fired = bool(died) and any(call.mutating or point.path for call in struck)
         return Strike(fired, struck[0].text if struck else "", completed)
 
 
@@ -189,8 +176,33 @@ def _record(sandbox: Sandbox, command: Command) -> list[Call]:
     return _calls(log)
 
 
-def _paths(calls: list[Call], world: str) -> set[str]:
-    return {path for call in calls if (path := call.path(world))}
+def _told_by_path(
+    calls: list[Call], again: list[Call], main: int, world: str
+) -> list[tuple[Call, Point]]:
+    """Return the points of all threads and processes but the main thread.
+
+    A call without a path that two runs share (temporary names, descriptors that are no
+    files) is replaced by the next one of its thread that has one: the kill then comes
+    a little later. Waiting for a child has no path, and is told by its ordinal.
+    """
+    shared = {call.path(world) for call in calls} & {call.path(world) for call in again} - {""}
+    ordinals: Counter[tuple[int, str, str]] = Counter()
+    waiting: dict[int, list[Call]] = {}
+    found: list[tuple[Call, Point]] = []
+    for call in calls:
+        if call.thread == main or call.name == "exit_group":
+            continue
+        path = call.path(world)
+        ordinals[call.thread, call.name, path] += 1
+        if call.name in WAITING:
+            found.append((call, Point(call.name, call.ordinal, everywhere=True)))
+        elif path in shared:
+            ordinal = ordinals[call.thread, call.name, path]
+            point = Point(call.name, ordinal, everywhere=True, path=path)
+            found += [(one, point) for one in (*waiting.pop(call.thread, ()), call)]
+        elif call.mutating:
+            waiting.setdefault(call.thread, []).append(call)
+    return found
 
 
 def _strace(log: str, *options: str) -> list[str]:
@@ -212,7 +224,8 @@ def _calls(log: str) -> list[Call]:
             ordinals[thread, name] += 1
             executed = not line.endswith(("= ?", "<unfinished ...>"))
             latest[thread] = len(calls)
-            calls.append(Call(thread, name, ordinals[thread, name], begun["text"], executed))
+            ordinal = ordinals[thread, name]
+            calls.append(Call(len(calls), thread, name, ordinal, begun["text"], executed))
         elif resumed and not line.endswith("= ?"):
             number = latest[int(resumed["thread"])]
             calls[number] = replace(calls[number], executed=True)
