@@ -99,7 +99,7 @@ def _compile(
     embedded: Mapping[str, str] | None,
     damaged: Entry | None,
 ) -> Entry:
-    from linkinstall.unpack import EntryWriter
+    from linkinstall.entry_writer import EntryWriter
 
     suffix = f".{tag}.opt-{level}.pyc" if level else f".{tag}.pyc"
     writer = EntryWriter(cache)

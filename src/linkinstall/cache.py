@@ -27,7 +27,7 @@ import os
 import sys
 
 from linkinstall.fs import local
-from linkinstall.fs.trees import make_folders
+from linkinstall.fs.trees import make_folders, remove_tree
 from linkinstall.manifest import decode
 from linkinstall.values import value
 
@@ -97,9 +97,23 @@ class Cache:
     @classmethod
     def none(cls) -> Cache:
         """Return a stand-in that asks for unpacking next to the target (``--no-cache``)."""
-        cache = cls("")
+        cache = cls(os.devnull)  # replaced by a folder of the target before it is used
         cache.temporary = True
         return cache
+
+    @classmethod
+    def in_temporary_folder(cls) -> Cache:
+        """Return a cache of its own for one install; :meth:`remove` it afterwards."""
+        import tempfile
+
+        cache = cls(tempfile.mkdtemp(prefix="linkinstall-"))
+        cache.temporary = True
+        return cache
+
+    def remove(self) -> None:
+        """Delete a temporary cache."""
+        if self.temporary:
+            remove_tree(self.file_system, self.path)
 
     def __repr__(self) -> str:
         """Name the folder."""
@@ -109,17 +123,22 @@ class Cache:
 
     def open(self, entry_id: str) -> Entry | None:
         """Return the entry with this id, or None where it is missing or damaged."""
-        return self._open(os.path.join(self.root, "entries", entry_id))
+        return self.open_folder(self.entry_folder(entry_id))
+
+    def entry_folder(self, entry_id: str) -> str:
+        """Return where an entry is kept."""
+        return os.path.join(self.root, "entries", entry_id)
 
     def open_bytecode(self, entry_id: str, tag: str, level: int) -> Entry | None:
         """Return the compiled files of an entry for one interpreter tag and level."""
-        return self._open(self.bytecode_folder(entry_id, tag, level))
+        return self.open_folder(self.bytecode_folder(entry_id, tag, level))
 
     def bytecode_folder(self, entry_id: str, tag: str, level: int) -> str:
         """Return where the compiled files of an entry are kept."""
         return os.path.join(self.root, "bytecode", entry_id, f"{tag}-{level}")
 
-    def _open(self, folder: str) -> Entry | None:
+    def open_folder(self, folder: str) -> Entry | None:
+        """Return the entry or the set of compiled files in a folder of the cache."""
         try:
             manifest = decode(self.file_system.read(folder + "/manifest"))
         except (OSError, ValueError):
@@ -210,9 +229,11 @@ class Cache:
     def sweep(self) -> None:
         """Remove temporary folders whose makers are gone."""
         folder = os.path.join(self.root, "tmp")
-        if self.file_system.status(folder) is None:
+        if self.temporary or self.file_system.status(folder) is None:
             return
-        from linkinstall.unpack import sweep
+        if not self.file_system.scan(folder):
+            return  # mostly so: and then nothing needs to be imported
+        from linkinstall.entry_writer import sweep
 
         sweep(self.file_system, folder)
 

@@ -24,7 +24,7 @@ from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from linkinstall.fs.port import FileSystem
     from linkinstall.record import Row
@@ -61,12 +61,14 @@ class Distribution:
     :param version: as the folder's name gives it
     :param library: the library folder it lies in, resolved
     :param folder: the name of its dist-info folder
+    :param base: the library folder as it is named: rows of RECORD are relative to it
     """
 
     name: str
     version: str
     library: str
     folder: str
+    base: str
 
     @property
     def path(self) -> str:
@@ -74,8 +76,14 @@ class Distribution:
         return f"{self.library}/{self.folder}"
 
 
-def find_distributions(files: FileSystem, libraries: Iterable[str]) -> list[Distribution]:
-    """Return every distribution of the library folders, sorted by name."""
+def find_distributions(
+    files: FileSystem, libraries: Iterable[str], bases: Mapping[str, str] | None = None
+) -> list[Distribution]:
+    """Return every distribution of the library folders, sorted by name.
+
+    :param libraries: folders, resolved
+    :param bases: the name of each folder, where it is another
+    """
     found = []
     for library in libraries:
         if files.status(library) is None:
@@ -84,7 +92,8 @@ def find_distributions(files: FileSystem, libraries: Iterable[str]) -> list[Dist
             if kind == "folder" and name.endswith(".dist-info") and not name.startswith("~"):
                 project, _, version = name.removesuffix(".dist-info").rpartition("-")
                 if project:
-                    found.append(Distribution(canonicalize(project), version, library, name))
+                    base = (bases or {}).get(library, library)
+                    found.append(Distribution(canonicalize(project), version, library, name, base))
     return sorted(found, key=lambda one: (one.name, one.version))
 
 
@@ -136,7 +145,7 @@ def quick_health(
     payload = [row for row in rows if not row.path.startswith(inner)]
     present = differing = 0
     for row in rows:
-        path = library_path(distribution.library, row.path)
+        path = library_path(distribution.base, row.path)
         status = files.status(path)
         if status is not None and not row.path.startswith(inner):
             present += 1

@@ -11,8 +11,6 @@ refused.
 
 from __future__ import annotations
 
-import os
-
 from linkinstall.cache import Entry
 from linkinstall.manifest import EntryPoint, Folder, Manifest
 from linkinstall.outcome import FileCount, PlannedChange
@@ -41,19 +39,14 @@ def foresee(
     if found is not None:
         return found.entry, found.name.name, found.hash
     from linkinstall.scripts import launcher_body
-    from linkinstall.unpack import collisions, open_archive
-    from linkinstall.vetting import vet
+    from linkinstall.entry_writer import collisions
+    from linkinstall.unpack import vet_file
 
     name, _ = cache.identify(path)
     with cache.file_system.open_read(path) as stream:
-        vetted = vet(
-            open_archive(stream, path), stream, os.path.basename(path),
-            validate_record=validate_record, windows=os.name == "nt",
-        )  # fmt: skip
+        vetted, _archive = vet_file(stream, path, validate_record)
     folders: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
     for file in vetted.files:
-        if file.member in vetted.skipped:
-            continue
         folder, _, base = file.path.rpartition("/")
         digest = vetted.record[file.member][1] if file.member in vetted.record else ""
         folders.setdefault((file.scheme, folder), []).append((base, str(file.size), digest))

@@ -62,7 +62,7 @@ def is_same(
 
 
 def _stands(files: FileSystem, installed: Distribution, row: Row) -> bool:
-    path = library_path(installed.library, row.path)
+    path = library_path(installed.base, row.path)
     status = files.status(path)
     if status is None:
         return row.path.endswith(".pyc")

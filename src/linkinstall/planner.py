@@ -69,6 +69,7 @@ class Request:
     :param generated: RECORD, scripts, INSTALLER and the like
     :param skipped: ``scheme/path`` of files that are generated instead
     :param replaces_leftovers: whether unowned files at its paths are remains of it
+    :param overwrite: take what stands in its way into the stash
     """
 
     name: str
@@ -78,6 +79,7 @@ class Request:
     generated: tuple[Generated, ...]
     skipped: frozenset[str] = frozenset()
     replaces_leftovers: Callable[[], bool] = bool
+    overwrite: bool = False
 
 
 class Planner:
@@ -106,17 +108,19 @@ class Planner:
         self._owners: dict[str, str] | None = None
         self._roots: set[str] = set()
         self._change = 0
+        self._overwrite = overwrite
 
     # ---------------------------------------------------------------- requests
 
     def install(self, request: Request) -> None:
         """Plan one wheel."""
         self._change = request.change
+        self._overwrite = self.overwrite or request.overwrite
         self._roots.update(os.path.normpath(path) for path in request.schemes.values())
         for entry in request.entries:
             tree = len(self.trees)
             self.trees.append(Tree(entry.manifest, entry.folder, request.change))
-            if self.world.ignores_case or not self.overwrite:
+            if self.world.ignores_case or not self._overwrite:
                 for path in sorted(entry.manifest.collisions):
                     self._refuse("case-collision", path, None, "differs from another only by case")
             for index, folder in enumerate(entry.manifest.folders):
@@ -217,7 +221,7 @@ class Planner:
                 return real
             self._refuse("leads-out", path, None, "is a link that leads out of the environment")
             return None
-        if self.overwrite:
+        if self._overwrite:
             self.removal.take_files(parent, [name], self._change)
             return path
         self._refuse("file-in-the-way", path, self._owner(path), "is a file where a folder must go")
@@ -290,7 +294,7 @@ class Planner:
                 Warn("leftover-replaced", f"replaced {path}, left behind by {request.name}")
             )
             return True
-        if self.overwrite and self.world.may_remove(path):
+        if self._overwrite and self.world.may_remove(path):
             self.removal.take_files(folder, [name], request.change)
             return True
         code, reason = ("owned", f"belongs to {owner}") if owner else ("unowned", "exists already")
@@ -374,9 +378,9 @@ def owners_of(world: World) -> dict[str, str]:
     from linkinstall.distribution import find_distributions, library_path, read_rows
 
     owners: dict[str, str] = {}
-    for one in find_distributions(world.files, world.libraries):
+    for one in find_distributions(world.files, world.libraries, world.bases):
         for row in read_rows(world.files, one) or ():
-            path = library_path(one.library, row.path)
+            path = library_path(one.base, row.path)
             folder = world.real_folder(os.path.dirname(path))
             owners.setdefault(f"{folder}/{os.path.basename(path)}", one.name)
     return owners

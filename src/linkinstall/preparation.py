@@ -32,7 +32,7 @@ from linkinstall.fs.probe import can_clone
 from linkinstall.installed import is_same
 from linkinstall.outcome import BytecodeCount, Change, Warn
 from linkinstall.plan import PlanChange
-from linkinstall.planner import Planner
+from linkinstall.planner import Planner, Request
 from linkinstall.policy import MODES, Capabilities, chain, copies_binaries
 from linkinstall.removal import Removal
 from linkinstall.requests import Wanted, direct_url, direct_url_of, make_request
@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
     from linkinstall.plan import Plan
+    from linkinstall.planner import Generated
     from linkinstall.staging import Refused
     from linkinstall.world import World
 
@@ -57,15 +58,20 @@ _UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXI
 
 @value
 class _Wish:
-    """One wheel that is wanted: a file, or an entry that is there already."""
+    """One wheel that is wanted: a file, or an entry that is there already.
+
+    :param generated: exactly what is generated, where a destination says so
+    """
 
     path: str | None
     entry: Entry | None
-    metadata: Mapping[str, bytes] | None
+    metadata: Mapping[str, bytes] | None = None
     requested: bool = True
     direct_url: str | None = None
-    hash_algorithm: str = "sha256"
-    exact: bool = False
+    generated: tuple[Generated, ...] | None = None
+    skipped: frozenset[str] = frozenset()
+    levels: tuple[int, ...] | None = None
+    overwrite: bool = False
 
 
 class Preparation:
@@ -118,18 +124,26 @@ class Preparation:
         """Note a wheel file to install."""
         self._wishes.append(_Wish(path, None, metadata, requested, direct_url))
 
-    def want_entry(
+    def want_entry(self, entry: Entry, *, metadata: Mapping[str, bytes]) -> None:
+        """Note an entry to install."""
+        self._wishes.append(_Wish(None, entry, metadata))
+
+    def want_generated(
         self,
         entry: Entry,
         *,
-        metadata: Mapping[str, bytes],
-        source: str | None,
-        hash_algorithm: str,
-        exact: bool,
+        generated: tuple[Generated, ...],
+        skipped: frozenset[str],
+        levels: tuple[int, ...],
+        overwrite: bool,
     ) -> None:
-        """Note an entry to install."""
-        wish = _Wish(source, entry, metadata, hash_algorithm=hash_algorithm, exact=exact)
-        self._wishes.append(wish)
+        """Note an entry to place just so, with what a destination generated."""
+        self._wishes.append(
+            _Wish(
+                None, entry, generated=generated, skipped=skipped, levels=levels,
+                overwrite=overwrite,
+            )
+        )  # fmt: skip
 
     def want_removal(self, name: str) -> None:
         """Note a distribution to remove."""
@@ -210,7 +224,7 @@ class Preparation:
     def _renew(self, paths: Iterable[str]) -> None:
         """Give cache files that take no further link a fresh inode."""
         for path in paths:
-            from linkinstall.unpack import renew
+            from linkinstall.entry_writer import renew
 
             renew(self.cache, path)
 
@@ -235,7 +249,7 @@ class Preparation:
         wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self._wishes]
         self._refuse_twice([name for _, _, name, _ in wanted])
         present: dict[str, list[Distribution]] = {}
-        for one in find_distributions(self.files, world.libraries):
+        for one in find_distributions(self.files, world.libraries, world.bases):
             present.setdefault(one.name, []).append(one)
         steps: list[tuple[Change, list[Distribution], Wanted | None]] = []
         coming = {name for _, _, name, _ in wanted}
@@ -289,6 +303,8 @@ class Preparation:
         *,
         dry: bool,
     ) -> tuple[Change, list[Distribution], Wanted | None]:
+        if wish.generated is not None:
+            return self._plan_generated(wish, entry, name)
         manifest = entry.manifest
         previous = olds[0].version if olds else None
         same = len(olds) == 1 and is_same(self.files, olds[0], entry, self.environment)
@@ -297,10 +313,8 @@ class Preparation:
         compiled: tuple[Entry, ...] = ()
         if not dry:
             entry = self._checked(wish, entry)
-            compiled = self._compiled(entry)
-            self._entries += [entry, *compiled]
-            if self.link_mode == "symlink":
-                self.cache.remember_dependent(entry.manifest.id, self.environment.root)
+            compiled = self._compiled(entry, self.compile_levels)
+            self._note_use(entry, compiled)
         for old in olds:
             self._report_damage(old)
         action = "installed"
@@ -308,32 +322,48 @@ class Preparation:
             action = "reinstalled" if previous == manifest.version else "replaced"
         wanted = Wanted(
             name, entry, self._metadata(wish, hash_), compiled,
-            list_compiled=self.environment.metadata and not wish.exact,
-            exact=wish.exact, hash_algorithm=wish.hash_algorithm,
+            list_compiled=self.environment.metadata,
         )  # fmt: skip
         return Change(name, manifest.version, previous, action), olds, wanted
 
+    def _plan_generated(
+        self, wish: _Wish, entry: Entry, name: str
+    ) -> tuple[Change, list[Distribution], Wanted]:
+        """Plan what a destination asks for: nothing that is there counts as an old version."""
+        compiled = self._compiled(entry, wish.levels or ())
+        self._note_use(entry, compiled)
+        wanted = Wanted(
+            name, entry, {}, compiled, generated=wish.generated, skipped=wish.skipped,
+            overwrite=wish.overwrite,
+        )  # fmt: skip
+        return Change(name, entry.manifest.version, None, "installed"), [], wanted
+
+    def _note_use(self, entry: Entry, compiled: tuple[Entry, ...]) -> None:
+        self._entries += [entry, *compiled]
+        if self.link_mode == "symlink":
+            self.cache.remember_dependent(entry.manifest.id, self.environment.root)
+
     def _metadata(self, wish: _Wish, hash_: str | None) -> dict[str, bytes]:
-        if wish.entry is not None or not self.environment.metadata:
+        if wish.path is None or not self.environment.metadata:
             return dict(wish.metadata or {})
         metadata = {"INSTALLER": b"linkinstall\n"}
         if wish.requested:
             metadata["REQUESTED"] = b""
         if wish.direct_url is None:
-            metadata["direct_url.json"] = direct_url(wish.path or "", hash_)
+            metadata["direct_url.json"] = direct_url(wish.path, hash_)
         elif wish.direct_url != "none":
             metadata["direct_url.json"] = direct_url_of(wish.direct_url, hash_)
         return {**metadata, **(wish.metadata or {})}
 
-    def _compiled(self, entry: Entry) -> tuple[Entry, ...]:
+    def _compiled(self, entry: Entry, levels: tuple[int, ...]) -> tuple[Entry, ...]:
         environment = self.environment
-        if not self.compile_levels or not environment.compiler:
+        if not levels or not environment.compiler:
             return ()
         from linkinstall.bytecode import compiled_sets
 
         found = compiled_sets(
             self.cache, entry, compiler=environment.compiler, tag=environment.cache_tag,
-            levels=self.compile_levels,
+            levels=levels,
             embedded=environment.runtime if environment.destdir else None,
         )  # fmt: skip
         done, more = self.bytecode, found.count
@@ -389,17 +419,20 @@ class Preparation:
         for index, (change, olds, wanted) in enumerate(steps):
             for old in olds:
                 removal.take(old, index)
-            remains = self._remains(world, change.name, olds, wanted)
-            for path in remains:
+            exact = wanted is not None and wanted.generated is not None
+            for path in () if exact else self._remains(world, change.name, olds, wanted):
                 removal.take_folder(path, index)
                 self.warnings.append(
                     Warn("leftover-replaced", f"took away {path}, left behind by another tool")
                 )
-            changes.append(self._change(world, removal, change, olds, wanted))
+            standing_too = olds or (present.get(change.name, []) if wanted is not None else [])
+            changes.append(self._change(world, removal, change, standing_too, wanted))
         planner = Planner(world, removal, overwrite=self.overwrite)
         for index, (change, olds, wanted) in enumerate(steps):
             if wanted is not None:
-                damaged = self._damage_test(world, change.name, olds, wanted)
+                damaged = bool
+                if wanted.generated is None:
+                    damaged = self._damage_test(world, change.name, olds, wanted)
                 planner.install(
                     make_request(self.files, self.environment, wanted, index, damaged)
                 )

@@ -106,7 +106,7 @@ class Removal:
     def _owned(self, distribution: Distribution, rows: list[Row]) -> dict[str, set[str]]:
         listed: dict[str, list[Row]] = {}
         for row in rows:
-            path = library_path(distribution.library, row.path)
+            path = library_path(distribution.base, row.path)
             listed.setdefault(os.path.dirname(path), []).append(row)
         owned: dict[str, set[str]] = {}
         for nominal, members in listed.items():
@@ -171,7 +171,7 @@ class Removal:
             if not any(token in data for token in encoded):
                 continue
             for row in read_rows(self.world.files, other) or ():
-                path = library_path(other.library, row.path)
+                path = library_path(other.base, row.path)
                 folder = self.world.real_folder(os.path.dirname(path))
                 name = _name(row)
                 if name in owned.get(folder, ()):

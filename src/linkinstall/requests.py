@@ -41,8 +41,8 @@ class Wanted:
     :param name: canonical name of the project
     :param metadata: files to write into dist-info besides the wheel's own
     :param list_compiled: whether RECORD lists the compiled files
-    :param exact: write scripts as ``installer``'s destination does, even where that
-        class does not care for spaces in the interpreter's path
+    :param generated: exactly what is generated, where a destination says so
+    :param skipped: ``scheme/path`` of the entry's files that are left out
     :param overwrite: this wheel may replace files in its way
     """
 
@@ -51,8 +51,9 @@ class Wanted:
     metadata: Mapping[str, bytes]
     compiled: tuple[Entry, ...] = ()
     list_compiled: bool = True
-    exact: bool = False
-    hash_algorithm: str = "sha256"
+    generated: tuple[Generated, ...] | None = None
+    skipped: frozenset[str] = frozenset()
+    overwrite: bool = False
 
 
 def make_request(
@@ -65,6 +66,11 @@ def make_request(
     """Return the request for one wheel."""
     manifest = wanted.entry.manifest
     schemes = environment.scheme_for(manifest.distribution)
+    if wanted.generated is not None:
+        return Request(
+            wanted.name, change, (wanted.entry, *wanted.compiled), schemes, wanted.generated,
+            wanted.skipped, replaces_leftovers, wanted.overwrite,
+        )  # fmt: skip
     scripts = _scripts(files, environment, wanted)
     info = manifest.dist_info
     metadata = [
@@ -96,7 +102,7 @@ def _scripts(
         scheme, _, path = key.partition("/")
         folder, _, name = path.rpartition("/")
         data = files.read(f"{wanted.entry.files(scheme, folder)}/{name}")
-        text = rewrite(data, interpreter, kind, verbatim=verbatim or wanted.exact)
+        text = rewrite(data, interpreter, kind, verbatim=verbatim)
         result.append(Generated(scheme, path, text, executable=key in manifest.executables))
     return result
 
@@ -111,13 +117,11 @@ def rendered_record(
     """Return RECORD for one environment."""
     manifest = wanted.entry.manifest
     lines = template(files, wanted.entry)
-    if wanted.hash_algorithm != "sha256":
-        lines = _rehashed(files, wanted, lines)
     for one in scripts:
-        line = _mark(manifest.root, one.scheme, _row_of(one, wanted.hash_algorithm))
+        line = _mark(manifest.root, one.scheme, _row_of(one))
         lines.insert(bisect_left(lines, one.path, key=_key), line)
     for one in metadata:
-        line = _row_of(one, wanted.hash_algorithm)
+        line = _row_of(one)
         lines.insert(bisect_right(lines, one.path, key=_key), line)
     own = f"{manifest.dist_info}/RECORD"
     lines.insert(bisect_right(lines, own, key=_key), row(own))
@@ -177,37 +181,8 @@ def _key(line: str) -> str:
     return path_of(line[line.index("\t", 1) + 1 :] if line.startswith("\t") else line)
 
 
-def _row_of(one: Generated, algorithm: str) -> str:
-    return row(one.path, _hash(one.data, algorithm), len(one.data))
-
-
-def _hash(data: bytes, algorithm: str) -> str:
-    if algorithm == "sha256":
-        return f"sha256={hash_data(data)}"
-    import hashlib
-
-    from linkinstall.digest import encode
-
-    return f"{algorithm}={encode(hashlib.new(algorithm, data).digest())}"
-
-
-def _rehashed(files: FileSystem, wanted: Wanted, lines: list[str]) -> list[str]:
-    """Return the rows with another digest: every file is read."""
-    import hashlib
-
-    from linkinstall.digest import encode
-
-    result = []
-    for line in lines:
-        scheme = line[1:].partition("\t")[0] if line.startswith("\t") else wanted.entry.manifest.root
-        path = _key(line)
-        folder, _, name = path.rpartition("/")
-        with files.open_read(f"{wanted.entry.files(scheme, folder)}/{name}") as stream:
-            digest = hashlib.file_digest(stream, wanted.hash_algorithm).digest()
-            size = stream.tell()
-        fresh = row(path, f"{wanted.hash_algorithm}={encode(digest)}", size)
-        result.append(_mark(wanted.entry.manifest.root, scheme, fresh))
-    return result
+def _row_of(one: Generated) -> str:
+    return row(one.path, f"sha256={hash_data(one.data)}", len(one.data))
 
 
 def direct_url(path: str, hash_: str | None) -> bytes:

@@ -117,10 +117,9 @@ class Settlement:
 
     def _settled_by_others(self, index: int, change: PlanChange) -> bool:
         """Decide by the dist-info folders whether another tool changed the project since."""
-        stashed = {item.path: self._stashed(item) for item in self.journal.stash}
         for old in change.olds:
-            kept = stashed.get(old.path)
-            in_stash = kept is not None and self._has(kept, old.mark)
+            cover = self._covers.get(f"{old.path}/{old.mark}" if old.mark else old.path)
+            in_stash = cover is not None and self.files.status(cover) is not None
             in_place = self._has(old.path, old.mark) and not self._is_new(old.path, index)
             if in_stash == in_place or (in_place and not self._is_old(old)):
                 return True
@@ -291,7 +290,7 @@ class Settlement:
             self._listed = set()
             for one in find_distributions(self.files, libraries - {""}):
                 for row in read_rows(self.files, one) or ():
-                    path = library_path(one.library, row.path)
+                    path = library_path(one.base, row.path)
                     folder = self.files.real_path(os.path.dirname(path))
                     self._listed.add(f"{folder}/{os.path.basename(path)}")
         return self._listed

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from linkinstall.fs.lock import FolderLock
     from linkinstall.fs.port import FileSystem
     from linkinstall.plan import Plan
+    from linkinstall.planner import Generated
 
 __all__ = ["Transaction"]
 
@@ -135,6 +136,8 @@ class Transaction:
         self._staging: Staging | None = None
         self._finished = False
         self._command = command
+        self._on_commit: list[Callable[[], None]] = []
+        self._on_end: list[Callable[[], None]] = []
 
     # ---------------------------------------------------------------- what is asked
 
@@ -158,24 +161,62 @@ class Transaction:
             os.fspath(wheel), metadata=metadata, requested=requested, direct_url=direct_url
         )
 
-    def install_entry(
+    def install_entry(self, entry: Entry, *, metadata: Mapping[str, bytes]) -> None:
+        """Ask for a cache entry to be installed, as if its wheel were given."""
+        self._require_new()
+        self._preparation.want_entry(entry, metadata=metadata)
+
+    def install_generated(
         self,
         entry: Entry,
         *,
-        metadata: Mapping[str, bytes],
-        source: str | None = None,
-        hash_algorithm: str = "sha256",
-        exact: bool = False,
+        generated: tuple[Generated, ...],
+        skipped: frozenset[str],
+        compile_levels: tuple[int, ...],
+        schemes: Environment,
+        overwrite: bool,
     ) -> None:
-        """Ask for a cache entry to be installed. For destinations.
+        """Ask for exactly these files: an entry's, and what a destination generated.
 
-        :param source: the wheel file it came from, to make it anew if it is damaged
-        :param exact: leave what ``installer``'s destination leaves, to the byte
+        Nothing that is installed is taken for an earlier version: what stands in the
+        way is refused, or replaced where ``overwrite`` says so.
+
+        :param skipped: ``scheme/path`` of the entry's files that are left out
+        :raises TransactionError: the folders are not those of the transaction
         """
         self._require_new()
-        self._preparation.want_entry(
-            entry, metadata=metadata, source=source, hash_algorithm=hash_algorithm, exact=exact
-        )
+        folders = {one.scheme for one in generated} | {
+            folder.scheme for folder in entry.manifest.folders
+        }
+        own = self.environment.scheme_for(entry.manifest.distribution)
+        if any(self._real(own.get(name)) != self._real(schemes.schemes.get(name))
+               for name in folders):
+            from linkinstall.errors import TransactionError
+
+            raise TransactionError(
+                "The destination's folders are not those of the transaction it joins.",
+                next_step="Give both the same environment.",
+            )
+        self._preparation.want_generated(
+            entry, generated=generated, skipped=skipped, levels=compile_levels,
+            overwrite=overwrite,
+        )  # fmt: skip
+
+    def _real(self, path: str | None) -> str | None:
+        return None if path is None else self.files.real_path(path)
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called once after the commit."""
+        self._on_commit.append(call)
+
+    def on_end(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called once when the transaction has ended, either way."""
+        self._on_end.append(call)
+
+    @property
+    def cache(self) -> Cache:
+        """The cache that it takes entries from."""
+        return self._preparation.cache
 
     def uninstall(self, name: str) -> None:
         """Ask for a distribution to be removed, by any spelling of its name."""
@@ -352,7 +393,10 @@ class Transaction:
                 self._abort(error)
                 raise self._typed(error) from error
             self._move("commit")
-            return self._clean_up(journal)
+            outcome = self._clean_up(journal)
+        for call in self._on_commit:
+            call()
+        return outcome
 
     def _clean_up(self, journal: Journal) -> Outcome:
         settlement = Settlement(self.files, journal, flush=self.sync != "off")
@@ -448,6 +492,8 @@ class Transaction:
         if failed:
             for folder in reversed(self._made):
                 remove_folder_if_empty(self.files, folder)
+        for call in self._on_end:
+            call()
 
     def _move(self, event: str) -> None:
         if event == "stage" and self.state == STAGING:

@@ -41,6 +41,13 @@ class World:
         }
         named = [self.roots[name] for name in ("purelib", "platlib") if name in self.roots]
         self.libraries = list(dict.fromkeys(named or [files.real_path(environment.library)]))
+        # Rows of RECORD are relative to the folder as it is named: where site-packages
+        # is a link, ``../../../bin`` leads elsewhere from where it points to.
+        self.bases = {
+            files.real_path(path): path
+            for name, path in environment.schemes.items()
+            if name in ("platlib", "purelib")
+        }
         self.home = os.path.join(self.libraries[0], STATE)
         self._own = tuple(
             {root + "/" for scheme, root in self.roots.items() if scheme != "data"}
@@ -59,7 +66,9 @@ class World:
             while root not in kept:
                 kept.add(root)
                 root = os.path.dirname(root)
-        kept |= {self._data + name for name in _KEPT_FOLDERS}
+        if self.environment.kind in ("base", "prefix"):
+            # There the folders of the system's own layout stay, empty or not.
+            kept |= {self._data + name for name in _KEPT_FOLDERS}
         return frozenset(kept)
 
     # ---------------------------------------------------------------- looking

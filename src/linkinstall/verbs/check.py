@@ -59,7 +59,7 @@ def list_distributions(environment: Environment | None = None) -> list[Distribut
             unfinished.get(one.name) or quick_health(world.files, one),
             one.path,
         )
-        for one in find_distributions(world.files, world.libraries)
+        for one in find_distributions(world.files, world.libraries, world.bases)
     ]
 
 
@@ -73,7 +73,7 @@ def check(
     """
     world = _world(environment)
     wanted = {canonicalize(name) for name in names}
-    found = find_distributions(world.files, world.libraries)
+    found = find_distributions(world.files, world.libraries, world.bases)
     _require_installed(wanted, found)
     findings: list[Finding] = []
     unfinished = _unfinished(world)
@@ -166,7 +166,7 @@ def _judge(one: Distribution, rows: list[Row] | None, findings: list[Finding]) -
 def _check_row(
     files: FileSystem, one: Distribution, row: Row, fix: str
 ) -> Finding | None:
-    path = library_path(one.library, row.path)
+    path = library_path(one.base, row.path)
     status = files.status(path)
     if status is None:
         if path.endswith(".pyc"):  # the interpreter makes it again

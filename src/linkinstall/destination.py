@@ -1,0 +1,361 @@
+"""``LinkDestination``: the engine as an ``installer`` destination.
+
+Purpose: build frontends and package managers that use ``installer`` swap one class
+and get links, the cache and the transaction.
+
+Calling sequence::
+
+    with WheelFile.open(path) as source:
+        destination = LinkDestination(schemes, sys.executable, "posix")
+        installer.install(source, destination, {"INSTALLER": b"frontend"})
+
+Guarantees: after ``finalize_installation`` it leaves what
+``SchemeDictionaryDestination`` leaves (compiled files may be links). Until then the
+environment is not touched, and if anything fails it stays as it was. Contents are
+written once, into a cache entry; from a :class:`~linkinstall.source.CachedWheel`
+they are not even read.
+
+Errors: ``FileExistsError`` and ``ValueError`` where that class raises those; else
+:class:`~linkinstall.errors.LinkInstallError`.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from dataclasses import dataclass, field
+
+from installer.destinations import SchemeDictionaryDestination
+from installer.records import Hash, RecordEntry
+from installer.scripts import Script
+from installer.utils import SCHEME_NAMES, Scheme, construct_record_file, fix_shebang
+
+from linkinstall.cache import Cache
+from linkinstall.digest import encode
+from linkinstall.entry_writer import EntryWriter
+from linkinstall.environment import Environment
+from linkinstall.planner import Generated
+from linkinstall.policy import Capabilities, chain, copies_binaries
+from linkinstall.source import CachedStream
+from linkinstall.transaction import Transaction
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import BinaryIO
+
+    from installer.scripts import ScriptSection
+
+    from linkinstall.cache import Entry
+
+__all__ = ["LinkDestination"]
+
+_ADDED_BY_INSTALLERS = frozenset(("INSTALLER", "REQUESTED", "direct_url.json"))
+
+
+@dataclass
+class LinkDestination(SchemeDictionaryDestination):
+    """Installs by links, in one transaction. See the module docstring.
+
+    :param cache: where contents are kept; default the user's cache, or, for a
+        ``destdir``, a temporary one
+    :param link_mode: auto, clone, hardlink, symlink or copy
+    :param copy_binaries: auto, always or never
+    :param transaction: the one to join; default one of its own
+    """
+
+    cache: Cache | None = field(default=None, kw_only=True)
+    link_mode: str = field(default="auto", kw_only=True)
+    copy_binaries: str = field(default="auto", kw_only=True)
+    transaction: Transaction | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot work.
+
+        :raises TypeError: a subclass overrides ``write_to_fs``, which is never called
+        :raises ValueError: an unknown link mode
+        """
+        if type(self).write_to_fs is not LinkDestination.write_to_fs:
+            message = (
+                f"{type(self).__name__} overrides write_to_fs, which LinkDestination does not "
+                "call for each file: override placed(path, record), called after the commit"
+            )
+            raise TypeError(message)
+        chain(self.link_mode, Capabilities(), binary=False)
+        copies_binaries(self.copy_binaries)
+        self._reset()
+
+    def _reset(self) -> None:
+        self._writer: EntryWriter | None = None
+        self._store: Cache | None = None
+        self._taken: dict[tuple[str, str], CachedStream] = {}
+        self._executables: set[tuple[str, str]] = set()
+        self._generated: dict[tuple[str, str], Generated] = {}
+        self._entry_points: list[tuple[str, str, str, str]] = []
+        self._parents: dict[str, bool] = {}
+
+    # ---------------------------------------------------------------- what installer calls
+
+    def write_script(
+        self, name: str, module: str, attr: str, section: ScriptSection
+    ) -> RecordEntry:
+        """Note the launcher of an entry point.
+
+        :raises InvalidScript: there is no launcher of this kind
+        """
+        file_name, data = Script(name, module, attr, section).generate(
+            self.interpreter, self.script_kind
+        )
+        record = self._generate("scripts", file_name, data, executable=True)
+        self._entry_points.append((name, module, attr, section))
+        return record
+
+    def write_file(
+        self,
+        scheme: Scheme,
+        path: str | os.PathLike[str],
+        stream: BinaryIO,
+        is_executable: bool,  # noqa: FBT001 - installer's signature
+    ) -> RecordEntry:
+        """Note one file; its contents go into the cache unless they come from there."""
+        name = os.fspath(path)
+        if scheme == "scripts":
+            with fix_shebang(stream, self.interpreter) as fixed:
+                if fixed is not stream:
+                    data = fixed.read()
+                    return self._generate(scheme, name, data, executable=is_executable)
+        return self.write_to_fs(scheme, name, stream, is_executable)
+
+    def write_to_fs(
+        self,
+        scheme: Scheme,
+        path: str,
+        stream: BinaryIO,
+        is_executable: bool,  # noqa: FBT001 - installer's signature
+    ) -> RecordEntry:
+        """Note one file whose contents are final. The environment is not touched.
+
+        :raises FileExistsError: the path is taken and ``overwrite_existing`` is false
+        :raises ValueError: the path leads out of the scheme's folder
+        """
+        inner = self._inner_path(scheme, path)
+        if isinstance(stream, io.BytesIO) and self._is_added(scheme, inner):
+            return self._generate(scheme, path, stream.read(), executable=is_executable)
+        self._require_free(scheme, inner)
+        if isinstance(stream, CachedStream) and not stream.tell():
+            return self._take(scheme, inner, path, stream, executable=is_executable)
+        algorithm = self.hash_algorithm
+        one = self._writing().add(
+            scheme, inner, stream, executable=is_executable, algorithms=[algorithm]
+        )
+        digest = one.hashes.get(algorithm, one.digest)
+        return RecordEntry(path, Hash(algorithm, digest), one.size)
+
+    def finalize_installation(
+        self,
+        scheme: Scheme,
+        record_file_path: str,
+        records: Iterable[tuple[Scheme, RecordEntry]],
+    ) -> None:
+        """Put everything into place, as one transaction.
+
+        :raises ConflictError: files stand in the way (a ``FileExistsError``)
+        :raises LinkInstallError: nothing was changed
+        """
+        rows = list(records)
+        self._require_free(scheme, self._inner_path(scheme, record_file_path))
+        self._note_record(scheme, record_file_path, rows)
+        try:
+            entry, skipped = self._entry(scheme, record_file_path)
+            transaction = self.transaction or self._own_transaction()
+            transaction.install_generated(
+                entry,
+                generated=tuple(self._generated.values()),
+                skipped=skipped,
+                compile_levels=tuple(self.bytecode_optimization_levels),
+                schemes=self._environment(),
+                overwrite=self.overwrite_existing,
+            )
+            if type(self).placed is not LinkDestination.placed:
+                transaction.on_commit(lambda: self._tell_placed(rows))
+            if transaction is not self.transaction:
+                with transaction:
+                    pass
+        finally:
+            self._let_go()
+
+    def placed(self, path: str, record: RecordEntry) -> None:
+        """Do nothing; for subclasses: a file of RECORD is in place, the commit is made.
+
+        :param path: where it is on the disk
+        """
+
+    # ---------------------------------------------------------------- noting
+
+    def _generate(
+        self, scheme: str, path: str, data: bytes, *, executable: bool
+    ) -> RecordEntry:
+        import hashlib
+
+        inner = self._inner_path(scheme, path)
+        self._require_free(scheme, inner)
+        self._generated[scheme, inner] = Generated(scheme, inner, data, executable)
+        digest = encode(hashlib.new(self.hash_algorithm, data).digest())
+        return RecordEntry(path, Hash(self.hash_algorithm, digest), len(data))
+
+    def _take(
+        self, scheme: str, inner: str, path: str, stream: CachedStream, *, executable: bool
+    ) -> RecordEntry:
+        self._taken[scheme, inner] = stream
+        if executable:
+            self._executables.add((scheme, inner))
+        if self.hash_algorithm == "sha256":
+            return RecordEntry(path, Hash("sha256", stream.digest), stream.size)
+        import hashlib
+
+        digest = hashlib.file_digest(stream, self.hash_algorithm).digest()  # type: ignore[arg-type]
+        return RecordEntry(path, Hash(self.hash_algorithm, encode(digest)), stream.size)
+
+    def _inner_path(self, scheme: str, path: str) -> str:
+        """Return a path normalised, relative to its scheme.
+
+        :raises ValueError: it leads out of the scheme's folder
+        """
+        # The parent's own test, so that both refuse the same.
+        self._path_with_destdir(Scheme(scheme), path)  # type: ignore[arg-type]
+        base = os.path.abspath(self.scheme_dict[scheme])
+        relative = os.path.relpath(os.path.abspath(os.path.join(base, path)), base)
+        return relative.replace("\\", "/") if os.name == "nt" else relative
+
+    def _is_added(self, scheme: str, inner: str) -> bool:
+        """Return whether the caller adds this to dist-info: it is not part of the wheel."""
+        folder, _, name = inner.rpartition("/")
+        return folder.endswith(".dist-info") and "/" not in folder and (
+            name in _ADDED_BY_INSTALLERS or (scheme, f"{folder}/WHEEL") in self._known()
+        )
+
+    def _known(self) -> set[tuple[str, str]]:
+        written = self._writer.written.keys() if self._writer is not None else ()
+        return {*written, *self._taken}
+
+    def _require_free(self, scheme: str, inner: str) -> None:
+        key = (scheme, inner)
+        twice = key in self._generated or key in self._taken or (
+            self._writer is not None and key in self._writer.written
+        )
+        if not twice and self.overwrite_existing:
+            return
+        target = self._path_with_destdir(Scheme(scheme), inner)  # type: ignore[arg-type]
+        folder = os.fspath(target.parent)
+        if folder not in self._parents:
+            self._parents[folder] = os.path.lexists(folder)
+        if twice or (self._parents[folder] and os.path.lexists(target)):
+            message = f"File already exists: {target!s}"
+            raise FileExistsError(message)
+
+    def _note_record(
+        self, scheme: Scheme, path: str, rows: list[tuple[Scheme, RecordEntry]]
+    ) -> None:
+        def prefix(other: str) -> str | None:
+            if other == scheme:
+                return None
+            if os.name == "nt":
+                return os.path.abspath(self.scheme_dict[other]) + "/"
+            return os.path.relpath(self.scheme_dict[other], self.scheme_dict[scheme]) + "/"
+
+        with construct_record_file(rows, prefix) as stream:
+            data = stream.read()
+        inner = self._inner_path(scheme, path)
+        self._generated[scheme, inner] = Generated(scheme, inner, data, executable=False)
+
+    # ---------------------------------------------------------------- the entry
+
+    def _writing(self) -> EntryWriter:
+        if self._writer is None:
+            self._writer = EntryWriter(self._cache())
+            try:
+                self._writer.begin()
+            except OSError:
+                if self._store is not None and self._store.temporary:
+                    raise
+                self._store = Cache.in_temporary_folder()
+                self._writer = EntryWriter(self._store)
+                self._writer.begin()
+        return self._writer
+
+    def _cache(self) -> Cache:
+        if self._store is None:
+            chosen = self.cache or (self.transaction.cache if self.transaction else None)
+            if chosen is None and self.destdir is None:
+                chosen = Cache()
+            if chosen is None or chosen.temporary:
+                chosen = Cache.in_temporary_folder()
+            self._store = chosen
+        return self._store
+
+    def _entry(self, scheme: str, record_file_path: str) -> tuple[Entry, frozenset[str]]:
+        """Return the entry with the files, and those of its files that are not wanted."""
+        origins = {id(stream.entry): stream.entry for stream in self._taken.values()}
+        same = all(key == (stream.scheme, stream.path) for key, stream in self._taken.items())
+        if self._writer is None and len(origins) == 1 and same:
+            (entry,) = origins.values()
+            manifest = entry.manifest
+            keys = {f"{one}/{path}" for one, path in self._taken}
+            if manifest.executables & keys == {
+                f"{one}/{path}" for one, path in self._executables
+            }:
+                return entry, frozenset(
+                    f"{one}/{path}" for one, path, _, _ in manifest.files()
+                ) - frozenset(keys)
+        writer = self._writing()
+        for (one, path), stream in self._taken.items():
+            executable = (one, path) in self._executables
+            with io.FileIO(stream.name) as contents:
+                writer.add(one, path, contents, executable=executable)  # type: ignore[arg-type]
+        for point in self._entry_points:
+            writer.add_entry_point(*point)
+        folder = os.path.dirname(record_file_path)
+        project, _, version = folder.removesuffix(".dist-info").rpartition("-")
+        manifest = writer.manifest(project or folder, version, folder, scheme)
+        entry = writer.publish(manifest, self._cache().entry_folder(manifest.id))
+        return entry, frozenset()
+
+    # ---------------------------------------------------------------- the transaction
+
+    def _environment(self) -> Environment:
+        used = {one for one, _ in (*self._known(), *self._generated)}
+        schemes = {
+            name: path
+            for name, path in self.scheme_dict.items()
+            if name in SCHEME_NAMES or name in used
+        }
+        environment = Environment.from_schemes(
+            schemes, interpreter=self.interpreter, script_kind=self.script_kind
+        )
+        return environment.with_destdir(self.destdir) if self.destdir is not None else environment
+
+    def _own_transaction(self) -> Transaction:
+        return Transaction(
+            self._environment(),
+            cache=self._cache(),
+            link_mode=self.link_mode,
+            copy_binaries=self.copy_binaries,
+            compile_levels=(),
+            command="install",
+        )
+
+    def _tell_placed(self, rows: list[tuple[Scheme, RecordEntry]]) -> None:
+        for scheme, record in rows:
+            self.placed(os.fspath(self._path_with_destdir(scheme, record.path)), record)
+
+    def _let_go(self) -> None:
+        store = self._store
+        if self._writer is not None:
+            self._writer.discard()
+        joined = self.transaction is not None
+        if store is not None and store.temporary:
+            if joined and self.transaction is not None:
+                self.transaction.on_end(store.remove)
+            else:
+                store.remove()
+        self._reset()

@@ -1,0 +1,293 @@
+"""Writing a new entry: files in, measured on the way, published by one rename.
+
+Purpose: what both cold paths share: unpacking a wheel file, and a destination that
+is handed streams.
+
+Calling sequence::
+
+    writer = EntryWriter(cache)
+    writer.add("purelib", "pkg/__init__.py", stream, executable=False)
+    manifest = writer.manifest("pkg", "1.0", "pkg-1.0.dist-info", "purelib")
+    entry = writer.publish(manifest, cache.entry_folder(manifest.id))
+
+Guarantees: a file is read once and digested while it is written. A temporary folder
+is locked while it is in use, and whoever finds one unlocked may sweep it.
+
+Errors: ``FileExistsError`` for a path that comes twice, ``OSError`` where the cache
+cannot be written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+
+from linkinstall import limits
+from linkinstall.cache import Entry
+from linkinstall.digest import encode as encode_digest
+from linkinstall.fs.lock import FolderLock
+from linkinstall.fs.trees import make_folders, remove_tree
+from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
+from linkinstall.policy import is_binary_name
+from linkinstall.record import row
+from linkinstall.scripts import MARK, launcher_body
+from linkinstall.values import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import BinaryIO
+
+    from linkinstall.cache import Cache
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["EntryWriter", "Written", "collisions", "renew", "sweep"]
+
+
+class Written:
+    """One file of a new entry: what was measured while it was written."""
+
+    __slots__ = ("digest", "executable", "hashes", "order", "path", "scheme", "size")
+
+    def __init__(self, scheme: str, path: str, order: int, *, executable: bool) -> None:
+        self.scheme, self.path, self.order, self.executable = scheme, path, order, executable
+        self.size = 0
+        self.digest = ""
+        self.hashes: dict[str, str] = {}
+
+
+class EntryWriter:
+    """Writes one new entry: begin, add files, then publish or discard.
+
+    :param cache: the cache it goes to
+    """
+
+    def __init__(self, cache: Cache) -> None:
+        self.cache = cache
+        self.files = cache.file_system
+        self.mtime = time.time_ns()
+        self.written: dict[tuple[str, str], Written] = {}
+        self.entry_points: list[EntryPoint] = []
+        self._binaries: set[str] = set()
+        self._rewritten: set[str] = set()
+        self._folders: set[str] = set()
+        self._lock: FolderLock | None = None
+        self.folder = ""
+
+    def begin(self) -> None:
+        """Make the locked temporary folder. Called by itself at the first file."""
+        temporary = os.path.join(self.cache.root, "tmp")
+        make_folders(self.files, temporary)
+        sweep(self.files, temporary)
+        while True:
+            path = os.path.join(temporary, os.urandom(8).hex())
+            lock = FolderLock(path + ".lock", what="a temporary folder of the cache")
+            if lock.try_acquire():
+                break
+        self._lock = lock
+        self.files.make_folder(path)
+        self.folder = path + "/entry"
+        self.files.make_folder(self.folder)
+        self._folders.add(self.folder)
+
+    def add(
+        self,
+        scheme: str,
+        path: str,
+        stream: BinaryIO,
+        *,
+        executable: bool,
+        algorithms: Iterable[str] = (),
+    ) -> Written:
+        """Write one file and measure it.
+
+        :param algorithms: digests to make besides SHA-256
+        :raises FileExistsError: the entry has this path already
+        """
+        if not self.folder:
+            self.begin()
+        if (scheme, path) in self.written:
+            message = f"File already exists: {path}"
+            raise FileExistsError(message)
+        result = Written(scheme, path, len(self.written), executable=executable)
+        target = f"{self.folder}/files/{scheme}/{path}"
+        self._make_parents(os.path.dirname(target))
+        state = hashlib.sha256()
+        others = {name: hashlib.new(name) for name in algorithms if name != "sha256"}
+        with self.files.create(target, executable=executable) as output:
+            first = chunk = stream.read(limits.COPY_CHUNK)
+            while chunk:
+                state.update(chunk)
+                for other in others.values():
+                    other.update(chunk)
+                result.size += write_all(output, chunk)
+                chunk = stream.read(limits.COPY_CHUNK)
+        self.files.set_time(target, self.mtime)
+        result.digest = encode_digest(state.digest())
+        result.hashes = {name: encode_digest(other.digest()) for name, other in others.items()}
+        self._note(scheme, path, first)
+        self.written[scheme, path] = result
+        return result
+
+    def adopt(self, scheme: str, path: str) -> Written:
+        """Take in a file that another process wrote into the new entry."""
+        result = Written(scheme, path, len(self.written), executable=False)
+        target = f"{self.folder}/files/{scheme}/{path}"
+        with self.files.open_read(target) as stream:
+            result.digest = encode_digest(hashlib.file_digest(stream, "sha256").digest())
+            result.size = stream.tell()
+        self.files.set_time(target, self.mtime)
+        self.written[scheme, path] = result
+        return result
+
+    def add_linked(self, scheme: str, path: str, origin: Entry, *, executable: bool) -> Written:
+        """Take one file over from another entry of the same cache, by a link."""
+        with self.files.open_read(origin.files(scheme, path)) as stream:
+            return self.add(scheme, path, stream, executable=executable)
+
+    def add_entry_point(self, name: str, module: str, attr: str, section: str) -> None:
+        """Note one script to generate."""
+        body = launcher_body(name, module, attr, section)
+        self.entry_points.append(EntryPoint(name, module, attr, section, body))
+
+    def _note(self, scheme: str, path: str, first: bytes) -> None:
+        if first.startswith(b"MZ") or is_binary_name(path):
+            self._binaries.add(f"{scheme}/{path}")
+        if scheme == "scripts" and first.startswith(MARK):
+            self._rewritten.add(f"{scheme}/{path}")
+
+    def _make_parents(self, folder: str) -> None:
+        if folder not in self._folders:
+            self._make_parents(os.path.dirname(folder))
+            self.files.make_folder(folder)
+            self._folders.add(folder)
+
+    def manifest(self, distribution: str, version: str, dist_info: str, root: str) -> Manifest:
+        """Return the manifest of what was written so far."""
+        manifest = Manifest(
+            "", distribution, version, dist_info, root, self.mtime, self.files.umask(),
+            group(self.written.values()), tuple(self.entry_points),
+            frozenset(f"{one.scheme}/{one.path}" for one in self.written.values() if one.executable),
+            frozenset(self._binaries), frozenset(self._rewritten),
+            collisions(self.written),
+        )  # fmt: skip
+        return replace(manifest, id=entry_id(manifest))
+
+    def publish(self, manifest: Manifest, target: str, *, damaged: Entry | None = None) -> Entry:
+        """Give the entry its name by one rename; where it has it already, take that one."""
+        if not self.folder:
+            self.begin()
+        self.files.write_new(self.folder + "/manifest", encode(manifest))
+        self.files.write_new(self.folder + "/record", self._record(manifest))
+        self.files.write_new(self.folder + "/unflushed", b"")
+        make_folders(self.files, os.path.dirname(target))
+        try:
+            if damaged is not None:
+                self.files.rename(target, self.folder + ".old")
+            self.files.rename_new(self.folder, target)
+        except (FileExistsError, FileNotFoundError, OSError) as error:
+            existing = self.cache.open_folder(target)
+            if existing is None:
+                if not isinstance(error, FileExistsError):
+                    raise
+                self.files.rename(target, self.folder + ".old")
+                self.files.rename_new(self.folder, target)
+            else:
+                return existing
+        finally:
+            self.discard()
+        return Entry(target, manifest, flushed=False)
+
+    def discard(self) -> None:
+        """Remove the temporary folder and let it go."""
+        if self._lock is None:
+            return
+        remove_tree(self.files, os.path.dirname(self.folder))
+        self._lock.made = True
+        self._lock.release(remove=True)
+        self._lock = None
+        self.folder = ""
+
+    def _record(self, manifest: Manifest) -> bytes:
+        # Rows in the order installer gives them: by path within the scheme, then
+        # by order of arrival. Rows of other schemes carry a mark, since their
+        # prefix depends on the environment.
+        lines = []
+        for one in sorted(self.written.values(), key=lambda one: (one.path, one.order)):
+            if f"{one.scheme}/{one.path}" in manifest.rewritten:
+                continue
+            line = row(one.path, f"sha256={one.digest}", one.size)
+            lines.append(line if one.scheme == manifest.root else f"\t{one.scheme}\t{line}")
+        return "\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+def group(written: Iterable[Written]) -> tuple[Folder, ...]:
+    """Group files by scheme and directory, sorted."""
+    folders: dict[tuple[str, str], list[Written]] = {}
+    for one in written:
+        folders.setdefault((one.scheme, one.path.rpartition("/")[0]), []).append(one)
+    result = []
+    for (scheme, path), members in sorted(folders.items()):
+        members.sort(key=lambda one: one.path)
+        result.append(
+            Folder(
+                scheme,
+                path,
+                tuple(one.path.rpartition("/")[2] for one in members),
+                tuple(str(one.size) for one in members),
+                tuple(one.digest for one in members),
+            )
+        )
+    return tuple(result)
+
+
+def collisions(paths: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """Return ``scheme/path`` of files and folders that differ from another only by case."""
+    seen: dict[str, str] = {}
+    found = set()
+    for scheme, path in paths:
+        full = f"{scheme}/{path}"
+        while "/" in full:
+            other = seen.setdefault(full.lower(), full)
+            if other != full:
+                found |= {other, full}
+            full = full.rpartition("/")[0]
+    return frozenset(found)
+
+
+def write_all(output: BinaryIO, data: bytes) -> int:
+    """Write all of ``data`` to an unbuffered stream and return its length."""
+    view = memoryview(data)
+    while view:
+        view = view[output.write(view) :]
+    return len(data)
+
+
+def sweep(files: FileSystem, folder: str) -> None:
+    """Remove the temporary folders in ``folder`` that nobody holds a lock on."""
+    for name, kind in files.scan(folder):
+        if kind == "folder" or not name.endswith(".lock"):
+            continue
+        lock = FolderLock(os.path.join(folder, name), what="a temporary folder of the cache")
+        try:
+            if not lock.try_acquire():
+                continue
+        except OSError:
+            continue
+        remove_tree(files, os.path.join(folder, name[: -len(".lock")]))
+        lock.made = True
+        lock.release(remove=True)
+
+
+def renew(cache: Cache, path: str) -> None:
+    """Give a cache file a fresh inode, for when the old one takes no more links."""
+    writer = EntryWriter(cache)
+    writer.begin()
+    try:
+        folder, name = os.path.split(path)
+        for _, error in cache.file_system.place("copy", folder, writer.folder, [name]):
+            raise error
+        cache.file_system.rename(f"{writer.folder}/{name}", path)
+    finally:
+        writer.discard()
