@@ -158,6 +158,8 @@ class Cache:
             with self.file_system.open_read(path) as stream:
                 size = stream.seek(0, os.SEEK_END)
                 return name, identify(stream, size)
+        except ValueError as error:  # InvalidWheelError, which is costly to import
+            raise _named(error, path) from error
         except OSError as error:
             raise unreadable(path, error) from error
 
@@ -280,6 +282,20 @@ def unreadable(path: str, error: OSError) -> Exception:
         path=path,
         problems=[Problem("unreadable", path, None, f"{path}: {reason}")],
         next_step="Nothing was changed. Check the path.",
+    )
+
+
+def _named(error: ValueError, path: str) -> Exception:
+    """Return the refusal of a wheel with the wheel's path in it."""
+    from linkinstall.errors import InvalidWheelError, Problem
+
+    problems = getattr(error, "problems", ())
+    reason = problems[0].message if problems else str(error)
+    return InvalidWheelError(
+        f"The wheel {path} cannot be used: {reason}.",
+        path=path,
+        problems=[Problem(one.code, path, None, one.message) for one in problems],
+        next_step=getattr(error, "next_step", ""),
     )
 
 

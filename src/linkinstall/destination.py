@@ -34,6 +34,7 @@ from linkinstall.cache import Cache
 from linkinstall.digest import encode
 from linkinstall.entry_writer import EntryWriter
 from linkinstall.environment import Environment
+from linkinstall.errors import ConflictError, PathError, Problem
 from linkinstall.planner import Generated
 from linkinstall.policy import Capabilities, chain, copies_binaries
 from linkinstall.source import CachedStream
@@ -41,7 +42,7 @@ from linkinstall.transaction import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
     from typing import BinaryIO
 
     from installer.scripts import ScriptSection
@@ -93,6 +94,7 @@ class LinkDestination(SchemeDictionaryDestination):
         self._generated: dict[tuple[str, str], Generated] = {}
         self._entry_points: list[tuple[str, str, str, str]] = []
         self._parents: dict[str, bool] = {}
+        self._stay_executable: set[tuple[str, str]] = set()
 
     # ---------------------------------------------------------------- what installer calls
 
@@ -142,6 +144,7 @@ class LinkDestination(SchemeDictionaryDestination):
         if isinstance(stream, io.BytesIO) and self._is_added(scheme, inner):
             return self._generate(scheme, path, stream.read(), executable=is_executable)
         self._require_free(scheme, inner)
+        is_executable = is_executable or (scheme, inner) in self._stay_executable
         if isinstance(stream, CachedStream) and not stream.tell():
             return self._take(scheme, inner, path, stream, executable=is_executable)
         algorithm = self.hash_algorithm
@@ -173,6 +176,7 @@ class LinkDestination(SchemeDictionaryDestination):
                 generated=tuple(self._generated.values()),
                 skipped=skipped,
                 compile_levels=tuple(self.bytecode_optimization_levels),
+                sources=frozenset(f"{one}/{self._inner_path(one, row.path)}" for one, row in rows),
                 schemes=self._environment(),
                 overwrite=self.overwrite_existing,
             )
@@ -199,6 +203,7 @@ class LinkDestination(SchemeDictionaryDestination):
 
         inner = self._inner_path(scheme, path)
         self._require_free(scheme, inner)
+        executable = executable or (scheme, inner) in self._stay_executable
         self._generated[scheme, inner] = Generated(scheme, inner, data, executable)
         digest = encode(hashlib.new(self.hash_algorithm, data).digest())
         return RecordEntry(path, Hash(self.hash_algorithm, digest), len(data))
@@ -222,7 +227,12 @@ class LinkDestination(SchemeDictionaryDestination):
         :raises ValueError: it leads out of the scheme's folder
         """
         # The parent's own test, so that both refuse the same.
-        self._path_with_destdir(Scheme(scheme), path)  # type: ignore[arg-type]
+        try:
+            self._path_with_destdir(Scheme(scheme), path)  # type: ignore[arg-type]
+        except ValueError as error:
+            raise PathError(str(error), path=path) from error
+        if "\n" in path or "\r" in path or "\0" in path:
+            raise PathError(f"{path!r} has a line break in its name", path=path)
         base = os.path.abspath(self.scheme_dict[scheme])
         relative = os.path.relpath(os.path.abspath(os.path.join(base, path)), base)
         return relative.replace("\\", "/") if os.name == "nt" else relative
@@ -234,24 +244,43 @@ class LinkDestination(SchemeDictionaryDestination):
             name in _ADDED_BY_INSTALLERS or (scheme, f"{folder}/WHEEL") in self._known()
         )
 
-    def _known(self) -> set[tuple[str, str]]:
+    def _known(self) -> Collection[tuple[str, str]]:
         written = self._writer.written.keys() if self._writer is not None else ()
-        return {*written, *self._taken}
+        return self._taken.keys() | written
 
     def _require_free(self, scheme: str, inner: str) -> None:
         key = (scheme, inner)
         twice = key in self._generated or key in self._taken or (
             self._writer is not None and key in self._writer.written
         )
-        if not twice and self.overwrite_existing:
+        if self.overwrite_existing:
+            if twice:
+                self._forget(key)
             return
         target = self._path_with_destdir(Scheme(scheme), inner)  # type: ignore[arg-type]
         folder = os.fspath(target.parent)
         if folder not in self._parents:
             self._parents[folder] = os.path.lexists(folder)
         if twice or (self._parents[folder] and os.path.lexists(target)):
-            message = f"File already exists: {target!s}"
-            raise FileExistsError(message)
+            raise ConflictError(
+                f"File already exists: {target!s}",
+                problems=[Problem("unowned", os.fspath(target))],
+                next_step="Nothing was changed. Remove it, or pass overwrite_existing.",
+            )
+
+    def _forget(self, key: tuple[str, str]) -> None:
+        """Drop what was noted for a path that comes again: the last contents count."""
+        # The mode of a file that is written over stays executable, there as here.
+        before = self._generated.pop(key, None)
+        executable = before is not None and before.executable
+        executable = executable or key in self._executables
+        self._taken.pop(key, None)
+        self._executables.discard(key)
+        if self._writer is not None:
+            written = self._writer.forget(*key)
+            executable = executable or (written is not None and written.executable)
+        if executable:
+            self._stay_executable.add(key)
 
     def _note_record(
         self, scheme: Scheme, path: str, rows: list[tuple[Scheme, RecordEntry]]

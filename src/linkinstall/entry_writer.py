@@ -130,6 +130,15 @@ class EntryWriter:
         self.written[scheme, path] = result
         return result
 
+    def forget(self, scheme: str, path: str) -> Written | None:
+        """Drop a file that was added, and return what it was."""
+        written = self.written.pop((scheme, path), None)
+        if written is not None:
+            self.files.unlink(f"{self.folder}/files/{scheme}/{path}")
+            self._binaries.discard(f"{scheme}/{path}")
+            self._rewritten.discard(f"{scheme}/{path}")
+        return written
+
     def adopt(self, scheme: str, path: str) -> Written:
         """Take in a file that another process wrote into the new entry."""
         result = Written(scheme, path, len(self.written), executable=False)
@@ -186,7 +195,7 @@ class EntryWriter:
             if damaged is not None:
                 self.files.rename(target, self.folder + ".old")
             self.files.rename_new(self.folder, target)
-        except (FileExistsError, FileNotFoundError, OSError) as error:
+        except OSError as error:
             existing = self.cache.open_folder(target)
             if existing is None:
                 if not isinstance(error, FileExistsError):

@@ -38,6 +38,7 @@ __all__ = [
     "JournalError",
     "LinkInstallError",
     "LockTimeoutError",
+    "PathError",
     "Problem",
     "RecoveryRefusedError",
     "TransactionError",
@@ -95,7 +96,8 @@ class LinkInstallError(InstallerError):
     def __str__(self) -> str:
         """Return the message, each problem on a line, the state and the next step."""
         lines = [self.message]
-        lines += [f"  {problem.message or problem.code}" for problem in self.problems]
+        reasons = [problem.message or problem.code for problem in self.problems]
+        lines += [f"  {reason}" for reason in reasons if reason not in self.message]
         if self.next_step:
             lines.append(self.next_step)
         return "\n".join(lines)
@@ -127,6 +129,20 @@ class InvalidWheelError(LinkInstallError, ValueError):
         next_step: str = "",
     ) -> None:
         super().__init__(message, problems=problems, next_step=next_step)
+        self.path = path
+
+
+class PathError(LinkInstallError, ValueError):
+    """A path that leads out of its scheme, or that cannot be kept in a cache.
+
+    ``path`` is the path as it was given.
+    """
+
+    code = "unsafe-path"
+    status = "refused"
+
+    def __init__(self, message: str, *, path: str) -> None:
+        super().__init__(message, problems=[Problem("unsafe-path", path, None, message)])
         self.path = path
 
 

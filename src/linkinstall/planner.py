@@ -70,6 +70,7 @@ class Request:
     :param skipped: ``scheme/path`` of files that are generated instead
     :param replaces_leftovers: whether unowned files at its paths are remains of it
     :param overwrite: take what stands in its way into the stash
+    :param exact: asked for by a destination
     """
 
     name: str
@@ -80,6 +81,7 @@ class Request:
     skipped: frozenset[str] = frozenset()
     replaces_leftovers: Callable[[], bool] = bool
     overwrite: bool = False
+    exact: bool = False
 
 
 class Planner:
@@ -120,7 +122,10 @@ class Planner:
         for entry in request.entries:
             tree = len(self.trees)
             self.trees.append(Tree(entry.manifest, entry.folder, request.change))
-            if self.world.ignores_case or not self._overwrite:
+            # A destination leaves what installer's leaves; elsewhere a wheel that
+            # half of all machines cannot unpack is refused unless one insists.
+            exact = self._overwrite or request.exact
+            if self.world.ignores_case or not exact:
                 for path in sorted(entry.manifest.collisions):
                     self._refuse("case-collision", path, None, "differs from another only by case")
             for index, folder in enumerate(entry.manifest.folders):
@@ -221,7 +226,7 @@ class Planner:
                 return real
             self._refuse("leads-out", path, None, "is a link that leads out of the environment")
             return None
-        if self._overwrite:
+        if self._overwrite and self.world.may_remove(path):
             self.removal.take_files(parent, [name], self._change)
             return path
         self._refuse("file-in-the-way", path, self._owner(path), "is a file where a folder must go")

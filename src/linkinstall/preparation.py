@@ -71,6 +71,7 @@ class _Wish:
     generated: tuple[Generated, ...] | None = None
     skipped: frozenset[str] = frozenset()
     levels: tuple[int, ...] | None = None
+    sources: frozenset[str] = frozenset()
     overwrite: bool = False
 
 
@@ -135,13 +136,14 @@ class Preparation:
         generated: tuple[Generated, ...],
         skipped: frozenset[str],
         levels: tuple[int, ...],
+        sources: frozenset[str],
         overwrite: bool,
     ) -> None:
         """Note an entry to place just so, with what a destination generated."""
         self._wishes.append(
             _Wish(
                 None, entry, generated=generated, skipped=skipped, levels=levels,
-                overwrite=overwrite,
+                sources=sources, overwrite=overwrite,
             )
         )  # fmt: skip
 
@@ -333,8 +335,8 @@ class Preparation:
         compiled = self._compiled(entry, wish.levels or ())
         self._note_use(entry, compiled)
         wanted = Wanted(
-            name, entry, {}, compiled, generated=wish.generated, skipped=wish.skipped,
-            overwrite=wish.overwrite,
+            name, entry, {}, compiled, generated=wish.generated,
+            skipped=wish.skipped | _unlisted(compiled, wish.sources), overwrite=wish.overwrite,
         )  # fmt: skip
         return Change(name, entry.manifest.version, None, "installed"), [], wanted
 
@@ -583,6 +585,21 @@ class Preparation:
 
 
 _IDLE = ("unchanged", "skipped")
+
+
+def _unlisted(compiled: tuple[Entry, ...], sources: frozenset[str]) -> frozenset[str]:
+    """Return the compiled files whose sources are not among ``sources``."""
+    left = set()
+    for entry in compiled:
+        for scheme, path, _, _ in entry.manifest.files():
+            folder, _, name = path.rpartition("/")
+            package = folder.removesuffix("__pycache__")
+            source = name.removesuffix(f".{name.rsplit('.', 2)[-2]}.pyc")
+            while source and f"{scheme}/{package}{source}.py" not in sources:
+                source = source.rpartition(".")[0]
+            if not source:
+                left.add(f"{scheme}/{path}")
+    return frozenset(left)
 
 
 def _is_ours(error: OSError) -> bool:

@@ -69,7 +69,7 @@ def make_request(
     if wanted.generated is not None:
         return Request(
             wanted.name, change, (wanted.entry, *wanted.compiled), schemes, wanted.generated,
-            wanted.skipped, replaces_leftovers, wanted.overwrite,
+            wanted.skipped, replaces_leftovers, wanted.overwrite, exact=True,
         )  # fmt: skip
     scripts = _scripts(files, environment, wanted)
     info = manifest.dist_info

@@ -354,6 +354,8 @@ class Settlement:
         for folder in sorted(self.journal.emptied, reverse=True):
             remove_folder_if_empty(self.files, folder)
         self._clear_states("committed")
+        for folder in reversed(self.journal.made):
+            remove_folder_if_empty(self.files, folder)
 
     def _discard(self, item: StashItem) -> None:
         stashed = self._stashed(item)

@@ -58,6 +58,10 @@ class CachedStream(io.RawIOBase):
             self._stream = io.FileIO(self.name)
         return self._stream
 
+    def fileno(self) -> int:
+        """Return the descriptor of the cache's file."""
+        return self._opened().fileno()
+
     def readable(self) -> bool:
         """Tell that it can be read."""
         return True

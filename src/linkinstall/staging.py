@@ -29,6 +29,7 @@ from linkinstall.fs.port import VOLUME_REFUSALS
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
 from linkinstall.journal import Staged
 from linkinstall.outcome import FileCount
+from linkinstall.plan import LOOSE
 from linkinstall.policy import Capabilities, chain
 from linkinstall.values import as_dict, replace, value
 
@@ -109,7 +110,9 @@ class Staging:
             home = self.plan.states[0].encode("utf-8", "surrogateescape")
             self.files.write_new(f"{state}/pointer", home)
         for group in self.plan.groups:
-            self.files.make_folder(self.folder(group))
+            folder = self.folder(group)
+            self.files.make_folder(folder)
+            self.files.inherit_group(folder, self._standing(group))
         for number, sub in sorted(self.plan.folders):
             self.files.make_folder(self.folder(self._groups[number], sub))
         for one in self.plan.fresh:
@@ -117,6 +120,13 @@ class Staging:
         for place in self.plan.placements:
             for names, modes in self._split(place):
                 self._stage(place, names, modes)
+
+    def _standing(self, group: Group) -> str:
+        """Return the folder whose group a staged folder's contents will have."""
+        folder = group.target if group.kind == LOOSE else os.path.dirname(group.target)
+        while self.files.status(folder) is None:
+            folder = os.path.dirname(folder)
+        return folder
 
     def _write_fresh(self, one: Fresh) -> None:
         path = f"{self.folder(self._groups[one.group], one.sub)}/{one.name}"

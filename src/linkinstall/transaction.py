@@ -173,6 +173,7 @@ class Transaction:
         generated: tuple[Generated, ...],
         skipped: frozenset[str],
         compile_levels: tuple[int, ...],
+        sources: frozenset[str],
         schemes: Environment,
         overwrite: bool,
     ) -> None:
@@ -182,6 +183,7 @@ class Transaction:
         way is refused, or replaced where ``overwrite`` says so.
 
         :param skipped: ``scheme/path`` of the entry's files that are left out
+        :param sources: ``scheme/path`` of the files that may be compiled
         :raises TransactionError: the folders are not those of the transaction
         """
         self._require_new()
@@ -199,7 +201,7 @@ class Transaction:
             )
         self._preparation.want_generated(
             entry, generated=generated, skipped=skipped, levels=compile_levels,
-            overwrite=overwrite,
+            sources=sources, overwrite=overwrite,
         )  # fmt: skip
 
     def _real(self, path: str | None) -> str | None:
@@ -464,7 +466,7 @@ class Transaction:
                 self._finish()
                 raise unsettled(journal.home if journal else "", cause) from (error or cause)
             self.state = ABSENT
-            self._finish(failed=True)
+            self._finish()
 
     def _undo(self) -> None:
         if self._journal is not None:
@@ -483,15 +485,15 @@ class Transaction:
         home = World(self.files, self.environment).home
         remove_tree(self.files, f"{home}/cache")
         remove_folder_if_empty(self.files, home)
-        self._finish(failed=True)
+        self._finish()
 
-    def _finish(self, *, failed: bool = False) -> None:
+    def _finish(self) -> None:
         self._finished = True
         if self._lock is not None:
             self._lock.release(remove=not self.environment.keeps_lock)
-        if failed:
-            for folder in reversed(self._made):
-                remove_folder_if_empty(self.files, folder)
+        # Folders made for the state folder and the lock may have served nothing else.
+        for folder in reversed(self._made):
+            remove_folder_if_empty(self.files, folder)
         for call in self._on_end:
             call()
 

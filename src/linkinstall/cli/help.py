@@ -60,6 +60,12 @@ def _overview(program: str, group: str) -> Iterator[str]:
         if not option.commands:
             yield from _option_entry(option)
     yield ""
+    if not group:
+        yield "options of install, which is the command where none is named:"
+        for option in OPTIONS:
+            if "install" in (option.commands or ()):
+                yield from _option_entry(option)
+        yield ""
     yield from wrapped(f"`{program} COMMAND --help` tells the options of a command.", "")
 
 

@@ -78,7 +78,9 @@ def error_lines(error: LinkInstallError, command: str) -> Iterator[str]:
     """Yield what happened, each reason, what state things are in, and what to do next."""
     yield from _with_head("error", error.message)
     for problem in error.problems:
-        yield f"  {problem.message or _problem_words(problem.code, problem.path)}"
+        words = problem.message or _problem_words(problem.code, problem.path)
+        if words not in error.message:
+            yield f"  {words}"
     if error.state == "unsettled":
         yield "The environment is unsettled: an unfinished transaction is on disk."
     elif command in CHANGING and error.code not in NO_STATE:

@@ -138,6 +138,9 @@ class FileSystem:
         """Set access and modification time of a file that was just made."""
         os.utime(path, ns=(nanoseconds, nanoseconds))
 
+    def inherit_group(self, folder: str, parent: str) -> None:
+        """Give a folder that was just made the group that one made in ``parent`` would have."""
+
     # ---------------------------------------------------------------- place
 
     def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+from stat import S_IMODE, S_ISGID
 
 from linkinstall.fs.port import FileSystem, refusal_or_raise
 
@@ -48,6 +49,17 @@ class PosixFileSystem(FileSystem):
         finally:
             os.close(handle)
         return result
+
+    def inherit_group(self, folder: str, parent: str) -> None:
+        """Pass on group and set-group-ID bit as mkdir(2) does for a folder in ``parent``."""
+        mine, above = os.lstat(folder), os.lstat(parent)
+        inherited = above.st_mode & S_ISGID
+        if inherited and mine.st_gid != above.st_gid:
+            os.chown(folder, -1, above.st_gid, follow_symlinks=False)
+        elif not inherited and mine.st_mode & S_ISGID:
+            os.chown(folder, -1, os.getegid(), follow_symlinks=False)
+        if inherited != mine.st_mode & S_ISGID:
+            os.chmod(folder, S_IMODE(mine.st_mode) & ~S_ISGID | inherited)
 
     def link_limit(self, path: str) -> int:
         """Return ``_PC_LINK_MAX`` of the volume (pathconf(3))."""

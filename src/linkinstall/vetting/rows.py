@@ -157,7 +157,9 @@ def _check_row(path: str, row: RecordRow | None, size: int | None, problems: Pro
     if row is None:
         problems.add("record-missing-row", path, "RECORD does not list it")
         return
-    if weakness := _weakness(row):
+    # Whether the digest could be one at all is part of its contents: ``entries`` is
+    # content with rows, as installer is.
+    if weakness := _weak_algorithm(row) if size is None else _weakness(row):
         problems.add("record-hash", path, weakness)
     if row.size is None:
         problems.add("record-size", path, "RECORD has no size for it")
@@ -169,11 +171,17 @@ def _check_row(path: str, row: RecordRow | None, size: int | None, problems: Pro
 
 def _weakness(row: RecordRow) -> str:
     """Return why the row does not pin the contents of a file, ``""`` if it does."""
+    if weakness := _weak_algorithm(row):
+        return weakness
+    bits = 8 * _STRONG[row.algorithm]
+    if len(row.digest) != -(-bits // 6) or not _ALPHABET.issuperset(row.digest):
+        return f"its hash in RECORD is no {row.algorithm}"
+    return ""
+
+
+def _weak_algorithm(row: RecordRow) -> str:
     if not row.algorithm:
         return "RECORD has no hash for it"
     if row.algorithm not in _STRONG:
         return f"its hash in RECORD is {row.algorithm}; wheels have sha256 or better"
-    bits = 8 * _STRONG[row.algorithm]
-    if len(row.digest) != -(-bits // 6) or not _ALPHABET.issuperset(row.digest):
-        return f"its hash in RECORD is no {row.algorithm}"
     return ""
