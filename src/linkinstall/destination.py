@@ -35,7 +35,8 @@ from linkinstall.digest import encode
 from linkinstall.entry_writer import EntryWriter
 from linkinstall.environment import Environment
 from linkinstall.errors import ConflictError, PathError, Problem
-from linkinstall.planner import Generated
+from linkinstall.requests import Generated
+from linkinstall.preparation import Exactly
 from linkinstall.policy import Capabilities, chain, copies_binaries
 from linkinstall.source import CachedStream
 from linkinstall.transaction import Transaction
@@ -171,15 +172,14 @@ class LinkDestination(SchemeDictionaryDestination):
         try:
             entry, skipped = self._entry(scheme, record_file_path)
             transaction = self.transaction or self._own_transaction()
-            transaction.install_generated(
-                entry,
-                generated=tuple(self._generated.values()),
-                skipped=skipped,
-                compile_levels=tuple(self.bytecode_optimization_levels),
-                sources=frozenset(f"{one}/{self._inner_path(one, row.path)}" for one, row in rows),
-                schemes=self._environment(),
-                overwrite=self.overwrite_existing,
+            exactly = Exactly(
+                tuple(self._generated.values()),
+                skipped,
+                tuple(self.bytecode_optimization_levels),
+                frozenset(f"{one}/{self._inner_path(one, row.path)}" for one, row in rows),
+                self.overwrite_existing,
             )
+            transaction.install_exactly(entry, exactly, self._environment().schemes)
             if type(self).placed is not LinkDestination.placed:
                 transaction.on_commit(lambda: self._tell_placed(rows))
             if transaction is not self.transaction:

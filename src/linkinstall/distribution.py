@@ -38,6 +38,7 @@ __all__ = [
     "find_distributions",
     "leftovers",
     "library_path",
+    "owners_of",
     "quick_health",
     "read_installer",
     "read_rows",
@@ -170,3 +171,16 @@ def same_size(files: FileSystem, path: str, row: Row, status: os.stat_result) ->
             return stream.seek(0, os.SEEK_END) == row.size
     except OSError:
         return False
+
+
+def owners_of(files: FileSystem, installed: Iterable[Distribution]) -> dict[str, str]:
+    """Return real path -> canonical name for every file that some RECORD lists."""
+    owners: dict[str, str] = {}
+    folders: dict[str, str] = {}
+    for one in installed:
+        for row in read_rows(files, one) or ():
+            folder, _, name = library_path(one.base, row.path).rpartition("/")
+            if folder not in folders:
+                folders[folder] = files.real_path(folder)
+            owners.setdefault(f"{folders[folder]}/{name}", one.name)
+    return owners

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from linkinstall.cache import Cache
-    from linkinstall.fs.port import FileSystem
     from linkinstall.plan import Placement, Plan
     from linkinstall.staging import Preferences
 
@@ -65,9 +64,7 @@ def foresee(
     return Entry("", manifest), name.name, None
 
 
-def planned_changes(
-    files: FileSystem, plan: Plan, preferences: Preferences
-) -> tuple[PlannedChange, ...]:
+def planned_changes(plan: Plan, preferences: Preferences) -> tuple[PlannedChange, ...]:
     """Return one line for each change of a plan."""
     groups = {group.number: group for group in plan.groups}
     result = []

@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from linkinstall.manifest import Manifest
+    from linkinstall.manifest import Folder, Manifest
     from linkinstall.outcome import Kept, Warn
 
 __all__ = [
@@ -117,6 +117,11 @@ class Tree:
     manifest: Manifest
     source: str
     change: int
+
+    def files(self, folder: Folder) -> str:
+        """Return where the files of one of the manifest's folders are in the cache."""
+        base = f"{self.source}/files/{folder.scheme}"
+        return f"{base}/{folder.path}" if folder.path else base
 
 
 @value

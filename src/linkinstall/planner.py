@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import os
 
+from linkinstall.distribution import find_distributions, owners_of
 from linkinstall.outcome import Kept, Warn
 from linkinstall.plan import (
     DIST_INFO,
@@ -35,53 +36,19 @@ from linkinstall.plan import (
     StashItem,
     Tree,
 )
-from linkinstall.values import replace, value
+from linkinstall.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    from linkinstall.cache import Entry
+    from linkinstall.distribution import Distribution
     from linkinstall.errors import Problem
     from linkinstall.removal import Removal
+    from linkinstall.requests import Generated, Request
     from linkinstall.world import World
 
-__all__ = ["Generated", "Planner", "Request"]
-
-
-@value
-class Generated:
-    """A file to generate: where, what, and whether it may be run."""
-
-    scheme: str
-    path: str
-    data: bytes
-    executable: bool = False
-
-
-@value
-class Request:
-    """One wheel for this environment, everything resolved but the conflicts.
-
-    :param change: index of its change in the plan
-    :param entries: its cache entry, and the sets of its compiled files
-    :param schemes: where each scheme's files go for this distribution
-    :param generated: RECORD, scripts, INSTALLER and the like
-    :param skipped: ``scheme/path`` of files that are generated instead
-    :param replaces_leftovers: whether unowned files at its paths are remains of it
-    :param overwrite: take what stands in its way into the stash
-    :param exact: asked for by a destination
-    """
-
-    name: str
-    change: int
-    entries: tuple[Entry, ...]
-    schemes: dict[str, str]
-    generated: tuple[Generated, ...]
-    skipped: frozenset[str] = frozenset()
-    replaces_leftovers: Callable[[], bool] = bool
-    overwrite: bool = False
-    exact: bool = False
+__all__ = ["Planner"]
 
 
 class Planner:
@@ -316,8 +283,12 @@ class Planner:
 
     def _owner(self, path: str) -> str | None:
         if self._owners is None:
-            self._owners = owners_of(self.world)
+            self._owners = owners_of(self.world.files, self._installed())
         return self._owners.get(path)
+
+    def _installed(self) -> list[Distribution]:
+        world = self.world
+        return find_distributions(world.files, world.libraries, world.bases)
 
     def _refuse(self, code: str, path: str, owner: str | None, reason: str) -> None:
         from linkinstall.errors import Problem
@@ -376,19 +347,6 @@ class Planner:
 
 def _phase(target: str) -> int:
     return DIST_INFO if target.endswith(".dist-info") else PAYLOAD
-
-
-def owners_of(world: World) -> dict[str, str]:
-    """Return path -> canonical name for every file that some RECORD lists."""
-    from linkinstall.distribution import find_distributions, library_path, read_rows
-
-    owners: dict[str, str] = {}
-    for one in find_distributions(world.files, world.libraries, world.bases):
-        for row in read_rows(world.files, one) or ():
-            path = library_path(one.base, row.path)
-            folder = world.real_folder(os.path.dirname(path))
-            owners.setdefault(f"{folder}/{os.path.basename(path)}", one.name)
-    return owners
 
 
 def _is_shared(name: str, size: str, other: str) -> bool:

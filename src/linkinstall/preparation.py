@@ -15,102 +15,127 @@ Errors: those of the cache, the planner and ``DistributionError``.
 
 from __future__ import annotations
 
-import errno
-import os
-
-from linkinstall.cache import Cache, Entry
-from linkinstall.distribution import (
-    WHOLE,
-    Distribution,
-    find_distributions,
-    leftovers,
-    quick_health,
-    read_installer,
-)
-from linkinstall.entry_check import inspect
-from linkinstall.fs.probe import can_clone
+from linkinstall.distribution import Distribution, find_distributions, read_installer
+from linkinstall.entries import Entries
 from linkinstall.installed import is_same
+from linkinstall.linking import Linking
 from linkinstall.outcome import BytecodeCount, Change, Warn
 from linkinstall.plan import PlanChange
-from linkinstall.planner import Planner, Request
-from linkinstall.policy import MODES, Capabilities, chain, copies_binaries
+from linkinstall.planner import Planner
+from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.removal import Removal
 from linkinstall.requests import Wanted, direct_url, direct_url_of, make_request
-from linkinstall.staging import Preferences
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
+    from linkinstall.cache import Cache, Entry
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
     from linkinstall.plan import Plan
-    from linkinstall.planner import Generated
-    from linkinstall.staging import Refused
+    from linkinstall.requests import Generated
+    from linkinstall.staging import Preferences, Refused
     from linkinstall.world import World
 
-__all__ = ["Preparation"]
+    Installed = dict[str, list[Distribution]]
 
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+__all__ = ["Exactly", "Options", "Preparation"]
+
+_IDLE = ("unchanged", "skipped")
+
+
+@value
+class Options:
+    """How a transaction is carried out; see there."""
+
+    link_mode: str = "auto"
+    copy_binaries: str = "auto"
+    compile_levels: tuple[int, ...] = (0,)
+    overwrite: bool = False
+    reinstall: bool = False
+    validate_record: str = "all"
+    verify_cache: str = "stat"
+
+
+@value
+class Exactly:
+    """What a destination asks for besides an entry's files.
+
+    :param generated: files to write, RECORD among them
+    :param skipped: ``scheme/path`` of the entry's files that are left out
+    :param levels: optimisation levels to compile at
+    :param sources: ``scheme/path`` of the files that may be compiled
+    :param overwrite: whether files in the way are replaced
+    """
+
+    generated: tuple[Generated, ...]
+    skipped: frozenset[str] = frozenset()
+    levels: tuple[int, ...] = ()
+    sources: frozenset[str] = frozenset()
+    overwrite: bool = False
 
 
 @value
 class _Wish:
-    """One wheel that is wanted: a file, or an entry that is there already.
-
-    :param generated: exactly what is generated, where a destination says so
-    """
+    """One wheel that is wanted: a file, or an entry that is there already."""
 
     path: str | None
     entry: Entry | None
     metadata: Mapping[str, bytes] | None = None
     requested: bool = True
     direct_url: str | None = None
-    generated: tuple[Generated, ...] | None = None
-    skipped: frozenset[str] = frozenset()
-    levels: tuple[int, ...] | None = None
-    sources: frozenset[str] = frozenset()
-    overwrite: bool = False
+    exactly: Exactly | None = None
+
+
+@value
+class _Step:
+    """One change: what it is, what goes for it, what comes."""
+
+    change: Change
+    olds: tuple[Distribution, ...] = ()
+    wanted: Wanted | None = None
 
 
 class Preparation:
-    """See the module docstring. Parameters are those of the transaction."""
+    """See the module docstring."""
 
     def __init__(
-        self,
-        environment: Environment,
-        cache: Cache,
-        files: FileSystem,
-        *,
-        link_mode: str,
-        copy_binaries: str,
-        compile_levels: tuple[int, ...],
-        overwrite: bool,
-        reinstall: bool,
-        validate_record: str,
-        verify_cache: str,
+        self, environment: Environment, cache: Cache, files: FileSystem, options: Options
     ) -> None:
         self.environment = environment
-        self.cache = cache
         self.files = files
-        self.link_mode = link_mode
-        self.compile_levels = compile_levels
-        self.overwrite = overwrite
-        self.reinstall = reinstall
-        self.validate_record = validate_record
-        self.verify_cache = verify_cache
-        self._private_binaries = copies_binaries(copy_binaries)
-        chain(link_mode, Capabilities(), binary=False)  # refuses an unknown mode now
+        self.options = options
+        self._linking = Linking(files, options.link_mode, options.copy_binaries)
+        self._entries = Entries(
+            cache,
+            environment,
+            validate_record=options.validate_record,
+            verify_cache=options.verify_cache,
+            symlinks=options.link_mode == "symlink",
+        )
         self._wishes: list[_Wish] = []
         self._removals: list[str] = []
-        self._temporary = cache.temporary
-        self._entries: list[Entry] = []
-        self.changes: tuple[Change, ...] = ()
-        self.bytecode = BytecodeCount()
-        self.warnings: list[Warn] = []
         self._intent: list[tuple[str, str]] = []
+        self._warnings: list[Warn] = []
+        self.changes: tuple[Change, ...] = ()
+
+    @property
+    def cache(self) -> Cache:
+        """The cache in use."""
+        return self._entries.cache
+
+    @property
+    def bytecode(self) -> BytecodeCount:
+        """How many compiled files there are of each kind."""
+        return self._entries.bytecode
+
+    @property
+    def warnings(self) -> list[Warn]:
+        """What was noticed on the way."""
+        return [*self._entries.warnings, *self._warnings]
 
     # ---------------------------------------------------------------- wishes
 
@@ -125,27 +150,13 @@ class Preparation:
         """Note a wheel file to install."""
         self._wishes.append(_Wish(path, None, metadata, requested, direct_url))
 
-    def want_entry(self, entry: Entry, *, metadata: Mapping[str, bytes]) -> None:
+    def want_entry(self, entry: Entry, metadata: Mapping[str, bytes]) -> None:
         """Note an entry to install."""
         self._wishes.append(_Wish(None, entry, metadata))
 
-    def want_generated(
-        self,
-        entry: Entry,
-        *,
-        generated: tuple[Generated, ...],
-        skipped: frozenset[str],
-        levels: tuple[int, ...],
-        sources: frozenset[str],
-        overwrite: bool,
-    ) -> None:
+    def want_exactly(self, entry: Entry, exactly: Exactly) -> None:
         """Note an entry to place just so, with what a destination generated."""
-        self._wishes.append(
-            _Wish(
-                None, entry, generated=generated, skipped=skipped, levels=levels,
-                sources=sources, overwrite=overwrite,
-            )
-        )  # fmt: skip
+        self._wishes.append(_Wish(None, entry, exactly=exactly))
 
     def want_removal(self, name: str) -> None:
         """Note a distribution to remove."""
@@ -153,90 +164,10 @@ class Preparation:
         if canonical not in self._removals:
             self._removals.append(canonical)
 
-    # ---------------------------------------------------------------- the cache
-
     def settle_cache(self, home: str) -> None:
-        """Give a stand-in cache its place: the state folder, on the target's volume."""
-        self._home = home
-        if self._temporary and any(wish.entry is None for wish in self._wishes):
-            self._use_temporary()
-
-    def _use_temporary(self) -> None:
-        if self.link_mode == "symlink":
-            from linkinstall.errors import UsageError
-
-            raise UsageError(
-                "Link mode symlink needs a cache that stays.",
-                next_step="Leave out --no-cache, or take another --link-mode.",
-            )
-        self.cache = Cache(f"{self._home}/cache", files=self.files)
-        self._temporary = True
-
-    def _entry_of(self, wish: _Wish, *, dry: bool) -> tuple[Entry, str, str | None]:
-        """Return entry, canonical name and hash of a wish, unpacking it if need be."""
-        if wish.entry is not None:
-            return wish.entry, canonicalize(wish.entry.manifest.distribution), None
-        path = wish.path or ""
-        if dry:
-            from linkinstall.dry_run import foresee
-
-            return foresee(self.cache, path, self.validate_record)
-        try:
-            added = self.cache.add(path, validate_record=self.validate_record)
-        except OSError as error:
-            if self._temporary or error.errno not in _UNWRITABLE or _is_ours(error):
-                raise
-            self._fall_back(error)
-            added = self.cache.add(path, validate_record=self.validate_record)
-        self.warnings += added.warnings
-        return added.entry, added.name.name, added.hash
-
-    def _fall_back(self, error: OSError) -> None:
-        reason = error.strerror or str(error)
-        self.warnings.append(
-            Warn(
-                "cache-unwritable",
-                f"the cache {self.cache.path} cannot be written ({reason}); "
-                "going on as with --no-cache",
-            )
-        )
-        self._use_temporary()
-
-    def _checked(self, wish: _Wish, entry: Entry) -> Entry:
-        """Return the entry, made anew where its files are not what they were."""
-        found = inspect(self.files, entry, self.verify_cache)
-        self._renew(found.crowded)
-        if not found.damaged:
-            return entry
-        named = "; ".join(f"{path} {reason}" for path, reason in found.damaged[:5])
-        more = f" and {len(found.damaged) - 5} more" if len(found.damaged) > 5 else ""
-        if wish.path is None:
-            from linkinstall.errors import CacheError
-
-            raise CacheError(
-                f"The cache entry of {entry.manifest.distribution} is damaged: {named}{more}.",
-                next_step="Nothing was changed. Install from the wheel file to make it anew.",
-            )
-        added = self.cache.rebuild(wish.path, validate_record=self.validate_record, damaged=entry)
-        self.warnings.append(
-            Warn("cache-damaged", f"a cache entry was edited and has been made anew: {named}{more}")
-        )
-        return added.entry
-
-    def _renew(self, paths: Iterable[str]) -> None:
-        """Give cache files that take no further link a fresh inode."""
-        for path in paths:
-            from linkinstall.entry_writer import renew
-
-            renew(self.cache, path)
-
-    def refresh(self, refused: Iterable[Refused]) -> None:
-        """Renew the cache files that a link was refused to for having too many."""
-        self._renew(f"{one.source}/{one.name}" for one in refused)
-
-    def unflushed(self) -> list[Entry]:
-        """Return the entries whose files may not have reached the disk yet."""
-        return [entry for entry in self._entries if not entry.flushed]
+        """Say where a temporary cache would be; take it where none other is wanted."""
+        if any(wish.entry is None for wish in self._wishes):
+            self._entries.settle(home)
 
     # ---------------------------------------------------------------- the plan
 
@@ -246,104 +177,94 @@ class Preparation:
         :raises ConflictError: with everything that stands in the way
         :raises DistributionError: something that is to go cannot
         """
-        self.changes, self.warnings, self._intent = (), [], []
-        self.bytecode, self._entries = BytecodeCount(), []
         wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self._wishes]
-        self._refuse_twice([name for _, _, name, _ in wanted])
-        present: dict[str, list[Distribution]] = {}
+        coming = [name for _, _, name, _ in wanted]
+        _refuse_twice(coming)
+        present: Installed = {}
         for one in find_distributions(self.files, world.libraries, world.bases):
             present.setdefault(one.name, []).append(one)
-        steps: list[tuple[Change, list[Distribution], Wanted | None]] = []
-        coming = {name for _, _, name, _ in wanted}
-        for name in self._removals:
-            if name not in coming:
-                steps.append(self._plan_removal(world, name, present.get(name, [])))
+        steps = [
+            self._step_out(world, name, tuple(present.get(name, ())))
+            for name in self._removals
+            if name not in coming
+        ]
         for wish, entry, name, hash_ in wanted:
-            olds = present.get(name, [])
-            steps.append(self._plan_install(wish, entry, name, hash_, olds, dry=dry))
-        self._refuse_unremovable(world, steps)
-        self.changes = tuple(change for change, _, _ in steps)
-        return self._make(world, present, [s for s in steps if s[0].action not in _IDLE])
+            olds = tuple(present.get(name, ()))
+            steps.append(self._step_in(world, wish, entry, name, hash_, olds, dry=dry))
+        _refuse_unremovable(world, steps)
+        self.changes = tuple(step.change for step in steps)
+        return self._make(world, present, [s for s in steps if s.change.action not in _IDLE])
 
-    def _refuse_twice(self, names: list[str]) -> None:
-        twice = sorted({name for name in names if names.count(name) > 1})
-        if twice:
-            from linkinstall.errors import ConflictError, Problem
+    def _entry_of(self, wish: _Wish, *, dry: bool) -> tuple[Entry, str, str | None]:
+        """Return entry, canonical name and hash of a wish, unpacking it if need be."""
+        if wish.entry is not None or wish.path is None:
+            assert wish.entry is not None  # a wish has the one or the other
+            return wish.entry, canonicalize(wish.entry.manifest.distribution), None
+        if dry:
+            from linkinstall.dry_run import foresee
 
-            raise ConflictError(
-                f"Two wheels of one command are of the same project: {', '.join(twice)}.",
-                problems=[
-                    Problem("claimed-twice", name, name, f"{name} comes twice") for name in twice
-                ],
-                next_step="Nothing was changed. Give one wheel for each project.",
-            )
+            return foresee(self.cache, wish.path, self.options.validate_record)
+        added = self._entries.bring(wish.path)
+        return added.entry, added.name.name, added.hash
 
-    def _plan_removal(
-        self, world: World, name: str, olds: list[Distribution]
-    ) -> tuple[Change, list[Distribution], None]:
+    def _step_out(self, world: World, name: str, olds: tuple[Distribution, ...]) -> _Step:
         if olds:
-            return Change(name, olds[0].version, olds[0].version, "removed"), olds, None
-        self.warnings.append(Warn("not-installed", f"{name} is not installed; skipped"))
-        legacy = _legacy(world, name)
-        if legacy:
+            return _Step(Change(name, olds[0].version, olds[0].version, "removed"), olds)
+        if path := legacy(world, name):
             from linkinstall.errors import DistributionError, Problem
 
             raise DistributionError(
-                f"{name} was installed by a tool that keeps no RECORD ({legacy}).",
-                problems=[Problem("legacy", legacy, name, f"{legacy} lists no files")],
+                f"{name} was installed by a tool that keeps no RECORD ({path}).",
+                problems=[Problem("legacy", path, name, f"{path} lists no files")],
                 next_step="Nothing was changed. Remove it with the tool that installed it.",
             )
-        return Change(name, None, None, "skipped"), [], None
+        self._warnings.append(Warn("not-installed", f"{name} is not installed; skipped"))
+        return _Step(Change(name, None, None, "skipped"))
 
-    def _plan_install(
+    def _step_in(
         self,
+        world: World,
         wish: _Wish,
         entry: Entry,
         name: str,
         hash_: str | None,
-        olds: list[Distribution],
+        olds: tuple[Distribution, ...],
         *,
         dry: bool,
-    ) -> tuple[Change, list[Distribution], Wanted | None]:
-        if wish.generated is not None:
-            return self._plan_generated(wish, entry, name)
-        manifest = entry.manifest
+    ) -> _Step:
+        version = entry.manifest.version
+        if wish.exactly is not None:
+            return self._step_exactly(wish.exactly, entry, name)
         previous = olds[0].version if olds else None
         same = len(olds) == 1 and is_same(self.files, olds[0], entry, self.environment)
-        if same and not self.reinstall:
-            return Change(name, manifest.version, previous, "unchanged"), olds, None
+        if same and not self.options.reinstall:
+            return _Step(Change(name, version, previous, "unchanged"), olds)
         compiled: tuple[Entry, ...] = ()
         if not dry:
-            entry = self._checked(wish, entry)
-            compiled = self._compiled(entry, self.compile_levels)
-            self._note_use(entry, compiled)
+            entry, *sets = self._entries.use(entry, wish.path, self.options.compile_levels)
+            compiled = tuple(sets)
         for old in olds:
-            self._report_damage(old)
+            self._warnings += damage_of(world, old)
         action = "installed"
         if olds:
-            action = "reinstalled" if previous == manifest.version else "replaced"
-        wanted = Wanted(
-            name, entry, self._metadata(wish, hash_), compiled,
-            list_compiled=self.environment.metadata,
-        )  # fmt: skip
-        return Change(name, manifest.version, previous, action), olds, wanted
+            action = "reinstalled" if previous == version else "replaced"
+        listed = self.environment.metadata
+        wanted = Wanted(name, entry, self._metadata(wish, hash_), compiled, list_compiled=listed)
+        return _Step(Change(name, version, previous, action), olds, wanted)
 
-    def _plan_generated(
-        self, wish: _Wish, entry: Entry, name: str
-    ) -> tuple[Change, list[Distribution], Wanted]:
+    def _step_exactly(self, exactly: Exactly, entry: Entry, name: str) -> _Step:
         """Plan what a destination asks for: nothing that is there counts as an old version."""
-        compiled = self._compiled(entry, wish.levels or ())
-        self._note_use(entry, compiled)
+        entry, *compiled = self._entries.use(entry, None, exactly.levels)
         wanted = Wanted(
-            name, entry, {}, compiled, generated=wish.generated,
-            skipped=wish.skipped | _unlisted(compiled, wish.sources), overwrite=wish.overwrite,
-        )  # fmt: skip
-        return Change(name, entry.manifest.version, None, "installed"), [], wanted
-
-    def _note_use(self, entry: Entry, compiled: tuple[Entry, ...]) -> None:
-        self._entries += [entry, *compiled]
-        if self.link_mode == "symlink":
-            self.cache.remember_dependent(entry.manifest.id, self.environment.root)
+            name,
+            entry,
+            {},
+            tuple(compiled),
+            generated=exactly.generated,
+            skipped=exactly.skipped | _unlisted(compiled, exactly.sources),
+            overwrite=exactly.overwrite,
+        )
+        return _Step(Change(name, entry.manifest.version, None, "installed"), (), wanted)
 
     def _metadata(self, wish: _Wish, hash_: str | None) -> dict[str, bytes]:
         if wish.path is None or not self.environment.metadata:
@@ -357,263 +278,145 @@ class Preparation:
             metadata["direct_url.json"] = direct_url_of(wish.direct_url, hash_)
         return {**metadata, **(wish.metadata or {})}
 
-    def _compiled(self, entry: Entry, levels: tuple[int, ...]) -> tuple[Entry, ...]:
-        environment = self.environment
-        if not levels or not environment.compiler:
-            return ()
-        from linkinstall.bytecode import compiled_sets
-
-        found = compiled_sets(
-            self.cache, entry, compiler=environment.compiler, tag=environment.cache_tag,
-            levels=levels,
-            embedded=environment.runtime if environment.destdir else None,
-        )  # fmt: skip
-        done, more = self.bytecode, found.count
-        self.bytecode = BytecodeCount(
-            done.linked + more.linked, done.compiled + more.compiled, done.failed + more.failed
-        )
-        return found.entries
-
-    def _report_damage(self, old: Distribution) -> None:
-        names = {name for name, _ in self.files.scan(old.path)}
-        missing = [name for name in ("METADATA", "RECORD") if name not in names]
-        if missing:
-            self.warnings.append(
-                Warn(
-                    "damaged-replaced",
-                    f"{old.path} had no {' and no '.join(missing)}; its remains are replaced",
-                )
-            )
-
-    def _refuse_unremovable(
-        self, world: World, steps: list[tuple[Change, list[Distribution], Wanted | None]]
-    ) -> None:
-        from_removal = [old for change, olds, _ in steps if change.action == "removed"
-                        for old in olds]  # fmt: skip
-        lost = [old for old in from_removal if world.kind(f"{old.path}/RECORD") != "file"]
-        if not lost:
-            return
-        from linkinstall.errors import DistributionError, Problem
-
-        problems = []
-        for old in lost:
-            by = read_installer(self.files, old)
-            reason = f"{old.path} has no RECORD" + (f" (installed by {by})" if by else "")
-            problems.append(Problem("record-missing", f"{old.path}/RECORD", old.name, reason))
-        raise DistributionError(
-            f"Cannot tell which files belong to {', '.join(sorted({o.name for o in lost}))}: "
-            "RECORD is missing.",
-            problems=problems,
-            next_step="Nothing was changed. Install a wheel of the project over it "
-            "(that replaces the remains), then uninstall it.",
-        )
-
-    def _make(
-        self,
-        world: World,
-        present: dict[str, list[Distribution]],
-        steps: list[tuple[Change, list[Distribution], Wanted | None]],
-    ) -> Plan:
-        leaving = {old.path for _, olds, _ in steps for old in olds}
+    def _make(self, world: World, present: Installed, steps: list[_Step]) -> Plan:
+        leaving = {old.path for step in steps for old in step.olds}
         standing = [one for ones in present.values() for one in ones if one.path not in leaving]
         removal = Removal(world, standing)
-        changes = []
-        for index, (change, olds, wanted) in enumerate(steps):
-            for old in olds:
-                removal.take(old, index)
-            exact = wanted is not None and wanted.generated is not None
-            for path in () if exact else self._remains(world, change.name, olds, wanted):
-                removal.take_folder(path, index)
-                self.warnings.append(
-                    Warn("leftover-replaced", f"took away {path}, left behind by another tool")
-                )
-            standing_too = olds or (present.get(change.name, []) if wanted is not None else [])
-            changes.append(self._change(world, removal, change, standing_too, wanted))
-        planner = Planner(world, removal, overwrite=self.overwrite)
-        for index, (change, olds, wanted) in enumerate(steps):
+        for index, step in enumerate(steps):
+            self._take_out(world, removal, step, index)
+        planner = Planner(world, removal, overwrite=self.options.overwrite)
+        for index, step in enumerate(steps):
+            wanted = step.wanted
             if wanted is not None:
-                damaged = bool
-                if wanted.generated is None:
-                    damaged = self._damage_test(world, change.name, olds, wanted)
+                damaged = damage_test(
+                    world, step.change.name, list(step.olds), wanted.entry.manifest
+                )
                 planner.install(
                     make_request(self.files, self.environment, wanted, index, damaged)
                 )
         self._note_intent(steps)
-        return planner.finish(changes)
+        return planner.finish(
+            [self._plan_change(world, removal, step, present) for step in steps]
+        )
 
-    def _change(
-        self,
-        world: World,
-        removal: Removal,
-        change: Change,
-        olds: list[Distribution],
-        wanted: Wanted | None,
+    def _take_out(self, world: World, removal: Removal, step: _Step, index: int) -> None:
+        for old in step.olds:
+            removal.take(old, index)
+        wanted = step.wanted
+        if wanted is not None and wanted.generated is not None:
+            return
+        manifest = wanted.entry.manifest if wanted is not None else None
+        for path in remains(world, step.change.name, step.olds, manifest):
+            removal.take_folder(path, index)
+            message = f"took away {path}, left behind by another tool"
+            self._warnings.append(Warn("leftover-replaced", message))
+
+    def _plan_change(
+        self, world: World, removal: Removal, step: _Step, present: Installed
     ) -> PlanChange:
+        change, wanted = step.change, step.wanted
         new = entry = ""
+        olds: Iterable[Distribution] = step.olds
         if wanted is not None:
             manifest = wanted.entry.manifest
             entry = manifest.id
             scheme = self.environment.scheme_for(manifest.distribution)[manifest.root]
             new = f"{world.real_folder(scheme)}/{manifest.dist_info}"
+            # Of a destination's, other versions may stand; they are known to.
+            olds = olds or present.get(change.name, ())
+        marks = tuple(removal.old_dist_info(old) for old in olds)
         return PlanChange(
-            change.name, change.version, change.previous, change.action,
-            tuple(removal.old_dist_info(old) for old in olds), new, entry,
-        )  # fmt: skip
-
-    def _remains(
-        self, world: World, name: str, olds: list[Distribution], wanted: Wanted | None
-    ) -> list[str]:
-        """Return what a killed pip left of this project: its ``~`` folders."""
-        found = []
-        stems = {old.folder for old in olds}
-        stems |= {old.folder.rpartition("-")[0] for old in olds}
-        if wanted is not None:
-            manifest = wanted.entry.manifest
-            stems |= {manifest.dist_info, manifest.distribution}
-            stems |= {folder.path.partition("/")[0] for folder in manifest.folders}
-        stems |= {name, name.replace("-", "_")}
-        tails = {stem[1:] for stem in stems if len(stem) > 1}
-        for library in world.libraries:
-            for entry in leftovers(self.files, library):
-                tail = entry[1:]
-                project = tail.rpartition("-")[0] if tail.endswith(".dist-info") else tail
-                if tail in tails or project in tails:
-                    found.append(f"{library}/{entry}")
-        return found
-
-    def _damage_test(
-        self, world: World, name: str, olds: list[Distribution], wanted: Wanted
-    ) -> Callable[[], bool]:
-        """Return the test whether remains of this project lie about; asked when needed."""
-        known: list[bool] = []
-
-        def damaged() -> bool:
-            if not known:
-                known.append(
-                    any(quick_health(self.files, old) != WHOLE for old in olds)
-                    or bool(self._remains(world, name, olds, wanted))
-                )
-            return known[0]
-
-        return damaged
-
-    # ---------------------------------------------------------------- how to link
-
-    def preferences(self, plan: Plan) -> Preferences:
-        """Return how files of the plan's trees can be linked to each volume."""
-        # A tree that is only foreseen (a dry run) has no folder yet.
-        source = next((tree.source for tree in plan.trees if tree.source), self.cache.path)
-        device = self._device(source)
-        private = self.environment.destdir is not None and not self._temporary
-        mask = self.files.umask() if plan.trees else 0
-        capabilities = []
-        for state in plan.states:
-            same = device == self._device(state)
-            wants_clone = self.link_mode in ("auto", "clone") or self._private_binaries
-            clone = same and wants_clone and can_clone(
-                f"{source}/manifest", self._standing(state)
-            )
-            hardlink = same and not (private and self.link_mode == "auto")
-            capabilities.append(Capabilities(clone=clone, hardlink=hardlink))
-        self._volumes_differ = any(not one.hardlink for one in capabilities) and not private
-        return Preferences(
-            self.link_mode,
-            self._private_binaries,
-            tuple(capabilities),
-            frozenset(
-                index for index, tree in enumerate(plan.trees) if tree.manifest.umask != mask
-            ),
+            change.name, change.version, change.previous, change.action, marks, new, entry
         )
 
-    def _standing(self, path: str) -> str:
-        while self.files.status(path) is None and path != os.path.dirname(path):
-            path = os.path.dirname(path)
-        return path
+    # ---------------------------------------------------------------- for the application
 
-    def _device(self, path: str) -> int:
-        status = self.files.status(self._standing(path))
-        return status.st_dev if status is not None else 0
+    def preferences(self, plan: Plan) -> Preferences:
+        """Return how the plan's files can be linked to each volume."""
+        private = self.environment.destdir is not None and not self._entries.temporary
+        return self._linking.preferences(plan, self.cache, private=private)
 
     def link_warnings(
         self, counts: Mapping[str, int], refusals: list[Refused]
     ) -> tuple[Warn, ...]:
         """Return the one warning where the mode asked for could not be had."""
-        others = sum(counts.get(mode, 0) for mode in MODES if mode != self.link_mode)
-        asked = self.link_mode not in ("auto", "copy")
-        odd = bool(refusals) or counts.get(self.link_mode, 0) == 0
-        if asked and others and (odd or self._volumes_differ) and not self._binaries_only(counts):
-            how = ", ".join(f"{counts[mode]} {mode}" for mode in MODES if counts.get(mode))
-            remedy = self._remedy() if self._volumes_differ else "the volume or a file refused it."
-            message = f"link mode {self.link_mode} could not be had for every file ({how}): "
-            return (Warn("link-mode", message + remedy),)
-        if self.link_mode == "auto" and counts.get("copy") and self._volumes_differ:
-            return (Warn("link-mode", f"every file had to be copied: {self._remedy()}"),)
-        return ()
+        return self._linking.warnings(counts, refusals, self.cache)
 
-    def _binaries_only(self, counts: Mapping[str, int]) -> bool:
-        return self._private_binaries and counts.get(self.link_mode, 0) > 0
+    def refresh(self, refused: Iterable[Refused]) -> None:
+        """Renew the cache files that a link was refused to for having too many."""
+        self._entries.renew(f"{one.source}/{one.name}" for one in refused)
 
-    def _remedy(self) -> str:
-        return (
-            f"the cache {self.cache.path} lies on another volume. Set LINKINSTALL_CACHE_DIR "
-            "to a folder on the environment's volume, or --link-mode copy to be told no more."
-        )
+    def unflushed(self) -> list[Entry]:
+        """Return the entries whose files may not have reached the disk yet."""
+        return [entry for entry in self._entries.used if not entry.flushed]
 
-    _volumes_differ = False
-    _home = ""
-
-    # ---------------------------------------------------------------- for recovery
-
-    def _note_intent(
-        self, steps: list[tuple[Change, list[Distribution], Wanted | None]]
-    ) -> None:
+    def _note_intent(self, steps: list[_Step]) -> None:
         note = self._intent.append
-        note(("cache", "" if self._temporary else self.cache.path))
-        note(("link-mode", self.link_mode))
-        note(("levels", " ".join(str(level) for level in self.compile_levels)))
-        for change, _, wanted in steps:
+        note(("cache", "" if self._entries.temporary else self.cache.path))
+        note(("link-mode", self.options.link_mode))
+        note(("levels", " ".join(str(level) for level in self.options.compile_levels)))
+        for step in steps:
+            name, wanted = step.change.name, step.wanted
             if wanted is None:
-                note(("uninstall", change.name))
+                note(("uninstall", name))
                 continue
-            note(("install", f"{change.name} {wanted.entry.manifest.id}"))
-            for name, data in wanted.metadata.items():
-                note(("metadata", f"{change.name} {name} {data.hex()}"))
+            note(("install", f"{name} {wanted.entry.manifest.id}"))
+            for file, data in wanted.metadata.items():
+                note(("metadata", f"{name} {file} {data.hex()}"))
 
     def intent(self) -> tuple[tuple[str, str], ...]:
         """Return how the transaction was asked for, for ``recover --finish``."""
         return tuple(self._intent)
 
 
-_IDLE = ("unchanged", "skipped")
+def _refuse_twice(names: list[str]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        from linkinstall.errors import ConflictError, Problem
+
+        raise ConflictError(
+            f"Two wheels of one command are of the same project: {', '.join(twice)}.",
+            problems=[Problem("claimed-twice", name, name, f"{name} comes twice") for name in twice],
+            next_step="Nothing was changed. Give one wheel for each project.",
+        )
 
 
-def _unlisted(compiled: tuple[Entry, ...], sources: frozenset[str]) -> frozenset[str]:
+def _refuse_unremovable(world: World, steps: list[_Step]) -> None:
+    lost = [
+        old
+        for step in steps
+        if step.change.action == "removed"
+        for old in step.olds
+        if world.kind(f"{old.path}/RECORD") != "file"
+    ]
+    if not lost:
+        return
+    from linkinstall.errors import DistributionError, Problem
+
+    problems = []
+    for old in lost:
+        by = read_installer(world.files, old)
+        reason = f"{old.path} has no RECORD" + (f" (installed by {by})" if by else "")
+        problems.append(Problem("record-missing", f"{old.path}/RECORD", old.name, reason))
+    raise DistributionError(
+        f"Cannot tell which files belong to {', '.join(sorted({one.name for one in lost}))}: "
+        "RECORD is missing.",
+        problems=problems,
+        next_step="Nothing was changed. Install a wheel of the project over it "
+        "(that replaces the remains), then uninstall it.",
+    )
+
+
+def _unlisted(compiled: Iterable[Entry], sources: frozenset[str]) -> frozenset[str]:
     """Return the compiled files whose sources are not among ``sources``."""
     left = set()
     for entry in compiled:
         for scheme, path, _, _ in entry.manifest.files():
             folder, _, name = path.rpartition("/")
+            source = name
             package = folder.removesuffix("__pycache__")
-            source = name.removesuffix(f".{name.rsplit('.', 2)[-2]}.pyc")
             while source and f"{scheme}/{package}{source}.py" not in sources:
                 source = source.rpartition(".")[0]
             if not source:
                 left.add(f"{scheme}/{path}")
     return frozenset(left)
-
-
-def _is_ours(error: OSError) -> bool:
-    from linkinstall.errors import LinkInstallError
-
-    return isinstance(error, LinkInstallError)
-
-
-def _legacy(world: World, name: str) -> str:
-    """Return the path of an egg-info or egg-link of the project, or ""."""
-    for library in world.libraries:
-        for entry in world.entries(library):
-            stem, dot, suffix = entry.rpartition(".")
-            project = stem.partition("-")[0]
-            if dot and suffix in ("egg-info", "egg-link") and canonicalize(project) == name:
-                return f"{library}/{entry}"
-    return ""

@@ -89,7 +89,8 @@ def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
     if files.status(home) is None:
         return Report()
     from linkinstall.journal import COMMITTED
-    from linkinstall.settle import Settlement, sweep_state, sweep_trash
+    from linkinstall.settle import Settlement
+    from linkinstall.trash import sweep_state, sweep_trash
 
     state, journal = read_journal(files, home)
     try:
@@ -116,7 +117,7 @@ def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
 
 def _sweep_side(files: FileSystem, state: str) -> None:
     """Clear the state folder of another root, unless its own home needs it still."""
-    from linkinstall.settle import sweep_state, sweep_trash
+    from linkinstall.trash import sweep_state, sweep_trash
 
     if files.status(state) is None:
         return

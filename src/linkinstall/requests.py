@@ -18,7 +18,6 @@ import os
 from bisect import bisect_left, bisect_right
 
 from linkinstall.digest import hash_data
-from linkinstall.planner import Generated, Request
 from linkinstall.record import path_of, row
 from linkinstall.scripts import launcher, rewrite
 from linkinstall.values import value
@@ -31,7 +30,42 @@ if TYPE_CHECKING:
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["Wanted", "direct_url", "direct_url_of", "make_request", "prefix_of", "rendered_record", "template"]
+__all__ = ["Generated", "Request", "Wanted", "direct_url", "direct_url_of", "make_request", "prefix_of", "rendered_record", "template"]
+
+
+@value
+class Generated:
+    """A file to generate: where, what, and whether it may be run."""
+
+    scheme: str
+    path: str
+    data: bytes
+    executable: bool = False
+
+
+@value
+class Request:
+    """One wheel for this environment, everything resolved but the conflicts.
+
+    :param change: index of its change in the plan
+    :param entries: its cache entry, and the sets of its compiled files
+    :param schemes: where each scheme's files go for this distribution
+    :param generated: RECORD, scripts, INSTALLER and the like
+    :param skipped: ``scheme/path`` of files that are generated instead
+    :param replaces_leftovers: whether unowned files at its paths are remains of it
+    :param overwrite: take what stands in its way into the stash
+    :param exact: asked for by a destination
+    """
+
+    name: str
+    change: int
+    entries: tuple[Entry, ...]
+    schemes: dict[str, str]
+    generated: tuple[Generated, ...]
+    skipped: frozenset[str] = frozenset()
+    replaces_leftovers: Callable[[], bool] = bool
+    overwrite: bool = False
+    exact: bool = False
 
 
 @value

@@ -204,9 +204,7 @@ class Staging:
     def source(self, place: Placement) -> str:
         """Return the folder of the cache that a placement takes its files from."""
         tree = self.plan.trees[place.tree]
-        folder = tree.manifest.folders[place.folder]
-        base = f"{tree.source}/files/{folder.scheme}"
-        return f"{base}/{folder.path}" if folder.path else base
+        return tree.files(tree.manifest.folders[place.folder])
 
     def _place(self, mode: str, place: Placement, names: tuple[str, ...]) -> tuple[str, ...]:
         """Place names and return those that refused."""

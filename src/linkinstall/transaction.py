@@ -17,7 +17,7 @@ Guarantees: until :meth:`Transaction.prepare` nothing is touched. It takes the
 environment's lock, settles what an earlier run left, makes the whole plan, refuses
 it whole, stages, writes the journal, flushes, and puts everything into place. What
 is left for the commit is one rename. Any exception on the way rolls back at once; a
-kill is settled by the next run. See ``docs/explanation/how-a-change-is-made.md``.
+kill is settled by the next run.
 
 Errors: everything in :mod:`linkinstall.errors`.
 """
@@ -27,25 +27,15 @@ from __future__ import annotations
 import os
 
 from linkinstall import limits
+from linkinstall.application import SYNC, Application, Origin
 from linkinstall.cache import Cache
 from linkinstall.fs import local
-from linkinstall.fs.port import FOLDER_RENAME_REFUSALS
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
 from linkinstall.interrupts import deferred
-from linkinstall.journal import (
-    ABSENT,
-    COMMITTED,
-    OPEN,
-    STAGING,
-    Journal,
-    encode,
-    next_state,
-)
-from linkinstall.outcome import FileCount, Outcome, Warn
-from linkinstall.preparation import Preparation
+from linkinstall.outcome import Outcome, Warn
+from linkinstall.preparation import Options, Preparation
 from linkinstall.recovery import Report, recover_environment, unsettled
-from linkinstall.settle import Settlement
-from linkinstall.staging import Staging
+from linkinstall.results import outcome_of, typed
 from linkinstall.values import replace
 from linkinstall.world import World
 
@@ -58,12 +48,12 @@ if TYPE_CHECKING:
     from linkinstall.environment import Environment
     from linkinstall.fs.lock import FolderLock
     from linkinstall.fs.port import FileSystem
-    from linkinstall.plan import Plan
-    from linkinstall.planner import Generated
+    from linkinstall.preparation import Exactly
+    from linkinstall.settle import Settlement
 
 __all__ = ["Transaction"]
 
-SYNC = ("off", "normal", "full")
+_NEW, _PREPARED, _ENDED = "new", "prepared", "ended"
 
 
 class Transaction:
@@ -82,6 +72,7 @@ class Transaction:
         (and success means new)
     :param lock_timeout: seconds to wait for the environment
     :param notify: told what is waited for
+    :param command: the name of the verb, for the outcome
     """
 
     def __init__(
@@ -113,29 +104,21 @@ class Transaction:
         self.environment = environment
         self.files = files or local()
         self.sync = sync
-        self.state = ABSENT
         self.outcome: Outcome | None = None
         self._timeout = limits.LOCK_WAIT if lock_timeout is None else lock_timeout
         self._notify = notify
-        self._preparation = Preparation(
-            environment,
-            cache or Cache(),
-            self.files,
-            link_mode=link_mode,
-            copy_binaries=copy_binaries,
-            compile_levels=tuple(compile_levels),
-            overwrite=overwrite_existing,
-            reinstall=reinstall,
-            validate_record=validate_record,
-            verify_cache=verify_cache,
-        )
+        self._command = command
+        options = Options(
+            link_mode, copy_binaries, tuple(compile_levels), overwrite_existing, reinstall,
+            validate_record, verify_cache,
+        )  # fmt: skip
+        self._preparation = Preparation(environment, cache or Cache(), self.files, options)
+        self._phase = _NEW
         self._lock: FolderLock | None = None
         self._made: list[str] = []
+        self._home = ""
         self._report = Report()
-        self._journal: Journal | None = None
-        self._staging: Staging | None = None
-        self._finished = False
-        self._command = command
+        self._application: Application | None = None
         self._on_commit: list[Callable[[], None]] = []
         self._on_end: list[Callable[[], None]] = []
 
@@ -164,48 +147,37 @@ class Transaction:
     def install_entry(self, entry: Entry, *, metadata: Mapping[str, bytes]) -> None:
         """Ask for a cache entry to be installed, as if its wheel were given."""
         self._require_new()
-        self._preparation.want_entry(entry, metadata=metadata)
+        self._preparation.want_entry(entry, metadata)
 
-    def install_generated(
-        self,
-        entry: Entry,
-        *,
-        generated: tuple[Generated, ...],
-        skipped: frozenset[str],
-        compile_levels: tuple[int, ...],
-        sources: frozenset[str],
-        schemes: Environment,
-        overwrite: bool,
-    ) -> None:
+    def install_exactly(self, entry: Entry, exactly: Exactly, schemes: Mapping[str, str]) -> None:
         """Ask for exactly these files: an entry's, and what a destination generated.
 
         Nothing that is installed is taken for an earlier version: what stands in the
-        way is refused, or replaced where ``overwrite`` says so.
+        way is refused, or replaced where ``exactly.overwrite`` says so.
 
-        :param skipped: ``scheme/path`` of the entry's files that are left out
-        :param sources: ``scheme/path`` of the files that may be compiled
-        :raises TransactionError: the folders are not those of the transaction
+        :param schemes: the destination's folders
+        :raises TransactionError: they are not those of the transaction
         """
         self._require_new()
-        folders = {one.scheme for one in generated} | {
-            folder.scheme for folder in entry.manifest.folders
-        }
+        used = {one.scheme for one in exactly.generated}
+        used |= {folder.scheme for folder in entry.manifest.folders}
         own = self.environment.scheme_for(entry.manifest.distribution)
-        if any(self._real(own.get(name)) != self._real(schemes.schemes.get(name))
-               for name in folders):
+        if any(self._real(own.get(name)) != self._real(schemes.get(name)) for name in used):
             from linkinstall.errors import TransactionError
 
             raise TransactionError(
                 "The destination's folders are not those of the transaction it joins.",
                 next_step="Give both the same environment.",
             )
-        self._preparation.want_generated(
-            entry, generated=generated, skipped=skipped, levels=compile_levels,
-            sources=sources, overwrite=overwrite,
-        )  # fmt: skip
+        self._preparation.want_exactly(entry, exactly)
 
     def _real(self, path: str | None) -> str | None:
         return None if path is None else self.files.real_path(path)
+
+    def uninstall(self, name: str) -> None:
+        """Ask for a distribution to be removed, by any spelling of its name."""
+        self._require_new()
+        self._preparation.want_removal(name)
 
     def on_commit(self, call: Callable[[], None]) -> None:
         """Have ``call`` called once after the commit."""
@@ -220,17 +192,12 @@ class Transaction:
         """The cache that it takes entries from."""
         return self._preparation.cache
 
-    def uninstall(self, name: str) -> None:
-        """Ask for a distribution to be removed, by any spelling of its name."""
-        self._require_new()
-        self._preparation.want_removal(name)
-
     def _require_new(self) -> None:
-        if self.state != ABSENT or self._finished:
+        if self._phase != _NEW:
             from linkinstall.errors import TransactionError
 
             raise TransactionError(
-                "This transaction is prepared already; nothing can be added to it.",
+                "This transaction is prepared already, or has ended; nothing can be added to it.",
                 next_step="Begin another one.",
             )
 
@@ -248,13 +215,14 @@ class Transaction:
             plan = self._preparation.plan(World(self.files, self.environment), dry=True)
         except BaseException as error:
             raise self._typed(error) from error
-        preferences = self._preparation.preferences(plan)
-        planned = planned_changes(self.files, plan, preferences)
+        planned = planned_changes(plan, self._preparation.preferences(plan))
         return replace(
             self._result(None, ()),
-            changes=(), plan=planned, status="done" if planned else "unchanged",
+            changes=(),
+            plan=planned,
+            status="done" if planned else "unchanged",
             warnings=(*self._preparation.warnings, *plan.warnings),
-        )  # fmt: skip
+        )
 
     def prepare(self) -> None:
         """Do everything that can fail. The environment is changed, and can be put back.
@@ -263,18 +231,23 @@ class Transaction:
         """
         self._require_new()
         try:
-            self._begin()
-            world = World(self.files, self.environment)
+            world = self._begin()
             plan = self._preparation.plan(world)
             if not plan.empty:
-                self._apply(plan)
+                self._application = Application(
+                    self.files,
+                    plan,
+                    self._preparation.preferences(plan),
+                    self._origin(),
+                    sync=self.sync,
+                )
+                self._application.prepare()
         except BaseException as error:
             self._abort(error)
             raise self._typed(error) from error
-        if plan.empty:
-            self._end_without_change()
+        self._phase = _PREPARED
 
-    def _begin(self) -> None:
+    def _begin(self) -> World:
         """Lock the environment and settle what an earlier run left."""
         environment = self.environment
         lock = environment.lock()
@@ -282,150 +255,70 @@ class Transaction:
         lock.acquire(timeout=self._timeout, notify=self._notify)
         self._lock = lock
         world = World(self.files, environment)
+        self._home = world.home
         roots = [*world.libraries, *world.roots.values()]
         self._report = recover_environment(self.files, roots, flush=self.sync != "off")
         self._preparation.cache.sweep()
         self._made += make_folders(self.files, world.libraries[0])
         self._preparation.settle_cache(world.home)
+        return World(self.files, environment) if self._report.recovered else world
 
-    def _apply(self, plan: Plan) -> None:
-        staging = self._staging = Staging(self.files, plan, self._preparation.preferences(plan))
-        for _ in range(limits.RETRIES):
-            self._move("stage")
-            staging.write()
-            self._journal = self._write_journal(plan, staging)
-            self._flush(plan)
-            if staging.link():
-                break
-            self._preparation.refresh(staging.crowded())
-            self.files.unlink(f"{plan.states[0]}/journal")
-            staging.discard()
-            self._journal = None
-            self.state = ABSENT
-        else:
-            raise staging.last_refusal()
-        self._stash(plan)
-        staging.switch()
-        if self.sync != "off":
-            for state in plan.states[1:]:
-                self.files.flush_volume(state)
-
-    def _write_journal(self, plan: Plan, staging: Staging) -> Journal:
-        status = self.files.status(plan.states[0])
-        journal = Journal(
-            id=os.urandom(6).hex(),
-            home=plan.states[0],
-            device=status.st_dev if status else 0,
-            inode=status.st_ino if status else 0,
-            root=self.files.real_path(self.environment.root),
-            made=tuple(self._made + staging.made),
-            states=plan.states,
-            changes=plan.changes,
-            stash=plan.stash,
-            groups=plan.groups,
-            folders=plan.folders,
-            trees=plan.trees,
-            placements=plan.placements,
-            staged=tuple(staging.staged),
-            emptied=plan.emptied,
-            intent=self._preparation.intent(),
+    def _origin(self) -> Origin:
+        preparation = self._preparation
+        return Origin(
+            self.files.real_path(self.environment.root),
+            tuple(self._made),
+            preparation.intent(),
+            preparation.cache,
+            tuple(preparation.unflushed()),
+            preparation.refresh,
         )
-        self.files.write_new(f"{journal.home}/journal", encode(journal))
-        self._move("record")
-        return journal
-
-    def _flush(self, plan: Plan) -> None:
-        """Bring everything that was written to the disk, once, before the first change."""
-        if self.sync == "off":
-            return
-        devices = set()
-        unflushed = self._preparation.unflushed()
-        for path in (*plan.states, *(entry.folder for entry in unflushed)):
-            status = self.files.status(path)
-            if status is not None and status.st_dev not in devices:
-                devices.add(status.st_dev)
-                self.files.flush_volume(path)
-        for entry in unflushed:
-            self._preparation.cache.mark_flushed(entry)
-
-    def _stash(self, plan: Plan) -> None:
-        for item in plan.stash:
-            stashed = f"{plan.states[item.state]}/stash/{item.number}"
-            if item.kind == "whole":
-                try:
-                    self.files.rename_new(item.path, stashed)
-                except OSError as error:
-                    if error.errno not in FOLDER_RENAME_REFUSALS:
-                        raise
-                    self._stash_files(item.path, item.names, stashed)
-            else:
-                self._stash_files(item.path, item.names, stashed)
-
-    def _stash_files(
-        self, path: str, names: Iterable[tuple[str, tuple[str, ...]]], stashed: str
-    ) -> None:
-        """Stash name by name; the folders that are empty then go as well."""
-        folders = []
-        for sub, members in names:
-            source, target = (f"{base}/{sub}" if sub else base for base in (path, stashed))
-            self.files.make_folder(target)
-            for name in members:
-                self.files.rename_new(f"{source}/{name}", f"{target}/{name}")
-            folders.append(source)
-        for folder in reversed(folders):
-            if len(folders) > 1 or folder != path:
-                remove_folder_if_empty(self.files, folder)
 
     def commit(self) -> Outcome:
         """Make the prepared change final: one rename, then the cleaning up.
 
         :raises TransactionError: there is nothing prepared
         """
-        if self.outcome is not None and self._finished:
-            return self.outcome
-        if self.state != OPEN or self._journal is None:
+        if self._phase != _PREPARED:
             from linkinstall.errors import TransactionError
 
             raise TransactionError("There is no prepared transaction to commit.")
-        journal, home = self._journal, self._journal.home
+        application = self._application
+        if application is None:
+            self.outcome = self._result(None, ())
+            self._end()
+            return self.outcome
         with deferred():
             try:
-                self.files.rename(f"{home}/journal", f"{home}/committed")
+                application.commit()
             except BaseException as error:
                 self._abort(error)
                 raise self._typed(error) from error
-            self._move("commit")
-            outcome = self._clean_up(journal)
+            self.outcome = self._clean_up(application)
+            self._end()
         for call in self._on_commit:
             call()
-        return outcome
+        return self.outcome
 
-    def _clean_up(self, journal: Journal) -> Outcome:
-        settlement = Settlement(self.files, journal, flush=self.sync != "off")
-        warnings: tuple[Warn, ...] = ()
+    def _clean_up(self, application: Application) -> Outcome:
         try:
-            if self.sync == "full":
-                self.files.flush_volume(journal.home)
-            settlement.finish()
-            self._move("clean up")
+            return self._result(application.clean_up(), ())
         except OSError as error:
             # The change is made; what is left over is the next run's to sweep.
             message = f"cleaning up after the change is left to the next run: {error}"
-            warnings = (Warn("cleanup", message),)
-        self.outcome = self._result(settlement, warnings)
-        self._finish()
-        return self.outcome
+            return self._result(None, (Warn("cleanup", message),))
 
     def roll_back(self) -> None:
         """Put everything back and let the environment go.
 
         :raises TransactionError: it was committed already: that is final
         """
-        if self.state == COMMITTED or (self._finished and self.outcome is not None):
+        if self.outcome is not None:
             from linkinstall.errors import TransactionError
 
             raise TransactionError("The transaction is committed; it cannot be rolled back.")
-        self._abort(None)
+        if self._phase != _ENDED:
+            self._abort(None)
 
     # ---------------------------------------------------------------- the block
 
@@ -440,16 +333,14 @@ class Transaction:
         trace: TracebackType | None,
     ) -> None:
         """Commit, or roll back where the block raised."""
+        if self._phase == _ENDED:
+            return
         if error is not None:
-            if not self._finished:
-                self._abort(error)
+            self._abort(error)
             return
-        if self._finished:
-            return
-        if self.state == ABSENT:
+        if self._phase == _NEW:
             self.prepare()
-        if not self._finished:
-            self.commit()
+        self.commit()
 
     # ---------------------------------------------------------------- ends
 
@@ -460,36 +351,18 @@ class Transaction:
         """
         with deferred():
             try:
-                self._undo()
+                if self._application is not None:
+                    self._application.undo()
             except OSError as cause:
-                journal = self._journal
-                self._finish()
-                raise unsettled(journal.home if journal else "", cause) from (error or cause)
-            self.state = ABSENT
-            self._finish()
+                self._end()
+                failure = unsettled(self._home, cause)
+                raise self._typed(failure) from (error or cause)
+            self._end()
 
-    def _undo(self) -> None:
-        if self._journal is not None:
-            Settlement(self.files, self._journal, flush=self.sync != "off").roll_back()
-        elif self._staging is not None:
-            self.files.unlink_all(self._staging.plan.states[0], ["journal"])
-            self._staging.discard()
+    def _end(self) -> None:
+        self._phase = _ENDED
         if self._lock is not None and self._lock.held:
-            home = World(self.files, self.environment).home
-            if self.files.status(home) is not None and self._journal is None:
-                remove_tree(self.files, f"{home}/cache")
-                remove_folder_if_empty(self.files, home)
-
-    def _end_without_change(self) -> None:
-        self.outcome = self._result(None, ())
-        home = World(self.files, self.environment).home
-        remove_tree(self.files, f"{home}/cache")
-        remove_folder_if_empty(self.files, home)
-        self._finish()
-
-    def _finish(self) -> None:
-        self._finished = True
-        if self._lock is not None:
+            self._leave_no_trace()
             self._lock.release(remove=not self.environment.keeps_lock)
         # Folders made for the state folder and the lock may have served nothing else.
         for folder in reversed(self._made):
@@ -497,58 +370,24 @@ class Transaction:
         for call in self._on_end:
             call()
 
-    def _move(self, event: str) -> None:
-        if event == "stage" and self.state == STAGING:
-            return
-        self.state = next_state(self.state, event)
+    def _leave_no_trace(self) -> None:
+        """Remove a temporary cache, and the state folder where nothing is unfinished."""
+        if self._home and not any(
+            self.files.status(f"{self._home}/{name}") for name in ("journal", "committed")
+        ):
+            remove_tree(self.files, f"{self._home}/cache")
+            remove_folder_if_empty(self.files, self._home)
 
     def _typed(self, error: BaseException) -> BaseException:
-        """Return the error to raise, with what is known of the outcome."""
-        from linkinstall.errors import FileSystemError, LinkInstallError
-
-        if isinstance(error, OSError) and not isinstance(error, LinkInstallError):
-            path = os.fsdecode(error.filename) if error.filename else self.environment.root
-            reason = error.strerror or str(error)
-            error = FileSystemError(
-                f"{path}: {reason}. The environment is as it was.",
-                path=path,
-                cause=error,
-                next_step="Mend the cause and run the same command again.",
-            )
-        if isinstance(error, LinkInstallError) and error.outcome is None:
-            error.outcome = replace(
-                self._result(None, ()),
-                status=error.status, exit=error.exit_status, changes=(), error=error,
-                files=FileCount(),
-            )  # fmt: skip
-        return error
+        return typed(error, self.environment.root, self._result(None, ()))
 
     def _result(self, settlement: Settlement | None, warnings: tuple[Warn, ...]) -> Outcome:
-        done = self._preparation
-        counts = self._staging.counts if self._staging is not None else {}
-        plan = self._staging.plan if self._staging is not None else None
-        refusals = self._staging.refusals if self._staging is not None else []
-        changes = done.changes
-        return Outcome(
+        return outcome_of(
             self._command,
-            status="done" if plan is not None or not changes else "unchanged",
-            environment_root=self.environment.root,
-            environment_python=self.environment.python,
-            environment_library=self.environment.library,
-            recovered=self._report.recovered,
-            changes=changes,
-            files=FileCount(**counts),
-            bytecode=done.bytecode,
-            pending=(*self._report.pending, *(settlement.pending if settlement else ())),
-            kept=(
-                *self._report.kept,
-                *(plan.kept if plan else ()),
-                *(settlement.kept if settlement else ()),
-            ),
-            warnings=(
-                *done.warnings,
-                *(plan.warnings if plan else ()),
-                *done.link_warnings(counts, refusals),
-                *warnings,
-            ),
+            self.environment,
+            self._report,
+            self._preparation,
+            self._application,
+            settlement,
+            warnings,
         )

@@ -1,0 +1,218 @@
+"""Applying a plan under a journal: stage, record, flush, link, stash, switch, commit.
+
+Purpose: the protocol itself, step by step. Which lines there are, and why in this
+order, is told in ``docs/explanation/how-a-change-is-made.md``.
+
+Calling sequence::
+
+    application = Application(files, plan, preferences, origin, sync="normal")
+    application.prepare()
+    application.commit()             # or application.undo()
+
+Guarantees: before the journal is on the disk nothing of the environment is touched.
+After :meth:`Application.prepare` the commit is one rename. :meth:`Application.undo`
+can be called at any point before it. Every change of state is in
+:data:`linkinstall.journal.TRANSITIONS`.
+
+Errors: ``OSError``; the caller undoes.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall import limits
+from linkinstall.fs.port import FOLDER_RENAME_REFUSALS
+from linkinstall.fs.trees import remove_folder_if_empty
+from linkinstall.journal import ABSENT, OPEN, STAGING, Journal, encode, next_state
+from linkinstall.plan import WHOLE
+from linkinstall.settle import Settlement
+from linkinstall.staging import Staging
+from linkinstall.values import value
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from linkinstall.cache import Cache, Entry
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.plan import Plan
+    from linkinstall.staging import Preferences, Refused
+
+__all__ = ["SYNC", "Application", "Origin"]
+
+SYNC = ("off", "normal", "full")
+"""Flush nothing; once before the first change; and once more after the commit."""
+
+
+@value
+class Origin:
+    """Where a plan comes from, as far as applying needs to know.
+
+    :param root: the environment's root folder, resolved
+    :param made: folders made for the lock and the state folder
+    :param intent: how it was asked for, for ``recover --finish``
+    :param unflushed: entries whose files may not have reached the disk
+    :param refresh: gives cache files that take no more links fresh inodes
+    """
+
+    root: str
+    made: tuple[str, ...]
+    intent: tuple[tuple[str, str], ...]
+    cache: Cache
+    unflushed: tuple[Entry, ...]
+    refresh: Callable[[Iterable[Refused]], None]
+
+
+class Application:
+    """See the module docstring."""
+
+    def __init__(
+        self,
+        files: FileSystem,
+        plan: Plan,
+        preferences: Preferences,
+        origin: Origin,
+        *,
+        sync: str,
+    ) -> None:
+        self.files = files
+        self.plan = plan
+        self.origin = origin
+        self.sync = sync
+        self.state = ABSENT
+        self.staging = Staging(files, plan, preferences)
+        self.journal: Journal | None = None
+        self.home = plan.states[0]
+
+    # ---------------------------------------------------------------- before the commit point
+
+    def prepare(self) -> None:
+        """Put everything into place, in a way that can be undone."""
+        self._stage()
+        self._stash()
+        self.staging.switch()
+        if self.sync != "off":
+            for state in self.plan.states[1:]:
+                self.files.flush_volume(state)
+
+    def _stage(self) -> None:
+        """Stage until every file has found a link mode."""
+        for _ in range(limits.RETRIES):
+            self._move("stage")
+            self.staging.write()
+            self.journal = self._record()
+            self._flush()
+            if self.staging.link():
+                return
+            self.origin.refresh(self.staging.crowded())
+            self.files.unlink(f"{self.home}/journal")
+            self.journal = None
+            self.state = STAGING
+            self.staging.discard()
+            self._move("abandon")
+        raise self.staging.last_refusal()
+
+    def _record(self) -> Journal:
+        status = self.files.status(self.home)
+        plan = self.plan
+        journal = Journal(
+            id=os.urandom(6).hex(),
+            home=self.home,
+            device=status.st_dev if status else 0,
+            inode=status.st_ino if status else 0,
+            root=self.origin.root,
+            made=(*self.origin.made, *self.staging.made),
+            states=plan.states,
+            changes=plan.changes,
+            stash=plan.stash,
+            groups=plan.groups,
+            folders=plan.folders,
+            trees=plan.trees,
+            placements=plan.placements,
+            staged=tuple(self.staging.staged),
+            emptied=plan.emptied,
+            intent=self.origin.intent,
+        )
+        self.files.write_new(f"{self.home}/journal", encode(journal))
+        self._move("record")
+        return journal
+
+    def _flush(self) -> None:
+        """Bring everything that was written to the disk, once, before the first change."""
+        if self.sync == "off":
+            return
+        devices = set()
+        unflushed = self.origin.unflushed
+        for path in (*self.plan.states, *(entry.folder for entry in unflushed)):
+            status = self.files.status(path)
+            if status is not None and status.st_dev not in devices:
+                devices.add(status.st_dev)
+                self.files.flush_volume(path)
+        for entry in unflushed:
+            self.origin.cache.mark_flushed(entry)
+
+    def _stash(self) -> None:
+        for item in self.plan.stash:
+            stashed = f"{self.plan.states[item.state]}/stash/{item.number}"
+            if item.kind == WHOLE and self._stash_whole(item.path, stashed):
+                continue
+            self._stash_files(item.path, item.names, stashed, whole=item.kind == WHOLE)
+
+    def _stash_whole(self, path: str, stashed: str) -> bool:
+        try:
+            self.files.rename_new(path, stashed)
+        except OSError as error:
+            if error.errno not in FOLDER_RENAME_REFUSALS:
+                raise
+            return False
+        return True
+
+    def _stash_files(
+        self,
+        path: str,
+        names: Iterable[tuple[str, tuple[str, ...]]],
+        stashed: str,
+        *,
+        whole: bool,
+    ) -> None:
+        """Stash name by name; folders that are to go as a whole go when they are empty."""
+        folders = []
+        for sub, members in names:
+            source, target = (f"{base}/{sub}" if sub else base for base in (path, stashed))
+            self.files.make_folder(target)
+            for name in members:
+                self.files.rename_new(f"{source}/{name}", f"{target}/{name}")
+            folders.append(source)
+        for folder in reversed(folders if whole else []):
+            remove_folder_if_empty(self.files, folder)
+
+    # ---------------------------------------------------------------- the commit point
+
+    def commit(self) -> None:
+        """Make the change final: one rename."""
+        self.files.rename(f"{self.home}/journal", f"{self.home}/committed")
+        self._move("commit")
+
+    def clean_up(self) -> Settlement:
+        """Drop what is not needed any more after the commit point."""
+        assert self.journal is not None  # committed, so there is one
+        settlement = Settlement(self.files, self.journal, flush=self.sync != "off")
+        if self.sync == "full":
+            self.files.flush_volume(self.home)
+        settlement.finish()
+        self._move("clean up")
+        return settlement
+
+    def undo(self) -> None:
+        """Bring everything back to what it was, from any point before the commit."""
+        if self.state == OPEN and self.journal is not None:
+            Settlement(self.files, self.journal, flush=self.sync != "off").roll_back()
+            self._move("roll back")
+        elif self.state in (STAGING, OPEN):
+            self.files.unlink_all(self.home, ["journal"])
+            self.staging.discard()
+            self.state = ABSENT
+
+    def _move(self, event: str) -> None:
+        self.state = next_state(self.state, event)

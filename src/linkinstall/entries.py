@@ -1,0 +1,173 @@
+"""Bringing wheels to entries: from the cache, or unpacked into it now.
+
+Purpose: everything a transaction asks of the cache: find or make an entry, notice
+that one was damaged, its compiled files, and the way out where the cache cannot be
+written.
+
+Calling sequence: ``settle`` once the environment is locked, then ``bring`` and
+``use`` for each wheel.
+
+Guarantees: an entry that is handed out was looked at (``verify_cache``). Where the
+cache cannot be written, a temporary one in the target's state folder stands in, with
+one warning.
+
+Errors: those of :meth:`linkinstall.cache.Cache.add`;
+:class:`~linkinstall.errors.CacheError` for a damaged entry that cannot be made anew.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from linkinstall.cache import Cache
+from linkinstall.entry_check import inspect
+from linkinstall.outcome import BytecodeCount, Warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from linkinstall.cache import Added, Entry
+    from linkinstall.environment import Environment
+
+__all__ = ["Entries"]
+
+_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+_NAMED = 5
+"""So many damaged files are named in a message."""
+
+
+class Entries:
+    """See the module docstring.
+
+    :param validate_record: all, entries or none, of wheels that are unpacked
+    :param verify_cache: off, stat or full
+    """
+
+    def __init__(
+        self,
+        cache: Cache,
+        environment: Environment,
+        *,
+        validate_record: str,
+        verify_cache: str,
+        symlinks: bool,
+    ) -> None:
+        self.cache = cache
+        self.environment = environment
+        self.validate_record = validate_record
+        self.verify_cache = verify_cache
+        self.temporary = cache.temporary
+        self.warnings: list[Warn] = []
+        self.bytecode = BytecodeCount()
+        self.used: list[Entry] = []
+        self._symlinks = symlinks
+        self._home = ""
+
+    def settle(self, home: str) -> None:
+        """Say where a temporary cache would go, and take it where none other is wanted."""
+        self._home = home
+        if self.temporary and self.cache.temporary:
+            self._use_temporary()
+
+    def _use_temporary(self) -> None:
+        if self._symlinks:
+            from linkinstall.errors import UsageError
+
+            raise UsageError(
+                "Link mode symlink needs a cache that stays.",
+                next_step="Leave out --no-cache, or take another --link-mode.",
+            )
+        self.cache = Cache(f"{self._home}/cache", files=self.cache.file_system)
+        self.temporary = True
+
+    def bring(self, path: str) -> Added:
+        """Return the entry of a wheel file."""
+        try:
+            added = self.cache.add(path, validate_record=self.validate_record)
+        except OSError as error:
+            self._fall_back(error)
+            added = self.cache.add(path, validate_record=self.validate_record)
+        self.warnings += added.warnings
+        return added
+
+    def _fall_back(self, error: OSError) -> None:
+        """Take a temporary cache where the shared one cannot be written."""
+        from linkinstall.errors import LinkInstallError
+
+        refused = isinstance(error, LinkInstallError) or error.errno not in _UNWRITABLE
+        if self.temporary or refused:
+            raise error
+        reason = error.strerror or str(error)
+        self.warnings.append(
+            Warn(
+                "cache-unwritable",
+                f"the cache {self.cache.path} cannot be written ({reason}); "
+                "going on as with --no-cache",
+            )
+        )
+        self._use_temporary()
+
+    def use(self, entry: Entry, path: str | None, levels: tuple[int, ...]) -> tuple[Entry, ...]:
+        """Return the entry, sound, and the sets of its compiled files.
+
+        :param path: the wheel file, to make it anew
+        """
+        entry = self._checked(entry, path)
+        try:
+            compiled = self._compiled(entry, levels)
+        except OSError as error:
+            self._fall_back(error)
+            compiled = self._compiled(entry, levels)
+        self.used += [entry, *compiled]
+        if self._symlinks:
+            self.cache.remember_dependent(entry.manifest.id, self.environment.root)
+        return (entry, *compiled)
+
+    def _checked(self, entry: Entry, path: str | None) -> Entry:
+        """Return the entry, made anew where its files are not what they were."""
+        found = inspect(self.cache.file_system, entry, self.verify_cache)
+        self.renew(found.crowded)
+        if not found.damaged:
+            return entry
+        named = "; ".join(f"{where} {reason}" for where, reason in found.damaged[:_NAMED])
+        if len(found.damaged) > _NAMED:
+            named += f" and {len(found.damaged) - _NAMED} more"
+        if path is None:
+            from linkinstall.errors import CacheError
+
+            raise CacheError(
+                f"The cache entry of {entry.manifest.distribution} is damaged: {named}.",
+                next_step="Nothing was changed. Install from the wheel file to make it anew.",
+            )
+        added = self.cache.rebuild(path, validate_record=self.validate_record, damaged=entry)
+        message = f"a cache entry was edited and has been made anew: {named}"
+        self.warnings.append(Warn("cache-damaged", message))
+        return added.entry
+
+    def _compiled(self, entry: Entry, levels: tuple[int, ...]) -> tuple[Entry, ...]:
+        environment = self.environment
+        if not levels or not environment.compiler:
+            return ()
+        from linkinstall.bytecode import compiled_sets
+
+        found = compiled_sets(
+            self.cache,
+            entry,
+            compiler=environment.compiler,
+            tag=environment.cache_tag,
+            levels=levels,
+            embedded=environment.runtime if environment.destdir else None,
+        )
+        done, more = self.bytecode, found.count
+        self.bytecode = BytecodeCount(
+            done.linked + more.linked, done.compiled + more.compiled, done.failed + more.failed
+        )
+        return found.entries
+
+    def renew(self, paths: Iterable[str]) -> None:
+        """Give cache files that take no further link a fresh inode."""
+        for path in paths:
+            from linkinstall.entry_writer import renew
+
+            renew(self.cache, path)

@@ -1,0 +1,210 @@
+"""Whose is it: the identity of what stands at a planned path.
+
+Purpose: after a crash, tell what a transaction put into place from what somebody else
+did, and tell whether another tool has settled the matter for a whole distribution.
+
+Calling sequence::
+
+    identity = Identity(files, journal)
+    identity.counts(path)                  # may this path be ours at all
+    identity.matches(path, expected)       # is it the file that was planned
+    identity.settled_by_others(index)      # for a change of the journal
+
+Guarantees: reads only. The inode comes first, where the cache still has it; else
+size, time and digest together: a digest alone would take another tool's identical
+reinstall for ours, an inode alone fails for copies. In an environment that was copied
+itself (its state folder has another inode) times do not count.
+
+Errors: ``OSError`` where something cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISLNK, S_ISREG
+
+from linkinstall.digest import hash_file
+from linkinstall.distribution import find_distributions, library_path, read_rows
+from linkinstall.plan import WHOLE
+from linkinstall.values import value
+from linkinstall.wheel import canonicalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.journal import Journal
+    from linkinstall.plan import OldDistInfo, StashItem
+
+__all__ = ["Expected", "Identity", "same_time"]
+
+
+@value
+class Expected:
+    """The file that was planned for a path.
+
+    :param change: index of the change it belongs to
+    :param mtime: modification time, nanoseconds
+    :param source: the cache's file that it is a link or a copy of; "" if generated
+    """
+
+    change: int
+    size: int
+    mtime: int
+    digest: str
+    source: str = ""
+
+
+class Identity:
+    """See the module docstring."""
+
+    def __init__(self, files: FileSystem, journal: Journal) -> None:
+        self.files = files
+        self.journal = journal
+        self._real: dict[str, bool] = {}
+        self._covers = self._find_covers()
+        self._listed: set[str] | None = None
+        status = files.status(journal.home)
+        self._copied = status is not None and (status.st_dev, status.st_ino) != (
+            journal.device,
+            journal.inode,
+        )
+
+    def stashed(self, item: StashItem) -> str:
+        """Return where a stash item is kept."""
+        return f"{self.journal.states[item.state]}/stash/{item.number}"
+
+    def _find_covers(self) -> dict[str, str]:
+        covers = {}
+        for item in self.journal.stash:
+            place = self.stashed(item)
+            covers.update((path, f"{place}/{inner}") for path, inner in item.paths())
+            if item.kind == WHOLE:
+                for sub, _ in item.names:
+                    path = f"{item.path}/{sub}" if sub else item.path
+                    covers[path] = f"{place}/{sub}" if sub else place
+        return covers
+
+    # ---------------------------------------------------------------- a path
+
+    def counts(self, path: str) -> bool:
+        """Return whether a planned path may be ours: its cover is in the stash, or it had none.
+
+        Without this rule a second rollback would remove what the first one restored,
+        where the old file and the new one are one inode.
+        """
+        cover = self._covers.get(path)
+        return cover is None or self.files.status(cover) is not None
+
+    def is_real(self, folder: str) -> bool:
+        """Return whether no part of ``folder`` is a link now.
+
+        Through a folder that became a link, another environment's hard links would
+        pass for ours.
+        """
+        answer = self._real.get(folder)
+        if answer is None:
+            answer = self._real[folder] = self.files.real_path(folder) == folder
+        return answer
+
+    def matches(self, path: str, expected: Expected) -> bool:
+        """Return whether the file that was planned for ``path`` stands there."""
+        status = self.files.status(path)
+        if status is None:
+            return False
+        if S_ISLNK(status.st_mode):
+            return bool(expected.source) and self.files.read_link(path) == expected.source
+        if expected.source and self._is_link_of(status, expected):
+            return True
+        return self._is_file(path, status, expected)
+
+    def _is_link_of(self, status: os.stat_result, expected: Expected) -> bool:
+        # It may have been edited in place since, so size and time count too.
+        origin = self.files.status(expected.source)
+        return (
+            origin is not None
+            and (origin.st_dev, origin.st_ino) == (status.st_dev, status.st_ino)
+            and (status.st_size, status.st_mtime_ns) == (expected.size, expected.mtime)
+        )
+
+    def _is_file(self, path: str, status: os.stat_result, expected: Expected) -> bool:
+        if not S_ISREG(status.st_mode) or status.st_size != expected.size:
+            return False
+        if not self._copied and not same_time(status.st_mtime_ns, expected.mtime):
+            return False
+        return hash_file(self.files, path) == expected.digest
+
+    # ---------------------------------------------------------------- a distribution
+
+    def settled_by_others(self, index: int) -> bool:
+        """Decide by the dist-info folders whether another tool changed the project since."""
+        change = self.journal.changes[index]
+        for old in change.olds:
+            cover = self._covers.get(f"{old.path}/{old.mark}" if old.mark else old.path)
+            in_stash = cover is not None and self.files.status(cover) is not None
+            in_place = self._has(old.path, old.mark) and not self._is_new(old.path, index)
+            if in_stash == in_place or (in_place and not self._is_old(old)):
+                return True
+        known = {old.path for old in change.olds}
+        for one in find_distributions(self.files, self._libraries(index)):
+            if one.name != canonicalize(change.name) or one.path in known:
+                continue
+            if one.path != change.new or not self._is_new(one.path, index):
+                return True
+        return False
+
+    def _libraries(self, index: int) -> set[str]:
+        change = self.journal.changes[index]
+        paths = [old.path for old in change.olds] + [change.new]
+        return {os.path.dirname(path) for path in paths if path}
+
+    def _has(self, folder: str, mark: str) -> bool:
+        return self.files.status(f"{folder}/{mark}" if mark else folder) is not None
+
+    def _is_old(self, old: OldDistInfo) -> bool:
+        if not old.mark:
+            return True
+        status = self.files.status(f"{old.path}/{old.mark}")
+        if status is None or status.st_size != old.size:
+            return False
+        return self._copied or same_time(status.st_mtime_ns, old.mtime)
+
+    def _is_new(self, folder: str, index: int) -> bool:
+        """Return whether a dist-info in place is the one this transaction staged."""
+        change = self.journal.changes[index]
+        if folder != change.new:
+            return False
+        status = self.files.status(folder + "/RECORD")
+        if status is None:
+            # Partly placed: ours unless somebody else's METADATA stands there.
+            return not any(old.path == folder for old in change.olds)
+        for one in self.journal.staged:
+            if one.change == index and one.name == "RECORD":
+                expected = Expected(index, one.size, one.mtime, one.digest)
+                return self._is_file(folder + "/RECORD", status, expected)
+        return False
+
+    def listed(self, path: str) -> bool:
+        """Return whether a standing RECORD lists ``path``."""
+        if self._listed is None:
+            self._listed = set()
+            indices = range(len(self.journal.changes))
+            libraries = {folder for index in indices for folder in self._libraries(index)}
+            for one in find_distributions(self.files, libraries):
+                for row in read_rows(self.files, one) or ():
+                    nominal = library_path(one.base, row.path)
+                    folder = self.files.real_path(os.path.dirname(nominal))
+                    self._listed.add(f"{folder}/{os.path.basename(nominal)}")
+        return path in self._listed
+
+
+def same_time(one: int, other: int) -> bool:
+    """Return whether two file times are equal, as far as the coarser volume tells.
+
+    FAT keeps two seconds, NTFS 100 ns; a copy on such a volume is cut off.
+    """
+    if one == other:
+        return True
+    low = min(one, other)
+    if low % 1_000_000_000 == 0:
+        return abs(one - other) < 2_000_000_000
+    return low % 100 == 0 and abs(one - other) < 100

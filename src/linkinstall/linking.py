@@ -1,0 +1,98 @@
+"""How a plan's files can be linked, and what is said where it is not as asked.
+
+Purpose: from the user's choice and the volumes at hand to preferences for staging.
+
+Guarantees: looks only; a probe leaves no name behind.
+
+Errors: ``ValueError`` for an unknown link mode.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.fs.probe import can_clone
+from linkinstall.outcome import Warn
+from linkinstall.policy import MODES, Capabilities, chain, copies_binaries
+from linkinstall.staging import Preferences
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from linkinstall.cache import Cache
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.plan import Plan
+    from linkinstall.staging import Refused
+
+__all__ = ["Linking"]
+
+
+class Linking:
+    """See the module docstring."""
+
+    def __init__(self, files: FileSystem, link_mode: str, copy_binaries: str) -> None:
+        self.files = files
+        self.link_mode = link_mode
+        self.private_binaries = copies_binaries(copy_binaries)
+        self._apart = False
+        chain(link_mode, Capabilities(), binary=False)  # refuses an unknown mode now
+
+    def preferences(self, plan: Plan, cache: Cache, *, private: bool) -> Preferences:
+        """Return how files of the plan's trees can be linked to each volume.
+
+        :param private: nothing may share an inode with the cache unless asked for
+            (``--destdir``: packaging tools strip and chmod in place)
+        """
+        # A tree that is only foreseen (a dry run) has no folder yet.
+        source = next((tree.source for tree in plan.trees if tree.source), cache.path)
+        device = self._device(source)
+        capabilities = []
+        for state in plan.states:
+            same = device == self._device(state)
+            wanted = self.link_mode in ("auto", "clone") or self.private_binaries
+            clone = same and wanted and can_clone(f"{source}/manifest", self._standing(state))
+            hardlink = same and not (private and self.link_mode == "auto")
+            capabilities.append(Capabilities(clone=clone, hardlink=hardlink))
+        self._apart = any(device != self._device(state) for state in plan.states)
+        mask = self.files.umask()
+        foreign = (i for i, tree in enumerate(plan.trees) if tree.manifest.umask != mask)
+        return Preferences(
+            self.link_mode, self.private_binaries, tuple(capabilities), frozenset(foreign)
+        )
+
+    def _standing(self, path: str) -> str:
+        while self.files.status(path) is None and path != os.path.dirname(path):
+            path = os.path.dirname(path)
+        return path
+
+    def _device(self, path: str) -> int:
+        status = self.files.status(self._standing(path))
+        return status.st_dev if status is not None else 0
+
+    def warnings(
+        self, counts: Mapping[str, int], refusals: list[Refused], cache: Cache
+    ) -> tuple[Warn, ...]:
+        """Return the one warning where the mode asked for could not be had."""
+        others = {mode: counts.get(mode, 0) for mode in MODES if mode != self.link_mode}
+        if self.link_mode == "auto":
+            if counts.get("copy") and self._apart:
+                message = f"every file had to be copied: {_remedy(cache)}"
+                return (Warn("link-mode", message),)
+            return ()
+        if self.private_binaries and counts.get(self.link_mode):
+            others["copy"] = others["clone"] = 0  # binaries, as they should
+        refused = bool(refusals) or not counts.get(self.link_mode) or self._apart
+        if not any(others.values()) or not refused:
+            return ()
+        how = ", ".join(f"{counts[mode]} {mode}" for mode in MODES if counts.get(mode))
+        reason = _remedy(cache) if self._apart else "the volume or a file refused it"
+        message = f"link mode {self.link_mode} could not be had for every file ({how}): {reason}"
+        return (Warn("link-mode", message),)
+
+
+def _remedy(cache: Cache) -> str:
+    return (
+        f"the cache {cache.path} lies on another volume. Set LINKINSTALL_CACHE_DIR "
+        "to a folder on the environment's volume, or --link-mode copy to be told no more"
+    )

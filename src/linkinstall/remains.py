@@ -1,0 +1,86 @@
+"""What other tools leave when they are killed, told for one project.
+
+Purpose: find pip's ``~`` folders of a project, tell whether what is installed of it
+is damaged, and name a distribution that keeps no RECORD at all.
+
+Guarantees: reads only.
+
+Errors: ``OSError`` where a folder cannot be read.
+"""
+
+from __future__ import annotations
+
+from linkinstall.distribution import WHOLE, leftovers, quick_health
+from linkinstall.outcome import Warn
+from linkinstall.wheel import canonicalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from linkinstall.distribution import Distribution
+    from linkinstall.manifest import Manifest
+    from linkinstall.world import World
+
+__all__ = ["damage_of", "damage_test", "legacy", "remains"]
+
+
+def remains(
+    world: World, name: str, olds: Iterable[Distribution], manifest: Manifest | None
+) -> list[str]:
+    """Return what a killed pip left of a project: its ``~`` folders.
+
+    pip renames a folder by putting ``~`` in the place of its first letter
+    (``AdjacentTempDirectory``), so the rest of the name tells whose it was.
+    """
+    stems = {name, name.replace("-", "_")}
+    for old in olds:
+        stems |= {old.folder, old.folder.rpartition("-")[0]}
+    if manifest is not None:
+        stems |= {manifest.dist_info, manifest.distribution}
+        stems |= {folder.path.partition("/")[0] for folder in manifest.folders}
+    tails = {stem[1:] for stem in stems if len(stem) > 1}
+    found = []
+    for library in world.libraries:
+        for entry in leftovers(world.files, library):
+            tail = entry[1:]
+            project = tail.rpartition("-")[0] if tail.endswith(".dist-info") else tail
+            if tail in tails or project in tails:
+                found.append(f"{library}/{entry}")
+    return found
+
+
+def damage_test(
+    world: World, name: str, olds: list[Distribution], manifest: Manifest
+) -> Callable[[], bool]:
+    """Return the test whether remains of a project lie about: asked when needed, once."""
+    known: list[bool] = []
+
+    def damaged() -> bool:
+        if not known:
+            broken = any(quick_health(world.files, old) != WHOLE for old in olds)
+            known.append(broken or bool(remains(world, name, olds, manifest)))
+        return known[0]
+
+    return damaged
+
+
+def damage_of(world: World, old: Distribution) -> Iterable[Warn]:
+    """Return a warning where a distribution that is replaced had lost its metadata."""
+    names = {name for name, _ in world.files.scan(old.path)}
+    missing = [name for name in ("METADATA", "RECORD") if name not in names]
+    if not missing:
+        return ()
+    message = f"{old.path} had no {' and no '.join(missing)}; its remains are replaced"
+    return (Warn("damaged-replaced", message),)
+
+
+def legacy(world: World, name: str) -> str:
+    """Return the path of an egg-info or egg-link of the project, or ""."""
+    for library in world.libraries:
+        for entry in world.entries(library):
+            stem, dot, suffix = entry.rpartition(".")
+            project = stem.partition("-")[0]
+            if dot and suffix in ("egg-info", "egg-link") and canonicalize(project) == name:
+                return f"{library}/{entry}"
+    return ""

@@ -1,0 +1,89 @@
+"""Outcomes and typed errors of a transaction, put together from its parts.
+
+Guarantees: pure. A failure's outcome says what was recovered before it, and what
+state things are in.
+
+Errors: none.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.outcome import FileCount, Outcome, Warn
+from linkinstall.values import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.application import Application
+    from linkinstall.environment import Environment
+    from linkinstall.preparation import Preparation
+    from linkinstall.recovery import Report
+    from linkinstall.settle import Settlement
+
+__all__ = ["outcome_of", "typed"]
+
+
+def outcome_of(
+    command: str,
+    environment: Environment,
+    report: Report,
+    preparation: Preparation,
+    application: Application | None,
+    settlement: Settlement | None,
+    warnings: tuple[Warn, ...],
+) -> Outcome:
+    """Return the outcome of a transaction that went well."""
+    plan = application.plan if application is not None else None
+    staging = application.staging if application is not None else None
+    counts = staging.counts if staging is not None else {}
+    refusals = staging.refusals if staging is not None else []
+    changes = preparation.changes
+    return Outcome(
+        command,
+        status="done" if plan is not None or not changes or report.recovered else "unchanged",
+        environment_root=environment.root,
+        environment_python=environment.python,
+        environment_library=environment.library,
+        recovered=report.recovered,
+        changes=changes,
+        files=FileCount(**counts),
+        bytecode=preparation.bytecode,
+        pending=(*report.pending, *(settlement.pending if settlement else ())),
+        kept=(
+            *report.kept,
+            *(plan.kept if plan else ()),
+            *(settlement.kept if settlement else ()),
+        ),
+        warnings=(
+            *preparation.warnings,
+            *(plan.warnings if plan else ()),
+            *preparation.link_warnings(counts, refusals),
+            *warnings,
+        ),
+    )
+
+
+def typed(error: BaseException, root: str, outcome: Outcome) -> BaseException:
+    """Return the error to raise: one of ours, with what is known of the outcome."""
+    from linkinstall.errors import FileSystemError, LinkInstallError
+
+    if isinstance(error, OSError) and not isinstance(error, LinkInstallError):
+        path = os.fsdecode(error.filename) if error.filename else root
+        reason = error.strerror or str(error)
+        error = FileSystemError(
+            f"{path}: {reason}. The environment is as it was.",
+            path=path,
+            cause=error,
+            next_step="Mend the cause and run the same command again.",
+        )
+    if isinstance(error, LinkInstallError) and error.outcome is None:
+        error.outcome = replace(
+            outcome,
+            status=error.status,
+            exit=error.exit_status,
+            changes=(),
+            files=FileCount(),
+            error=error,
+        )
+    return error
