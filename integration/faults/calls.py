@@ -52,7 +52,7 @@ _ON_DESCRIPTOR = """
     fremovexattr fsync fdatasync syncfs sync_file_range flock copy_file_range sendfile splice
 """
 WAITING = ("wait4", "waitid", "poll", "ppoll")
-"""Calls that wait for a child."""
+"""Calls that wait for a child. How often a process waits is chance, so only the first counts."""
 
 MUTATING: dict[str, Callable[[str], bool]] = {
     **dict.fromkeys(_NAMES.split(), _always),

@@ -17,7 +17,9 @@ from integration.faults.sandbox import NEIGHBOUR
 from integration.faults.scenario import CacheRule, Command, Scenario, State
 
 MODES = ("hardlink", "copy")
-"""The link modes that are swept."""
+"""The link modes that are swept unless others are asked for."""
+ALL_MODES = ("hardlink", "copy", "symlink", "clone")
+"""Clone needs a sandbox folder on a file system that can."""
 
 _VARIABLES = {"PYTHONPATH": "{source}", "LINKINSTALL_CACHE_DIR": "{cache}"}
 
@@ -30,6 +32,21 @@ CACHE = CacheRule(
     check=cache_check.problems,
 )
 """The layout of our cache: what is published by one rename each."""
+
+NEW: tuple[State, ...] = ("new",)
+OLD: tuple[State, ...] = ("old",)
+BOTH: tuple[State, ...] = ("old", "new")
+NEVER: tuple[State, ...] = ()
+
+PLUGGY = "import pluggy; print(pluggy.__version__)"
+OWN_FILE = "import pluggy; pluggy.HookspecMarker"
+PARTS = "import parts, subprocess, sys; print(subprocess.check_output([sys.prefix + '/bin/parts']))"
+NAMESPACE = "import zope.event, zope.deprecation; print(zope.event.__file__)"
+SET = "import pluggy, wheel, parts; print(pluggy.__version__, wheel.__version__)"
+SMALL_SET = "import pluggy, parts; print(pluggy.__version__)"
+
+Row = tuple[str, Command, tuple[State, ...], tuple[Command, ...], str]
+"""Verb and subject; what acts; where the probe works; what makes the old state; the probe."""
 
 
 def run(*arguments: str) -> Command:
@@ -52,38 +69,33 @@ def uninstall(*names: str) -> Command:
 
 
 RECOVER = run("recover", "--python", "{venv}")
-_NEIGHBOUR = NEIGHBOUR.partition("-")[0]
 
 
 def scenarios(modes: tuple[str, ...] = MODES) -> list[Scenario]:
-    """Return all scenarios in these link modes."""
-    return [scenario for mode in modes for scenario in _of_mode(mode)]
+    """Return all scenarios in these link modes.
+
+    Unpacking is the same in each mode, so what fills the cache is swept in the first.
+    """
+    found = []
+    for number, mode in enumerate(modes):
+        rows = [*_installing(mode), *_replacing(mode), *_removing(mode)]
+        rows += _filling(mode) if number == 0 else []
+        found += [_scenario(mode, row) for row in rows]
+    return found
 
 
 def scenario(name: str) -> Scenario:
     """Return the scenario of this name."""
-    known = {
-        scenario.name: scenario for scenario in scenarios(("hardlink", "copy", "symlink", "clone"))
-    }
+    known = {one.name: one for mode in ALL_MODES for one in scenarios((mode,))}
     return known[name]
 
 
-def _of_mode(mode: str) -> list[Scenario]:
-    return [*_installing(mode), *_replacing(mode), *_removing(mode), *_special(mode)]
-
-
-def _make(
-    mode: str,
-    verb: str,
-    subject: str,
-    act: Command,
-    works_in: tuple[State, ...],
-    *prepare: Command,
-    probe: str = "import pluggy; print(pluggy.__version__)",
-    **more: dict[str, str],
-) -> Scenario:
+def _scenario(mode: str, row: Row) -> Scenario:
+    title, act, works_in, prepare, probe = row
+    verb, _, subject = title.partition(" ")
+    neighbour = NEIGHBOUR.partition("-")[0]
     removing = verb == "uninstall"
-    unrelated = install(mode, "zope.deprecation-5.1") if removing else uninstall(_NEIGHBOUR)
+    unrelated = install(mode, "zope.deprecation-5.1") if removing else uninstall(neighbour)
     return Scenario(
         tool="linkinstall",
         verb=verb,
@@ -95,130 +107,69 @@ def _make(
         probe=probe,
         works_in=works_in,
         cache=CACHE,
-        **more,
+        extra_files={"pluggy/notes.txt": "mine\n"} if probe == OWN_FILE else {},
     )
 
 
-PARTS = "import parts, subprocess, sys; print(subprocess.check_output([sys.prefix + '/bin/parts']))"
-NAMESPACE = "import zope.event, zope.deprecation; print(zope.event.__file__)"
-NEW: tuple[State, ...] = ("new",)
-OLD: tuple[State, ...] = ("old",)
-BOTH: tuple[State, ...] = ("old", "new")
-
-
-def _warm(mode: str, *wheels: str) -> tuple[Command, ...]:
-    """Return commands that fill the cache and leave the environment as it was."""
-    names = [wheel.rpartition("-")[0] for wheel in wheels]
-    return (install(mode, *wheels), uninstall(*names))
-
-
-def _installing(mode: str) -> list[Scenario]:
-    pluggy = install(mode, "pluggy-1.5.0")
-    deprecation = install(mode, "zope.deprecation-5.1")
-    return [
-        _make(mode, "install", "pluggy", pluggy, NEW, *_warm(mode, "pluggy-1.5.0")),
-        _make(mode, "install", "pluggy cold", pluggy, NEW),
-        _make(
-            mode,
-            "install",
-            "parts",
-            install(mode, "parts-1.0"),
-            NEW,
-            *_warm(mode, "parts-1.0"),
-            probe=PARTS,
-        ),
-        _make(
-            mode,
-            "install",
-            "namespace",
-            install(mode, "zope.event-5.0"),
-            NEW,
-            deprecation,
-            *_warm(mode, "zope.event-5.0"),
-            probe=NAMESPACE,
-        ),
-    ]
-
-
-def _replacing(mode: str) -> list[Scenario]:
-    older, newer = install(mode, "pluggy-1.5.0"), install(mode, "pluggy-1.6.0")
-    parts = install(mode, "parts-1.0"), install(mode, "parts-2.0")
-    event = install(mode, "zope.event-5.0"), install(mode, "zope.event-5.1")
-    deprecation = install(mode, "zope.deprecation-5.1")
-    again = install(mode, "pluggy-1.5.0", reinstall=True)
-    return [
-        _make(mode, "reinstall", "pluggy", again, BOTH, older),
-        _make(mode, "upgrade", "pluggy", newer, BOTH, newer, older),
-        _make(mode, "upgrade", "pluggy cold", newer, BOTH, older),
-        _make(mode, "downgrade", "pluggy", older, BOTH, older, newer),
-        _make(mode, "upgrade", "parts", parts[1], BOTH, *reversed(parts), probe=PARTS),
-        _make(
-            mode,
-            "upgrade",
-            "namespace",
-            event[1],
-            BOTH,
-            deprecation,
-            *reversed(event),
-            probe=NAMESPACE,
-        ),
-    ]
-
-
-def _removing(mode: str) -> list[Scenario]:
-    pluggy = install(mode, "pluggy-1.5.0")
-    return [
-        _make(mode, "uninstall", "pluggy", uninstall("pluggy"), OLD, pluggy),
-        _make(
-            mode,
-            "uninstall",
-            "parts",
-            uninstall("parts"),
-            OLD,
-            install(mode, "parts-1.0"),
-            probe=PARTS,
-        ),
-        _make(
-            mode,
-            "uninstall",
-            "namespace",
-            uninstall("zope.event"),
-            OLD,
-            install(mode, "zope.deprecation-5.1"),
-            install(mode, "zope.event-5.0"),
-            probe=NAMESPACE,
-        ),
-        _make(
-            mode,
-            "uninstall",
-            "beside own file",
-            uninstall("pluggy"),
-            OLD,
-            pluggy,
-            probe="import pluggy; pluggy.HookspecMarker",
-            extra_files={"pluggy/notes.txt": "mine\n"},
-        ),
-    ]
-
-
-def _special(mode: str) -> list[Scenario]:
-    wheels = ("pluggy-1.6.0", "wheel-0.45.1", "parts-1.0")
-    every = "import pluggy, wheel, parts; print(pluggy.__version__, wheel.__version__)"
+def _installing(mode: str) -> list[Row]:
+    """Return what is installed from a warm cache."""
+    pluggy, parts = install(mode, "pluggy-1.5.0"), install(mode, "parts-1.0")
+    space, beside = install(mode, "zope.event-5.0"), install(mode, "zope.deprecation-5.1")
     older = install(mode, "pluggy-1.5.0", "wheel-0.44.0")
-    names = ("pluggy", "wheel", "parts")
+    newer = install(mode, "pluggy-1.6.0", "wheel-0.45.1", "parts-1.0")
+    no_set = uninstall("pluggy", "wheel", "parts")
+    half = Command(
+        ("{harness}", "-I", "-c", "import os, sys; [os.unlink(path) for path in sys.argv[1:]]",
+         "{library}/pluggy-1.5.0.dist-info/METADATA", "{library}/pluggy/_hooks.py")
+    )  # fmt: skip
     return [
-        _make(
-            mode,
-            "install",
-            "a set",
-            install(mode, *wheels),
-            NEW,
-            *_warm(mode, *wheels),
-            older,
-            probe=every,
-        ),
-        _make(mode, "install", "a set cold", install(mode, *wheels), NEW, probe=every),
-        _make(
-            mode, "uninstall", "a set", uninstall(*names), OLD, install(mode, *wheels), probe=every
-        ),
+        ("install pluggy", pluggy, NEW, (pluggy, uninstall("pluggy")), PLUGGY),
+        ("install parts", parts, NEW, (parts, uninstall("parts")), PARTS),
+        ("install namespace", space, NEW, (beside, space, uninstall("zope.event")), NAMESPACE),
+        ("install set", newer, NEW, (newer, no_set, older), SET),
+        ("install over-damage", pluggy, NEW, (pluggy, half), PLUGGY),
+    ]
+
+
+def _replacing(mode: str) -> list[Row]:
+    """Return what replaces a version, or the same one, from a warm cache."""
+    older, newer = install(mode, "pluggy-1.5.0"), install(mode, "pluggy-1.6.0")
+    anew = install(mode, "pluggy-1.5.0", reinstall=True)
+    first, second = install(mode, "parts-1.0"), install(mode, "parts-2.0")
+    before, after = install(mode, "zope.event-5.0"), install(mode, "zope.event-5.1")
+    beside = install(mode, "zope.deprecation-5.1")
+    return [
+        ("reinstall pluggy", anew, BOTH, (older,), PLUGGY),
+        ("upgrade pluggy", newer, BOTH, (newer, older), PLUGGY),
+        ("downgrade pluggy", older, BOTH, (older, newer), PLUGGY),
+        ("upgrade parts", second, BOTH, (second, first), PARTS),
+        ("upgrade namespace", after, BOTH, (beside, after, before), NAMESPACE),
+    ]
+
+
+def _removing(mode: str) -> list[Row]:
+    """Return what is removed."""
+    pluggy, parts = install(mode, "pluggy-1.5.0"), install(mode, "parts-1.0")
+    space, beside = install(mode, "zope.event-5.0"), install(mode, "zope.deprecation-5.1")
+    several = install(mode, "pluggy-1.6.0", "wheel-0.45.1", "parts-1.0")
+    no_set = uninstall("pluggy", "wheel", "parts")
+    return [
+        ("uninstall pluggy", uninstall("pluggy"), OLD, (pluggy,), PLUGGY),
+        ("uninstall parts", uninstall("parts"), OLD, (parts,), PARTS),
+        ("uninstall namespace", uninstall("zope.event"), OLD, (beside, space), NAMESPACE),
+        ("uninstall beside-own-file", uninstall("pluggy"), OLD, (pluggy,), OWN_FILE),
+        ("uninstall set", no_set, OLD, (several,), SET),
+    ]
+
+
+def _filling(mode: str) -> list[Row]:
+    """Return what unpacks into the cache first."""
+    older, newer = install(mode, "pluggy-1.5.0"), install(mode, "pluggy-1.6.0")
+    several = install(mode, "pluggy-1.6.0", "parts-1.0")
+    add = run("cache", "add", "{pluggy-1.5.0}")
+    return [
+        ("install pluggy cold", older, NEW, (), PLUGGY),
+        ("install set cold", several, NEW, (), SMALL_SET),
+        ("upgrade pluggy cold", newer, BOTH, (older,), PLUGGY),
+        ("cache-add pluggy", add, NEVER, (), PLUGGY),
     ]

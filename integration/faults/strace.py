@@ -98,6 +98,8 @@ class Call:
     @property
     def mutating(self) -> bool:
         """Whether it can change what is on disk."""
+        if self.name in WAITING:
+            return self.ordinal == 1
         return self.name in MUTATING and MUTATING[self.name](self.text)
 
     def path(self, world: str) -> str:
@@ -194,7 +196,7 @@ def _told_by_path(
             continue
         path = call.path(world)
         ordinals[call.thread, call.name, path] += 1
-        if call.name in WAITING:
+        if call.name in WAITING and call.mutating:
             found.append((call, Point(call.name, call.ordinal, everywhere=True)))
         elif path in shared:
             ordinal = ordinals[call.thread, call.name, path]
