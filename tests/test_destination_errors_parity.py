@@ -269,7 +269,7 @@ CALLS = st.lists(st.tuples(SCHEMES, NAMES, st.binary(max_size=3)), max_size=6)
 EXISTING = st.lists(st.tuples(SCHEMES, st.sampled_from(["a/b/a", "b/a", "a/b/", "c"])), max_size=2)
 
 
-@settings(max_examples=120, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=80, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(calls=CALLS, existing=EXISTING, overwrite=st.booleans(), flat=st.booleans())
 def test_any_calls_leave_the_same_or_fail_alike(
     tmp_path_factory: pytest.TempPathFactory,

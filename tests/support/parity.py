@@ -313,22 +313,39 @@ def umask(mask: int) -> Iterator[None]:
         os.umask(before)
 
 
-def run_module(
+def start_module(
     module: str, *arguments: str | Path, cwd: Path, mask: int = 0o022, **variables: str
-) -> subprocess.CompletedProcess[str]:
-    """Run ``python -m module`` with a cache of its own in ``cwd``, and return what it said."""
+) -> subprocess.Popen[str]:
+    """Start ``python -m module`` with a cache of its own in ``cwd``."""
     ours = {name: text for name, text in os.environ.items() if not name.startswith("LINKINSTALL_")}
     package = str(Path(linkinstall.__file__).parent.parent)
     search = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     places = {"LINKINSTALL_CACHE_DIR": str(cwd / "cache"), "PYTHONPATH": search}
     places["LINKINSTALL_SYNC"] = "off"  # no power is cut, and a flush waits for everybody's data
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", module, *map(str, arguments)],
         cwd=cwd,
         env={**ours, **places, **variables},
         umask=mask,
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        timeout=60,
     )
+
+
+def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
+    """Wait for a process that ``start_module`` started, and return what it said."""
+    with process:
+        try:
+            out, err = process.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def run_module(
+    module: str, *arguments: str | Path, cwd: Path, mask: int = 0o022, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m module`` with a cache of its own in ``cwd``, and return what it said."""
+    return ended(start_module(module, *arguments, cwd=cwd, mask=mask, **variables))
