@@ -8,16 +8,16 @@ WORKERS ?= auto
 WHEELS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration lint types format docs-check kill rivals bench clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check kill rivals bench clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
 	@echo
 	@echo 'Start here:'
-	@awk -F ' *## *' '/^(demo|test):.*##/ { sub(/:.*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ' *## *' '/^(demo|test):.*##/ { sub(/:.*/, "", $$1); printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 	@echo
 	@echo 'All targets:'
-	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ' *## *' '/^[a-z-]+:.*##/ { sub(/:.*/, "", $$1); printf "  make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## make .venv with this package and its tools (quick the second time)
 	@tools/setup
@@ -32,6 +32,9 @@ unit: setup ## the tests of the modules
 
 integration: setup ## real wheels, processes and peers, without the long sweeps
 	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' integration
+
+integration-slow: setup ## the integration tests that integration leaves out: large wheels, long sweeps
+	$(BIN)/python -m pytest -n $(WORKERS) -m slow integration
 
 lint: setup ## ruff: rules and format
 	$(BIN)/ruff check .
