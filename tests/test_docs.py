@@ -82,6 +82,20 @@ def test_exceptions_are_few_and_explained() -> None:
     assert [] == [str(block) for block in excepted if not block.reason]
 
 
+def test_every_example_names_its_target() -> None:
+    """No example changes the environment that happens to run it."""
+    careless = [
+        f"{block}: {command}"
+        for block in all_blocks()
+        if block.language == "console" and block.exception != "not run"
+        for command, _ in commands(block)
+        if "-m linkinstall" in command
+        and not re.search(r"-m linkinstall cache|--(python|target|prefix|destdir)\b", command)
+    ]
+
+    assert [] == careless
+
+
 @each_page
 def test_links_lead_somewhere(page: Path) -> None:
     """Every link between the pages, and into the repository, leads to a file."""
