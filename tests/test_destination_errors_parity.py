@@ -140,21 +140,30 @@ def test_a_wheel_against_itself_is_refused(
     assert_refused_alike(twins, lambda side: side.install(wheel, METADATA))
 
 
-def test_schemes_that_are_one_folder_collide_as_there(tmp_path: Path) -> None:
-    """One path in purelib and platlib is two files, or one file twice where they are one folder."""
-    for name, layout in (("one", flat_schemes), ("two", separate_schemes)):
-        twins = Twins(tmp_path / name, layout=layout)
+def _write_in_two_schemes(side: Side, **arguments: Any) -> None:
+    destination = side.destination(**arguments)
+    files = (("purelib", b"pure"), ("platlib", b"plat"))
+    finalize(destination, [write(destination, scheme, "a.py", data) for scheme, data in files])
 
-        def action(side: Side) -> None:
-            destination = side.destination()
-            rows = [write(destination, scheme, "a.py") for scheme in ("purelib", "platlib")]
-            finalize(destination, rows)
 
-        if name == "one":
-            assert isinstance(assert_refused_alike(twins, action), FileExistsError)
-        else:
-            twins.each(action)
-            twins.assert_same()
+def test_one_path_in_two_schemes_of_two_folders_is_two_files(tmp_path: Path) -> None:
+    """Equal paths collide only where their schemes are one folder."""
+    twins = Twins(tmp_path, layout=separate_schemes)
+    twins.each(_write_in_two_schemes)
+    twins.assert_same()
+
+
+def test_one_path_in_two_schemes_of_one_folder_is_refused(tmp_path: Path) -> None:
+    """Where purelib and platlib are one folder it is one file twice."""
+    twins = Twins(tmp_path, layout=flat_schemes)
+    assert isinstance(assert_refused_alike(twins, _write_in_two_schemes), FileExistsError)
+
+
+def test_one_path_in_two_schemes_of_one_folder_is_overwritten_when_asked(tmp_path: Path) -> None:
+    """With ``overwrite_existing`` the last contents win, as for one scheme, and both have a row."""
+    twins = Twins(tmp_path, layout=flat_schemes)
+    twins.each(lambda side: _write_in_two_schemes(side, overwrite_existing=True))
+    twins.assert_same()
 
 
 # Whatever is refused
@@ -176,6 +185,22 @@ def test_every_refusal_of_ours_is_of_our_family(twins: Twins, tmp_path: Path) ->
     kinds = [FileExistsError, FileExistsError, ValueError]
     caught = [in_the_way.value, twice.value, outside.value]
     assert [True] * 3 == [isinstance(*pair) for pair in zip(caught, kinds, strict=True)]
+
+
+def test_finalizing_again_is_a_file_exists_error(twins: Twins) -> None:
+    """RECORD stands after the first time, and stays as it is."""
+
+    def action(side: Side) -> None:
+        destination = side.destination()
+        rows = [write(destination, "purelib", "a.py")]
+        finalize(destination, rows)
+        before = tree(side.root)
+        with pytest.raises(FileExistsError):
+            finalize(destination, rows)
+        assert before == tree(side.root)
+
+    twins.each(action)
+    twins.assert_same()
 
 
 # Values

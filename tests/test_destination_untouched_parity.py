@@ -18,7 +18,7 @@ from installer.exceptions import InstallerError
 from installer.sources import WheelFile
 from installer.utils import Scheme
 
-from linkinstall import Cache
+from linkinstall import Cache, LinkInstallError
 from tests.support.parity import (
     PLACES,
     Side,
@@ -222,6 +222,26 @@ def test_what_appears_before_finalizing_is_kept_and_refused(twins: Twins, tmp_pa
     path.parent.rmdir()
     twins.install(everything(tmp_path), METADATA)
     twins.assert_same()
+
+
+def test_finalizing_again_after_a_refusal_never_leaves_half(twins: Twins, tmp_path: Path) -> None:
+    """Who clears the way and finalizes again gets the whole wheel or an error, not RECORD alone."""
+    held = _fill(twins.ours, everything(tmp_path))
+    path = twins.ours.path("data", "etc/sample.conf")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"somebody's")
+    with pytest.raises(FileExistsError):
+        held.finish()
+    path.unlink()
+    path.parent.rmdir()
+    before = tree(twins.ours.root)
+    try:
+        held.finish()
+    except LinkInstallError:
+        assert before == tree(twins.ours.root)
+    else:
+        twins.theirs.install(everything(tmp_path), METADATA)
+        twins.assert_same()
 
 
 def test_of_two_destinations_with_one_path_the_second_is_refused(twins: Twins) -> None:
