@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from integration.faults import records, report, toys
 from integration.faults.calls import MUTATING
-from integration.faults.runner import Swept
+from integration.faults.runner import Swept, provisions
 from integration.faults.sandbox import Sandbox, SetupError
 from integration.faults.scenario import Command, Scenario, State
+from integration.faults.scenarios import RECOVER
+from integration.faults.scenarios import scenario as named
 from integration.faults.snapshot import difference, take
 from integration.faults.strace import Kill, Point, unavailable
 from integration.faults.sweep import Result, Sweep
@@ -115,6 +118,33 @@ def test_unsound_actor_is_found_out(
     complaints = [report.explain(result) for result in found.broken]
     version = os.path.basename(os.path.dirname(sandbox.library))
     assert complaint.replace("python3.11", version) in "\n".join(complaints)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "scenario"),
+    [
+        (
+            ("application.py", "encode(journal))", 'b"")'),
+            "linkinstall-upgrade-pluggy-hardlink",
+        ),
+        (
+            ("recovery.py", "_settle_home(files, homes[0], flush=flush)", "Report()"),
+            "linkinstall-uninstall-pluggy-hardlink",
+        ),
+    ],
+    ids=["empty-journal", "no-recovery"],
+)
+def test_bad_build_is_found_out(tmp_path: Path, spoil: tuple[str, str, str], scenario: str) -> None:
+    """Without what makes a change a transaction, linkinstall itself is reported broken."""
+    sandbox = Sandbox(str(tmp_path / "sandbox"), provisions(str(tmp_path / "source"), [spoil]))
+    tried = replace(named(scenario), next_runs={"recover": RECOVER})
+    sweep = Sweep(tried, Kill(), sandbox)
+
+    results = list(sweep.results(every=6))
+
+    assert [] == [str(result.point) for result in results if not result.strike.fired]
+    broken = [result for result in results if not result.sound]
+    assert len(broken) >= 2
 
 
 def test_point_that_does_not_fire_is_told(sandbox: Sandbox) -> None:

@@ -22,6 +22,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults.sandbox import Sandbox, SetupError
@@ -92,11 +93,13 @@ def sweep_all(
         return [job.result() for job in jobs]
 
 
-def provisions(folder: str) -> dict[str, str]:
+def provisions(folder: str, spoil: Sequence[tuple[str, str, str]] = ()) -> dict[str, str]:
     """Return what scenarios are made of: name -> path of each wheel, and of our source.
 
     :param folder: gets a compiled copy of the source, since what is edited or compiled
         during a sweep would shift the ordinals of its calls
+    :param spoil: module, text and other text: changes to that copy, which make a build
+        that is known to be bad
     """
     found = importlib.util.find_spec("linkinstall")
     if found is None or found.origin is None:
@@ -104,6 +107,12 @@ def provisions(folder: str) -> dict[str, str]:
     package = os.path.join(folder, "linkinstall")
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(os.path.dirname(found.origin), package, ignore=ignored)
+    for module, good, bad in spoil:
+        path = Path(package, module)
+        text = path.read_text(encoding="utf-8")
+        if text.count(good) != 1:
+            raise ValueError(f"{module} does not hold {good!r} once: this bad build is outdated")
+        path.write_text(text.replace(good, bad), encoding="utf-8")
     compileall.compile_dir(package, quiet=2)
     return {**wheels(), "source": folder}
 
