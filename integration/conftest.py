@@ -15,7 +15,9 @@ import pytest
 
 from integration.support.command import Command
 from integration.support.environments import Venv, make_venv
+from integration.support.peers import pip_install, uv_install
 from integration.support.samples import make_sample
+from integration.support.trees import differences
 from integration.support.volumes import clone_volume, other_volume
 
 if TYPE_CHECKING:
@@ -83,6 +85,32 @@ def wheelhouse(tmp_path: Path) -> Path:
 def sample(wheelhouse: Path) -> Path:
     """Give a small wheel: a package with a module, data, a nested folder, and two scripts."""
     return make_sample(wheelhouse)
+
+
+@pytest.fixture(params=["ours", "pip", "uv"])
+def installed(  # noqa: PLR0917 fixtures
+    request: pytest.FixtureRequest,
+    linkinstall: Command,
+    venv: Venv,
+    bare: Tree,
+    templates: Path,
+    sample: Path,
+) -> Venv:
+    """Give a venv into which one of three tools installed the sample wheel.
+
+    What pip and uv leave is made once per process and copied: they take seconds.
+    """
+    assert [] == differences(bare, venv.snapshot())
+    if request.param == "ours":
+        linkinstall.run("install", "--python", venv.root, sample)
+        return venv
+    kept = templates / f"sample-by-{request.param}"
+    if not kept.exists():
+        made = make_venv(kept, templates)
+        (pip_install if request.param == "pip" else uv_install)(made, [sample])
+    shutil.rmtree(venv.root)
+    shutil.copytree(kept, venv.root, symlinks=True)
+    return venv
 
 
 @pytest.fixture

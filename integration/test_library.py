@@ -83,6 +83,8 @@ def test_a_refusal_carries_the_outcome_that_the_json_prints(
 ) -> None:
     """A refusal is a typed error whose outcome equals the JSON of the same refusal."""
     wheel = make_wheel(wheelhouse, "lonely", "1.0", {"lonely.py": ""})
+    linkinstall.run("install", "--python", venv.root, wheel)
+    linkinstall.run("uninstall", "--python", venv.root, "lonely")
     (venv.library / "lonely.py").write_text("of the user")
     with pytest.raises(FileExistsError) as caught:
         install([wheel], environment=environment, cache=cache)

@@ -133,7 +133,7 @@ def test_r20_uv_waits_while_we_hold_the_lock(
     os.mkfifo(gate)
     linkinstall.run("cache", "add", sample)
     other = make_wheel(wheelhouse, "other")
-    pause = Fault(1, f"pause:{gate}", inside=f"{venv.library}/sample/")
+    pause = Fault(1, f"pause:{gate}", event="os.rename", inside=f"{venv.library}/")
     ours = linkinstall.start("install", "--python", venv.root, sample, faults=(pause,))
     with arrived(gate, ours):
         assert not is_free(venv.root / ".lock")

@@ -14,15 +14,15 @@ import pytest
 from integration.support.command import Command
 from integration.support.peers import pip, pip_install, uv, uv_install
 from integration.support.real_wheels import wheel, wheels
-from integration.support.records import dist_info_of, dist_infos, record_problems
+from integration.support.records import canonical, dist_info_of, dist_infos, record_problems
 from integration.support.trees import differences, digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
     from pathlib import Path
 
     from integration.support.environments import Venv
-    from integration.support.trees import Tree
+    from integration.support.trees import Node, Tree
 
 MODES = ["clone", "hardlink", "symlink", "copy"]
 RICH = ["rich==13.9.4", "markdown-it-py==3.0.0", "mdurl==0.1.2", "pygments==2.19.1"]
@@ -32,7 +32,7 @@ GOOGLE = ["google-auth==2.38.0", "googleapis-common-protos==1.70.0"]
 SETS = {
     "rich": (RICH, "import rich.console, pygments; rich.console.Console().print('hi')"),
     "small-binary": (
-        ["pydantic-core==2.41.5", "typing-extensions==4.13.2"],
+        ["pydantic-core==2.41.5", "typing-extensions==4.15.0"],
         "import pydantic_core as p; print(p.from_json('[1]'))",
     ),
     "data": (["jupyterlab-widgets==3.0.15"], "import jupyterlab_widgets"),
@@ -46,6 +46,7 @@ LARGE = {
     "ruff": (["ruff==0.11.0"], "import ruff"),
 }
 ALL = SETS | LARGE
+GROUPS = {"small": list(SETS), "large": list(LARGE)}
 # Written by each tool in its own way: ``forms.md``, Metadata written into an environment.
 OWN = re.compile(r"\.dist-info/(INSTALLER|REQUESTED|direct_url\.json|RECORD|uv_cache\.json)$")
 
@@ -68,27 +69,51 @@ def is_written_by_the_tool(path: str) -> bool:
 
 
 def payload_of(venv: Venv) -> dict[str, tuple[str, bool]]:
-    """Return path -> digest and executable bit, links followed, of what any tool places alike."""
+    """Return path -> contents and executable bit, links followed, of what any tool places alike."""
     return {
-        path: (digest_of(venv.root / path), os.access(venv.root / path, os.X_OK))
+        path: (_contents(venv.root / path), os.access(venv.root / path, os.X_OK))
         for path, node in venv.snapshot().items()
         if node.kind != "folder" and not is_written_by_the_tool(path) and path != "lib64"
     }
 
 
-def large(names: dict[str, object]) -> list[object]:
-    """Return the parameters, those of large wheels marked as slow."""
-    return [pytest.param(name, marks=pytest.mark.slow if name in LARGE else []) for name in names]
+def files_left(venv: Venv, bare: Tree) -> list[str]:
+    """Return the files by which the venv differs from a bare one; tools leave emptied folders."""
+    tree = venv.snapshot()
+    return [line for line in differences(bare, tree) if _node(line, bare, tree).kind != "folder"]
 
 
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("name", large(dict(ALL)))
+def _node(line: str, bare: Tree, tree: Tree) -> Node:
+    """Return what a line of differences is about."""
+    path = line[2:].split(": ", maxsplit=1)[0]
+    return tree.get(path) or bare[path]
+
+
+def _contents(path: Path) -> str:
+    """Return the digest of a file; of a generated launcher only the interpreter it names."""
+    start = path.read_bytes()[:4000]
+    if path.parent.name == "bin" and start.startswith(b"#!") and b"sys.exit(" in start:
+        return start.decode("utf-8").splitlines()[0]
+    return digest_of(path)
+
+
+def marked(names: Collection[str], slow: Collection[str]) -> list[object]:
+    """Return the parameters, some of them marked as slow."""
+    return [pytest.param(name, marks=pytest.mark.slow if name in slow else []) for name in names]
+
+
+def requirements_of(names: Collection[str]) -> list[str]:
+    """Return the requirements of several sets."""
+    return [one for name in names for one in ALL[name][0]]
+
+
+@pytest.mark.parametrize("name", marked(ALL, LARGE))
 def test_a_real_set_in_each_link_mode_works_and_is_that_of_pip(
-    name: str, mode: str, command: Command, make_environment: Callable[..., Venv]
+    name: str, command: Command, make_environment: Callable[..., Venv]
 ) -> None:
-    """Installed in a link mode: imports work, every tool agrees, the tree is pip's, and it goes."""
+    """In each link mode imports work, tools agree, the tree is pip's, and all of it goes again."""
     requirements, code = ALL[name]
-    files = wheels(*requirements)
+    files, names = wheels(*requirements), [one.split("==")[0] for one in requirements]
     venv = make_environment("venv")
     pip_install(venv, files, "--no-compile")
     theirs = payload_of(venv)
@@ -97,36 +122,46 @@ def test_a_real_set_in_each_link_mode_works_and_is_that_of_pip(
     venv = make_environment("venv")
     bare = venv.snapshot()
 
-    command.run("install", "--python", venv.root, "--link-mode", mode, *files)
-    assert theirs == payload_of(venv)
-    for dist_info in dist_infos(venv.library):
-        assert [] == record_problems(venv.library, dist_info)
-    assert [] == venv.strays(bare)
-    venv.run(code)
-    _tools_agree(venv, requirements)
-    assert [] == command.run("check", "--python", venv.root).lines
+    for mode in MODES:
+        command.run("install", "--python", venv.root, "--link-mode", mode, *files)
+        assert theirs == payload_of(venv), mode
+        for dist_info in dist_infos(venv.library):
+            assert [] == record_problems(venv.library, dist_info), mode
+        assert [] == venv.strays(bare), mode
+        venv.run(code)
+        _metadata_agrees(venv, requirements)
+        assert [] == command.run("check", "--python", venv.root).lines, mode
+        if mode == "hardlink":
+            _tools_agree(venv, requirements)
+        command.run("uninstall", "--python", venv.root, *names)
+        assert [] == differences(bare, venv.snapshot()), mode
 
-    command.run("uninstall", "--python", venv.root, *[one.split("==")[0] for one in requirements])
-    assert [] == differences(bare, venv.snapshot())
 
-
-def _tools_agree(venv: Venv, requirements: list[str]) -> None:
-    """Say that pip, uv and importlib.metadata see these distributions and no others."""
-    expected = sorted(requirements)
-    frozen = json.loads(pip(venv, "list", "--format", "json"))
-    assert expected == sorted(_named(one) for one in frozen)
-    assert expected == sorted(_named(one) for one in json.loads(uv(venv, "list", "--format=json")))
+def _metadata_agrees(venv: Venv, requirements: list[str]) -> None:
+    """Say that importlib.metadata sees these distributions, their files, and no others."""
     seen = venv.run(
         "import importlib.metadata as m, json; print(json.dumps("
         "[[d.metadata['Name'], d.version, len(d.files)] for d in m.distributions()]))"
     )
     rows = json.loads(seen)
-    assert expected == sorted(f"{name.lower()}=={version}" for name, version, _count in rows)
+    named = [_named({"name": name, "version": version}) for name, version, _count in rows]
+    assert _expected(requirements) == sorted(named)
     assert all(count > 3 for _name, _version, count in rows)
 
 
+def _tools_agree(venv: Venv, requirements: list[str]) -> None:
+    """Say that pip and uv see these distributions and no others."""
+    for text in (pip(venv, "list", "--format", "json"), uv(venv, "list", "--format=json")):
+        assert _expected(requirements) == sorted(_named(one) for one in json.loads(text))
+
+
+def _expected(requirements: list[str]) -> list[str]:
+    pairs = [one.split("==") for one in requirements]
+    return sorted(_named({"name": name, "version": version}) for name, version in pairs)
+
+
 def _named(row: dict[str, str]) -> str:
-    return f"{row['name'].lower()}=={row['version']}"
+    return f"{canonical(row['name'])}=={row['version']}"
 
 
 def test_pip_check_says_of_ours_what_it_says_of_its_own(
@@ -144,47 +179,42 @@ def test_pip_check_says_of_ours_what_it_says_of_its_own(
 
 
 @pytest.mark.parametrize("mode", ["hardlink", "copy"])
-@pytest.mark.parametrize("name", large(dict(ALL)))
+@pytest.mark.parametrize("group", marked(GROUPS, ["large"]))
 def test_pip_uninstalls_what_we_installed(
-    name: str, mode: str, command: Command, venv: Venv, bare: Tree
+    group: str, mode: str, command: Command, venv: Venv, bare: Tree
 ) -> None:
-    """``pip uninstall`` removes our installation to the last file, the folders of .data aside."""
-    requirements, _code = ALL[name]
+    """``pip uninstall`` removes our installations to the last file."""
+    requirements = requirements_of(GROUPS[group])
     command.run("install", "--python", venv.root, "--link-mode", mode, *wheels(*requirements))
     pip(venv, "uninstall", "--yes", *[one.split("==")[0] for one in requirements])
 
-    left = [line for line in differences(bare, venv.snapshot()) if _is_file(venv, line)]
-    assert [] == left
+    assert [] == files_left(venv, bare)
 
 
-@pytest.mark.parametrize("name", large(dict(ALL)))
+@pytest.mark.parametrize("group", marked(GROUPS, ["large"]))
 def test_uv_uninstalls_what_we_installed(
-    name: str, command: Command, venv: Venv, bare: Tree
+    group: str, command: Command, venv: Venv, bare: Tree
 ) -> None:
-    """``uv pip uninstall`` removes our installation to the last file."""
-    requirements, _code = ALL[name]
+    """``uv pip uninstall`` removes our installations to the last file."""
+    requirements = requirements_of(GROUPS[group])
     command.run("install", "--python", venv.root, *wheels(*requirements))
     uv(venv, "uninstall", *[one.split("==")[0] for one in requirements])
 
-    left = [line for line in differences(bare, venv.snapshot()) if _is_file(venv, line)]
-    assert [] == left
-
-
-def _is_file(venv: Venv, line: str) -> bool:
-    """Whether a line of differences is about a file; tools leave emptied folders of .data."""
-    return not (venv.root / line[2:].split(": ", maxsplit=1)[0]).is_dir()
+    assert [] == files_left(venv, bare)
 
 
 @pytest.mark.parametrize("tool", ["pip", "uv"])
-@pytest.mark.parametrize("name", large(dict(ALL)))
+@pytest.mark.parametrize("group", marked(GROUPS, ["large"]))
 def test_we_uninstall_what_pip_and_uv_installed(
-    name: str, tool: str, command: Command, venv: Venv, bare: Tree
+    group: str, tool: str, command: Command, venv: Venv, bare: Tree
 ) -> None:
-    """An installation by pip or uv goes to the last file and folder, used before or not."""
-    requirements, code = ALL[name]
+    """An installation by pip or uv, used since, goes to the last file and folder."""
+    requirements = requirements_of(GROUPS[group])
     install = pip_install if tool == "pip" else uv_install
     install(venv, wheels(*requirements))
-    subprocess.run([venv.python, "-I", "-c", code], check=True, capture_output=True, cwd=venv.root)
+    for name in GROUPS[group]:
+        code = ALL[name][1]
+        subprocess.run([venv.python, "-I", "-c", code], check=True, capture_output=True)
     command.run("uninstall", "--python", venv.root, *[one.split("==")[0] for one in requirements])
 
     assert [] == differences(bare, venv.snapshot())

@@ -36,6 +36,8 @@ def test_c4_an_entry_that_a_kill_left_unfinished_is_never_used(
     reference = Command(tmp_path / "reference")
     log = tmp_path / "log"
     reference.run("cache", "add", sample, log=log)
+    given = ["install", "--link-mode", "hardlink", sample, "--python"]
+    reference.run(*given, make_environment("reference-venv").root)
     inside = [one for one in read_log(log) if str(reference.cache) in one[-1]]
     expected = len(files_of(reference.cache))
     points = range(1, len(inside) + 1, max(1, len(inside) // 8))
@@ -44,7 +46,7 @@ def test_c4_an_entry_that_a_kill_left_unfinished_is_never_used(
         fault = Fault(point, "kill", inside=str(command.cache))
         command.run("cache", "add", sample, status=-9, faults=(fault,))
         venv = make_environment(f"venv-{point}")
-        command.run("install", "--python", venv.root, "--link-mode", "hardlink", sample)
+        command.run(*given, venv.root)
 
         assert is_whole(venv)
         assert 1 == len(find_contents(command.cache, DATA)), point

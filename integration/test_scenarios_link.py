@@ -182,12 +182,12 @@ def test_l4_one_file_that_cannot_be_linked_is_copied(
         path
         for event in read_log(log)
         for path in PAYLOAD
-        if event[0] == "os.link" and event[-1].endswith(f"site-packages/{path}")
+        if event[0] == "os.link" and event[1].endswith(f"/{path}")
     ]
     assert sorted(PAYLOAD) == sorted(order)
     venv = make_environment("venv")
     bare = venv.snapshot()
-    fault = Fault(action=name, event="os.link", inside=f"site-packages/{order[2]}")
+    fault = Fault(action=name, event="os.link", inside=f"/{order[2]}")
     linkinstall.run(*given, venv.root, faults=(fault,))
 
     cached = inodes_of(linkinstall.cache)

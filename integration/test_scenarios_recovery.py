@@ -65,7 +65,7 @@ def test_r3_other_tools_have_a_sane_view_after_a_kill(removal: Stage) -> None:
 def test_r3_recovery_that_is_killed_itself_can_be_repeated(removal: Stage) -> None:
     """R3: recovery survives being killed, and the run after it ends exactly old or new."""
     python = ("--python", removal.venv.root)
-    middle = removal.points(3)[1]
+    middle = removal.points_before_commit(3)[1]
     for point in (1, 2, 4, 8):
         removal.run(removal.fault(middle, "kill"), status=-9)
         fault = removal.fault(point, "kill")
@@ -95,14 +95,15 @@ def test_r3_recover_finish_finishes_an_install_whose_entry_is_good(
     """R3: ``recover --finish`` finishes an install while its entry is good, else rolls back."""
     linkinstall.run("cache", "add", sample)
     stage = Stage(linkinstall, venv, "install", sample)
-    middle = stage.points(3)[1]
     python = ("--python", venv.root)
-    stage.run(stage.fault(middle, "kill"), status=-9)
-    form = linkinstall.json("recover", "--finish", *python)
-    assert ["finished"] == [one["action"] for one in form["recovered"]]
-    assert "after" == stage.state()
+    late = stage.points_before_commit(8)[-3:]
+    for point in late:
+        stage.run(stage.fault(point, "kill"), status=-9)
+        form = linkinstall.json("recover", "--finish", *python)
+        assert ["finished"] == [one["action"] for one in form["recovered"]], f"point {point}"
+        assert "after" == stage.state(), f"point {point}"
 
-    stage.run(stage.fault(middle, "kill"), status=-9)
+    stage.run(stage.fault(late[0], "kill"), status=-9)
     subprocess.run(["rm", "-rf", linkinstall.cache], check=True)
     form = linkinstall.json("recover", "--finish", *python, status=1)
     assert ["rolled-back"] == [one["action"] for one in form["recovered"]]
@@ -114,7 +115,7 @@ def test_r4_an_error_while_restoring_is_reported_and_the_next_run_restores(
 ) -> None:
     """R4: an error while restoring does not stop the rest, is told with status 3, and mended."""
     unsettled = 0
-    middle = removal.points(3)[1]
+    middle = removal.points_before_commit(4)[2]
     for later in (1, 2, 3):
         faults = (removal.fault(middle, "EIO"), removal.fault(middle + later, "EIO", lasting=True))
         told = removal.run(*faults, status=(1, 3))
@@ -134,7 +135,7 @@ def test_r4_an_error_while_restoring_is_reported_and_the_next_run_restores(
 
 def test_r4_a_verb_whose_recovery_fails_does_not_start(removal: Stage, wheelhouse: Path) -> None:
     """R4: where recovery fails, the verb does not begin its own work and exits with 3."""
-    middle = removal.points(3)[1]
+    middle = removal.points_before_commit(3)[1]
     removal.run(removal.fault(middle, "kill"), status=-9)
     wheel = make_wheel(wheelhouse, "newcomer")
     fault = Fault(1, "EIO", inside="/.linkinstall", lasting=True)
@@ -151,7 +152,7 @@ def test_r4_a_verb_whose_recovery_fails_does_not_start(removal: Stage, wheelhous
 def test_r5_a_signal_rolls_an_uninstall_back(removal: Stage, signal: str, status: int) -> None:
     """R5: Ctrl-C and SIGTERM in an uninstall give 130 and 143 and the old tree."""
     statuses = []
-    for point in removal.points(POINTS):
+    for point in [*removal.points_before_commit(3), len(removal.calls)]:
         told = removal.run(removal.fault(point, signal), status=(0, status))
         statuses.append(told.status)
         assert removal.state() == ("after" if told.status == 0 else "before"), f"{point}: {told}"
@@ -166,7 +167,7 @@ def test_r6_what_cannot_be_deleted_yet_waits_in_the_trash(removal: Stage) -> Non
     form = told.form
     assert form["pending"], str(told)
     assert {"path", "moved_to", "holders"} == form["pending"][0].keys()
-    assert form["warnings"]
+    assert form["pending"][0]["moved_to"] in told.err
     found = removal.command.json("check", "--python", removal.venv.root, status=1)["findings"]
     assert "trash" in {one["code"] for one in found}
 
@@ -213,20 +214,22 @@ def test_r8_an_install_over_two_dist_infos_leaves_one(
 
 def test_r17_a_rollback_after_the_commit_is_an_error_and_no_damage(removal: Stage) -> None:
     """R17: ``recover --rollback`` after the commit point exits 1, says so, and finishes."""
-    committed = 0
     python = ("--python", removal.venv.root)
-    for point in reversed(range(1, len(removal.calls) + 1)):
+    for point in (removal.commit + 1, (removal.commit + len(removal.calls)) // 2):
         removal.run(removal.fault(point, "kill"), status=-9)
-        told = removal.command.run("recover", "--rollback", *python, status=(0, 1))
-        if told.status == 1:
-            committed += 1
-            assert "already committed; finished" in told.err
-            assert "after" == removal.state(), f"point {point}"
-            again = removal.command.run("recover", *python)
-            assert "already" not in again.err
-        elif removal.state() == "before":
-            break
-    assert committed > 0
+        told = removal.command.run("recover", "--rollback", *python, status=1)
+        assert "already committed; finished" in told.err
+        assert "after" == removal.state(), f"point {point}"
+        again = removal.command.json("recover", *python)
+        assert [] == again["recovered"]
+
+
+def test_r17_a_rollback_before_the_commit_puts_the_old_tree_back(removal: Stage) -> None:
+    """R17: ``recover --rollback`` up to the commit point exits 0 and says what it did."""
+    removal.run(removal.fault(removal.commit, "kill"), status=-9)
+    form = removal.command.json("recover", "--rollback", "--python", removal.venv.root)
+
+    assert ["rolled-back"] == [one["action"] for one in form["recovered"]]
     assert "before" == removal.state()
 
 

@@ -39,7 +39,10 @@ def talker(wheelhouse: Path) -> Path:
         "[console_scripts]\ntalker = talker:main\nÜnï-Talker = talker:main\n"
         "talker.dotted:name = talker:main\n[gui_scripts]\ntalker-gui = talker:main\n"
     )
-    return make_wheel(wheelhouse, "talker", "1.0", files, entry_points=entry_points)
+    executable = [path for path in files if "/scripts/" in path]
+    return make_wheel(
+        wheelhouse, "talker", "1.0", files, entry_points=entry_points, executable=executable
+    )
 
 
 def says(script: Path) -> str:
@@ -79,6 +82,16 @@ def test_i15_names_of_entry_points_are_taken_as_they_are(
 
     linkinstall.run("uninstall", "--python", venv.root, "talker")
     assert before == sorted(os.listdir(venv.scripts))
+
+
+def test_scripts_are_made_executable_whatever_the_archive_says(
+    linkinstall: Command, venv: Venv, wheelhouse: Path
+) -> None:
+    """A script of a wheel built without permission bits can be run, as after pip and uv."""
+    files = {"odd.py": "", "odd-1.0.data/scripts/odd": "#!python\nprint('odd')\n"}
+    linkinstall.run("--python", venv.root, make_wheel(wheelhouse, "odd", "1.0", files))
+
+    assert "odd" == says(venv.scripts / "odd")
 
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o027, 0o002])

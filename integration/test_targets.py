@@ -317,7 +317,7 @@ def test_r16_a_library_folder_that_is_a_link(
     venv.library.symlink_to(elsewhere)
     linkinstall.run("install", "--python", venv.root, sample)
     assert (elsewhere / "sample/__init__.py").exists()
-    assert [] == record_problems(elsewhere, dist_info_of(elsewhere, "sample"))
+    assert [] == record_problems(venv.library, dist_info_of(venv.library, "sample"))
 
     linkinstall.run("uninstall", "--python", venv.root, "sample")
     assert [] == list(elsewhere.iterdir())

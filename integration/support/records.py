@@ -66,7 +66,8 @@ def record_problems(library: Path, dist_info: Path) -> list[str]:
     rows = read_record(dist_info)
     problems = [f"listed twice: {path}" for path in _repeated([row[0] for row in rows])]
     for path, digest, size in rows:
-        problems += _row_problems(library / path, path, digest, size)
+        # As importlib.metadata joins them; a library folder may itself be a link.
+        problems += _row_problems(os.path.normpath(library / path), path, digest, size)
     inside = {f"{dist_info.name}/{name}" for name in os.listdir(dist_info)}
     listed = {row[0] for row in rows}
     problems += [
@@ -75,10 +76,11 @@ def record_problems(library: Path, dist_info: Path) -> list[str]:
     return problems
 
 
-def _row_problems(file: Path, path: str, digest: str, size: str) -> list[str]:
+def _row_problems(file: str, path: str, digest: str, size: str) -> list[str]:
     if not os.path.lexists(file):
         return [f"missing: {path}"]
-    data = file.read_bytes()
+    with open(file, "rb") as stream:
+        data = stream.read()
     if size and int(size) != len(data):
         return [f"size of {path}: {size} listed, {len(data)} there"]
     if digest and digest != record_hash(data):

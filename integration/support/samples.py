@@ -45,7 +45,7 @@ def make_sample(
         version,
         {**sample_files(version), **(more or {})},
         entry_points=ENTRY_POINTS,
-        executable=("sample/tool",),
+        executable=("sample/tool", f"sample-{version}.data/scripts/sample-run"),
     )
 
 

@@ -54,6 +54,20 @@ class Stage:
         last = len(self.calls) - 1
         return sorted({1 + last * number // max(1, count - 1) for number in range(count)})
 
+    @property
+    def commit(self) -> int:
+        """The ordinal of the commit point: the last rename within the state folder."""
+        return max(
+            number
+            for number, (event, *paths) in enumerate(self.calls, 1)
+            if event == "os.rename" and all("/.linkinstall/" in path for path in paths)
+        )
+
+    def points_before_commit(self, count: int) -> list[int]:
+        """Return some ordinals of the calls up to the commit point, that one included."""
+        last = self.commit - 1
+        return sorted({1 + last * number // max(1, count - 1) for number in range(count)})
+
     def reset(self) -> None:
         """Put the old state back."""
         shutil.rmtree(self.venv.root)

@@ -36,7 +36,12 @@ class Node:
 
 
 def walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Yield each path below ``folder``, relative and with forward slashes, and its lstat."""
+    """Yield each path below ``folder``, relative and with forward slashes, and its lstat.
+
+    Where there is no such folder, nothing.
+    """
+    if not os.path.isdir(folder):
+        return
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
             status = entry.stat(follow_symlinks=False)
@@ -60,8 +65,6 @@ def snapshot(
     :param modes: whether permission bits are part of it
     """
     tree: Tree = {}
-    if not os.path.isdir(folder):
-        return tree
     for path, status in walk(folder):
         if ignore is not None and ignore(path):
             continue
@@ -101,8 +104,6 @@ def differences(before: Tree, after: Tree) -> list[str]:
 
 def files_of(folder: Path) -> set[str]:
     """Return the relative paths of all files and links below ``folder``."""
-    if not os.path.isdir(folder):
-        return set()
     return {path for path, status in walk(folder) if not stat.S_ISDIR(status.st_mode)}
 
 
