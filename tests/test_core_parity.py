@@ -19,7 +19,7 @@ import pytest
 from installer.exceptions import InstallerError, InvalidWheelSource
 from installer.sources import WheelFile
 
-from linkinstall import Cache, CachedWheel
+from linkinstall import Cache, CachedWheel, LinkInstallError
 from tests.support.parity import (
     Side,
     Twins,
@@ -316,6 +316,20 @@ def test_a_cached_wheel_installs_like_the_wheel_file(tmp_path: Path, shape: str)
     with CachedWheel.open(wheel, cache) as source:
         installer.install(source, again.theirs.destination(), METADATA)
     assert tree(twins.theirs.root) == tree(again.theirs.root)
+
+
+def test_a_cached_wheel_without_a_lasting_cache_works_or_says_why_not(tmp_path: Path) -> None:
+    """With ``Cache.none()`` it installs like the wheel file, or is refused by a typed error."""
+    wheel = everything(tmp_path)
+    twins = Twins(tmp_path, cache=Cache.none())
+    try:
+        with CachedWheel.open(wheel, twins.cache) as source:
+            installer.install(source, twins.ours.destination(), METADATA)
+    except LinkInstallError:
+        assert {"."} == set(tree(twins.ours.root))
+    else:
+        twins.theirs.install(wheel, METADATA)
+        twins.assert_same()
 
 
 def _contents(source: WheelSource) -> list[tuple[str, bytes | set[bytes], bool]]:

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from linkinstall import Cache
+from linkinstall import Cache, LinkInstallError
 from tests.support.parity import (
     KINDS,
     LAYOUTS,
@@ -145,6 +145,23 @@ def test_every_link_mode_leaves_the_same_tree(
             wheel = SHAPES[shape](tmp_path)
             twins.install(wheel, METADATA, overwrite_existing=bool(number))
     twins.assert_same()
+
+
+@pytest.mark.parametrize("staged", [False, True], ids=["in place", "destdir"])
+def test_no_link_is_left_to_a_cache_that_is_gone(tmp_path: Path, *, staged: bool) -> None:
+    """``symlink`` without a lasting cache is refused, or the files are there without links."""
+    twins = Twins(tmp_path, staged=staged, cache=Cache.none(), link_mode="symlink")
+    before = tree(twins.ours.root)
+    wheel = everything(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a word about it is welcome
+        twins.theirs.install(wheel, METADATA)
+        try:
+            twins.ours.install(wheel, METADATA)
+        except LinkInstallError:
+            assert before == tree(twins.ours.root)
+        else:
+            twins.assert_same()
 
 
 def test_overwriting_leaves_the_union_that_installer_leaves(twins: Twins, tmp_path: Path) -> None:
