@@ -42,7 +42,7 @@ def _clones(text: str) -> bool:
     return bool(_CLONING.search(text))
 
 
-_NAMES = """
+_NAMED = """
     rename renameat renameat2 link linkat symlink symlinkat unlink unlinkat rmdir
     mkdir mkdirat mknod mknodat truncate chmod fchmodat fchmodat2 chown lchown fchownat
     utime utimes utimensat futimesat setxattr lsetxattr removexattr lremovexattr sync
@@ -53,9 +53,11 @@ _ON_DESCRIPTOR = """
 """
 WAITING = ("wait4", "waitid", "poll", "ppoll")
 """Calls that wait for a child. How often a process waits is chance, so only the first counts."""
+BY_NAME = frozenset(_NAMED.split())
+"""Calls that always count, whatever their arguments are."""
 
 MUTATING: dict[str, Callable[[str], bool]] = {
-    **dict.fromkeys(_NAMES.split(), _always),
+    **dict.fromkeys(BY_NAME, _always),
     **dict.fromkeys(_ON_DESCRIPTOR.split(), _on_file),
     **dict.fromkeys(("open", "openat", "openat2", "creat"), _opens_for_writing),
     "creat": _always,

@@ -36,9 +36,11 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from integration.faults.calls import MUTATING, WAITING
+from integration.faults.calls import BY_NAME, MUTATING, WAITING
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from integration.faults.sandbox import Completed, Sandbox
     from integration.faults.scenario import Command
 
@@ -103,9 +105,11 @@ class Call:
         return self.name in MUTATING and MUTATING[self.name](self.text)
 
     def path(self, world: str) -> str:
-        """Return the last path in the world that it names, without the world's own."""
+        """Return the path in the world that tells it, without the world's own."""
         paths = [path for path in _PATH.findall(self.text) if path.startswith(world + "/")]
-        return paths[-1].removeprefix(world) if paths else ""
+        # Of a rename, strace's -P looks at the first path only.
+        number = 0 if self.name == "rename" else -1
+        return paths[number].removeprefix(world) if paths else ""
 
 
 @dataclass(frozen=True)
@@ -184,10 +188,12 @@ def _told_by_path(
     """Return the points of all threads and processes but the main thread.
 
     A call without a path that two runs share (temporary names, descriptors that are no
-    files) is replaced by the next one of its thread that has one: the kill then comes
-    a little later. Waiting for a child has no path, and is told by its ordinal.
+    files) is told by its ordinal if no other thread makes as many calls of that name.
+    Otherwise it is replaced by the next one of its thread that can be told: the kill
+    then comes a little later.
     """
     shared = {call.path(world) for call in calls} & {call.path(world) for call in again} - {""}
+    totals = Counter((call.thread, call.name) for call in calls)
     ordinals: Counter[tuple[int, str, str]] = Counter()
     waiting: dict[int, list[Call]] = {}
     found: list[tuple[Call, Point]] = []
@@ -196,15 +202,26 @@ def _told_by_path(
             continue
         path = call.path(world)
         ordinals[call.thread, call.name, path] += 1
-        if call.name in WAITING and call.mutating:
-            found.append((call, Point(call.name, call.ordinal, everywhere=True)))
-        elif path in shared:
+        if path in shared:
             ordinal = ordinals[call.thread, call.name, path]
             point = Point(call.name, ordinal, everywhere=True, path=path)
-            found += [(one, point) for one in (*waiting.pop(call.thread, ()), call)]
-        elif call.mutating:
+        elif not call.mutating:
+            continue
+        elif call.name in BY_NAME.union(WAITING) and _alone(call, totals):
+            point = Point(call.name, call.ordinal, everywhere=True)
+        else:
             waiting.setdefault(call.thread, []).append(call)
+            continue
+        found += [(one, point) for one in (*waiting.pop(call.thread, ()), call)]
     return found
+
+
+def _alone(call: Call, totals: Mapping[tuple[int, str], int]) -> bool:
+    return all(
+        total < call.ordinal
+        for (thread, name), total in totals.items()
+        if name == call.name and thread != call.thread
+    )
 
 
 def _strace(log: str, *options: str) -> list[str]:
