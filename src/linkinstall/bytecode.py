@@ -153,7 +153,9 @@ def _run(compiler: str, jobs: list[str]) -> set[int]:
         with ThreadPoolExecutor(max(count, 1)) as pool:
             # Read all at once: a pipe that fills up while another is read would stall.
             answers = list(
-                pool.map(lambda part: _answer(running[part], jobs[part::count]), range(len(running)))
+                pool.map(
+                    lambda part: _answer(running[part], jobs[part::count]), range(len(running))
+                )
             )
     finally:
         for process in running:

@@ -34,7 +34,13 @@ from linkinstall.cache import Cache
 from linkinstall.digest import encode
 from linkinstall.entry_writer import EntryWriter
 from linkinstall.environment import Environment
-from linkinstall.errors import ConflictError, PathError, Problem
+from linkinstall.errors import (
+    ConflictError,
+    PathError,
+    Problem,
+    TransactionError,
+    UsageError,
+)
 from linkinstall.requests import Generated
 from linkinstall.preparation import Exactly
 from linkinstall.policy import Capabilities, chain, copies_binaries
@@ -85,6 +91,7 @@ class LinkDestination(SchemeDictionaryDestination):
             raise TypeError(message)
         chain(self.link_mode, Capabilities(), binary=False)
         copies_binaries(self.copy_binaries)
+        self._failed = False
         self._reset()
 
     def _reset(self) -> None:
@@ -95,6 +102,7 @@ class LinkDestination(SchemeDictionaryDestination):
         self._generated: dict[tuple[str, str], Generated] = {}
         self._entry_points: list[tuple[str, str, str, str]] = []
         self._parents: dict[str, bool] = {}
+        self._by_path: dict[str, tuple[str, str]] = {}
         self._stay_executable: set[tuple[str, str]] = set()
 
     # ---------------------------------------------------------------- what installer calls
@@ -166,9 +174,15 @@ class LinkDestination(SchemeDictionaryDestination):
         :raises ConflictError: files stand in the way (a ``FileExistsError``)
         :raises LinkInstallError: nothing was changed
         """
+        if self._failed:
+            raise TransactionError(
+                "This destination has failed before, and what it was told is gone.",
+                next_step="Nothing was changed. Install the wheel with a new destination.",
+            )
         rows = list(records)
         self._require_free(scheme, self._inner_path(scheme, record_file_path))
         self._note_record(scheme, record_file_path, rows)
+        self._failed = True
         try:
             entry, skipped = self._entry(scheme, record_file_path)
             transaction = self.transaction or self._own_transaction()
@@ -185,6 +199,7 @@ class LinkDestination(SchemeDictionaryDestination):
             if transaction is not self.transaction:
                 with transaction:
                     pass
+            self._failed = False
         finally:
             self._let_go()
 
@@ -196,9 +211,7 @@ class LinkDestination(SchemeDictionaryDestination):
 
     # ---------------------------------------------------------------- noting
 
-    def _generate(
-        self, scheme: str, path: str, data: bytes, *, executable: bool
-    ) -> RecordEntry:
+    def _generate(self, scheme: str, path: str, data: bytes, *, executable: bool) -> RecordEntry:
         import hashlib
 
         inner = self._inner_path(scheme, path)
@@ -240,8 +253,10 @@ class LinkDestination(SchemeDictionaryDestination):
     def _is_added(self, scheme: str, inner: str) -> bool:
         """Return whether the caller adds this to dist-info: it is not part of the wheel."""
         folder, _, name = inner.rpartition("/")
-        return folder.endswith(".dist-info") and "/" not in folder and (
-            name in _ADDED_BY_INSTALLERS or (scheme, f"{folder}/WHEEL") in self._known()
+        return (
+            folder.endswith(".dist-info")
+            and "/" not in folder
+            and (name in _ADDED_BY_INSTALLERS or (scheme, f"{folder}/WHEEL") in self._known())
         )
 
     def _known(self) -> Collection[tuple[str, str]]:
@@ -250,8 +265,16 @@ class LinkDestination(SchemeDictionaryDestination):
 
     def _require_free(self, scheme: str, inner: str) -> None:
         key = (scheme, inner)
-        twice = key in self._generated or key in self._taken or (
-            self._writer is not None and key in self._writer.written
+        # Two schemes may be one folder.
+        path = os.path.join(self.scheme_dict[scheme], inner)
+        other = self._by_path.setdefault(path, key)
+        if other != key and self.overwrite_existing:
+            self._forget(other)
+            self._by_path[path] = key
+        twice = (
+            key in self._generated
+            or key in self._taken
+            or (self._writer is not None and key in self._writer.written)
         )
         if self.overwrite_existing:
             if twice:
@@ -318,6 +341,12 @@ class LinkDestination(SchemeDictionaryDestination):
             if chosen is None and self.destdir is None:
                 chosen = Cache()
             if chosen is None or chosen.temporary:
+                mode = self.transaction.link_mode if self.transaction else self.link_mode
+                if mode == "symlink":
+                    raise UsageError(
+                        "Link mode symlink needs a cache that stays.",
+                        next_step="Nothing was changed. Pass a cache, or take another link mode.",
+                    )
                 chosen = Cache.in_temporary_folder()
             self._store = chosen
         return self._store
@@ -330,9 +359,7 @@ class LinkDestination(SchemeDictionaryDestination):
             (entry,) = origins.values()
             manifest = entry.manifest
             keys = {f"{one}/{path}" for one, path in self._taken}
-            if manifest.executables & keys == {
-                f"{one}/{path}" for one, path in self._executables
-            }:
+            if manifest.executables & keys == {f"{one}/{path}" for one, path in self._executables}:
                 return entry, frozenset(
                     f"{one}/{path}" for one, path, _, _ in manifest.files()
                 ) - frozenset(keys)

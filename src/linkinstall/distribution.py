@@ -106,9 +106,9 @@ def leftovers(files: FileSystem, library: str) -> list[str]:
 
 
 def read_rows(files: FileSystem, distribution: Distribution) -> list[Row] | None:
-    """Return the rows of RECORD, or None where there is none that can be read."""
+    """Return the rows of RECORD, or None where there is none that says anything."""
     try:
-        return parse(files.read(distribution.path + "/RECORD"))
+        return parse(files.read(distribution.path + "/RECORD")) or None
     except (OSError, ValueError):
         return None
 

@@ -30,9 +30,7 @@ __all__ = ["foresee", "planned_changes"]
 _ACTIONS = {"installed": "install", "removed": "remove"}
 
 
-def foresee(
-    cache: Cache, path: str, validate_record: str
-) -> tuple[Entry, str, str | None]:
+def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, str | None]:
     """Return the entry that a wheel has or would get, its name, and its hash."""
     found = None if cache.temporary else cache.find(path)
     if found is not None:
@@ -85,8 +83,13 @@ def planned_changes(plan: Plan, preferences: Preferences) -> tuple[PlannedChange
         action = _ACTIONS.get(change.action, "replace")
         result.append(
             PlannedChange(
-                change.name, change.version, change.previous, action,
-                counts, tuple(sorted(added)), tuple(sorted(removed)),
+                change.name,
+                change.version,
+                change.previous,
+                action,
+                counts,
+                tuple(sorted(added)),
+                tuple(sorted(removed)),
             )  # fmt: skip
         )
     return tuple(result)

@@ -14,7 +14,7 @@ Errors: ``OSError`` where the cache cannot be read.
 
 from __future__ import annotations
 
-from stat import S_ISREG
+from stat import S_IRUSR, S_ISREG, S_IXUSR
 
 from linkinstall.digest import hash_file
 from linkinstall.values import value
@@ -52,7 +52,7 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
     damaged: list[tuple[str, str]] = []
     crowded: list[str] = []
     limit = files.link_limit(entry.folder)
-    mtime = entry.manifest.mtime
+    mtime, executables = entry.manifest.mtime, entry.manifest.executables
     for folder in entry.manifest.folders:
         place = entry.files(folder.scheme, folder.path)
         statuses = files.statuses(place, folder.names)
@@ -67,6 +67,13 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
                 damaged.append((f"{place}/{name}", "has another size"))
             elif status.st_mtime_ns != mtime:
                 damaged.append((f"{place}/{name}", "was written to"))
+            elif not status.st_mode & S_IRUSR or (
+                executables
+                and not status.st_mode & S_IXUSR
+                and f"{folder.scheme}/{folder.join(name)}" in executables
+            ):
+                # A chmod through a hard link reaches the cache's file too.
+                damaged.append((f"{place}/{name}", "has another mode"))
             elif level == "full" and hash_file(files, f"{place}/{name}") != digest:
                 damaged.append((f"{place}/{name}", "has other contents"))
             elif status.st_nlink >= limit:

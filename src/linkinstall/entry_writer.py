@@ -126,7 +126,7 @@ class EntryWriter:
         self.files.set_time(target, self.mtime)
         result.digest = encode_digest(state.digest())
         result.hashes = {name: encode_digest(other.digest()) for name, other in others.items()}
-        self._note(scheme, path, first)
+        self._note(result, first)
         self.written[scheme, path] = result
         return result
 
@@ -160,11 +160,15 @@ class EntryWriter:
         body = launcher_body(name, module, attr, section)
         self.entry_points.append(EntryPoint(name, module, attr, section, body))
 
-    def _note(self, scheme: str, path: str, first: bytes) -> None:
-        if first.startswith(b"MZ") or is_binary_name(path):
-            self._binaries.add(f"{scheme}/{path}")
-        if scheme == "scripts" and first.startswith(MARK):
-            self._rewritten.add(f"{scheme}/{path}")
+    def _note(self, one: Written, first: bytes) -> None:
+        key = f"{one.scheme}/{one.path}"
+        if first.startswith(b"MZ") or is_binary_name(one.path):
+            self._binaries.add(key)
+        # Scripts that an archive from Windows does not mark as executable are made so
+        # for each environment: the cache's file keeps the mode that the wheel gives.
+        script = one.scheme == "scripts" and first.startswith(b"#!")
+        if script and (first.startswith(MARK) or not one.executable):
+            self._rewritten.add(key)
 
     def _make_parents(self, folder: str) -> None:
         if folder not in self._folders:

@@ -21,44 +21,53 @@ if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
     from linkinstall.record import Row
 
-__all__ = ["is_same"]
+__all__ = ["DAMAGED", "OTHER", "SAME", "compare"]
+
+SAME, DAMAGED, OTHER = "same", "damaged", "other"
+"""The wheel's rows and files; its rows, but not all files; or other rows."""
 
 
-def is_same(
+def compare(
     files: FileSystem, installed: Distribution, entry: Entry, environment: Environment
-) -> bool:
-    """Return whether the wheel's rows are those of RECORD and every file is there.
+) -> str:
+    """Compare what is installed with an entry: SAME, DAMAGED or OTHER.
 
     Scripts, compiled files and what an installer adds to dist-info are not the
     wheel's rows; they only have to be there.
     """
     manifest = entry.manifest
-    if installed.folder != manifest.dist_info:
-        return False
-    rows = read_rows(files, installed)
+    rows = read_rows(files, installed) if installed.folder == manifest.dist_info else None
     if not rows:
-        return False
-    listed = {(row.path, row.hash, row.size) for row in rows}
-    schemes = environment.scheme_for(manifest.distribution)
-    wanted = set()
-    for line in template(files, entry):
-        scheme, prefix = manifest.root, ""
-        if line.startswith("\t"):
-            scheme, _, line = line[1:].partition("\t")
-            prefix = prefix_of(schemes[scheme], schemes[manifest.root])
-        path = path_of(line)
-        hash_, size = line.rsplit(",", 2)[1:]
-        wanted.add((prefix.removeprefix("./") + path, hash_, int(size)))
-    plain = {(path.removeprefix("./"), hash_, size) for path, hash_, size in listed}
-    if not wanted <= plain:
-        return False
-    extra = plain - wanted
+        return OTHER
+    listed = {(row.path.removeprefix("./"), row.hash, row.size) for row in rows}
+    wanted = _rows_of(files, entry, environment)
+    if not wanted <= listed:
+        return OTHER
     info = manifest.dist_info + "/"
-    scripts = len(manifest.entry_points) + len(manifest.rewritten)
-    payload = [p for p, _, _ in extra if not p.startswith(info) and not p.endswith(".pyc")]
-    if len(payload) > scripts:
-        return False
-    return all(_stands(files, installed, row) for row in rows)
+    more = [
+        path
+        for path, _, _ in listed - wanted
+        if not path.startswith(info) and not path.endswith(".pyc")
+    ]
+    if len(more) > len(manifest.entry_points) + len(manifest.rewritten):
+        return OTHER
+    return SAME if all(_stands(files, installed, row) for row in rows) else DAMAGED
+
+
+def _rows_of(
+    files: FileSystem, entry: Entry, environment: Environment
+) -> set[tuple[str, str, int | None]]:
+    """Return the wheel's rows as RECORD has them in this environment."""
+    root = entry.manifest.root
+    schemes = environment.scheme_for(entry.manifest.distribution)
+    prefixes = {scheme: prefix_of(path, schemes[root]) for scheme, path in schemes.items()}
+    found: set[tuple[str, str, int | None]] = set()
+    for line in template(files, entry):
+        scheme, marked, plain = line.rpartition("\t") if line.startswith("\t") else ("", "", line)
+        prefix = prefixes[scheme[1:]] if marked else ""
+        hash_, size = plain.rsplit(",", 2)[1:]
+        found.add((prefix.removeprefix("./") + path_of(plain), hash_, int(size)))
+    return found
 
 
 def _stands(files: FileSystem, installed: Distribution, row: Row) -> bool:

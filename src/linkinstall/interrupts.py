@@ -13,11 +13,12 @@ Errors: none.
 
 from __future__ import annotations
 
-import _signal
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal as _signal
     from types import TracebackType
+else:
+    import _signal  # what every interpreter has loaded; ``signal`` costs an import
 
 __all__ = ["deferred"]
 
@@ -29,7 +30,7 @@ class deferred:  # noqa: N801 - reads as a verb: ``with deferred():``
 
     def __enter__(self) -> None:
         """Hold the signals back."""
-        self._before: object = None
+        self._before: set[int | _signal.Signals] | None = None
         if hasattr(_signal, "pthread_sigmask"):
             self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
 

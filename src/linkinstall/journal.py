@@ -31,7 +31,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["TRANSITIONS", "Journal", "Staged", "decode", "encode", "next_state", "relocate"]
+__all__ = [
+    "TRANSITIONS",
+    "Journal",
+    "Staged",
+    "decode",
+    "encode",
+    "is_of_other_version",
+    "next_state",
+    "relocate",
+]
 
 ABSENT, STAGING, OPEN, COMMITTED = "absent", "staging", "open", "committed"
 
@@ -45,7 +54,8 @@ TRANSITIONS = {
 }
 """(state, event) -> state. Every change of state in this package is one of these."""
 
-_MAGIC = b"linkinstall journal 1\n"
+_NAME = b"linkinstall journal "
+_MAGIC = _NAME + b"1\n"
 
 
 def next_state(state: str, event: str) -> str:
@@ -125,8 +135,15 @@ def _lines(journal: Journal) -> Iterator[str]:
     for key, text in journal.intent:
         yield _line("intent", key, text)
     for change in journal.changes:
-        yield _line("change", change.name, change.version or "", change.previous or "",
-                    change.action, change.new, change.entry)
+        yield _line(
+            "change",
+            change.name,
+            change.version or "",
+            change.previous or "",
+            change.action,
+            change.new,
+            change.entry,
+        )
         for old in change.olds:
             yield _line("old", old.path, old.mark, old.size, old.mtime)
     for item in journal.stash:
@@ -145,8 +162,9 @@ def _lines(journal: Journal) -> Iterator[str]:
         names = () if place.names == full else ("*", *place.names)
         yield _line("place", place.group, place.sub, place.tree, place.folder, *names)
     for one in journal.staged:
-        yield _line("staged", one.group, one.sub, one.name, one.size, one.mtime, one.digest,
-                    one.change)
+        yield _line(
+            "staged", one.group, one.sub, one.name, one.size, one.mtime, one.digest, one.change
+        )
 
 
 def decode(data: bytes) -> Journal:
@@ -170,6 +188,11 @@ def decode(data: bytes) -> Journal:
         blobs.append(manifests.decode(rest[: int(size)]))
         rest = rest[int(size) :]
     return reader.journal(blobs)
+
+
+def is_of_other_version(data: bytes) -> bool:
+    """Return whether a journal that cannot be read is whole, as far as another one knows."""
+    return data.startswith(_NAME) and b"\n" in data and not data.startswith(_MAGIC)
 
 
 class _Reader:
@@ -256,9 +279,7 @@ def relocate(journal: Journal, home: str) -> Journal:
     return _with_paths(journal, home, root, moved)
 
 
-def _with_paths(
-    journal: Journal, home: str, root: str, moved: Callable[[str], str]
-) -> Journal:
+def _with_paths(journal: Journal, home: str, root: str, moved: Callable[[str], str]) -> Journal:
     return replace(
         journal,
         home=home,

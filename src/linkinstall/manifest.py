@@ -79,7 +79,8 @@ class Manifest:
     :param umask: the umask the files were made under: hard links share their modes
     :param executables: ``scheme/path`` of files with the executable bit
     :param binaries: ``scheme/path`` of what Windows locks while it runs
-    :param rewritten: ``scheme/path`` of scripts that begin with ``#!python``
+    :param rewritten: ``scheme/path`` of scripts that are written for each environment:
+        those that begin with ``#!python``, and those that are not executable yet
     :param collisions: ``scheme/path`` of what differs from another path only by case
     """
 

@@ -112,9 +112,7 @@ class Planner:
         folder, name = os.path.split(os.path.join(request.schemes[one.scheme], one.path))
         for group, sub, names in self._locate(request, folder, {name: str(len(one.data))}):
             if names:
-                self.fresh.append(
-                    Fresh(group, sub, name, one.data, one.executable, request.change)
-                )
+                self.fresh.append(Fresh(group, sub, name, one.data, one.executable, request.change))
 
     # ---------------------------------------------------------------- places
 
@@ -221,20 +219,26 @@ class Planner:
         free = sizes
         for other, names in claims:
             for name in free.keys() & names.keys():
-                if _is_shared(name, free[name], names[name]):
+                if _is_shared(folder, name, free[name], names[name]):
                     free = {key: size for key, size in free.items() if key != name}
                 elif other is request:
-                    self._refuse("claimed-twice", f"{folder}/{name}", request.name,
-                                 "comes twice in one wheel")
+                    self._refuse(
+                        "claimed-twice",
+                        f"{folder}/{name}",
+                        request.name,
+                        "comes twice in one wheel",
+                    )
                 else:
-                    self._refuse("claimed-twice", f"{folder}/{name}", other.name,
-                                 f"is in both {other.name} and {request.name}")
+                    self._refuse(
+                        "claimed-twice",
+                        f"{folder}/{name}",
+                        other.name,
+                        f"is in both {other.name} and {request.name}",
+                    )
         claims.append((request, sizes))
         return free
 
-    def _without_present(
-        self, request: Request, folder: str, sizes: dict[str, str]
-    ) -> list[str]:
+    def _without_present(self, request: Request, folder: str, sizes: dict[str, str]) -> list[str]:
         """Return the names that are free in a folder that stays; refuse or take the others."""
         names = list(sizes)
         gone = self.removal.gone.get(folder, ())
@@ -244,7 +248,9 @@ class Planner:
             lower = {name.lower(): name for name in entries if name not in gone}
             present += [n for n in names if n not in entries and n.lower() in lower]
         taken = {name for name in present if not self._settle(request, folder, name, sizes[name])}
-        return [name for name in names if name not in taken]
+        free = [name for name in names if name not in taken]
+        self.removal.take_compiled(folder, free, request.change)
+        return free
 
     def _settle(self, request: Request, folder: str, name: str, size: str) -> bool:
         """Decide about one name that is taken; return whether ours is placed."""
@@ -260,6 +266,8 @@ class Planner:
             if status is not None and status.st_size == 0:
                 return False  # the same empty file: shared, not fought over
         owner = self._owner(path)
+        if owner is not None and _is_compiled(folder, name):
+            return False
         if owner is None and self._is_leftover(request, folder, name):
             self.removal.take_files(folder, [name], request.change)
             self.warnings.append(
@@ -270,14 +278,14 @@ class Planner:
             self.removal.take_files(folder, [name], request.change)
             return True
         code, reason = ("owned", f"belongs to {owner}") if owner else ("unowned", "exists already")
-        self._refuse(code, path, owner, reason)
+        self._refuse(code, path, owner, f"{reason}, and {request.name} brings it too")
         return False
 
     def _is_leftover(self, request: Request, folder: str, name: str) -> bool:
         if not self.world.may_remove(f"{folder}/{name}"):
             return False
         # Compiled files of a source that comes belong to it, whoever wrote them.
-        if name.endswith(".pyc") and os.path.basename(folder) == "__pycache__":
+        if _is_compiled(folder, name):
             return True
         return request.replaces_leftovers()
 
@@ -329,8 +337,12 @@ class Planner:
             parent, name = os.path.split(folder)
             for request, names in self._claims.get(parent, ()):
                 if name in names:
-                    self._refuse("file-in-the-way", folder, request.name,
-                                 "would be a file and a folder at once")
+                    self._refuse(
+                        "file-in-the-way",
+                        folder,
+                        request.name,
+                        "would be a file and a folder at once",
+                    )
 
     def _conflict(self) -> Exception:
         from linkinstall.errors import ConflictError
@@ -349,5 +361,12 @@ def _phase(target: str) -> int:
     return DIST_INFO if target.endswith(".dist-info") else PAYLOAD
 
 
-def _is_shared(name: str, size: str, other: str) -> bool:
-    return name == "__init__.py" and size == other == "0"
+def _is_shared(folder: str, name: str, size: str, other: str) -> bool:
+    """Return whether two distributions may hold one file: empty, or compiled from such."""
+    return _is_compiled(folder, name) or (name == "__init__.py" and size == other == "0")
+
+
+def _is_compiled(folder: str, name: str) -> bool:
+    # Compiled files follow their source: where two have one source, the second is
+    # no conflict, and where the sources are in conflict, those are named.
+    return name.endswith(".pyc") and folder.endswith("/__pycache__")

@@ -15,9 +15,14 @@ Errors: those of the cache, the planner and ``DistributionError``.
 
 from __future__ import annotations
 
-from linkinstall.distribution import Distribution, find_distributions, read_installer
+from linkinstall.distribution import (
+    Distribution,
+    find_distributions,
+    read_installer,
+    read_rows,
+)
 from linkinstall.entries import Entries
-from linkinstall.installed import is_same
+from linkinstall.installed import OTHER, SAME, compare
 from linkinstall.linking import Linking
 from linkinstall.outcome import BytecodeCount, Change, Warn
 from linkinstall.plan import PlanChange
@@ -236,8 +241,10 @@ class Preparation:
         if wish.exactly is not None:
             return self._step_exactly(wish.exactly, entry, name)
         previous = olds[0].version if olds else None
-        same = len(olds) == 1 and is_same(self.files, olds[0], entry, self.environment)
-        if same and not self.options.reinstall:
+        likeness = OTHER
+        if len(olds) == 1:
+            likeness = compare(self.files, olds[0], entry, self.environment)
+        if likeness == SAME and not self.options.reinstall:
             return _Step(Change(name, version, previous, "unchanged"), olds)
         compiled: tuple[Entry, ...] = ()
         if not dry:
@@ -247,7 +254,7 @@ class Preparation:
             self._warnings += damage_of(world, old)
         action = "installed"
         if olds:
-            action = "reinstalled" if previous == version else "replaced"
+            action = "replaced" if likeness == OTHER else "reinstalled"
         listed = self.environment.metadata
         wanted = Wanted(name, entry, self._metadata(wish, hash_), compiled, list_compiled=listed)
         return _Step(Change(name, version, previous, action), olds, wanted)
@@ -291,13 +298,9 @@ class Preparation:
                 damaged = damage_test(
                     world, step.change.name, list(step.olds), wanted.entry.manifest
                 )
-                planner.install(
-                    make_request(self.files, self.environment, wanted, index, damaged)
-                )
+                planner.install(make_request(self.files, self.environment, wanted, index, damaged))
         self._note_intent(steps)
-        return planner.finish(
-            [self._plan_change(world, removal, step, present) for step in steps]
-        )
+        return planner.finish([self._plan_change(world, removal, step, present) for step in steps])
 
     def _take_out(self, world: World, removal: Removal, step: _Step, index: int) -> None:
         for old in step.olds:
@@ -336,9 +339,7 @@ class Preparation:
         private = self.environment.destdir is not None and not self._entries.temporary
         return self._linking.preferences(plan, self.cache, private=private)
 
-    def link_warnings(
-        self, counts: Mapping[str, int], refusals: list[Refused]
-    ) -> tuple[Warn, ...]:
+    def link_warnings(self, counts: Mapping[str, int], refusals: list[Refused]) -> tuple[Warn, ...]:
         """Return the one warning where the mode asked for could not be had."""
         return self._linking.warnings(counts, refusals, self.cache)
 
@@ -376,7 +377,9 @@ def _refuse_twice(names: list[str]) -> None:
 
         raise ConflictError(
             f"Two wheels of one command are of the same project: {', '.join(twice)}.",
-            problems=[Problem("claimed-twice", name, name, f"{name} comes twice") for name in twice],
+            problems=[
+                Problem("claimed-twice", name, name, f"{name} comes twice") for name in twice
+            ],
             next_step="Nothing was changed. Give one wheel for each project.",
         )
 
@@ -387,7 +390,7 @@ def _refuse_unremovable(world: World, steps: list[_Step]) -> None:
         for step in steps
         if step.change.action == "removed"
         for old in step.olds
-        if world.kind(f"{old.path}/RECORD") != "file"
+        if read_rows(world.files, old) is None
     ]
     if not lost:
         return

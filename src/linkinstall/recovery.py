@@ -52,9 +52,7 @@ class Report:
     journal: Journal | None = None
 
 
-def recover_environment(
-    files: FileSystem, roots: Iterable[str], *, flush: bool = True
-) -> Report:
+def recover_environment(files: FileSystem, roots: Iterable[str], *, flush: bool = True) -> Report:
     """Settle whatever the state folders in ``roots`` hold; the first root is home."""
     homes = [os.path.join(root, STATE) for root in dict.fromkeys(roots)]
     report = _settle_home(files, homes[0], flush=flush)
@@ -65,7 +63,15 @@ def recover_environment(
 
 def read_journal(files: FileSystem, home: str) -> tuple[str, Journal | None]:
     """Return the state of a home folder, and its journal where it has a valid one."""
-    from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING, decode, relocate
+    from linkinstall.journal import (
+        ABSENT,
+        COMMITTED,
+        OPEN,
+        STAGING,
+        decode,
+        is_of_other_version,
+        relocate,
+    )
 
     status = files.status(home)
     if status is None:
@@ -77,10 +83,15 @@ def read_journal(files: FileSystem, home: str) -> tuple[str, Journal | None]:
         if name in names:
             data = files.read(f"{home}/{name}", limits.JOURNAL_SIZE)
             try:
-                return state, relocate(decode(data), home)
+                journal = decode(data)
             except ValueError as error:
-                if state == OPEN and not _holds_stash(files, home):
-                    return STAGING, None  # torn: nothing had begun
+                torn = state == OPEN and not is_of_other_version(data)
+                if torn and not _holds_stash(files, home):
+                    return STAGING, None  # nothing had begun: it is flushed before
+                raise _unreadable(f"{home}/{name}", error) from error
+            try:
+                return state, relocate(journal, home)
+            except ValueError as error:
                 raise _unreadable(f"{home}/{name}", error) from error
     return STAGING, None
 
@@ -100,6 +111,7 @@ def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
         if journal is None:
             if _holds_stash(files, home):
                 raise _unreadable(f"{home}/stash", "there is a stash without a journal")
+            files.unlink_all(home, ["journal"])  # a torn one
             sweep_state(files, home)
             return Report(pending=tuple(pending))
         settlement = Settlement(files, journal, flush=flush)

@@ -74,6 +74,17 @@ class Removal:
         names = [name for name in names if name not in self.gone.get(folder, ())]
         if names:
             self._add_loose(folder, names, change, self.items)
+            self.take_compiled(folder, names, change)
+
+    def take_compiled(self, folder: str, names: Iterable[str], change: int) -> None:
+        """Plan that the compiled files of sources go, which are replaced or which come.
+
+        A rollback drops what was compiled of them meanwhile. What was there before has
+        to be known by then, or it would be dropped too.
+        """
+        inner = f"{folder}/__pycache__"
+        compiled = self._compiled(folder, names) - self.gone.get(inner, set())
+        self._add_loose(inner, sorted(compiled), change, self.items)
 
     def ordered(self) -> tuple[StashItem, ...]:
         """Return all items, numbered in the order in which they are stashed."""
@@ -180,16 +191,19 @@ class Removal:
 
     def _add_compiled(self, owned: dict[str, set[str]]) -> None:
         for folder in list(owned):
-            sources = {name[:-3] for name in owned[folder] if name.endswith(".py")}
-            if not sources or self.world.entries(folder).get("__pycache__") != "folder":
-                continue
-            inner = f"{folder}/__pycache__"
-            compiled = {
-                name
-                for name, kind in self.world.entries(inner).items()
-                if kind != "folder" and is_compiled_of(name, sources)
-            }
-            owned.setdefault(inner, set()).update(compiled)
+            if compiled := self._compiled(folder, owned[folder]):
+                owned.setdefault(f"{folder}/__pycache__", set()).update(compiled)
+
+    def _compiled(self, folder: str, names: Iterable[str]) -> set[str]:
+        """Return the names in ``__pycache__`` that are compiled from ``names``."""
+        sources = {name[:-3] for name in names if name.endswith(".py")}
+        if not sources or self.world.entries(folder).get("__pycache__") != "folder":
+            return set()
+        return {
+            name
+            for name, kind in self.world.entries(f"{folder}/__pycache__").items()
+            if kind != "folder" and is_compiled_of(name, sources)
+        }
 
     def _everything(self, folder: str) -> dict[str, set[str]]:
         result: dict[str, set[str]] = {folder: set()}
@@ -202,9 +216,13 @@ class Removal:
 
     # ---------------------------------------------------------------- items
 
-    def _add(
-        self, owned: dict[str, set[str]], change: int, items: list[StashItem]
-    ) -> None:
+    def _add(self, owned: dict[str, set[str]], change: int, items: list[StashItem]) -> None:
+        # Two distributions may list one file (two dist-infos of one project do).
+        owned = {
+            folder: names - self.gone.get(folder, set())
+            for folder, names in owned.items()
+            if folder not in self.gone_folders
+        }
         whole: dict[str, bool] = {}
         tops = set()
         for folder in sorted(owned):
@@ -224,13 +242,16 @@ class Removal:
         if answer is None:
             entries = self.world.entries(folder)
             mine = owned.get(folder)
+            gone = self.gone.get(folder, ())
             answer = (
                 not self.world.keeps_folder(folder)
+                and folder not in self.gone_folders
                 and (bool(entries) or (mine is not None and self._stands(folder)))
                 and all(
-                    self._whole(f"{folder}/{name}", owned, known)
+                    f"{folder}/{name}" in self.gone_folders
+                    or self._whole(f"{folder}/{name}", owned, known)
                     if kind == "folder"
-                    else mine is not None and name in mine
+                    else name in gone or (mine is not None and name in mine)
                     for name, kind in entries.items()
                 )
             )
@@ -242,9 +263,11 @@ class Removal:
 
     def _names(self, folder: str, sub: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         entries = self.world.entries(folder)
-        yield sub, tuple(name for name, kind in entries.items() if kind != "folder")
+        gone = self.gone.get(folder, ())
+        names = (name for name, kind in entries.items() if kind != "folder" and name not in gone)
+        yield sub, tuple(names)
         for name, kind in entries.items():
-            if kind == "folder":
+            if kind == "folder" and f"{folder}/{name}" not in self.gone_folders:
                 yield from self._names(f"{folder}/{name}", f"{sub}/{name}" if sub else name)
 
     def _mark_gone(self, top: str, names: Names) -> None:

@@ -19,7 +19,7 @@ from bisect import bisect_left, bisect_right
 
 from linkinstall.digest import hash_data
 from linkinstall.record import path_of, row
-from linkinstall.scripts import launcher, rewrite
+from linkinstall.scripts import MARK, launcher, rewrite
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -30,7 +30,17 @@ if TYPE_CHECKING:
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["Generated", "Request", "Wanted", "direct_url", "direct_url_of", "make_request", "prefix_of", "rendered_record", "template"]
+__all__ = [
+    "Generated",
+    "Request",
+    "Wanted",
+    "direct_url",
+    "direct_url_of",
+    "make_request",
+    "prefix_of",
+    "rendered_record",
+    "template",
+]
 
 
 @value
@@ -123,9 +133,7 @@ def make_request(
     )
 
 
-def _scripts(
-    files: FileSystem, environment: Environment, wanted: Wanted
-) -> list[Generated]:
+def _scripts(files: FileSystem, environment: Environment, wanted: Wanted) -> list[Generated]:
     manifest, kind = wanted.entry.manifest, environment.script_kind
     interpreter, verbatim = environment.python or "", environment.verbatim
     result = []
@@ -136,8 +144,11 @@ def _scripts(
         scheme, _, path = key.partition("/")
         folder, _, name = path.rpartition("/")
         data = files.read(f"{wanted.entry.files(scheme, folder)}/{name}")
-        text = rewrite(data, interpreter, kind, verbatim=verbatim)
-        result.append(Generated(scheme, path, text, executable=key in manifest.executables))
+        if data.startswith(MARK):
+            data = rewrite(data, interpreter, kind, verbatim=verbatim)
+        # A stage keeps the modes of the wheel, as installer does.
+        executable = environment.destdir is None or key in manifest.executables
+        result.append(Generated(scheme, path, data, executable))
     return result
 
 
@@ -180,8 +191,13 @@ def template(files: FileSystem, entry: Entry) -> list[str]:
 def foreseen_template(entry: Entry) -> list[str]:
     """Return the rows of an entry that there is only a manifest of."""
     root = entry.manifest.root
-    rows = sorted((path, scheme, digest, size) for scheme, path, size, digest in entry.manifest.files())
-    return [_mark(root, scheme, row(path, f"sha256={digest}", size)) for path, scheme, digest, size in rows]
+    rows = sorted(
+        (path, scheme, digest, size) for scheme, path, size, digest in entry.manifest.files()
+    )
+    return [
+        _mark(root, scheme, row(path, f"sha256={digest}", size))
+        for path, scheme, digest, size in rows
+    ]
 
 
 def _with_prefixes(lines: list[str], root: str, schemes: Mapping[str, str]) -> bytes:
@@ -192,9 +208,11 @@ def _with_prefixes(lines: list[str], root: str, schemes: Mapping[str, str]) -> b
             if mark in text:
                 prefix = prefix_of(schemes[scheme], schemes[root])
                 quoted = mark + '"'
-                text = text.replace(quoted, '"' + prefix.replace('"', '""')) if (
-                    quoted in text
-                ) else text
+                text = (
+                    text.replace(quoted, '"' + prefix.replace('"', '""'))
+                    if (quoted in text)
+                    else text
+                )
                 text = text.replace(mark, prefix)
     return text.encode("utf-8", "surrogateescape")
 

@@ -105,12 +105,20 @@ class CachedWheel(WheelSource):
 
     @classmethod
     @contextmanager
-    def open(cls, path: str | os.PathLike[str], cache: Cache | None = None) -> Iterator[CachedWheel]:
+    def open(
+        cls, path: str | os.PathLike[str], cache: Cache | None = None
+    ) -> Iterator[CachedWheel]:
         """Open a wheel file through the cache, unpacking it there if need be.
 
         :raises InvalidWheelError: the wheel is refused
         """
-        yield cls((cache or Cache()).add(path), os.fspath(path))
+        chosen = cache or Cache()
+        if chosen.temporary:
+            chosen = Cache.in_temporary_folder()
+        try:
+            yield cls(chosen.add(path), os.fspath(path))
+        finally:
+            chosen.remove()
 
     @property
     def dist_info_dir(self) -> str:

@@ -87,6 +87,7 @@ class Staging:
         self._groups = {group.number: group for group in plan.groups}
         self._no_volume: set[tuple[int, str]] = set()
         self._no_file: dict[str, set[str]] = {}
+        self._worked: set[tuple[int, str]] = set()
         self._links: list[tuple[str, Placement, tuple[str, ...]]] = []
 
     def folder(self, group: Group, sub: str = "") -> str:
@@ -137,14 +138,10 @@ class Staging:
         )  # fmt: skip
         self.counts["written"] += 1
 
-    def _split(
-        self, place: Placement
-    ) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
+    def _split(self, place: Placement) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
         """Yield names of a placement with the chain of link modes that holds for them."""
         state = self._groups[place.group].state
-        plain, private = (
-            self._chain(state, place.tree, binary=binary) for binary in (False, True)
-        )
+        plain, private = (self._chain(state, place.tree, binary=binary) for binary in (False, True))
         manifest = self.plan.trees[place.tree].manifest
         if plain == private or not manifest.binaries:
             yield place.names, plain
@@ -212,13 +209,16 @@ class Staging:
         source = self.source(place)
         refused = self.files.place(mode, source, self.folder(group, place.sub), names)
         self.counts[mode] += len(names) - len(refused)
+        if len(refused) < len(names):
+            self._worked.add((group.state, mode))
         for name, error in refused:
             self._refuse(Refused(group.state, mode, source, name, error.errno or 0))
         return tuple(name for name, _ in refused)
 
     def _refuse(self, one: Refused) -> None:
         self.refusals.append(one)
-        if one.number in VOLUME_REFUSALS:
+        # Once one file could be linked, a refusal is that of the file, whatever it says.
+        if one.number in VOLUME_REFUSALS and (one.state, one.mode) not in self._worked:
             self._no_volume.add((one.state, one.mode))
         self._no_file.setdefault(f"{one.source}/{one.name}", set()).add(one.mode)
 

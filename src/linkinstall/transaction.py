@@ -30,12 +30,12 @@ from linkinstall import limits
 from linkinstall.application import SYNC, Application, Origin
 from linkinstall.cache import Cache
 from linkinstall.fs import local
-from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.preparation import Options, Preparation
-from linkinstall.recovery import Report, recover_environment, unsettled
+from linkinstall.recovery import unsettled
 from linkinstall.results import outcome_of, typed
+from linkinstall.session import Session
 from linkinstall.values import replace
 from linkinstall.world import World
 
@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 
     from linkinstall.cache import Entry
     from linkinstall.environment import Environment
-    from linkinstall.fs.lock import FolderLock
     from linkinstall.fs.port import FileSystem
     from linkinstall.preparation import Exactly
     from linkinstall.settle import Settlement
@@ -104,6 +103,7 @@ class Transaction:
         self.environment = environment
         self.files = files or local()
         self.sync = sync
+        self.link_mode = link_mode
         self.outcome: Outcome | None = None
         self._timeout = limits.LOCK_WAIT if lock_timeout is None else lock_timeout
         self._notify = notify
@@ -114,10 +114,7 @@ class Transaction:
         )  # fmt: skip
         self._preparation = Preparation(environment, cache or Cache(), self.files, options)
         self._phase = _NEW
-        self._lock: FolderLock | None = None
-        self._made: list[str] = []
-        self._home = ""
-        self._report = Report()
+        self._session = Session(self.files, environment, flush=sync != "off")
         self._application: Application | None = None
         self._on_commit: list[Callable[[], None]] = []
         self._on_end: list[Callable[[], None]] = []
@@ -248,26 +245,16 @@ class Transaction:
         self._phase = _PREPARED
 
     def _begin(self) -> World:
-        """Lock the environment and settle what an earlier run left."""
-        environment = self.environment
-        lock = environment.lock()
-        self._made = make_folders(self.files, os.path.dirname(lock.path))
-        lock.acquire(timeout=self._timeout, notify=self._notify)
-        self._lock = lock
-        world = World(self.files, environment)
-        self._home = world.home
-        roots = [*world.libraries, *world.roots.values()]
-        self._report = recover_environment(self.files, roots, flush=self.sync != "off")
+        world = self._session.begin(timeout=self._timeout, notify=self._notify)
         self._preparation.cache.sweep()
-        self._made += make_folders(self.files, world.libraries[0])
         self._preparation.settle_cache(world.home)
-        return World(self.files, environment) if self._report.recovered else world
+        return world
 
     def _origin(self) -> Origin:
         preparation = self._preparation
         return Origin(
             self.files.real_path(self.environment.root),
-            tuple(self._made),
+            tuple(self._session.made),
             preparation.intent(),
             preparation.cache,
             tuple(preparation.unflushed()),
@@ -355,28 +342,15 @@ class Transaction:
                     self._application.undo()
             except OSError as cause:
                 self._end()
-                failure = unsettled(self._home, cause)
+                failure = unsettled(self._session.home, cause)
                 raise self._typed(failure) from (error or cause)
             self._end()
 
     def _end(self) -> None:
         self._phase = _ENDED
-        if self._lock is not None and self._lock.held:
-            self._leave_no_trace()
-            self._lock.release(remove=not self.environment.keeps_lock)
-        # Folders made for the state folder and the lock may have served nothing else.
-        for folder in reversed(self._made):
-            remove_folder_if_empty(self.files, folder)
+        self._session.end()
         for call in self._on_end:
             call()
-
-    def _leave_no_trace(self) -> None:
-        """Remove a temporary cache, and the state folder where nothing is unfinished."""
-        if self._home and not any(
-            self.files.status(f"{self._home}/{name}") for name in ("journal", "committed")
-        ):
-            remove_tree(self.files, f"{self._home}/cache")
-            remove_folder_if_empty(self.files, self._home)
 
     def _typed(self, error: BaseException) -> BaseException:
         return typed(error, self.environment.root, self._result(None, ()))
@@ -385,7 +359,7 @@ class Transaction:
         return outcome_of(
             self._command,
             self.environment,
-            self._report,
+            self._session.report,
             self._preparation,
             self._application,
             settlement,

@@ -80,9 +80,7 @@ class RecordingDestination(WheelDestination):
             return RecordEntry(name, None, None)
         expected = self._record.get(member)
         algorithms = [expected.algorithm] if expected else []
-        one = self.writer.add(
-            scheme, name, stream, executable=is_executable, algorithms=algorithms
-        )
+        one = self.writer.add(scheme, name, stream, executable=is_executable, algorithms=algorithms)
         if expected:
             self._compare(member, one, expected)
         return RecordEntry(name, Hash("sha256", one.digest), one.size)

@@ -53,7 +53,9 @@ def value(cls: type[T]) -> type[T]:
     body.setdefault("__repr__", _repr)
     if "__eq__" not in vars(cls):
         body["__eq__"] = _eq
-    return type(cls)(cls.__name__, cls.__bases__, body)
+    metaclass: Any = type(cls)
+    made: type[T] = metaclass(cls.__name__, cls.__bases__, body)
+    return made
 
 
 def replace(instance: T, **changes: Any) -> T:
@@ -93,7 +95,7 @@ def _repr(self: object) -> str:
     return f"{type(self).__name__}({inner})"
 
 
-def _eq(self: object, other: object) -> bool:
+def _eq(self: object, other: object) -> Any:
     if type(self) is not type(other):
         return NotImplemented
     return all(getattr(self, name) == getattr(other, name) for name in _fields(self))

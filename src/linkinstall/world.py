@@ -36,9 +36,7 @@ class World:
     def __init__(self, files: FileSystem, environment: Environment) -> None:
         self.files = files
         self.environment = environment
-        self.roots = {
-            scheme: files.real_path(path) for scheme, path in environment.schemes.items()
-        }
+        self.roots = {scheme: files.real_path(path) for scheme, path in environment.schemes.items()}
         named = [self.roots[name] for name in ("purelib", "platlib") if name in self.roots]
         self.libraries = list(dict.fromkeys(named or [files.real_path(environment.library)]))
         # Rows of RECORD are relative to the folder as it is named: where site-packages
@@ -49,9 +47,7 @@ class World:
             if name in ("platlib", "purelib")
         }
         self.home = os.path.join(self.libraries[0], STATE)
-        self._own = tuple(
-            {root + "/" for scheme, root in self.roots.items() if scheme != "data"}
-        )
+        self._own = tuple({root + "/" for scheme, root in self.roots.items() if scheme != "data"})
         # "\0" begins no path: without a data folder nothing lies under it.
         self._data = self.roots["data"].rstrip("/") + "/" if "data" in self.roots else "\0"
         self._real: dict[str, str] = {}

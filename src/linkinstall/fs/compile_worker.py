@@ -12,7 +12,7 @@ import py_compile
 import sys
 
 
-def main():
+def main() -> None:
     """Compile line by line."""
     failed = []
     data = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")

@@ -30,7 +30,18 @@ if TYPE_CHECKING:
 
     Refusal = tuple[str, OSError]
 
-__all__ = ["FILE_REFUSALS", "FOLDER", "LINK", "FILE", "FOLDER_RENAME_REFUSALS", "OTHER", "VOLUME_REFUSALS", "FileSystem"]
+__all__ = [
+    "FILE",
+    "FILE_REFUSALS",
+    "FOLDER",
+    "FOLDER_RENAME_REFUSALS",
+    "LINK",
+    "OTHER",
+    "VOLUME_REFUSALS",
+    "FileSystem",
+    "refusal_or_raise",
+    "with_path",
+]
 
 FOLDER, FILE, LINK, OTHER = "folder", "file", "link", "other"
 
@@ -55,7 +66,8 @@ FOLDER_RENAME_REFUSALS = frozenset((errno.EXDEV, errno.EACCES, errno.EBUSY))
 """Error numbers after which a folder is moved file by file: overlayfs refuses to
 rename what lies in a lower layer (EXDEV), Windows what is open inside (EACCES)."""
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+_NEW |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 
 class FileSystem:
@@ -105,7 +117,7 @@ class FileSystem:
         os.umask(mask)
         return mask
 
-    def link_limit(self, path: str) -> int:
+    def link_limit(self, path: str) -> int:  # noqa: ARG002 - where a volume can be asked
         """Return how many hard links one file may have on the volume of ``path``."""
         return 1023
 
@@ -169,7 +181,7 @@ class FileSystem:
         Never replaces: ``FileExistsError`` where ``target`` is taken.
         """
         try:
-            os.link(source, target, follow_symlinks=False)
+            self._hardlink(source, target)
         except OSError as error:
             if error.errno not in VOLUME_REFUSALS and error.errno not in FILE_REFUSALS:
                 raise
@@ -199,7 +211,7 @@ class FileSystem:
         for name in names:
             try:
                 self.unlink(os.path.join(folder, name))
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:
                 refused.append((name, error))
@@ -211,7 +223,7 @@ class FileSystem:
 
     # ---------------------------------------------------------------- flush
 
-    def flush_volume(self, path: str) -> None:
+    def flush_volume(self, path: str) -> None:  # noqa: ARG002 - where a volume can be named
         """Write everything of the volume that holds ``path`` to the disk.
 
         Waits as long as the kernel does: other programs' dirty data counts too.
@@ -227,7 +239,7 @@ class FileSystem:
     def _symlink(self, source: str, target: str) -> None:
         os.symlink(source, target)
 
-    def _clone(self, source: str, target: str) -> None:
+    def _clone(self, source: str, target: str) -> None:  # noqa: ARG002 - see posix
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), target)
 
     def _copy(self, source: str, target: str) -> None:

@@ -84,8 +84,13 @@ class PosixFileSystem(FileSystem):
                     name = ""
                     try:
                         for name in pending:
-                            link(name, name, src_dir_fd=origin, dst_dir_fd=place,
-                                 follow_symlinks=False)
+                            link(
+                                name,
+                                name,
+                                src_dir_fd=origin,
+                                dst_dir_fd=place,
+                                follow_symlinks=False,
+                            )
                     except OSError as error:
                         path = os.path.join(target, name)
                         refused.append((name, refusal_or_raise(error, path)))
@@ -168,7 +173,7 @@ def _syncfs(handle: int, path: str) -> None:
     try:
         import _ctypes
 
-        function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "syncfs")
+        function = _ctypes.dlsym(_ctypes.dlopen(None, 0), "syncfs")  # type: ignore[arg-type]
     except (ImportError, OSError, AttributeError):
         os.sync()
         return

@@ -63,9 +63,7 @@ def list_distributions(environment: Environment | None = None) -> list[Distribut
     ]
 
 
-def check(
-    names: Iterable[str] = (), *, environment: Environment | None = None
-) -> list[Finding]:
+def check(names: Iterable[str] = (), *, environment: Environment | None = None) -> list[Finding]:
     """Compare distributions with their RECORD, byte by byte, and look for leftovers.
 
     :param names: only these projects; default all, and what belongs to none
@@ -103,7 +101,9 @@ def _require_installed(wanted: set[str], found: list[Distribution]) -> None:
 
         raise DistributionError(
             f"Not installed: {', '.join(missing)}.",
-            problems=[Problem("not-installed", "", name, f"{name} is not there") for name in missing],
+            problems=[
+                Problem("not-installed", "", name, f"{name} is not there") for name in missing
+            ],
             next_step="`linkinstall list` shows what is installed.",
         )
 
@@ -127,9 +127,7 @@ def _unfinished(world: World) -> dict[str, str]:
     }
 
 
-def _check_one(
-    files: FileSystem, one: Distribution, unfinished: str | None
-) -> list[Finding]:
+def _check_one(files: FileSystem, one: Distribution, unfinished: str | None) -> list[Finding]:
     names = {name for name, _ in files.scan(one.path)}
     fix = f"linkinstall install a wheel of {one.name} over it"
     if not names:
@@ -143,7 +141,10 @@ def _check_one(
     if rows is None:
         path = f"{one.path}/RECORD"
         findings.append(Finding(one.name, HALF_INSTALLED, "record-missing", path, fix=fix))
+    told = {one.path for one in findings}
     for row in rows or ():
+        if library_path(one.base, row.path) in told:
+            continue
         finding = _check_row(files, one, row, fix)
         if finding is not None:
             findings.append(finding)
@@ -154,7 +155,9 @@ def _check_one(
 def _judge(one: Distribution, rows: list[Row] | None, findings: list[Finding]) -> str:
     codes = {finding.code for finding in findings}
     inner = one.folder + "/"
-    payload = [row for row in rows or () if not row.path.startswith(inner)]
+    payload = [
+        row for row in rows or () if not row.path.startswith(inner) and row.path[-4:] != ".pyc"
+    ]
     lost = [f for f in findings if f.code == "missing" and not f.path.startswith(one.path + "/")]
     if "metadata-missing" in codes or (payload and len(lost) == len(payload)):
         return HALF_REMOVED
@@ -163,9 +166,7 @@ def _judge(one: Distribution, rows: list[Row] | None, findings: list[Finding]) -
     return MODIFIED if findings else WHOLE
 
 
-def _check_row(
-    files: FileSystem, one: Distribution, row: Row, fix: str
-) -> Finding | None:
+def _check_row(files: FileSystem, one: Distribution, row: Row, fix: str) -> Finding | None:
     path = library_path(one.base, row.path)
     status = files.status(path)
     if status is None:
@@ -211,7 +212,9 @@ def _state(world: World) -> list[Finding]:
         )
     if "trash" in names:
         findings += [
-            Finding("", WHOLE, "trash", os.path.join(home, "trash", name), fix="linkinstall recover")
+            Finding(
+                "", WHOLE, "trash", os.path.join(home, "trash", name), fix="linkinstall recover"
+            )
             for name, _ in files.scan(f"{home}/trash")
         ]
     return findings

@@ -70,9 +70,7 @@ def install(
         command="install",
     )
     for wheel in wheels:
-        transaction.install(
-            wheel, metadata=metadata, requested=requested, direct_url=direct_url
-        )
+        transaction.install(wheel, metadata=metadata, requested=requested, direct_url=direct_url)
     return run(transaction, dry_run=dry_run)
 
 

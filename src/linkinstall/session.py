@@ -1,0 +1,80 @@
+"""Holding an environment for one change: lock it, settle what was left, let it go.
+
+Purpose: everything around a change that is not the change: the lock and its folder,
+recovery, the folders made on the way, and leaving no trace.
+
+Calling sequence::
+
+    session = Session(files, environment, flush=True)
+    world = session.begin(timeout=300.0, notify=print)
+    ...
+    session.end()
+
+Guarantees: nothing is begun before the lock is held and every unfinished transaction
+is settled. Afterwards folders that were made for the lock and the state folder are
+gone where nothing came into them.
+
+Errors: :class:`~linkinstall.errors.LockTimeoutError`, and those of recovery.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
+from linkinstall.recovery import Report, recover_environment
+from linkinstall.world import World
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linkinstall.environment import Environment
+    from linkinstall.fs.lock import FolderLock
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["Session"]
+
+
+class Session:
+    """See the module docstring.
+
+    :param flush: whether recovery flushes volumes (``--sync`` is not off)
+    """
+
+    def __init__(self, files: FileSystem, environment: Environment, *, flush: bool) -> None:
+        self.files = files
+        self.environment = environment
+        self.report = Report()
+        self.made: list[str] = []
+        self.home = ""
+        self._flush = flush
+        self._lock: FolderLock | None = None
+
+    def begin(self, *, timeout: float, notify: Callable[[str], None] | None) -> World:
+        """Lock the environment, settle what an earlier run left, and return its world."""
+        lock = self.environment.lock()
+        self.made = make_folders(self.files, os.path.dirname(lock.path))
+        lock.acquire(timeout=timeout, notify=notify)
+        self._lock = lock
+        world = World(self.files, self.environment)
+        self.home = world.home
+        roots = [*world.libraries, *world.roots.values()]
+        self.report = recover_environment(self.files, roots, flush=self._flush)
+        self.made += make_folders(self.files, world.libraries[0])
+        return World(self.files, self.environment)
+
+    def end(self) -> None:
+        """Let the environment go."""
+        if self._lock is not None and self._lock.held:
+            self._leave_no_trace()
+            self._lock.release(remove=not self.environment.keeps_lock)
+        for folder in reversed(self.made):
+            remove_folder_if_empty(self.files, folder)
+
+    def _leave_no_trace(self) -> None:
+        """Remove a temporary cache, and the state folder where nothing is unfinished."""
+        journals = (f"{self.home}/{name}" for name in ("journal", "committed"))
+        if self.home and not any(self.files.status(path) for path in journals):
+            remove_tree(self.files, f"{self.home}/cache")
+            remove_folder_if_empty(self.files, self.home)
