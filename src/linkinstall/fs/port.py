@@ -26,6 +26,7 @@ from linkinstall import limits
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from io import BufferedReader
     from typing import BinaryIO
 
     Refusal = tuple[str, OSError]
@@ -99,7 +100,7 @@ class FileSystem:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
             return stream.read()
 
-    def open_read(self, path: str) -> BinaryIO:
+    def open_read(self, path: str) -> BufferedReader:
         """Open a file for reading."""
         return open(path, "rb")
 

@@ -1,0 +1,280 @@
+"""What the POSIX calls add: directory handles, clones, kernel copies, groups, flushes."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import stat
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from linkinstall.fs import posix
+from linkinstall.fs.posix import FICLONE, PosixFileSystem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONTENTS = b"0123456789" * 1000
+MOMENT = 1_600_000_000_123_456_789
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes the group of a folder: takes root")
+
+
+@pytest.fixture
+def origin(tmp_path: Path) -> Path:
+    """Return a folder with one file in it, beside an empty folder ``target``."""
+    made = tmp_path / "origin"
+    made.mkdir()
+    (made / "file").write_bytes(CONTENTS)
+    os.utime(made / "file", ns=(MOMENT, MOMENT))
+    (tmp_path / "target").mkdir()
+    return made
+
+
+def refusing(number: int) -> Any:
+    """Return a system call that fails."""
+
+    def call(*_arguments: object, **_options: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return call
+
+
+def open_descriptors() -> int:
+    """Return how many descriptors this process has open."""
+    return len(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"))
+
+
+@pytest.mark.parametrize("side", ["origin", "target"])
+def test_hard_links_are_not_made_through_a_linked_folder(
+    origin: Path, tmp_path: Path, side: str
+) -> None:
+    """A folder that became a link in the meantime is refused, not followed."""
+    (tmp_path / "link").symlink_to(side)
+    folders = {"origin": str(origin), "target": f"{tmp_path}/target", side: f"{tmp_path}/link"}
+
+    with pytest.raises(NotADirectoryError):
+        PosixFileSystem().place("hardlink", folders["origin"], folders["target"], ["file"])
+
+    assert [] == os.listdir(tmp_path / "target")
+
+
+def test_nothing_is_removed_or_looked_at_through_a_linked_folder(
+    origin: Path, tmp_path: Path
+) -> None:
+    """A folder that became a link holds nothing, whatever its target holds."""
+    (tmp_path / "link").symlink_to("origin")
+    files = PosixFileSystem()
+
+    assert [] == files.unlink_all(f"{tmp_path}/link", ["file"])
+    assert [None] == files.statuses(f"{tmp_path}/link", ["file"])
+    assert ["file"] == os.listdir(origin)
+
+
+@pytest.mark.parametrize("mode", ["hardlink", "copy", "clone"])
+def test_no_descriptor_stays_open(origin: Path, tmp_path: Path, mode: str) -> None:
+    """Neither success nor refusal nor an error leaks a descriptor."""
+    files, target = PosixFileSystem(), f"{tmp_path}/target"
+    before = open_descriptors()
+
+    files.place(mode, str(origin), target, ["file"])
+    files.place("symlink", str(origin), target, ["absent"])
+    for name in ("absent", "missing"):
+        with pytest.raises((FileExistsError, FileNotFoundError)):
+            files.place(mode, str(origin), target, [name])
+    files.statuses(target, ["file"])
+    files.unlink_all(target, ["file", "absent"])
+
+    assert before == open_descriptors()
+
+
+def test_one_hard_link_is_one_system_call(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The hot loop links each name once, relative to the two folders' handles."""
+    calls = []
+    link = os.link
+
+    def counted(source: str, target: str, **options: Any) -> None:
+        calls.append((source, target))
+        link(source, target, **options)
+
+    monkeypatch.setattr(os, "link", counted)
+    (origin / "second").touch()
+
+    PosixFileSystem().place("hardlink", str(origin), f"{tmp_path}/target", ["file", "second"])
+
+    assert [("file", "file"), ("second", "second")] == calls
+
+
+def test_a_file_beyond_the_link_limit_is_refused_alone(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EMLINK of one file is told with its whole path, and the next file is linked."""
+    (origin / "second").touch()
+    link = os.link
+
+    def limited(source: str, target: str, **options: Any) -> None:
+        if source == "file":
+            raise OSError(errno.EMLINK, os.strerror(errno.EMLINK))
+        link(source, target, **options)
+
+    monkeypatch.setattr(os, "link", limited)
+    target = tmp_path / "target"
+
+    refused = PosixFileSystem().place("hardlink", str(origin), str(target), ["file", "second"])
+
+    assert [("file", errno.EMLINK)] == [(name, error.errno) for name, error in refused]
+    assert ["second"] == os.listdir(target)
+
+
+def test_a_clone_shares_extents_and_keeps_the_time(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A clone is asked of the kernel by FICLONE, and gets the time of its source."""
+    asked = []
+
+    def ioctl(target: int, request: int, source: int) -> int:
+        # What the kernel does, on the volumes of this machine that cannot.
+        asked.append(request)
+        os.write(target, os.pread(source, len(CONTENTS), 0))
+        return 0
+
+    monkeypatch.setattr(fcntl, "ioctl", ioctl)
+
+    assert [] == PosixFileSystem().place("clone", str(origin), f"{tmp_path}/target", ["file"])
+
+    placed = tmp_path / "target" / "file"
+    assert [FICLONE] == asked
+    assert (CONTENTS, MOMENT) == (placed.read_bytes(), placed.stat().st_mtime_ns)
+
+
+def test_a_refused_clone_leaves_nothing(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the volume cannot clone, the name is free for the next link mode."""
+    monkeypatch.setattr(fcntl, "ioctl", refusing(errno.EOPNOTSUPP))
+
+    refused = PosixFileSystem().place("clone", str(origin), f"{tmp_path}/target", ["file"])
+
+    assert [("file", errno.EOPNOTSUPP)] == [(name, error.errno) for name, error in refused]
+    assert [] == os.listdir(tmp_path / "target")
+
+
+@pytest.mark.parametrize("number", [errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP])
+def test_a_kernel_that_does_not_copy_is_no_obstacle(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """Where copy_file_range(2) cannot be had, the contents are copied by hand."""
+    monkeypatch.setattr(os, "copy_file_range", refusing(number), raising=False)
+
+    assert [] == PosixFileSystem().place("copy", str(origin), f"{tmp_path}/target", ["file"])
+    assert CONTENTS == (tmp_path / "target" / "file").read_bytes()
+
+
+def test_a_copy_is_whole_however_the_kernel_divides_it(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The kernel may copy less than it is asked to, and nothing at all in the end."""
+    amounts = iter([7, 100, 0])
+
+    def copy(source: int, target: int, count: int) -> int:
+        amount = min(next(amounts), count)
+        os.write(target, os.read(source, amount))
+        return amount
+
+    monkeypatch.setattr(os, "copy_file_range", copy, raising=False)
+
+    assert [] == PosixFileSystem().place("copy", str(origin), f"{tmp_path}/target", ["file"])
+    assert CONTENTS == (tmp_path / "target" / "file").read_bytes()
+
+
+def test_a_full_disk_is_not_taken_for_a_kernel_that_cannot(
+    origin: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ENOSPC while copying is raised, and not tried again by hand."""
+    monkeypatch.setattr(os, "copy_file_range", refusing(errno.ENOSPC), raising=False)
+
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        PosixFileSystem().place("copy", str(origin), f"{tmp_path}/target", ["file"])
+
+
+def test_the_link_limit_is_that_of_the_volume(tmp_path: Path) -> None:
+    """pathconf(3) tells it."""
+    assert os.pathconf(tmp_path, "PC_LINK_MAX") == PosixFileSystem().link_limit(str(tmp_path))
+
+
+@pytest.mark.parametrize("above", [0o755, 0o2755])
+@pytest.mark.parametrize("before", [0o755, 0o2750])
+def test_a_moved_folder_inherits_the_group_bit(tmp_path: Path, above: int, before: int) -> None:
+    """A folder made elsewhere gets the set-group-ID bit it would have got here, no other bit."""
+    parent, folder = tmp_path / "parent", tmp_path / "folder"
+    parent.mkdir()
+    folder.mkdir()
+    parent.chmod(above)
+    folder.chmod(before)
+
+    PosixFileSystem().inherit_group(str(folder), str(parent))
+
+    expected = before & ~stat.S_ISGID | above & stat.S_ISGID
+    assert oct(expected) == oct(stat.S_IMODE(folder.stat().st_mode))
+
+
+@as_root
+def test_a_moved_folder_inherits_the_group(tmp_path: Path) -> None:
+    """Below a set-group-ID folder the group is the folder's, elsewhere the process's."""
+    shared, plain, folder = (tmp_path / name for name in ("shared", "plain", "folder"))
+    for path in (shared, plain, folder):
+        path.mkdir()
+    os.chown(shared, -1, 12345)
+    shared.chmod(0o2775)
+
+    PosixFileSystem().inherit_group(str(folder), str(shared))
+    assert (12345, stat.S_ISGID) == (folder.stat().st_gid, folder.stat().st_mode & stat.S_ISGID)
+
+    PosixFileSystem().inherit_group(str(folder), str(plain))
+    assert (os.getegid(), 0) == (folder.stat().st_gid, folder.stat().st_mode & stat.S_ISGID)
+
+
+def test_a_flush_asks_for_the_volume_of_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """syncfs(2) is called with a handle on the path, which is closed afterwards."""
+    flushed = []
+
+    def syncfs(handle: int, path: str) -> None:
+        flushed.append((os.fstat(handle).st_ino, path))
+
+    monkeypatch.setattr(posix, "_syncfs", syncfs)
+    before = open_descriptors()
+
+    PosixFileSystem().flush_volume(str(tmp_path))
+
+    assert [(tmp_path.stat().st_ino, str(tmp_path))] == flushed
+    assert before == open_descriptors()
+
+
+def test_a_flush_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A write-back that the disk refuses is EIO with the path."""
+    _ctypes = pytest.importorskip("_ctypes")
+    monkeypatch.setattr(_ctypes, "call_function", lambda _function, _arguments: -1)
+
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)) as caught:
+        PosixFileSystem().flush_volume(str(tmp_path))
+    assert (errno.EIO, str(tmp_path)) == (caught.value.errno, caught.value.filename)
+
+
+def test_a_flush_without_syncfs_is_a_coarser_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the C library has no syncfs, sync(2) is called."""
+    _ctypes = pytest.importorskip("_ctypes")
+    called = []
+    monkeypatch.setattr(_ctypes, "dlsym", refusing(errno.ENOENT))
+    monkeypatch.setattr(os, "sync", lambda: called.append("sync"))
+
+    PosixFileSystem().flush_volume(str(tmp_path))
+
+    assert ["sync"] == called
