@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from integration.support.forms import KEYS, assert_form
 from integration.support.samples import make_broken, make_sample
+from integration.support.trees import differences
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -205,3 +208,34 @@ def test_a_closed_standard_output_is_no_traceback(
     _out, err = process.communicate(timeout=30)
 
     assert "Traceback" not in err
+
+
+def test_the_console_script_is_the_same_program(
+    linkinstall: Command, python: tuple[str, str], sample: Path
+) -> None:
+    """``linkinstall`` and ``python -m linkinstall`` are the same."""
+    script = os.path.join(os.path.dirname(sys.executable), "linkinstall")
+    if not os.path.exists(script):
+        pytest.skip("the package is not installed here, only imported")
+    linkinstall.run("install", *python, sample)
+    done = subprocess.run(
+        [script, "list", *python],
+        env=linkinstall.environ(),
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+
+    assert linkinstall.run("list", *python).out == done.stdout
+
+
+@pytest.mark.parametrize("word", ["off", "normal", "full"])
+def test_sync_is_accepted_by_flag_and_variable(
+    word: str, linkinstall: Command, venv: Venv, python: tuple[str, str], sample: Path
+) -> None:
+    """--sync and LINKINSTALL_SYNC take off, normal and full, with the same result."""
+    before = venv.snapshot()
+    linkinstall.run("install", "--sync", word, *python, sample)
+    linkinstall.run("uninstall", *python, "sample", env={"LINKINSTALL_SYNC": word})
+
+    assert [] == differences(before, venv.snapshot())

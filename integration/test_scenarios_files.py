@@ -160,3 +160,31 @@ def test_l13_names_and_shapes_of_every_kind(
     assert [] == venv.strays(bare)
     linkinstall.run("uninstall", "--python", venv.root, "odd")
     assert [] == sorted(path.name for path in venv.library.iterdir())
+
+
+def test_l8_binaries_are_copied_where_the_policy_says_so(
+    linkinstall: Command, venv: Venv, bare: Tree, wheelhouse: Path
+) -> None:
+    """L8: with --copy-binaries always .exe, .dll, .pyd in any case and PE files are copied."""
+    binaries: dict[str, bytes | str] = {
+        "win/a.exe": "exe",
+        "win/b.DLL": "dll",
+        "win/c.cp311-win_amd64.PYD": "pyd",
+        "win/no_suffix": b"MZ" + bytes(100),
+        "win-1.0.data/scripts/tool.exe": b"MZ" + bytes(200),
+    }
+    others: dict[str, bytes | str] = {"win/__init__.py": "", "win/data.txt": "x", "win/l.so": "so"}
+    wheel = make_wheel(wheelhouse, "win", "1.0", binaries | others)
+    given = ["install", "--python", venv.root, "--link-mode", "hardlink"]
+    form = linkinstall.json(*given, "--copy-binaries", "always", wheel)
+
+    names = [path for path in binaries if "scripts" not in path]
+    placed = [venv.library / path for path in names] + [venv.scripts / "tool.exe"]
+    assert [1] * 5 == [path.stat().st_nlink for path in placed]
+    assert 5 == form["files"]["copy"]
+    assert {True} == {(venv.library / path).stat().st_nlink > 1 for path in others}
+    assert [] == form["warnings"]
+    assert [] == venv.strays(bare)
+
+    linkinstall.run(*given, "--copy-binaries", "never", "--reinstall", wheel)
+    assert {True} == {(venv.library / path).stat().st_nlink > 1 for path in names}

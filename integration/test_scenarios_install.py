@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from integration.support.records import dist_info_of, dist_infos, record_problems
 from integration.support.samples import make_broken, make_sample
+from integration.support.small_volume import run_on_small_volume
 from integration.support.stages import Stage
 from integration.support.trees import differences
 from tests.support.wheels import make_wheel
@@ -144,6 +146,22 @@ def test_i2_an_error_on_the_way_restores_the_old_version(
         else:
             linkinstall.run("recover", "--python", venv.root)
             assert "after" == stage.state(), f"point {point}: {told}"
+
+
+def test_i2_a_disk_that_is_really_full_leaves_the_old_version(
+    linkinstall: Command, venv: Venv, wheelhouse: Path
+) -> None:
+    """I2: an upgrade for which the volume has no room is undone at once, in the same process."""
+    old = make_sample(wheelhouse)
+    large = {f"sample/large{number}.bin": os.urandom(40_000) for number in range(20)}
+    told = run_on_small_volume(
+        linkinstall, venv.root, old, make_sample(wheelhouse, "2.0", dict(large))
+    )
+
+    assert 1 == told["status"]
+    assert ("failed", "unchanged") == (told["form"]["status"], told["form"]["error"]["state"])
+    assert [] == told["right_after"]
+    assert [] == told["after_recover"]
 
 
 def test_i2_the_error_names_the_path(linkinstall: Command, venv: Venv, wheelhouse: Path) -> None:

@@ -191,9 +191,11 @@ def test_l4_one_file_that_cannot_be_linked_is_copied(
     linkinstall.run(*given, venv.root, faults=(fault,))
 
     cached = inodes_of(linkinstall.cache)
-    assert ["hardlink", "hardlink", "own"] == [
-        way_of(venv.library / path, cached) for path in order[:3]
-    ]
+    found = [way_of(venv.library / path, cached) for path in order]
+    assert "own" == found[2]
+    if name != "EXDEV":
+        # EXDEV speaks of the whole file system: then the others may be copied as well.
+        assert {"hardlink"} == set(found[:2] + found[3:])
     venv.run("import sample.deep.er.module")
     assert [] == record_problems(venv.library, dist_info_of(venv.library, "sample"))
     assert [] == venv.strays(bare)
