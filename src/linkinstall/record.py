@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Row", "parse", "path_of", "render", "row"]
 
+_COLUMNS = 3
+
 
 @value
 class Row:
@@ -38,17 +40,9 @@ def parse(data: bytes) -> list[Row]:
     :raises ValueError: a row has no three columns, a size is no number, or the
         text is not UTF-8
     """
-    text = data.decode("utf-8")
-    lines = text.splitlines() if "\r" in text else text.split("\n")
-    if '"' in text:
-        import csv
-
-        columns = [fields for fields in csv.reader(lines) if fields]
-    else:
-        columns = [line.rsplit(",", 2) for line in lines if line]
     rows = []
-    for fields in columns:
-        if len(fields) < 3:
+    for fields in _columns(data.decode("utf-8")):
+        if len(fields) < _COLUMNS:
             message = f"not a RECORD row: {fields!r}"
             raise ValueError(message)
         path, hash_, size = fields[0], fields[1], fields[2]
@@ -56,9 +50,24 @@ def parse(data: bytes) -> list[Row]:
     return rows
 
 
+def _columns(text: str) -> list[list[str]]:
+    # Not splitlines: it ends a line at characters that names may hold.
+    if '"' not in text:
+        lines = text.replace("\r\n", "\n").split("\n")
+        return [line.rsplit(",", _COLUMNS - 1) for line in lines if line]
+    import csv
+    import io
+
+    try:
+        return [fields for fields in csv.reader(io.StringIO(text, newline="\n")) if fields]
+    except csv.Error as error:
+        message = f"not a RECORD: {error}"
+        raise ValueError(message) from error
+
+
 def row(path: str, hash_: str = "", size: int | str = "") -> str:
     """Render one row, without the line end."""
-    if "," in path or '"' in path:
+    if "," in path or '"' in path or "\n" in path or "\r" in path:
         path = '"' + path.replace('"', '""') + '"'
     return f"{path},{hash_},{size}"
 

@@ -1,0 +1,124 @@
+"""RECORD: rows byte for byte as ``csv.writer`` gives them, and what other tools wrote."""
+
+from __future__ import annotations
+
+import csv
+import io
+import subprocess
+import sys
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from linkinstall.record import Row, parse, path_of, render, row
+
+# What csv treats in its own way, among what it does not.
+paths = st.text(st.sampled_from("ab.,/\" '\t\r\n;\\\u2028\x85é"), min_size=1)
+hashes = st.sampled_from(["", "sha256=4jgRDHF_1eVcDeXC2lAQFfMLAXBz_yQVi2n0ncpdFXo", "md5=x"])
+sizes = st.one_of(st.none(), st.integers(min_value=0, max_value=1 << 40))
+rows = st.lists(st.builds(Row, paths, hashes, sizes))
+
+
+def by_csv(written: list[Row], line_end: str) -> str:
+    """Return rows as ``csv.writer`` gives them."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator=line_end)
+    for one in written:
+        writer.writerow((one.path, one.hash, "" if one.size is None else one.size))
+    return text.getvalue()
+
+
+def size_text(one: Row) -> int | str:
+    """Return a size as a row takes it."""
+    return "" if one.size is None else one.size
+
+
+@given(st.builds(Row, paths, hashes, sizes))
+def test_a_row_is_what_csv_writes(one: Row) -> None:
+    """Quotes, commas, blanks and line ends come out as the default dialect of ``csv`` has them."""
+    assert by_csv([one], "\r\n") == row(one.path, one.hash, size_text(one)) + "\r\n"
+
+
+@given(rows)
+def test_rendered_rows_are_read_back(written: list[Row]) -> None:
+    """What is rendered is parsed to the same rows, whatever the paths are."""
+    data = render(row(one.path, one.hash, size_text(one)) for one in written)
+
+    expected = [Row(one.path.replace("\\", "/"), one.hash, one.size) for one in written]
+    assert expected == parse(data)
+
+
+@given(rows, st.sampled_from(["\n", "\r\n"]))
+@example([Row("a\u2028b.py", "", 3), Row("c.py", "", None)], "\r\n")
+@example([Row('"quoted"\n', "", 3)], "\r\n")
+def test_what_csv_wrote_is_read(written: list[Row], line_end: str) -> None:
+    """A RECORD of any tool that uses ``csv`` is read, with either line end."""
+    # With a bare line feed as its line end csv leaves carriage returns unquoted.
+    if line_end == "\n":
+        written = [Row(one.path.replace("\r", ""), one.hash, one.size) for one in written]
+        written = [one for one in written if one.path]
+
+    expected = [Row(one.path.replace("\\", "/"), one.hash, one.size) for one in written]
+    assert expected == parse(by_csv(written, line_end).encode())
+
+
+@given(paths, hashes, sizes)
+def test_the_path_of_a_row_is_found(path: str, hash_: str, size: int | None) -> None:
+    """The path is read out of a rendered row as it went in."""
+    assert path == path_of(row(path, hash_, "" if size is None else size))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("", []),
+        ("\n\n", []),
+        ("a,,\n\nb,,", [Row("a", "", None), Row("b", "", None)]),
+        ("a\\b.py,md5=x,3\n", [Row("a/b.py", "md5=x", 3)]),
+        ("a,b,,3\n", [Row("a,b", "", 3)]),
+        ('"a,b",,3\r\n', [Row("a,b", "", 3)]),
+    ],
+)
+def test_what_tools_write_is_read(text: str, expected: list[Row]) -> None:
+    """Empty lines, Windows separators and paths with a bare comma are taken as they are meant."""
+    assert expected == parse(text.encode())
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"a,b\n",
+        b"\xff,,\n",
+        b"a,,many\n",
+        b'"a",b\n',
+        b'"' + b"a" * 200_000 + b'",,\n',
+        b'"a\rb,,\n"c"\rd,,\n',
+        b"a,," + b"9" * 5_000 + b"\n",
+    ],
+)
+def test_what_is_no_record_is_a_value_error(data: bytes) -> None:
+    """Too few columns, no UTF-8, no number, no CSV: a ValueError, and nothing else."""
+    with pytest.raises(ValueError):  # noqa: PT011 - its text comes from several codecs
+        parse(data)
+
+
+@given(st.binary())
+def test_anything_is_parsed_or_refused(data: bytes) -> None:
+    """Whatever the bytes, rows come back or a ValueError."""
+    try:
+        found = parse(data)
+    except ValueError:
+        return
+    assert data.count(b"\n") + 1 >= len(found)
+
+
+def test_plain_rows_need_no_csv() -> None:
+    """A warm uninstall reads a RECORD without importing ``csv``."""
+    code = (
+        "import sys; from linkinstall.record import parse; parse(b'a,,1\\nb,,2\\n'); "
+        "print('csv' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert "False" == done.stdout.strip()
