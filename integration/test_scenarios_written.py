@@ -145,9 +145,7 @@ def test_i19_record_is_exact_sorted_and_portable(
     assert "\\" not in text
     assert text.endswith("\n")
     # Sorted as installer does: by the path inside the scheme.
-    inner = [
-        path.removeprefix("../../../").removeprefix("bin/") for path, _digest, _size in rows
-    ]
+    inner = [path.removeprefix("../../../").removeprefix("bin/") for path, _digest, _size in rows]
     assert sorted(inner) == inner
     written = io.StringIO()
     csv.writer(written, lineterminator="\n").writerows(rows)
