@@ -196,8 +196,7 @@ class Application:
 
     def clean_up(self) -> Settlement:
         """Drop what is not needed any more after the commit point."""
-        assert self.journal is not None  # committed, so there is one
-        settlement = Settlement(self.files, self.journal, flush=self.sync != "off")
+        settlement = self._settlement()
         if self.sync == "full":
             self.files.flush_volume(self.home)
         settlement.finish()
@@ -206,13 +205,19 @@ class Application:
 
     def undo(self) -> None:
         """Bring everything back to what it was, from any point before the commit."""
-        if self.state == OPEN and self.journal is not None:
-            Settlement(self.files, self.journal, flush=self.sync != "off").roll_back()
+        if self.state == OPEN:
+            self._settlement().roll_back()
             self._move("roll back")
         elif self.state in (STAGING, OPEN):
             self.files.unlink_all(self.home, ["journal"])
             self.staging.discard()
             self.state = ABSENT
+
+    def _settlement(self) -> Settlement:
+        if self.journal is None:
+            message = "there is a journal from the moment it is recorded"
+            raise RuntimeError(message)
+        return Settlement(self.files, self.journal, flush=self.sync != "off")
 
     def _move(self, event: str) -> None:
         self.state = next_state(self.state, event)

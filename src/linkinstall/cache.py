@@ -27,7 +27,7 @@ import os
 import sys
 
 from linkinstall.fs import local
-from linkinstall.fs.trees import make_folders, remove_tree
+from linkinstall.fs.trees import make_folders, make_temporary_folder, remove_tree
 from linkinstall.manifest import decode
 from linkinstall.values import value
 
@@ -104,9 +104,7 @@ class Cache:
     @classmethod
     def in_temporary_folder(cls) -> Cache:
         """Return a cache of its own for one install; :meth:`remove` it afterwards."""
-        import tempfile
-
-        cache = cls(tempfile.mkdtemp(prefix="linkinstall-"))
+        cache = cls(make_temporary_folder())
         cache.temporary = True
         return cache
 
@@ -264,7 +262,8 @@ def default_folder() -> str:
     chosen = os.environ.get("LINKINSTALL_CACHE_DIR")
     if chosen:
         return chosen
-    if sys.platform == "linux":
+    platform: str = sys.platform  # mypy would take the rest for unreachable
+    if platform == "linux":
         base = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")
         return os.path.join(base, "linkinstall")
     import platformdirs

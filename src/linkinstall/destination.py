@@ -32,29 +32,27 @@ from installer.utils import SCHEME_NAMES, Scheme, construct_record_file, fix_she
 
 from linkinstall.cache import Cache
 from linkinstall.digest import encode
-from linkinstall.entry_writer import EntryWriter
 from linkinstall.environment import Environment
 from linkinstall.errors import (
     ConflictError,
     PathError,
     Problem,
     TransactionError,
-    UsageError,
 )
-from linkinstall.requests import Generated
-from linkinstall.preparation import Exactly
+from linkinstall.fs import local
 from linkinstall.policy import Capabilities, chain, copies_binaries
+from linkinstall.recorded import Recorded
 from linkinstall.source import CachedStream
 from linkinstall.transaction import Transaction
+from linkinstall.wishes import Exactly
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
     from typing import BinaryIO
 
     from installer.scripts import ScriptSection
 
-    from linkinstall.cache import Entry
 
 __all__ = ["LinkDestination"]
 
@@ -95,15 +93,14 @@ class LinkDestination(SchemeDictionaryDestination):
         self._reset()
 
     def _reset(self) -> None:
-        self._writer: EntryWriter | None = None
-        self._store: Cache | None = None
-        self._taken: dict[tuple[str, str], CachedStream] = {}
-        self._executables: set[tuple[str, str]] = set()
-        self._generated: dict[tuple[str, str], Generated] = {}
-        self._entry_points: list[tuple[str, str, str, str]] = []
+        chosen, mode = self.cache, self.link_mode
+        if self.transaction is not None:
+            chosen, mode = chosen or self.transaction.cache, self.transaction.link_mode
+        elif chosen is None and self.destdir is None:
+            chosen = Cache()
+        self._told = Recorded(chosen, symlinks=mode == "symlink")
         self._parents: dict[str, bool] = {}
         self._by_path: dict[str, tuple[str, str]] = {}
-        self._stay_executable: set[tuple[str, str]] = set()
 
     # ---------------------------------------------------------------- what installer calls
 
@@ -118,7 +115,7 @@ class LinkDestination(SchemeDictionaryDestination):
             self.interpreter, self.script_kind
         )
         record = self._generate("scripts", file_name, data, executable=True)
-        self._entry_points.append((name, module, attr, section))
+        self._told.entry_points.append((name, module, attr, section))
         return record
 
     def write_file(
@@ -153,12 +150,11 @@ class LinkDestination(SchemeDictionaryDestination):
         if isinstance(stream, io.BytesIO) and self._is_added(scheme, inner):
             return self._generate(scheme, path, stream.read(), executable=is_executable)
         self._require_free(scheme, inner)
-        is_executable = is_executable or (scheme, inner) in self._stay_executable
         if isinstance(stream, CachedStream) and not stream.tell():
             return self._take(scheme, inner, path, stream, executable=is_executable)
         algorithm = self.hash_algorithm
-        one = self._writing().add(
-            scheme, inner, stream, executable=is_executable, algorithms=[algorithm]
+        one = self._told.write(
+            (scheme, inner), stream, executable=is_executable, algorithms=[algorithm]
         )
         digest = one.hashes.get(algorithm, one.digest)
         return RecordEntry(path, Hash(algorithm, digest), one.size)
@@ -184,10 +180,10 @@ class LinkDestination(SchemeDictionaryDestination):
         self._note_record(scheme, record_file_path, rows)
         self._failed = True
         try:
-            entry, skipped = self._entry(scheme, record_file_path)
+            entry, skipped = self._told.entry(scheme, os.path.dirname(record_file_path))
             transaction = self.transaction or self._own_transaction()
             exactly = Exactly(
-                tuple(self._generated.values()),
+                tuple(self._told.generated.values()),
                 skipped,
                 tuple(self.bytecode_optimization_levels),
                 frozenset(f"{one}/{self._inner_path(one, row.path)}" for one, row in rows),
@@ -216,17 +212,14 @@ class LinkDestination(SchemeDictionaryDestination):
 
         inner = self._inner_path(scheme, path)
         self._require_free(scheme, inner)
-        executable = executable or (scheme, inner) in self._stay_executable
-        self._generated[scheme, inner] = Generated(scheme, inner, data, executable)
+        self._told.generate((scheme, inner), data, executable=executable)
         digest = encode(hashlib.new(self.hash_algorithm, data).digest())
         return RecordEntry(path, Hash(self.hash_algorithm, digest), len(data))
 
     def _take(
         self, scheme: str, inner: str, path: str, stream: CachedStream, *, executable: bool
     ) -> RecordEntry:
-        self._taken[scheme, inner] = stream
-        if executable:
-            self._executables.add((scheme, inner))
+        self._told.take((scheme, inner), stream, executable=executable)
         if self.hash_algorithm == "sha256":
             return RecordEntry(path, Hash("sha256", stream.digest), stream.size)
         import hashlib
@@ -241,7 +234,7 @@ class LinkDestination(SchemeDictionaryDestination):
         """
         # The parent's own test, so that both refuse the same.
         try:
-            self._path_with_destdir(Scheme(scheme), path)  # type: ignore[arg-type]
+            self._path_with_destdir(Scheme(scheme), path)
         except ValueError as error:
             raise PathError(str(error), path=path) from error
         if "\n" in path or "\r" in path or "\0" in path:
@@ -256,12 +249,10 @@ class LinkDestination(SchemeDictionaryDestination):
         return (
             folder.endswith(".dist-info")
             and "/" not in folder
-            and (name in _ADDED_BY_INSTALLERS or (scheme, f"{folder}/WHEEL") in self._known())
+            and (
+                name in _ADDED_BY_INSTALLERS or (scheme, f"{folder}/WHEEL") in self._told.contents()
+            )
         )
-
-    def _known(self) -> Collection[tuple[str, str]]:
-        written = self._writer.written.keys() if self._writer is not None else ()
-        return self._taken.keys() | written
 
     def _require_free(self, scheme: str, inner: str) -> None:
         key = (scheme, inner)
@@ -269,41 +260,26 @@ class LinkDestination(SchemeDictionaryDestination):
         path = os.path.join(self.scheme_dict[scheme], inner)
         other = self._by_path.setdefault(path, key)
         if other != key and self.overwrite_existing:
-            self._forget(other)
+            self._told.forget(other)
             self._by_path[path] = key
-        twice = (
-            key in self._generated
-            or key in self._taken
-            or (self._writer is not None and key in self._writer.written)
-        )
+        twice = self._told.knows(key)
         if self.overwrite_existing:
             if twice:
-                self._forget(key)
+                self._told.forget(key)
             return
-        target = self._path_with_destdir(Scheme(scheme), inner)  # type: ignore[arg-type]
+        target = self._path_with_destdir(Scheme(scheme), inner)
         folder = os.fspath(target.parent)
         if folder not in self._parents:
-            self._parents[folder] = os.path.lexists(folder)
-        if twice or (self._parents[folder] and os.path.lexists(target)):
+            self._parents[folder] = self._stands(folder)
+        if twice or (self._parents[folder] and self._stands(os.fspath(target))):
             raise ConflictError(
                 f"File already exists: {target!s}",
                 problems=[Problem("unowned", os.fspath(target))],
                 next_step="Nothing was changed. Remove it, or pass overwrite_existing.",
             )
 
-    def _forget(self, key: tuple[str, str]) -> None:
-        """Drop what was noted for a path that comes again: the last contents count."""
-        # The mode of a file that is written over stays executable, there as here.
-        before = self._generated.pop(key, None)
-        executable = before is not None and before.executable
-        executable = executable or key in self._executables
-        self._taken.pop(key, None)
-        self._executables.discard(key)
-        if self._writer is not None:
-            written = self._writer.forget(*key)
-            executable = executable or (written is not None and written.executable)
-        if executable:
-            self._stay_executable.add(key)
+    def _stands(self, path: str) -> bool:
+        return local().status(path) is not None
 
     def _note_record(
         self, scheme: Scheme, path: str, rows: list[tuple[Scheme, RecordEntry]]
@@ -318,68 +294,12 @@ class LinkDestination(SchemeDictionaryDestination):
         with construct_record_file(rows, prefix) as stream:
             data = stream.read()
         inner = self._inner_path(scheme, path)
-        self._generated[scheme, inner] = Generated(scheme, inner, data, executable=False)
-
-    # ---------------------------------------------------------------- the entry
-
-    def _writing(self) -> EntryWriter:
-        if self._writer is None:
-            self._writer = EntryWriter(self._cache())
-            try:
-                self._writer.begin()
-            except OSError:
-                if self._store is not None and self._store.temporary:
-                    raise
-                self._store = Cache.in_temporary_folder()
-                self._writer = EntryWriter(self._store)
-                self._writer.begin()
-        return self._writer
-
-    def _cache(self) -> Cache:
-        if self._store is None:
-            chosen = self.cache or (self.transaction.cache if self.transaction else None)
-            if chosen is None and self.destdir is None:
-                chosen = Cache()
-            if chosen is None or chosen.temporary:
-                mode = self.transaction.link_mode if self.transaction else self.link_mode
-                if mode == "symlink":
-                    raise UsageError(
-                        "Link mode symlink needs a cache that stays.",
-                        next_step="Nothing was changed. Pass a cache, or take another link mode.",
-                    )
-                chosen = Cache.in_temporary_folder()
-            self._store = chosen
-        return self._store
-
-    def _entry(self, scheme: str, record_file_path: str) -> tuple[Entry, frozenset[str]]:
-        """Return the entry with the files, and those of its files that are not wanted."""
-        origins = {id(stream.entry): stream.entry for stream in self._taken.values()}
-        same = all(key == (stream.scheme, stream.path) for key, stream in self._taken.items())
-        if self._writer is None and len(origins) == 1 and same:
-            (entry,) = origins.values()
-            manifest = entry.manifest
-            keys = {f"{one}/{path}" for one, path in self._taken}
-            if manifest.executables & keys == {f"{one}/{path}" for one, path in self._executables}:
-                return entry, frozenset(
-                    f"{one}/{path}" for one, path, _, _ in manifest.files()
-                ) - frozenset(keys)
-        writer = self._writing()
-        for (one, path), stream in self._taken.items():
-            executable = (one, path) in self._executables
-            with io.FileIO(stream.name) as contents:
-                writer.add(one, path, contents, executable=executable)  # type: ignore[arg-type]
-        for point in self._entry_points:
-            writer.add_entry_point(*point)
-        folder = os.path.dirname(record_file_path)
-        project, _, version = folder.removesuffix(".dist-info").rpartition("-")
-        manifest = writer.manifest(project or folder, version, folder, scheme)
-        entry = writer.publish(manifest, self._cache().entry_folder(manifest.id))
-        return entry, frozenset()
+        self._told.generate((scheme, inner), data, executable=False)
 
     # ---------------------------------------------------------------- the transaction
 
     def _environment(self) -> Environment:
-        used = {one for one, _ in (*self._known(), *self._generated)}
+        used = {one for one, _ in (*self._told.contents(), *self._told.generated)}
         schemes = {
             name: path
             for name, path in self.scheme_dict.items()
@@ -393,7 +313,7 @@ class LinkDestination(SchemeDictionaryDestination):
     def _own_transaction(self) -> Transaction:
         return Transaction(
             self._environment(),
-            cache=self._cache(),
+            cache=self._told.store,
             link_mode=self.link_mode,
             copy_binaries=self.copy_binaries,
             compile_levels=(),
@@ -405,13 +325,9 @@ class LinkDestination(SchemeDictionaryDestination):
             self.placed(os.fspath(self._path_with_destdir(scheme, record.path)), record)
 
     def _let_go(self) -> None:
-        store = self._store
-        if self._writer is not None:
-            self._writer.discard()
-        joined = self.transaction is not None
-        if store is not None and store.temporary:
-            if joined and self.transaction is not None:
-                self.transaction.on_end(store.remove)
-            else:
-                store.remove()
+        temporary = self._told.let_go()
+        if temporary is not None and self.transaction is not None:
+            self.transaction.on_end(temporary.remove)
+        elif temporary is not None:
+            temporary.remove()
         self._reset()

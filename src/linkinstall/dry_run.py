@@ -35,8 +35,8 @@ def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, 
     found = None if cache.temporary else cache.find(path)
     if found is not None:
         return found.entry, found.name.name, found.hash
-    from linkinstall.scripts import launcher_body
     from linkinstall.entry_writer import collisions
+    from linkinstall.scripts import launcher_body
     from linkinstall.unpack import vet_file
 
     name, _ = cache.identify(path)
@@ -90,7 +90,7 @@ def planned_changes(plan: Plan, preferences: Preferences) -> tuple[PlannedChange
                 counts,
                 tuple(sorted(added)),
                 tuple(sorted(removed)),
-            )  # fmt: skip
+            )
         )
     return tuple(result)
 

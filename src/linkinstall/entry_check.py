@@ -21,6 +21,8 @@ from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import os
+
     from linkinstall.cache import Entry
     from linkinstall.fs.port import FileSystem
 
@@ -59,23 +61,29 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
         for name, size, digest, status in zip(
             folder.names, folder.sizes, folder.digests, statuses, strict=True
         ):
-            if status is None:
-                damaged.append((f"{place}/{name}", "is missing"))
-            elif not S_ISREG(status.st_mode):
-                damaged.append((f"{place}/{name}", "is no plain file"))
-            elif status.st_size != int(size):
-                damaged.append((f"{place}/{name}", "has another size"))
-            elif status.st_mtime_ns != mtime:
-                damaged.append((f"{place}/{name}", "was written to"))
-            elif not status.st_mode & S_IRUSR or (
-                executables
-                and not status.st_mode & S_IXUSR
-                and f"{folder.scheme}/{folder.join(name)}" in executables
-            ):
-                # A chmod through a hard link reaches the cache's file too.
-                damaged.append((f"{place}/{name}", "has another mode"))
-            elif level == "full" and hash_file(files, f"{place}/{name}") != digest:
-                damaged.append((f"{place}/{name}", "has other contents"))
-            elif status.st_nlink >= limit:
-                crowded.append(f"{place}/{name}")
+            path = f"{place}/{name}"
+            executable = bool(executables) and f"{folder.scheme}/{folder.join(name)}" in executables
+            fault = _fault(status, int(size), mtime, executable=executable)
+            if fault is None and level == "full" and hash_file(files, path) != digest:
+                fault = "has other contents"
+            if fault is not None:
+                damaged.append((path, fault))
+            elif status is not None and status.st_nlink >= limit:
+                crowded.append(path)
     return Inspection(tuple(damaged), tuple(crowded))
+
+
+def _fault(status: os.stat_result | None, size: int, mtime: int, *, executable: bool) -> str | None:
+    """Return what is wrong with a cache file as far as its status tells."""
+    if status is None:
+        return "is missing"
+    if not S_ISREG(status.st_mode):
+        return "is no plain file"
+    if status.st_size != size:
+        return "has another size"
+    if status.st_mtime_ns != mtime:
+        return "was written to"
+    # A chmod through a hard link reaches the cache's file too.
+    if not status.st_mode & S_IRUSR or (executable and not status.st_mode & S_IXUSR):
+        return "has another mode"
+    return None

@@ -181,7 +181,7 @@ class EntryWriter:
         manifest = Manifest(
             "", distribution, version, dist_info, root, self.mtime, self.files.umask(),
             group(self.written.values()), tuple(self.entry_points),
-            frozenset(f"{one.scheme}/{one.path}" for one in self.written.values() if one.executable),
+            frozenset("/".join(key) for key, one in self.written.items() if one.executable),
             frozenset(self._binaries), frozenset(self._rewritten),
             collisions(self.written),
         )  # fmt: skip

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Expected", "Identity", "same_time"]
 
+_SECOND = 1_000_000_000
+_NTFS_TICK = 100
+
 
 @value
 class Expected:
@@ -74,7 +77,7 @@ class Identity:
         return f"{self.journal.states[item.state]}/stash/{item.number}"
 
     def _find_covers(self) -> dict[str, str]:
-        covers = {}
+        covers: dict[str, str] = {}
         for item in self.journal.stash:
             place = self.stashed(item)
             covers.update((path, f"{place}/{inner}") for path, inner in item.paths())
@@ -205,6 +208,6 @@ def same_time(one: int, other: int) -> bool:
     if one == other:
         return True
     low = min(one, other)
-    if low % 1_000_000_000 == 0:
-        return abs(one - other) < 2_000_000_000
-    return low % 100 == 0 and abs(one - other) < 100
+    if low % _SECOND == 0:
+        return abs(one - other) < 2 * _SECOND
+    return low % _NTFS_TICK == 0 and abs(one - other) < _NTFS_TICK

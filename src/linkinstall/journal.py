@@ -126,36 +126,30 @@ def _lines(journal: Journal) -> Iterator[str]:
     yield _line("id", journal.id)
     yield _line("home", journal.home, journal.device, journal.inode)
     yield _line("root", journal.root)
-    for path in journal.made:
-        yield _line("made", path)
-    for path in journal.states:
-        yield _line("state", path)
-    for path in journal.emptied:
-        yield _line("emptied", path)
-    for key, text in journal.intent:
-        yield _line("intent", key, text)
+    for kind, paths in (
+        ("made", journal.made),
+        ("state", journal.states),
+        ("emptied", journal.emptied),
+    ):
+        yield from (_line(kind, path) for path in paths)
+    yield from (_line("intent", *pair) for pair in journal.intent)
     for change in journal.changes:
         yield _line(
-            "change",
-            change.name,
-            change.version or "",
-            change.previous or "",
-            change.action,
-            change.new,
-            change.entry,
-        )
-        for old in change.olds:
-            yield _line("old", old.path, old.mark, old.size, old.mtime)
+            "change", change.name, change.version or "", change.previous or "",
+            change.action, change.new, change.entry,
+        )  # fmt: skip
+        yield from (_line("old", one.path, one.mark, one.size, one.mtime) for one in change.olds)
     for item in journal.stash:
         yield _line("stash", item.number, item.kind, item.path, item.change, item.state)
-        for sub, names in item.names:
-            yield _line("names", sub, *names)
+        yield from (_line("names", sub, *names) for sub, names in item.names)
+    yield from _placing_lines(journal)
+
+
+def _placing_lines(journal: Journal) -> Iterator[str]:
     for group in journal.groups:
         yield _line("group", group.number, group.kind, group.target, group.phase, group.state)
-    for number, sub in journal.folders:
-        yield _line("folder", number, sub)
-    for tree in journal.trees:
-        yield _line("tree", tree.source, tree.change)
+    yield from (_line("folder", number, sub) for number, sub in journal.folders)
+    yield from (_line("tree", tree.source, tree.change) for tree in journal.trees)
     for place in journal.placements:
         # Mostly all names of the manifest's folder go: then they are not repeated.
         full = journal.trees[place.tree].manifest.folders[place.folder].names
@@ -220,7 +214,9 @@ class _Reader:
             self.many.setdefault(kind, []).append(rest)
 
     def journal(self, blobs: list[manifests.Manifest]) -> Journal:
-        many = lambda kind: self.many.get(kind, [])  # noqa: E731 - a name for one look-up
+        def many(kind: str) -> list[list[str]]:
+            return self.many.get(kind, [])
+
         trees = tuple(
             Tree(blob, source, int(change))
             for blob, (source, change) in zip(blobs, many("tree"), strict=True)

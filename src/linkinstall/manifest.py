@@ -13,7 +13,8 @@ Guarantees: pure, no I/O. :func:`entry_id` depends on the files and entry points
 only (design: "Identity of an entry"), never on time, umask or file name.
 :func:`decode` refuses text that is truncated or altered (CRC-32 at the end).
 
-Errors: :class:`ValueError` from :func:`decode`.
+Errors: :class:`ValueError` from :func:`decode`, and from :func:`encode` for a name with
+a line feed in it.
 """
 
 from __future__ import annotations
@@ -125,7 +126,10 @@ def entry_id(manifest: Manifest) -> str:
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Return the text form."""
+    """Return the text form.
+
+    :raises ValueError: a name has a line feed in it
+    """
     head = (manifest.id, manifest.distribution, manifest.version, manifest.dist_info, manifest.root)
     lines = [_MAGIC, *head, str(manifest.mtime), f"{manifest.umask:o}"]
     for names in (
@@ -144,7 +148,11 @@ def encode(manifest: Manifest) -> bytes:
         lines += folder.names
         lines += folder.sizes
         lines += folder.digests
-    body = "\n".join(lines).encode("utf-8", "surrogateescape")
+    text = "\n".join(lines)
+    if text.count("\n") != len(lines) - 1:
+        message = "a name with a line feed in it cannot be written into a manifest"
+        raise ValueError(message)
+    body = text.encode("utf-8", "surrogateescape")
     return body + b"\nend %08x\n" % crc32(body)
 
 
@@ -161,6 +169,14 @@ def decode(data: bytes) -> Manifest:
     if lines[0] != _MAGIC:
         message = f"not a manifest of this version: {lines[0][:40]!r}"
         raise ValueError(message)
+    try:
+        return _decode(lines)
+    except IndexError as error:
+        message = "the manifest is damaged (it has too few lines)"
+        raise ValueError(message) from error
+
+
+def _decode(lines: list[str]) -> Manifest:
     id_, distribution, version, dist_info, root, mtime, umask = lines[1:8]
     at = 8
     sets = []
@@ -204,6 +220,9 @@ def _decode_folders(lines: list[str], at: int) -> tuple[Folder, ...]:
             )
         )
         at = end
+    if at != len(lines):
+        message = "the manifest is damaged (it has other lines than it says)"
+        raise ValueError(message)
     return tuple(folders)
 
 

@@ -22,6 +22,7 @@ import os
 
 from linkinstall.distribution import find_distributions, owners_of
 from linkinstall.outcome import Kept, Warn
+from linkinstall.places import Places
 from linkinstall.plan import (
     DIST_INFO,
     LATE,
@@ -70,22 +71,18 @@ class Planner:
         self.fresh: list[Fresh] = []
         self._groups: dict[tuple[str, int], Group] = {}
         self._folders: dict[tuple[int, str], None] = {}
-        self._absent: dict[str, str | None] = {}
-        self._resolved: dict[str, str | None] = {}
+        self._places = Places(world, removal, self._refuse_path)
         self._claims: dict[str, list[tuple[Request, dict[str, str]]]] = {}
         self._states = {world.device(world.libraries[0]): world.home}
         self._owners: dict[str, str] | None = None
-        self._roots: set[str] = set()
-        self._change = 0
         self._overwrite = overwrite
 
     # ---------------------------------------------------------------- requests
 
     def install(self, request: Request) -> None:
         """Plan one wheel."""
-        self._change = request.change
         self._overwrite = self.overwrite or request.overwrite
-        self._roots.update(os.path.normpath(path) for path in request.schemes.values())
+        self._places.begin(request.schemes.values(), request.change, overwrite=self._overwrite)
         for entry in request.entries:
             tree = len(self.trees)
             self.trees.append(Tree(entry.manifest, entry.folder, request.change))
@@ -120,10 +117,10 @@ class Planner:
         self, request: Request, nominal: str, sizes: dict[str, str]
     ) -> Iterable[tuple[int, str, tuple[str, ...]]]:
         """Yield (group, folder below its target, names) for names of one folder."""
-        folder = self._resolve(os.path.normpath(nominal))
+        folder = self._places.resolve(os.path.normpath(nominal))
         if folder is None or not sizes:
             return
-        top = self._top_absent(folder)
+        top = self._places.top_absent(folder)
         sizes = self._without_claimed(request, folder, sizes)
         if top is not None:
             group = self._group(WHOLE, top, _phase(top))
@@ -161,55 +158,6 @@ class Planner:
         while sub and (group, sub) not in self._folders:
             self._folders[group, sub] = None
             sub = sub.rpartition("/")[0]
-
-    # ---------------------------------------------------------------- the planned world
-
-    def _resolve(self, folder: str) -> str | None:
-        """Return the folder's real path in the planned world, None where it is refused."""
-        if folder not in self._resolved:
-            parent = os.path.dirname(folder)
-            if folder in self._roots or parent == folder:
-                # Where a root leads is the user's choice; links below it are not.
-                self._resolved[folder] = self.world.real_folder(folder)
-            else:
-                above = self._resolve(parent)
-                name = os.path.basename(folder)
-                self._resolved[folder] = above and self._step(above, name)
-        return self._resolved[folder]
-
-    def _step(self, parent: str, name: str) -> str | None:
-        """Return the real path of ``name`` in a real folder, None where it is refused."""
-        path = f"{parent}/{name}"
-        if self._top_absent(parent) is not None or path in self.removal.gone_folders:
-            return path
-        kind = self.world.kind(path)
-        if kind in (None, "folder") or name in self.removal.gone.get(parent, ()):
-            return path
-        if kind == "link":
-            real = self.world.real_folder(path)
-            if self.world.inside(real + "/") and self.world.kind(real) == "folder":
-                return real
-            self._refuse("leads-out", path, None, "is a link that leads out of the environment")
-            return None
-        if self._overwrite and self.world.may_remove(path):
-            self.removal.take_files(parent, [name], self._change)
-            return path
-        self._refuse("file-in-the-way", path, self._owner(path), "is a file where a folder must go")
-        return None
-
-    def _top_absent(self, folder: str) -> str | None:
-        """Return the top-most folder that has to be made for ``folder``, or None."""
-        if folder not in self._absent:
-            parent = os.path.dirname(folder)
-            top = None
-            # The home library is made before anything else, for the state folder.
-            if parent != folder and not f"{self.world.libraries[0]}/".startswith(f"{folder}/"):
-                top = self._top_absent(parent)
-                gone = folder in self.removal.gone_folders
-                if top is None and (gone or self.world.kind(folder) != "folder"):
-                    top = folder
-            self._absent[folder] = top
-        return self._absent[folder]
 
     def _without_claimed(
         self, request: Request, folder: str, sizes: dict[str, str]
@@ -297,6 +245,9 @@ class Planner:
     def _installed(self) -> list[Distribution]:
         world = self.world
         return find_distributions(world.files, world.libraries, world.bases)
+
+    def _refuse_path(self, code: str, path: str, reason: str) -> None:
+        self._refuse(code, path, self._owner(path), reason)
 
     def _refuse(self, code: str, path: str, owner: str | None, reason: str) -> None:
         from linkinstall.errors import Problem

@@ -4,7 +4,7 @@ Purpose: bring wheels to entries, find what is installed, decide what each chang
 is, and hand requests and removals to the planner. Used by
 :class:`~linkinstall.transaction.Transaction` alone.
 
-Calling sequence: ``want_…`` for each wish, ``settle_cache`` once the environment is
+Calling sequence: note wishes in ``wishes``, ``settle_cache`` once the environment is
 locked, ``plan``.
 
 Guarantees: the environment is only read. The cache is filled where a wheel is not in
@@ -15,18 +15,14 @@ Errors: those of the cache, the planner and ``DistributionError``.
 
 from __future__ import annotations
 
-from linkinstall.distribution import (
-    Distribution,
-    find_distributions,
-    read_installer,
-    read_rows,
-)
+from linkinstall.distribution import Distribution, find_distributions
 from linkinstall.entries import Entries
 from linkinstall.installed import OTHER, SAME, compare
 from linkinstall.linking import Linking
 from linkinstall.outcome import BytecodeCount, Change, Warn
 from linkinstall.plan import PlanChange
 from linkinstall.planner import Planner
+from linkinstall.refusals import refuse_twice, refuse_unremovable
 from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.removal import Removal
 from linkinstall.requests import Wanted, direct_url, direct_url_of, make_request
@@ -41,58 +37,15 @@ if TYPE_CHECKING:
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
     from linkinstall.plan import Plan
-    from linkinstall.requests import Generated
     from linkinstall.staging import Preferences, Refused
+    from linkinstall.wishes import Exactly, Options, Wish, Wishes
     from linkinstall.world import World
 
     Installed = dict[str, list[Distribution]]
 
-__all__ = ["Exactly", "Options", "Preparation"]
+__all__ = ["Preparation"]
 
 _IDLE = ("unchanged", "skipped")
-
-
-@value
-class Options:
-    """How a transaction is carried out; see there."""
-
-    link_mode: str = "auto"
-    copy_binaries: str = "auto"
-    compile_levels: tuple[int, ...] = (0,)
-    overwrite: bool = False
-    reinstall: bool = False
-    validate_record: str = "all"
-    verify_cache: str = "stat"
-
-
-@value
-class Exactly:
-    """What a destination asks for besides an entry's files.
-
-    :param generated: files to write, RECORD among them
-    :param skipped: ``scheme/path`` of the entry's files that are left out
-    :param levels: optimisation levels to compile at
-    :param sources: ``scheme/path`` of the files that may be compiled
-    :param overwrite: whether files in the way are replaced
-    """
-
-    generated: tuple[Generated, ...]
-    skipped: frozenset[str] = frozenset()
-    levels: tuple[int, ...] = ()
-    sources: frozenset[str] = frozenset()
-    overwrite: bool = False
-
-
-@value
-class _Wish:
-    """One wheel that is wanted: a file, or an entry that is there already."""
-
-    path: str | None
-    entry: Entry | None
-    metadata: Mapping[str, bytes] | None = None
-    requested: bool = True
-    direct_url: str | None = None
-    exactly: Exactly | None = None
 
 
 @value
@@ -108,8 +61,14 @@ class Preparation:
     """See the module docstring."""
 
     def __init__(
-        self, environment: Environment, cache: Cache, files: FileSystem, options: Options
+        self,
+        environment: Environment,
+        cache: Cache,
+        files: FileSystem,
+        options: Options,
+        wishes: Wishes,
     ) -> None:
+        self.wishes = wishes
         self.environment = environment
         self.files = files
         self.options = options
@@ -121,8 +80,6 @@ class Preparation:
             verify_cache=options.verify_cache,
             symlinks=options.link_mode == "symlink",
         )
-        self._wishes: list[_Wish] = []
-        self._removals: list[str] = []
         self._intent: list[tuple[str, str]] = []
         self._warnings: list[Warn] = []
         self.changes: tuple[Change, ...] = ()
@@ -142,36 +99,9 @@ class Preparation:
         """What was noticed on the way."""
         return [*self._entries.warnings, *self._warnings]
 
-    # ---------------------------------------------------------------- wishes
-
-    def want_wheel(
-        self,
-        path: str,
-        *,
-        metadata: Mapping[str, bytes] | None,
-        requested: bool,
-        direct_url: str | None,
-    ) -> None:
-        """Note a wheel file to install."""
-        self._wishes.append(_Wish(path, None, metadata, requested, direct_url))
-
-    def want_entry(self, entry: Entry, metadata: Mapping[str, bytes]) -> None:
-        """Note an entry to install."""
-        self._wishes.append(_Wish(None, entry, metadata))
-
-    def want_exactly(self, entry: Entry, exactly: Exactly) -> None:
-        """Note an entry to place just so, with what a destination generated."""
-        self._wishes.append(_Wish(None, entry, exactly=exactly))
-
-    def want_removal(self, name: str) -> None:
-        """Note a distribution to remove."""
-        canonical = canonicalize(name.strip())
-        if canonical not in self._removals:
-            self._removals.append(canonical)
-
     def settle_cache(self, home: str) -> None:
         """Say where a temporary cache would be; take it where none other is wanted."""
-        if any(wish.entry is None for wish in self._wishes):
+        if any(wish.entry is None for wish in self.wishes.incoming):
             self._entries.settle(home)
 
     # ---------------------------------------------------------------- the plan
@@ -182,34 +112,35 @@ class Preparation:
         :raises ConflictError: with everything that stands in the way
         :raises DistributionError: something that is to go cannot
         """
-        wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self._wishes]
+        wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self.wishes.incoming]
         coming = [name for _, _, name, _ in wanted]
-        _refuse_twice(coming)
+        refuse_twice(coming)
         present: Installed = {}
         for one in find_distributions(self.files, world.libraries, world.bases):
             present.setdefault(one.name, []).append(one)
         steps = [
             self._step_out(world, name, tuple(present.get(name, ())))
-            for name in self._removals
+            for name in self.wishes.outgoing
             if name not in coming
         ]
         for wish, entry, name, hash_ in wanted:
             olds = tuple(present.get(name, ()))
             steps.append(self._step_in(world, wish, entry, name, hash_, olds, dry=dry))
-        _refuse_unremovable(world, steps)
+        leaving = (o for s in steps if s.change.action == "removed" for o in s.olds)
+        refuse_unremovable(world, leaving)
         self.changes = tuple(step.change for step in steps)
         return self._make(world, present, [s for s in steps if s.change.action not in _IDLE])
 
-    def _entry_of(self, wish: _Wish, *, dry: bool) -> tuple[Entry, str, str | None]:
+    def _entry_of(self, wish: Wish, *, dry: bool) -> tuple[Entry, str, str | None]:
         """Return entry, canonical name and hash of a wish, unpacking it if need be."""
-        if wish.entry is not None or wish.path is None:
-            assert wish.entry is not None  # a wish has the one or the other
+        if wish.entry is not None:
             return wish.entry, canonicalize(wish.entry.manifest.distribution), None
+        path = wish.path or ""
         if dry:
             from linkinstall.dry_run import foresee
 
-            return foresee(self.cache, wish.path, self.options.validate_record)
-        added = self._entries.bring(wish.path)
+            return foresee(self.cache, path, self.options.validate_record)
+        added = self._entries.bring(path)
         return added.entry, added.name.name, added.hash
 
     def _step_out(self, world: World, name: str, olds: tuple[Distribution, ...]) -> _Step:
@@ -229,7 +160,7 @@ class Preparation:
     def _step_in(
         self,
         world: World,
-        wish: _Wish,
+        wish: Wish,
         entry: Entry,
         name: str,
         hash_: str | None,
@@ -273,7 +204,7 @@ class Preparation:
         )
         return _Step(Change(name, entry.manifest.version, None, "installed"), (), wanted)
 
-    def _metadata(self, wish: _Wish, hash_: str | None) -> dict[str, bytes]:
+    def _metadata(self, wish: Wish, hash_: str | None) -> dict[str, bytes]:
         if wish.path is None or not self.environment.metadata:
             return dict(wish.metadata or {})
         metadata = {"INSTALLER": b"linkinstall\n"}
@@ -368,46 +299,6 @@ class Preparation:
     def intent(self) -> tuple[tuple[str, str], ...]:
         """Return how the transaction was asked for, for ``recover --finish``."""
         return tuple(self._intent)
-
-
-def _refuse_twice(names: list[str]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        from linkinstall.errors import ConflictError, Problem
-
-        raise ConflictError(
-            f"Two wheels of one command are of the same project: {', '.join(twice)}.",
-            problems=[
-                Problem("claimed-twice", name, name, f"{name} comes twice") for name in twice
-            ],
-            next_step="Nothing was changed. Give one wheel for each project.",
-        )
-
-
-def _refuse_unremovable(world: World, steps: list[_Step]) -> None:
-    lost = [
-        old
-        for step in steps
-        if step.change.action == "removed"
-        for old in step.olds
-        if read_rows(world.files, old) is None
-    ]
-    if not lost:
-        return
-    from linkinstall.errors import DistributionError, Problem
-
-    problems = []
-    for old in lost:
-        by = read_installer(world.files, old)
-        reason = f"{old.path} has no RECORD" + (f" (installed by {by})" if by else "")
-        problems.append(Problem("record-missing", f"{old.path}/RECORD", old.name, reason))
-    raise DistributionError(
-        f"Cannot tell which files belong to {', '.join(sorted({one.name for one in lost}))}: "
-        "RECORD is missing.",
-        problems=problems,
-        next_step="Nothing was changed. Install a wheel of the project over it "
-        "(that replaces the remains), then uninstall it.",
-    )
 
 
 def _unlisted(compiled: Iterable[Entry], sources: frozenset[str]) -> frozenset[str]:

@@ -170,7 +170,7 @@ class Removal:
         # Parsing every RECORD of a large environment costs more than the removal,
         # so a search of the raw text comes first.
         prefix = distribution.library + "/"
-        tokens = set()
+        tokens: set[str] = set()
         for folder, names in owned.items():
             inner = (folder + "/").removeprefix(prefix)
             if inner == folder + "/" or not inner:
@@ -229,9 +229,10 @@ class Removal:
             if not self._whole(folder, owned, whole):
                 self._add_loose(folder, sorted(owned[folder]), change, items)
                 continue
-            while self._whole(os.path.dirname(folder), owned, whole):
-                folder = os.path.dirname(folder)
-            tops.add(folder)
+            top = folder
+            while self._whole(os.path.dirname(top), owned, whole):
+                top = os.path.dirname(top)
+            tops.add(top)
         for top in sorted(tops):
             names = list(self._names(top, ""))
             self._mark_gone(top, names)

@@ -23,11 +23,13 @@ from contextlib import contextmanager
 from installer.sources import WheelSource
 
 from linkinstall.cache import Cache
+from linkinstall.fs import local
 from linkinstall.record import render, row
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from io import BufferedReader
 
     from installer.sources import WheelContentElement
 
@@ -51,11 +53,11 @@ class CachedStream(io.RawIOBase):
         self.digest = digest
         self.size = size
         self.name = f"{entry.files(scheme, folder)}/{name}"
-        self._stream: io.FileIO | None = None
+        self._stream: BufferedReader | None = None
 
-    def _opened(self) -> io.FileIO:
+    def _opened(self) -> BufferedReader:
         if self._stream is None:
-            self._stream = io.FileIO(self.name)
+            self._stream = local().open_read(self.name)
         return self._stream
 
     def fileno(self) -> int:

@@ -24,38 +24,37 @@ Errors: everything in :mod:`linkinstall.errors`.
 
 from __future__ import annotations
 
-import os
-
 from linkinstall import limits
 from linkinstall.application import SYNC, Application, Origin
+from linkinstall.asking import NEW, Asking
 from linkinstall.cache import Cache
 from linkinstall.fs import local
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
-from linkinstall.preparation import Options, Preparation
+from linkinstall.preparation import Preparation
 from linkinstall.recovery import unsettled
 from linkinstall.results import outcome_of, typed
 from linkinstall.session import Session
 from linkinstall.values import replace
+from linkinstall.wishes import Options
 from linkinstall.world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from types import TracebackType
+    from typing import Self
 
-    from linkinstall.cache import Entry
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
-    from linkinstall.preparation import Exactly
     from linkinstall.settle import Settlement
 
 __all__ = ["Transaction"]
 
-_NEW, _PREPARED, _ENDED = "new", "prepared", "ended"
+_PREPARED, _ENDED = "prepared", "ended"
 
 
-class Transaction:
+class Transaction(Asking):
     """See the module docstring.
 
     :param environment: the target; default the running interpreter's
@@ -100,8 +99,7 @@ class Transaction:
             from linkinstall.errors import UsageError
 
             raise UsageError(f"unknown sync {sync!r}: one of {', '.join(SYNC)}")
-        self.environment = environment
-        self.files = files or local()
+        super().__init__(environment, files or local())
         self.sync = sync
         self.link_mode = link_mode
         self.outcome: Outcome | None = None
@@ -112,91 +110,16 @@ class Transaction:
             link_mode, copy_binaries, tuple(compile_levels), overwrite_existing, reinstall,
             validate_record, verify_cache,
         )  # fmt: skip
-        self._preparation = Preparation(environment, cache or Cache(), self.files, options)
-        self._phase = _NEW
+        self._preparation = Preparation(
+            environment, cache or Cache(), self.files, options, self._wishes
+        )
         self._session = Session(self.files, environment, flush=sync != "off")
         self._application: Application | None = None
-        self._on_commit: list[Callable[[], None]] = []
-        self._on_end: list[Callable[[], None]] = []
-
-    # ---------------------------------------------------------------- what is asked
-
-    def install(
-        self,
-        wheel: str | os.PathLike[str],
-        *,
-        metadata: Mapping[str, bytes] | None = None,
-        requested: bool = True,
-        direct_url: str | None = None,
-    ) -> None:
-        """Ask for a wheel file to be installed.
-
-        :param metadata: files for its dist-info; INSTALLER is ``linkinstall`` by default
-        :param requested: whether to write REQUESTED
-        :param direct_url: None for the wheel's file URL, ``"none"`` for no
-            ``direct_url.json``, else the URL it came from
-        """
-        self._require_new()
-        self._preparation.want_wheel(
-            os.fspath(wheel), metadata=metadata, requested=requested, direct_url=direct_url
-        )
-
-    def install_entry(self, entry: Entry, *, metadata: Mapping[str, bytes]) -> None:
-        """Ask for a cache entry to be installed, as if its wheel were given."""
-        self._require_new()
-        self._preparation.want_entry(entry, metadata)
-
-    def install_exactly(self, entry: Entry, exactly: Exactly, schemes: Mapping[str, str]) -> None:
-        """Ask for exactly these files: an entry's, and what a destination generated.
-
-        Nothing that is installed is taken for an earlier version: what stands in the
-        way is refused, or replaced where ``exactly.overwrite`` says so.
-
-        :param schemes: the destination's folders
-        :raises TransactionError: they are not those of the transaction
-        """
-        self._require_new()
-        used = {one.scheme for one in exactly.generated}
-        used |= {folder.scheme for folder in entry.manifest.folders}
-        own = self.environment.scheme_for(entry.manifest.distribution)
-        if any(self._real(own.get(name)) != self._real(schemes.get(name)) for name in used):
-            from linkinstall.errors import TransactionError
-
-            raise TransactionError(
-                "The destination's folders are not those of the transaction it joins.",
-                next_step="Give both the same environment.",
-            )
-        self._preparation.want_exactly(entry, exactly)
-
-    def _real(self, path: str | None) -> str | None:
-        return None if path is None else self.files.real_path(path)
-
-    def uninstall(self, name: str) -> None:
-        """Ask for a distribution to be removed, by any spelling of its name."""
-        self._require_new()
-        self._preparation.want_removal(name)
-
-    def on_commit(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called once after the commit."""
-        self._on_commit.append(call)
-
-    def on_end(self, call: Callable[[], None]) -> None:
-        """Have ``call`` called once when the transaction has ended, either way."""
-        self._on_end.append(call)
 
     @property
     def cache(self) -> Cache:
         """The cache that it takes entries from."""
         return self._preparation.cache
-
-    def _require_new(self) -> None:
-        if self._phase != _NEW:
-            from linkinstall.errors import TransactionError
-
-            raise TransactionError(
-                "This transaction is prepared already, or has ended; nothing can be added to it.",
-                next_step="Begin another one.",
-            )
 
     # ---------------------------------------------------------------- the two phases
 
@@ -307,9 +230,26 @@ class Transaction:
         if self._phase != _ENDED:
             self._abort(None)
 
+    def run(self) -> Outcome:
+        """Prepare and commit in one go; return the outcome.
+
+        Asked to stop (Ctrl-C) after the commit point, it is done, and says so.
+        """
+        try:
+            with self:
+                pass
+        except KeyboardInterrupt:
+            if self.outcome is None:
+                raise
+        if self.outcome is None:
+            from linkinstall.errors import TransactionError
+
+            raise TransactionError("The transaction was rolled back.")
+        return self.outcome
+
     # ---------------------------------------------------------------- the block
 
-    def __enter__(self) -> Transaction:
+    def __enter__(self) -> Self:
         """Begin the block; nothing is touched yet."""
         return self
 
@@ -325,7 +265,7 @@ class Transaction:
         if error is not None:
             self._abort(error)
             return
-        if self._phase == _NEW:
+        if self._phase == NEW:
             self.prepare()
         self.commit()
 

@@ -106,7 +106,7 @@ class _VettedSource(WheelFile):
         self._vetted = vetted
 
     @property
-    def dist_info_dir(self) -> str:  # type: ignore[override]
+    def dist_info_dir(self) -> str:
         """Name of the dist-info folder, as the archive writes it."""
         return self._vetted.dist_info
 

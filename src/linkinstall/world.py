@@ -59,9 +59,10 @@ class World:
     def _protect(self) -> frozenset[str]:
         kept = set()
         for root in self.roots.values():
-            while root not in kept:
-                kept.add(root)
-                root = os.path.dirname(root)
+            folder = root
+            while folder not in kept:
+                kept.add(folder)
+                folder = os.path.dirname(folder)
         if self.environment.kind in ("base", "prefix"):
             # There the folders of the system's own layout stay, empty or not.
             kept |= {self._data + name for name in _KEPT_FOLDERS}
@@ -122,7 +123,7 @@ class World:
 
     def inside(self, path: str) -> bool:
         """Return whether ``path`` lies below any of the scheme roots."""
-        return path.startswith(self._own) or path.startswith(self._data)
+        return path.startswith((*self._own, self._data))
 
     def may_remove(self, path: str) -> bool:
         """Return whether ``path`` may go at all: never what the environment itself is.

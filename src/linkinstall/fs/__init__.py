@@ -26,19 +26,18 @@ if TYPE_CHECKING:
 
 __all__ = ["local"]
 
-_local: FileSystem | None = None
+_chosen: list[FileSystem] = []
 
 
 def local() -> FileSystem:
     """Return the file system of this machine, the same object at each call."""
-    global _local  # one object per process, chosen once
-    if _local is None:
+    if not _chosen:
         if os.name == "posix":
             from linkinstall.fs.posix import PosixFileSystem
 
-            _local = PosixFileSystem()
+            _chosen.append(PosixFileSystem())
         else:
             from linkinstall.fs.port import FileSystem
 
-            _local = FileSystem()
-    return _local
+            _chosen.append(FileSystem())
+    return _chosen[0]

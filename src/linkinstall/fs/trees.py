@@ -13,7 +13,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["make_folders", "remove_folder_if_empty", "remove_tree"]
+__all__ = ["make_folders", "make_temporary_folder", "remove_folder_if_empty", "remove_tree"]
 
 
 def make_folders(files: FileSystem, path: str) -> list[str]:
@@ -30,6 +30,13 @@ def make_folders(files: FileSystem, path: str) -> list[str]:
             continue
         made.append(folder)
     return made
+
+
+def make_temporary_folder() -> str:
+    """Make a folder of our own in the folder for temporary files."""
+    import tempfile
+
+    return tempfile.mkdtemp(prefix="linkinstall-")
 
 
 def remove_tree(files: FileSystem, folder: str) -> list[tuple[str, OSError]]:

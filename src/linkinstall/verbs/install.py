@@ -13,7 +13,6 @@ Errors: everything in :mod:`linkinstall.errors`; ``error.outcome`` is the failur
 from __future__ import annotations
 
 from linkinstall.transaction import Transaction
-from linkinstall.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -76,15 +75,4 @@ def install(
 
 def run(transaction: Transaction, *, dry_run: bool) -> Outcome:
     """Carry a transaction out, or only tell its plan."""
-    if dry_run:
-        return transaction.dry_run()
-    try:
-        with transaction:
-            pass
-    except KeyboardInterrupt:
-        # Asked to stop when the change was made already: it is done, and says so.
-        if transaction.outcome is None:
-            raise
-    outcome = transaction.outcome
-    assert outcome is not None  # the block ended, so there is one
-    return replace(outcome)
+    return transaction.dry_run() if dry_run else transaction.run()

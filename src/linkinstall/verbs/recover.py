@@ -53,16 +53,18 @@ def recover(
         from linkinstall.errors import UsageError
 
         raise UsageError(f"unknown policy {policy!r}: one of {', '.join(POLICIES)}")
-    options = {"cache": cache, "sync": sync, "lock_timeout": lock_timeout, "notify": notify}
+    options: dict[str, object] = {
+        "cache": cache,
+        "sync": sync,
+        "lock_timeout": lock_timeout,
+        "notify": notify,
+    }
     transaction = Transaction(environment, **options, command="recover")  # type: ignore[arg-type]
     state, journal = _look(transaction) if policy != "auto" else ("", None)
     redo = None
     if policy == "finish" and journal is not None and state != COMMITTED:
         redo = _redo(transaction.environment, journal, options)
-    with transaction:
-        pass
-    outcome = transaction.outcome
-    assert outcome is not None  # the block ended, so there is one
+    outcome = transaction.run()
     if redo is not None:
         return _finish(outcome, redo)
     if policy == "rollback" and state == COMMITTED:
@@ -120,13 +122,10 @@ def _finish(outcome: Outcome, redo: Transaction | str) -> Outcome:
     if isinstance(redo, str):
         raise _refused(outcome, f"The install cannot be finished ({redo}); it was rolled back.")
     try:
-        with redo:
-            pass
+        done = redo.run()
     except LinkInstallError as error:
         message = f"The transaction cannot be finished ({error.message}); it was rolled back."
         raise _refused(outcome, message) from error
-    done = redo.outcome
-    assert done is not None  # the block ended, so there is one
     finished = tuple(Recovered(one.id, "finished") for one in outcome.recovered)
     return replace(done, command="recover", recovered=finished)
 

@@ -1,0 +1,110 @@
+"""The first half of a transaction: what can be asked of it before it is prepared.
+
+Purpose: the part of :class:`~linkinstall.transaction.Transaction` that only notes.
+
+Guarantees: nothing is touched, and nothing can be added once it is prepared.
+
+Errors: :class:`~linkinstall.errors.TransactionError` for a wish that comes too late.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.wishes import Wish, Wishes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from linkinstall.cache import Entry
+    from linkinstall.environment import Environment
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.wishes import Exactly
+
+__all__ = ["NEW", "Asking"]
+
+NEW = "new"
+
+
+class Asking:
+    """See the module docstring."""
+
+    def __init__(self, environment: Environment, files: FileSystem) -> None:
+        self.environment = environment
+        self.files = files
+        self._phase = NEW
+        self._wishes = Wishes()
+        self._on_commit: list[Callable[[], None]] = []
+        self._on_end: list[Callable[[], None]] = []
+
+    def install(
+        self,
+        wheel: str | os.PathLike[str],
+        *,
+        metadata: Mapping[str, bytes] | None = None,
+        requested: bool = True,
+        direct_url: str | None = None,
+    ) -> None:
+        """Ask for a wheel file to be installed.
+
+        :param metadata: files for its dist-info; INSTALLER is ``linkinstall`` by default
+        :param requested: whether to write REQUESTED
+        :param direct_url: None for the wheel's file URL, ``"none"`` for no
+            ``direct_url.json``, else the URL it came from
+        """
+        self._require_new()
+        wish = Wish(os.fspath(wheel), None, metadata, requested, direct_url)
+        self._wishes.want(wish)
+
+    def install_entry(self, entry: Entry, *, metadata: Mapping[str, bytes]) -> None:
+        """Ask for a cache entry to be installed, as if its wheel were given."""
+        self._require_new()
+        self._wishes.want(Wish(None, entry, metadata))
+
+    def install_exactly(self, entry: Entry, exactly: Exactly, schemes: Mapping[str, str]) -> None:
+        """Ask for exactly these files: an entry's, and what a destination generated.
+
+        Nothing that is installed is taken for an earlier version: what stands in the
+        way is refused, or replaced where ``exactly.overwrite`` says so.
+
+        :param schemes: the destination's folders
+        :raises TransactionError: they are not those of the transaction
+        """
+        self._require_new()
+        used = {one.scheme for one in exactly.generated}
+        used |= {folder.scheme for folder in entry.manifest.folders}
+        own = self.environment.scheme_for(entry.manifest.distribution)
+        if any(self._real(own.get(name)) != self._real(schemes.get(name)) for name in used):
+            from linkinstall.errors import TransactionError
+
+            raise TransactionError(
+                "The destination's folders are not those of the transaction it joins.",
+                next_step="Give both the same environment.",
+            )
+        self._wishes.want(Wish(None, entry, exactly=exactly))
+
+    def _real(self, path: str | None) -> str | None:
+        return None if path is None else self.files.real_path(path)
+
+    def uninstall(self, name: str) -> None:
+        """Ask for a distribution to be removed, by any spelling of its name."""
+        self._require_new()
+        self._wishes.want_removal(name)
+
+    def on_commit(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called once after the commit."""
+        self._on_commit.append(call)
+
+    def on_end(self, call: Callable[[], None]) -> None:
+        """Have ``call`` called once when the transaction has ended, either way."""
+        self._on_end.append(call)
+
+    def _require_new(self) -> None:
+        if self._phase != NEW:
+            from linkinstall.errors import TransactionError
+
+            raise TransactionError(
+                "This transaction is prepared already, or has ended; nothing can be added to it.",
+                next_step="Begin another one.",
+            )

@@ -1,0 +1,100 @@
+"""Where folders are in the planned world: after what goes, before what comes.
+
+Purpose: resolve the folder of a planned file to its real path, and tell the top-most
+folder that has to be made for it.
+
+Calling sequence: ``begin`` for each request, then ``resolve`` and ``top_absent``.
+
+Guarantees: reads only. Below a scheme root a link is followed only where it stays
+inside the environment. What a removal of the same plan takes does not stand any more.
+
+Errors: none; what is refused is told to the planner.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from linkinstall.removal import Removal
+    from linkinstall.world import World
+
+__all__ = ["Places"]
+
+
+class Places:
+    """See the module docstring.
+
+    :param refuse: told code, path and reason of what is in the way
+    """
+
+    def __init__(
+        self, world: World, removal: Removal, refuse: Callable[[str, str, str], None]
+    ) -> None:
+        self.world = world
+        self.removal = removal
+        self._refuse = refuse
+        self._absent: dict[str, str | None] = {}
+        self._resolved: dict[str, str | None] = {}
+        self._roots: set[str] = set()
+        self._change = 0
+        self._overwrite = False
+
+    def begin(self, roots: Iterable[str], change: int, *, overwrite: bool) -> None:
+        """Say whose folders are asked for next.
+
+        :param roots: the scheme folders as they are named
+        """
+        self._roots.update(os.path.normpath(root) for root in roots)
+        self._change = change
+        self._overwrite = overwrite
+
+    def resolve(self, folder: str) -> str | None:
+        """Return the folder's real path in the planned world, None where it is refused."""
+        if folder not in self._resolved:
+            parent = os.path.dirname(folder)
+            if folder in self._roots or parent == folder:
+                # Where a root leads is the user's choice; links below it are not.
+                self._resolved[folder] = self.world.real_folder(folder)
+            else:
+                above = self.resolve(parent)
+                name = os.path.basename(folder)
+                self._resolved[folder] = above and self._step(above, name)
+        return self._resolved[folder]
+
+    def _step(self, parent: str, name: str) -> str | None:
+        """Return the real path of ``name`` in a real folder, None where it is refused."""
+        path = f"{parent}/{name}"
+        if self.top_absent(parent) is not None or path in self.removal.gone_folders:
+            return path
+        kind = self.world.kind(path)
+        if kind in (None, "folder") or name in self.removal.gone.get(parent, ()):
+            return path
+        if kind == "link":
+            real = self.world.real_folder(path)
+            if self.world.inside(real + "/") and self.world.kind(real) == "folder":
+                return real
+            self._refuse("leads-out", path, "is a link that leads out of the environment")
+            return None
+        if self._overwrite and self.world.may_remove(path):
+            self.removal.take_files(parent, [name], self._change)
+            return path
+        self._refuse("file-in-the-way", path, "is a file where a folder must go")
+        return None
+
+    def top_absent(self, folder: str) -> str | None:
+        """Return the top-most folder that has to be made for ``folder``, or None."""
+        if folder not in self._absent:
+            parent = os.path.dirname(folder)
+            top = None
+            # The home library is made before anything else, for the state folder.
+            if parent != folder and not f"{self.world.libraries[0]}/".startswith(f"{folder}/"):
+                top = self.top_absent(parent)
+                gone = folder in self.removal.gone_folders
+                if top is None and (gone or self.world.kind(folder) != "folder"):
+                    top = folder
+            self._absent[folder] = top
+        return self._absent[folder]

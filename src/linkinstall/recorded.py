@@ -1,0 +1,166 @@
+"""What a destination was told, until it is finalized.
+
+Purpose: the files, scripts and contents that ``installer`` hands to a
+:class:`~linkinstall.destination.LinkDestination`, and the entry they become.
+
+Calling sequence: ``write``, ``take`` and ``generate`` for each file, then ``entry``,
+then ``let_go``.
+
+Guarantees: nothing but the cache is written. Contents that come from the cache are not
+read. A cache that cannot be written is replaced by a temporary one.
+
+Errors: those of :class:`~linkinstall.entry_writer.EntryWriter`;
+:class:`~linkinstall.errors.UsageError` where links would lead into a cache that goes.
+"""
+
+from __future__ import annotations
+
+from linkinstall.cache import Cache
+from linkinstall.entry_writer import EntryWriter
+from linkinstall.requests import Generated
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+    from typing import BinaryIO
+
+    from linkinstall.cache import Entry
+    from linkinstall.entry_writer import Written
+    from linkinstall.source import CachedStream
+
+    Key = tuple[str, str]
+
+__all__ = ["Recorded"]
+
+
+class Recorded:
+    """See the module docstring. Keys are (scheme, path inside the scheme).
+
+    :param cache: the cache to fill; None for a temporary one
+    :param symlinks: whether files are to be linked symbolically
+    """
+
+    def __init__(self, cache: Cache | None, *, symlinks: bool) -> None:
+        self.generated: dict[Key, Generated] = {}
+        self.entry_points: list[tuple[str, str, str, str]] = []
+        self._chosen = cache
+        self._symlinks = symlinks
+        self._store: Cache | None = None
+        self._writer: EntryWriter | None = None
+        self._taken: dict[Key, CachedStream] = {}
+        self._executables: set[Key] = set()
+        self._stay_executable: set[Key] = set()
+
+    # ---------------------------------------------------------------- noting
+
+    def knows(self, key: Key) -> bool:
+        """Return whether something was noted for this path."""
+        return key in self.generated or key in self.contents()
+
+    def contents(self) -> Collection[Key]:
+        """Return the paths whose contents are in the cache."""
+        written: Collection[Key] = self._writer.written if self._writer is not None else ()
+        return self._taken.keys() | written if self._taken else written
+
+    def generate(self, key: Key, data: bytes, *, executable: bool) -> None:
+        """Note contents that are made for this environment."""
+        executable = executable or key in self._stay_executable
+        self.generated[key] = Generated(*key, data, executable)
+
+    def take(self, key: Key, stream: CachedStream, *, executable: bool) -> None:
+        """Note contents that are in the cache already."""
+        self._taken[key] = stream
+        if executable or key in self._stay_executable:
+            self._executables.add(key)
+
+    def write(
+        self, key: Key, stream: BinaryIO, *, executable: bool, algorithms: Iterable[str]
+    ) -> Written:
+        """Write contents into the cache."""
+        executable = executable or key in self._stay_executable
+        return self._writing().add(*key, stream, executable=executable, algorithms=algorithms)
+
+    def forget(self, key: Key) -> None:
+        """Drop what was noted for a path that comes again: the last contents count."""
+        # The mode of a file that is written over stays executable, there as here.
+        before = self.generated.pop(key, None)
+        executable = (before is not None and before.executable) or key in self._executables
+        self._taken.pop(key, None)
+        self._executables.discard(key)
+        if self._writer is not None:
+            written = self._writer.forget(*key)
+            executable = executable or (written is not None and written.executable)
+        if executable:
+            self._stay_executable.add(key)
+
+    # ---------------------------------------------------------------- the cache
+
+    @property
+    def store(self) -> Cache:
+        """The cache in use."""
+        if self._store is None:
+            chosen = self._chosen
+            if chosen is None or chosen.temporary:
+                chosen = self._temporary()
+            self._store = chosen
+        return self._store
+
+    def _temporary(self) -> Cache:
+        if self._symlinks:
+            from linkinstall.errors import UsageError
+
+            raise UsageError(
+                "Link mode symlink needs a cache that stays.",
+                next_step="Nothing was changed. Pass a cache, or take another link mode.",
+            )
+        return Cache.in_temporary_folder()
+
+    def _writing(self) -> EntryWriter:
+        if self._writer is None:
+            self._writer = EntryWriter(self.store)
+            try:
+                self._writer.begin()
+            except OSError:
+                if self.store.temporary:
+                    raise
+                self._store = self._temporary()
+                self._writer = EntryWriter(self._store)
+                self._writer.begin()
+        return self._writer
+
+    # ---------------------------------------------------------------- the entry
+
+    def entry(self, scheme: str, dist_info: str) -> tuple[Entry, frozenset[str]]:
+        """Return the entry with the files, and those of its files that are not wanted."""
+        found = self._same_entry()
+        if found is not None:
+            return found
+        writer = self._writing()
+        for key, stream in self._taken.items():
+            with self.store.file_system.open_read(stream.name) as contents:
+                writer.add(*key, contents, executable=key in self._executables)
+        for point in self.entry_points:
+            writer.add_entry_point(*point)
+        project, _, version = dist_info.removesuffix(".dist-info").rpartition("-")
+        manifest = writer.manifest(project or dist_info, version, dist_info, scheme)
+        return writer.publish(manifest, self.store.entry_folder(manifest.id)), frozenset()
+
+    def _same_entry(self) -> tuple[Entry, frozenset[str]] | None:
+        """Return the one entry that everything comes from, where that is so."""
+        origins = {id(stream.entry): stream.entry for stream in self._taken.values()}
+        moved = any(key != (one.scheme, one.path) for key, one in self._taken.items())
+        if self._writer is not None or len(origins) != 1 or moved:
+            return None
+        (entry,) = origins.values()
+        manifest = entry.manifest
+        keys = frozenset("/".join(key) for key in self._taken)
+        if manifest.executables & keys != {"/".join(key) for key in self._executables}:
+            return None
+        return entry, frozenset(f"{one}/{path}" for one, path, _, _ in manifest.files()) - keys
+
+    def let_go(self) -> Cache | None:
+        """Drop what was not published; return a temporary cache that is to be removed."""
+        if self._writer is not None:
+            self._writer.discard()
+        store = self._store
+        return store if store is not None and store.temporary else None

@@ -1,0 +1,56 @@
+"""What is refused before a plan is made, all reasons together.
+
+Guarantees: reads only.
+
+Errors: :class:`~linkinstall.errors.ConflictError`,
+:class:`~linkinstall.errors.DistributionError`.
+"""
+
+from __future__ import annotations
+
+from linkinstall.distribution import read_installer, read_rows
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from linkinstall.distribution import Distribution
+    from linkinstall.world import World
+
+__all__ = ["refuse_twice", "refuse_unremovable"]
+
+
+def refuse_twice(names: list[str]) -> None:
+    """Refuse two wheels of one project in one transaction."""
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        from linkinstall.errors import ConflictError, Problem
+
+        raise ConflictError(
+            f"Two wheels of one command are of the same project: {', '.join(twice)}.",
+            problems=[
+                Problem("claimed-twice", name, name, f"{name} comes twice") for name in twice
+            ],
+            next_step="Nothing was changed. Give one wheel for each project.",
+        )
+
+
+def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:
+    """Refuse to remove distributions that have no RECORD (PyPA: tools must not)."""
+    lost = [old for old in leaving if read_rows(world.files, old) is None]
+    if not lost:
+        return
+    from linkinstall.errors import DistributionError, Problem
+
+    problems = []
+    for old in lost:
+        by = read_installer(world.files, old)
+        reason = f"{old.path} has no RECORD" + (f" (installed by {by})" if by else "")
+        problems.append(Problem("record-missing", f"{old.path}/RECORD", old.name, reason))
+    raise DistributionError(
+        f"Cannot tell which files belong to {', '.join(sorted({one.name for one in lost}))}: "
+        "RECORD is missing.",
+        problems=problems,
+        next_step="Nothing was changed. Install a wheel of the project over it "
+        "(that replaces the remains), then uninstall it.",
+    )
