@@ -23,10 +23,11 @@ import hashlib
 import os
 import time
 
+from filelock import FileLock, Timeout
+
 from linkinstall import limits
 from linkinstall.cache import Entry
 from linkinstall.digest import encode as encode_digest
-from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.trees import make_folders, remove_tree
 from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
 from linkinstall.policy import is_binary_name
@@ -72,7 +73,7 @@ class EntryWriter:
         self._binaries: set[str] = set()
         self._rewritten: set[str] = set()
         self._folders: set[str] = set()
-        self._lock: FolderLock | None = None
+        self._lock: FileLock | None = None
         self.folder = ""
 
     def begin(self) -> None:
@@ -80,11 +81,9 @@ class EntryWriter:
         temporary = os.path.join(self.cache.root, "tmp")
         make_folders(self.files, temporary)
         sweep(self.files, temporary)
-        while True:
-            path = os.path.join(temporary, os.urandom(8).hex())
-            lock = FolderLock(path + ".lock", what="a temporary folder of the cache")
-            if lock.try_acquire():
-                break
+        path = os.path.join(temporary, os.urandom(8).hex())
+        lock = _lock_of(path)
+        lock.acquire()  # nobody else can know this name
         self._lock = lock
         self.files.make_folder(path)
         self.folder = path + "/entry"
@@ -216,9 +215,7 @@ class EntryWriter:
         """Remove the temporary folder and let it go."""
         if self._lock is None:
             return
-        remove_tree(self.files, os.path.dirname(self.folder))
-        self._lock.made = True
-        self._lock.release(remove=True)
+        _remove(self.files, os.path.dirname(self.folder), self._lock)
         self._lock = None
         self.folder = ""
 
@@ -282,15 +279,30 @@ def sweep(files: FileSystem, folder: str) -> None:
     for name, kind in files.scan(folder):
         if kind == "folder" or not name.endswith(".lock"):
             continue
-        lock = FolderLock(os.path.join(folder, name), what="a temporary folder of the cache")
-        try:
-            if not lock.try_acquire():
-                continue
-        except OSError:
-            continue
-        remove_tree(files, os.path.join(folder, name[: -len(".lock")]))
-        lock.made = True
-        lock.release(remove=True)
+        path = os.path.join(folder, name.removesuffix(".lock"))
+        lock = _lock_of(path)
+        if _try(lock):
+            _remove(files, path, lock)
+
+
+def _lock_of(path: str) -> FileLock:
+    # Streams may come from one thread and the finalization from another.
+    return FileLock(path + ".lock", timeout=0, thread_local=False)
+
+
+def _try(lock: FileLock) -> bool:
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        return False
+    return True
+
+
+def _remove(files: FileSystem, path: str, lock: FileLock) -> None:
+    """Remove a temporary folder, then its lock, which is held until both are gone."""
+    remove_tree(files, path)
+    files.unlink_all(os.path.dirname(path), [os.path.basename(path) + ".lock"])
+    lock.release()
 
 
 def renew(cache: Cache, path: str) -> None:
