@@ -14,7 +14,6 @@ import linkinstall
 from linkinstall import errors, limits
 from linkinstall.cli.options import COMMANDS, OPTIONS_BY_WORD
 from linkinstall.errors import LinkInstallError
-from linkinstall.journal import TRANSITIONS
 from linkinstall.outcome import Change, Kept, Outcome, Recovered, Warn
 from tests.support.documents import (
     REPOSITORY,
@@ -272,16 +271,6 @@ def test_the_pages_give_the_wait_of_the_lock() -> None:
 
     assert f"up to {wait} seconds" in text_of(REPOSITORY / "docs" / "explanation" / "the-lock.md")
     assert f"environment; {wait} by default" in text_of(REFERENCE / "command-line.md")
-
-
-def test_the_states_of_a_transaction_are_those_of_the_journal() -> None:
-    """The table of states and events is the journal's one transition table."""
-    page = text_of(REPOSITORY / "docs" / "explanation" / "how-a-change-is-made.md")
-    rows = re.findall(r"^\| ([a-z]+) \| ([a-z ]+) \| ([a-z]+) \|$", page, re.MULTILINE)
-
-    assert TRANSITIONS == {
-        (before, event): after for before, event, after in rows if before != "from"
-    }
 
 
 def test_the_map_of_the_source_is_complete() -> None:

@@ -170,6 +170,14 @@ def decode(data: bytes) -> Journal:
     if not data.startswith(_MAGIC) or head != b"%08x %d" % (crc32(body), len(body)):
         message = "the journal is torn or of another version"
         raise ValueError(message)
+    try:
+        return _decode(body)
+    except (IndexError, KeyError) as error:
+        message = f"the journal lacks something: {error}"
+        raise ValueError(message) from error
+
+
+def _decode(body: bytes) -> Journal:
     end = body.index(b"\nblobs\t") + 1 if b"\nblobs\t" in body else body.index(b"\nblobs\n") + 1
     text = body[:end].decode("utf-8", "surrogateescape")
     sizes, _, rest = body[end:].partition(b"\n")
@@ -250,7 +258,8 @@ class _Reader:
     def _placement(fields: list[str], trees: tuple[Tree, ...]) -> Placement:
         group, sub, tree, folder, *names = fields
         full = trees[int(tree)].manifest.folders[int(folder)].names
-        return Placement(int(group), sub, int(tree), int(folder), tuple(names[1:]) or full)
+        placed = tuple(names[1:]) if names else full
+        return Placement(int(group), sub, int(tree), int(folder), placed)
 
 
 def relocate(journal: Journal, home: str) -> Journal:
@@ -263,14 +272,16 @@ def relocate(journal: Journal, home: str) -> Journal:
     if journal.home == home:
         return journal
     root = os.path.normpath(os.path.join(home, os.path.relpath(journal.root, journal.home)))
+    # A root folder may be that of all files, seen from inside a container or from outside.
+    old, new = journal.root.rstrip("/"), root.rstrip("/")
 
     def moved(path: str) -> str:
-        if not path:
-            return path
-        if path != journal.root and not path.startswith(journal.root + "/"):
+        if path in ("", journal.root):
+            return path and root
+        if not path.startswith(old + "/"):
             message = f"the environment was moved, and its transaction also touches {path}"
             raise ValueError(message)
-        return root + path[len(journal.root) :]
+        return new + path[len(old) :]
 
     return _with_paths(journal, home, root, moved)
 

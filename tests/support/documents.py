@@ -34,7 +34,7 @@ from tests.support.wheels import make_wheel
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 RUN = frozenset({"console", "python", "json"})
-SHOWN = frozenset({"text", "toml", "make"})
+SHOWN = frozenset({"text", "toml", "make", "mermaid"})
 FENCE = re.compile(r"^```(.*)$")
 COMMENT = re.compile(r"^<!-- (not run|fetches)(?:: (.+))? -->$")
 # A page is short; one that hangs waits for something that nobody will give it.

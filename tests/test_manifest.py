@@ -1,0 +1,171 @@
+"""The manifest: what goes in comes out, damage is noticed, the id depends on files alone."""
+
+from __future__ import annotations
+
+from binascii import crc32
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from linkinstall.manifest import EntryPoint, Folder, Manifest, decode, encode, entry_id
+from linkinstall.values import as_dict, replace
+from tests.support.journals import manifests, sample_manifest
+
+DAMAGED = "damaged|not a manifest"
+
+
+def resealed(body: bytes) -> bytes:
+    """Return a body with the checksum that it ought to have."""
+    return body + b"\nend %08x\n" % crc32(body)
+
+
+@given(manifests())
+def test_a_manifest_is_read_back(manifest: Manifest) -> None:
+    """Whatever the names are, what was written is read."""
+    assert manifest == decode(encode(manifest))
+
+
+def test_the_sample_has_no_empty_part() -> None:
+    """The tests of damage go through every part of the text form."""
+    parts = as_dict(sample_manifest())
+
+    assert ["collisions"] == [name for name, part in parts.items() if not part]
+
+
+def test_a_manifest_cut_off_anywhere_is_refused() -> None:
+    """A torn manifest is told from a whole one at every length."""
+    data = encode(sample_manifest())
+
+    for length in range(len(data)):
+        with pytest.raises(ValueError, match=DAMAGED):
+            decode(data[:length])
+
+
+@pytest.mark.parametrize("mask", [0x01, 0x20, 0x80])
+def test_a_manifest_altered_anywhere_is_refused(mask: int) -> None:
+    """One altered byte is noticed wherever it is."""
+    data = encode(sample_manifest())
+
+    for at in range(len(data)):
+        altered = data[:at] + bytes([data[at] ^ mask]) + data[at + 1 :]
+        with pytest.raises(ValueError, match=DAMAGED):
+            decode(altered)
+
+
+@pytest.mark.parametrize("more", [b"\n", b"x", b"\0" * 512])
+def test_a_manifest_with_more_at_its_end_is_refused(more: bytes) -> None:
+    """What a disk appends to a file is noticed."""
+    with pytest.raises(ValueError, match=DAMAGED):
+        decode(encode(sample_manifest()) + more)
+
+
+def test_a_manifest_that_lacks_a_line_is_refused() -> None:
+    """A text form whose counts are wrong is refused, even with the right checksum."""
+    lines = encode(sample_manifest()).rpartition(b"\nend ")[0].split(b"\n")
+
+    for at in range(len(lines)):
+        for shorter in ([*lines[:at], *lines[at + 1 :]], lines[:at]):
+            with pytest.raises(ValueError):  # noqa: PT011 - its text depends on the line
+                decode(resealed(b"\n".join(shorter)))
+
+
+def test_another_version_is_refused() -> None:
+    """A manifest of another version is refused by name, whatever its checksum is."""
+    body = encode(sample_manifest()).rpartition(b"\nend ")[0]
+
+    with pytest.raises(
+        ValueError, match="not a manifest of this version: 'linkinstall manifest 2'"
+    ):
+        decode(resealed(body.replace(b"manifest 1", b"manifest 2")))
+
+
+@given(st.binary())
+def test_anything_else_is_refused(data: bytes) -> None:
+    """Bytes that no manifest consists of are a ValueError."""
+    with pytest.raises(ValueError, match=DAMAGED):
+        decode(data)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"distribution": "a\nb"},
+        {"executables": frozenset({"a\nb"})},
+        {"folders": (Folder("purelib", "a\nb", (), (), ()),)},
+        {"folders": (Folder("purelib", "", ("a\nb",), ("1",), ("d",)),)},
+        {"entry_points": (EntryPoint("a\nb", "m", "a", "gui", ""),)},
+    ],
+)
+def test_a_line_feed_in_a_name_is_refused(change: dict[str, object]) -> None:
+    """What could not be read back is not written."""
+    with pytest.raises(ValueError, match="line feed"):
+        encode(replace(sample_manifest(), **change))
+
+
+def test_the_files_are_told_in_order() -> None:
+    """Files come with scheme, path, size and digest, and are counted."""
+    manifest = sample_manifest()
+
+    found = list(manifest.files())
+
+    assert manifest.count == len(found) == 4
+    assert ("purelib", "pkg/a b/x.py", "1", "a" * 43) == found[0]
+    assert ("purelib", "end", "3", "e" * 43) == found[3]
+
+
+def test_the_id_is_stable() -> None:
+    """The id of given rows is what it has always been: caches outlive versions."""
+    expected = "5374d4ec15bc7d2537cabc39d197e59cf353077d89a10cf060339d8b0ebc48ab"
+
+    assert expected == sample_manifest().id == entry_id(sample_manifest())
+
+
+def test_the_id_depends_on_files_and_entry_points_only() -> None:
+    """Neither time nor umask nor the name of the wheel, nor any order, enters the id."""
+    manifest = sample_manifest()
+    point = manifest.entry_points[0]
+    moved = replace(
+        manifest,
+        id="", distribution="other", version="2", dist_info="other-2.dist-info", root="platlib",
+        mtime=1, umask=0o077, folders=manifest.folders[::-1], binaries=frozenset(),
+        rewritten=frozenset(), collisions=frozenset({"x"}),
+        entry_points=(replace(point, body="rendered otherwise"),),
+    )  # fmt: skip
+
+    assert manifest.id == entry_id(moved)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"folders": (Folder("data", "pkg", ("x",), ("1",), ("a",)),)},
+        {"folders": (Folder("purelib", "pkg", ("y",), ("1",), ("a",)),)},
+        {"folders": (Folder("purelib", "pkg", ("x",), ("2",), ("a",)),)},
+        {"folders": (Folder("purelib", "pkg", ("x",), ("1",), ("b",)),)},
+        {"folders": (Folder("purelib", "", ("pkg/x",), ("1",), ("a",)),)},
+        {"executables": frozenset({"purelib/pkg/x"})},
+        {"entry_points": (EntryPoint("x", "m", "a", "gui", ""),)},
+        {"entry_points": (EntryPoint("x", "m", "a", "console", ""),)},
+        {"entry_points": (EntryPoint("x", "m", "b", "gui", ""),)},
+        {"entry_points": (EntryPoint("x", "n", "a", "gui", ""),)},
+        {"entry_points": (EntryPoint("y", "m", "a", "gui", ""),)},
+    ],
+)
+def test_each_part_of_a_row_enters_the_id(change: dict[str, object]) -> None:
+    """Scheme, path, size, digest, executable bit and each part of an entry point count."""
+    one = Manifest(
+        "", "pkg", "1", "pkg-1.dist-info", "purelib", 1, 0o022,
+        (Folder("purelib", "pkg", ("x",), ("1",), ("a",)),),
+    )  # fmt: skip
+    same_path_elsewhere = change == {
+        "folders": (Folder("purelib", "", ("pkg/x",), ("1",), ("a",)),)
+    }
+
+    assert same_path_elsewhere == (entry_id(one) == entry_id(replace(one, **change)))
+
+
+def test_a_folder_joins_its_names() -> None:
+    """Paths are relative to the scheme, with forward slashes."""
+    assert "a/b" == Folder("purelib", "a", (), (), ()).join("b")
+    assert "b" == Folder("purelib", "", (), (), ()).join("b")
