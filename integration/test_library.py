@@ -212,10 +212,10 @@ def test_several_wheels_are_one_outcome(
     )
 
 
-def test_the_same_wheel_or_project_twice_in_one_command(
+def test_two_versions_of_one_project_in_one_command_are_refused(
     environment: Environment, cache: Cache, venv: Venv, wheelhouse: Path
 ) -> None:
-    """One wheel given twice is one; two versions of one project are refused."""
+    """Two wheels of one project in one command are a typed error with nothing changed."""
     old, new = make_sample(wheelhouse), make_sample(wheelhouse, "2.0")
     before = venv.snapshot()
     with pytest.raises(LinkInstallError):
