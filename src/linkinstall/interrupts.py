@@ -6,7 +6,9 @@ Calling sequence::
         settlement.roll_back()      # a signal arrives afterwards
 
 Guarantees: where the platform can mask signals, none of these two is lost, and none
-interrupts the block. It costs no import that an interpreter has not made already.
+interrupts the block. (In a program with more threads, one that does not hold them back
+may be handed a signal meant for the process.) It costs no import that an interpreter
+has not made already.
 
 Errors: none.
 """

@@ -1,0 +1,118 @@
+"""Signals that come while something is put back arrive afterwards."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# In a process of its own: a test runner has threads, and one that does not hold the
+# signals back would be handed them.
+PROGRAM = """
+import os, signal, sys
+from linkinstall.interrupts import deferred
+
+class Told(Exception):
+    pass
+
+def tell(number, frame):
+    raise Told(signal.Signals(number).name)
+
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, tell)
+{body}
+"""
+BODIES = {
+    "arrives": """
+for number in (signal.SIGINT, signal.SIGTERM):
+    try:
+        with deferred():
+            os.kill(os.getpid(), number)
+            print("inside")
+        print("never")
+    except Told as told:
+        print(told)
+""",
+    "nested": """
+try:
+    with deferred():
+        with deferred():
+            os.kill(os.getpid(), signal.SIGTERM)
+        print("inner left")
+    print("never")
+except Told as told:
+    print(told)
+""",
+    "error": """
+try:
+    with deferred():
+        raise KeyError("own")
+except KeyError:
+    print("own")
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+except Told as told:
+    print(told)
+""",
+    "others": """
+signal.signal(signal.SIGUSR1, tell)
+try:
+    with deferred():
+        os.kill(os.getpid(), signal.SIGUSR1)
+        print("never")
+except Told as told:
+    print(told)
+""",
+    "before": """
+signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+with deferred():
+    os.kill(os.getpid(), signal.SIGTERM)
+print("still held")
+""",
+    "without": """
+import _signal
+del _signal.pthread_sigmask
+with deferred():
+    print("inside")
+""",
+}
+EXPECTED = {
+    "arrives": "inside SIGINT inside SIGTERM",
+    "nested": "inner left SIGTERM",
+    "error": "own SIGINT",
+    "others": "SIGUSR1",
+    "before": "still held",
+    "without": "inside",
+}
+
+
+@pytest.mark.parametrize("case", sorted(BODIES))
+def test_signals_are_held_back(case: str) -> None:
+    """Ctrl-C and SIGTERM arrive when the outermost block is left, and none is lost.
+
+    An error inside lets them through again, other signals are not held, a signal that
+    was held before stays so, and a platform that cannot hold them goes on without.
+    """
+    program = PROGRAM.format(body=BODIES[case])
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert ("", EXPECTED[case]) == (done.stderr, " ".join(done.stdout.splitlines()))
+
+
+def test_it_costs_no_import() -> None:
+    """What every interpreter has loaded is all that it needs."""
+    code = (
+        "import sys; before = set(sys.modules); import linkinstall.interrupts; "
+        "print(sorted(set(sys.modules) - before - {'__future__', 'linkinstall'}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", f"import sys; sys.path[:] = {sys.path!r}; {code}"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "['linkinstall.interrupts']" == done.stdout.strip()
