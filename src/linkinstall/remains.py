@@ -44,7 +44,8 @@ def remains(
     for library in world.libraries:
         for entry in leftovers(world.files, library):
             tail = entry[1:]
-            project = tail.rpartition("-")[0] if tail.endswith(".dist-info") else tail
+            stem, dot, _ = tail.partition(".dist-info")
+            project = stem.rpartition("-")[0] if dot else tail
             if tail in tails or project in tails:
                 found.append(f"{library}/{entry}")
     return found
