@@ -179,13 +179,24 @@ class Settlement:
         if not self._identity.is_real(os.path.dirname(item.path)):
             self._to_trash(item, "its folder has become a link")
             return
-        make_folders(self.files, os.path.dirname(item.path))
+        if not self._has_room(os.path.dirname(item.path)):
+            self._to_trash(item, "something else stands where its folder was")
+            return
         if item.kind == WHOLE and self.files.status(item.path) is None:
             self.files.rename_new(stashed, item.path)
             return
         self._merge(stashed, item.path)
         if self.files.status(stashed) is not None:
             self._to_trash(item, "something else stands in its place")
+
+    def _has_room(self, folder: str) -> bool:
+        """Make a folder and its parents; return whether it stands there then."""
+        try:
+            make_folders(self.files, folder)
+        except (FileExistsError, NotADirectoryError):
+            return False
+        status = self.files.status(folder)
+        return status is not None and S_ISDIR(status.st_mode)
 
     def _merge(self, stashed: str, place: str) -> None:
         status = self.files.status(place)
@@ -225,9 +236,17 @@ class Settlement:
             self.files.flush_volume(self.journal.home)
         for item in self.journal.stash:
             self._discard(item)
-        for folder in sorted(self.journal.emptied, reverse=True):
-            remove_folder_if_empty(self.files, folder)
+        for folder in sorted({*self.journal.emptied, *self._left_standing()}, reverse=True):
+            if not remove_folder_if_empty(self.files, folder) and self._present(folder) == set():
+                self.pending.append(Pending(folder, folder))
         self._clear_states("committed")
+
+    def _left_standing(self) -> Iterator[str]:
+        """Yield folders that were emptied file by file and could not be removed then."""
+        filled = {group.target for group in self.journal.groups}
+        for item in self.journal.stash:
+            if item.kind == WHOLE and item.path not in filled and self._present(item.path) == set():
+                yield item.path
 
     def _discard(self, item: StashItem) -> None:
         stashed = self._identity.stashed(item)
@@ -240,12 +259,20 @@ class Settlement:
                 return
             remove_folder_if_empty(self.files, folder)
         if self.files.status(stashed) is not None:
-            # Names that nobody planned: written while the folder was on its way out.
             self._drop_late_compiled(item, stashed)
-            make_folders(self.files, os.path.dirname(item.path))
-            self._merge(stashed, item.path)
+            self._give_back(stashed, item.path)
             if self.files.status(stashed) is not None:
                 self._keep_busy(item, stashed)
+
+    def _give_back(self, stashed: str, place: str) -> None:
+        """Put back what nobody planned: written while the folder was on its way out."""
+        for name, kind in self.files.scan(stashed):
+            source, target = f"{stashed}/{name}", f"{place}/{name}"
+            if kind == "folder":
+                self._give_back(source, target)
+            elif self._has_room(place) and self._put_back(source, target):
+                self.files.unlink(source)
+        remove_folder_if_empty(self.files, stashed)
 
     def _drop_late_compiled(self, item: StashItem, stashed: str) -> None:
         for sub, names in item.names:
@@ -266,13 +293,16 @@ class Settlement:
 
     def _clear_states(self, name: str) -> None:
         """Empty the state folders; the journal under ``name`` goes last of all."""
+        left: list[str] = []
         for state in self.journal.states[1:]:
-            sweep_state(self.files, state)
+            left += sweep_state(self.files, state)
             if self.flush and self.files.status(os.path.dirname(state)) is not None:
                 self.files.flush_volume(os.path.dirname(state))
         for inner in STAGED:
-            remove_tree(self.files, f"{self.journal.home}/{inner}")
-        self.files.unlink_all(self.journal.home, [name])
+            left += [path for path, _ in remove_tree(self.files, f"{self.journal.home}/{inner}")]
+        home = self.journal.home
+        left += [f"{home}/{path}" for path, _ in self.files.unlink_all(home, [name])]
+        self.pending += [Pending(path, path) for path in left]
         remove_folder_if_empty(self.files, self.journal.home)
         # Made for the state folder alone, where nothing was placed there.
         for folder in reversed(self.journal.made):

@@ -170,7 +170,9 @@ class Staging:
 
     def _stage(self, place: Placement, names: tuple[str, ...], modes: tuple[str, ...]) -> None:
         """Stage names in the first mode that works; links are only noted for later."""
-        names = self._stage_odd(place, names, modes)
+        self._try(place, self._stage_odd(place, names, modes), modes)
+
+    def _try(self, place: Placement, names: tuple[str, ...], modes: tuple[str, ...]) -> None:
         for mode in modes:
             if not names:
                 return
@@ -192,10 +194,7 @@ class Staging:
         for name in odd:
             refused = self._no_file[f"{source}/{name}"]
             left = tuple(mode for mode in modes if mode not in refused) or ("copy",)
-            if left[0] in _WRITING:
-                self._place(left[0], place, (name,))
-            else:
-                self._links.append((left[0], place, (name,)))
+            self._try(place, (name,), left)
         return tuple(name for name in names if name not in odd)
 
     def source(self, place: Placement) -> str:

@@ -48,9 +48,14 @@ def sweep_trash(files: FileSystem, state: str) -> list[Pending]:
     return [Pending(path, path) for path, _ in refused]
 
 
-def sweep_state(files: FileSystem, state: str) -> None:
-    """Remove what was only staged, and the state folder itself if nothing is left."""
+def sweep_state(files: FileSystem, state: str) -> list[str]:
+    """Remove what was only staged, and the state folder itself if nothing is left.
+
+    :return: what could not be removed
+    """
+    left = []
     for inner in STAGED:
-        remove_tree(files, f"{state}/{inner}")
-    files.unlink_all(state, ["pointer"])
+        left += [path for path, _ in remove_tree(files, f"{state}/{inner}")]
+    left += [f"{state}/{name}" for name, _ in files.unlink_all(state, ["pointer"])]
     remove_folder_if_empty(files, state)
+    return left
