@@ -1,0 +1,72 @@
+"""What is refused before a plan is made, all of it in one error."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.distribution import Distribution
+from linkinstall.errors import ConflictError, DistributionError
+from linkinstall.refusals import refuse_twice, refuse_unremovable
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def installed(site: Site, name: str, **files: str) -> Distribution:
+    """Put a dist-info folder with these files into a site."""
+    folder = f"{name}-1.0.dist-info"
+    (site.library / folder).mkdir()
+    for file, text in files.items():
+        (site.library / folder / file).write_text(text)
+    return Distribution(name, "1.0", str(site.library), folder, str(site.library))
+
+
+@pytest.mark.parametrize("names", [[], ["app"], ["app", "app-extra"]])
+def test_one_wheel_of_each_project_passes(names: list[str]) -> None:
+    """Projects that come once are not refused, however alike their names are."""
+    refuse_twice(names)
+
+
+def test_every_project_that_comes_twice_is_named() -> None:
+    """Two wheels of one project in a command are refused, each project once and in order."""
+    with pytest.raises(ConflictError) as caught:
+        refuse_twice(["web", "app", "web", "once", "app", "web"])
+
+    assert [("claimed-twice", "app"), ("claimed-twice", "web")] == [
+        (problem.code, problem.owner) for problem in caught.value.problems
+    ]
+    assert "app, web" in caught.value.message
+    assert "Nothing was changed." in caught.value.next_step
+
+
+def test_what_has_a_record_may_be_removed(tmp_path: Path) -> None:
+    """A distribution whose RECORD says something is not refused, metadata or not."""
+    site = Site(tmp_path)
+    one = installed(site, "app", RECORD="app-1.0.dist-info/RECORD,,\n")
+
+    refuse_unremovable(site.world(), [one])
+
+
+def test_everything_without_a_record_is_named(tmp_path: Path) -> None:
+    """Without RECORD, or with an empty one, nothing is removed; each is named with its tool."""
+    site = Site(tmp_path)
+    leaving = [
+        installed(site, "web", METADATA="", RECORD=""),
+        installed(site, "sound", RECORD="sound.py,,\n"),
+        installed(site, "app", INSTALLER="conda\n"),
+    ]
+
+    with pytest.raises(DistributionError) as caught:
+        refuse_unremovable(site.world(), leaving)
+
+    base = str(site.library)
+    assert [
+        ("record-missing", f"{base}/web-1.0.dist-info/RECORD", "web"),
+        ("record-missing", f"{base}/app-1.0.dist-info/RECORD", "app"),
+    ] == [(one.code, one.path, one.owner) for one in caught.value.problems]
+    assert "app, web" in caught.value.message
+    assert "(installed by conda)" in str(caught.value)
+    assert "Install a wheel of the project over it" in caught.value.next_step

@@ -1,0 +1,149 @@
+"""The trash of a state folder: what waits there, and what goes with the next run."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.fs import local
+from linkinstall.outcome import Pending
+from linkinstall.trash import sweep_state, sweep_trash, to_trash
+from tests.support.faulty import Change, Denying
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Busy(Denying):
+    """A file system on which some files cannot be removed, as running images on Windows."""
+
+    def __init__(self, *names: str) -> None:
+        super().__init__(local(), "unlink", errno.EBUSY)
+        self.names = names
+
+    def denies(self, change: Change) -> bool:
+        """Return whether a file is in use."""
+        return super().denies(change) and change.path.endswith(self.names)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    """Return a state folder."""
+    folder = tmp_path / ".linkinstall"
+    folder.mkdir()
+    return folder
+
+
+def names_below(folder: Path) -> list[str]:
+    """Return the paths of all that is in a folder, relative to it."""
+    return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*"))
+
+
+def test_what_moves_to_the_trash_keeps_its_contents(tmp_path: Path, state: Path) -> None:
+    """A file is renamed into the trash: the same inode, no longer where it was."""
+    path = tmp_path / "app.exe"
+    path.write_text("running")
+    inode = path.stat().st_ino
+    target = to_trash(local(), str(state), str(path), "7")
+
+    assert f"{state}/trash/7-0" == target
+    assert (inode, "running") == (
+        (state / "trash" / "7-0").stat().st_ino,
+        (state / "trash" / "7-0").read_text(),
+    )
+    assert not path.exists()
+
+
+def test_the_trash_replaces_nothing(tmp_path: Path, state: Path) -> None:
+    """What comes under a name that waits there already gets the next number."""
+    for text in ("first", "second"):
+        (tmp_path / "app").write_text(text)
+        to_trash(local(), str(state), str(tmp_path / "app"), "app")
+
+    trash = state / "trash"
+    assert ["first", "second"] == [(trash / f"app-{n}").read_text() for n in (0, 1)]
+
+
+def test_a_folder_moves_to_the_trash_whole(tmp_path: Path, state: Path) -> None:
+    """A folder goes with all it holds, and links in it are not followed when it is swept."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (outside / "kept").touch()
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "link").symlink_to(outside)
+    to_trash(local(), str(state), str(tmp_path / "app"), "0")
+
+    assert ["trash", "trash/0-0", "trash/0-0/link"] == names_below(state)
+    assert [] == sweep_trash(local(), str(state))
+    assert ["kept"] == names_below(outside)
+
+
+def test_sweeping_takes_the_trash_and_an_empty_state_folder(state: Path) -> None:
+    """When everything could be deleted, the state folder goes with it."""
+    (state / "trash").mkdir()
+    (state / "trash" / "a-0").touch()
+
+    assert [] == sweep_trash(local(), str(state))
+    assert not state.exists()
+
+
+def test_sweeping_leaves_a_state_folder_in_use(state: Path) -> None:
+    """A state folder that holds more than trash stays with what it holds."""
+    (state / "trash").mkdir()
+    (state / "journal").touch()
+    sweep_trash(local(), str(state))
+
+    assert ["journal"] == names_below(state)
+
+
+def test_what_is_still_busy_is_told_and_waits_on(state: Path) -> None:
+    """What refuses to be deleted is reported where it lies; the rest goes."""
+    (state / "trash").mkdir()
+    for name in ("busy-0", "free-0"):
+        (state / "trash" / name).touch()
+    path = f"{state}/trash/busy-0"
+
+    assert [Pending(path, path)] == sweep_trash(Busy("busy-0"), str(state))
+    assert ["trash", "trash/busy-0"] == names_below(state)
+
+
+def test_without_trash_nothing_is_swept(state: Path) -> None:
+    """Where there is no trash nothing is pending, and nothing else is touched."""
+    assert [] == sweep_trash(local(), str(state))
+    assert [] == sweep_trash(local(), f"{state}/missing")
+    assert state.exists()
+
+
+def test_what_was_only_staged_is_swept(state: Path) -> None:
+    """New files, the stash, a temporary cache and the pointer go, and then the folder."""
+    for name in ("new", "stash", "cache"):
+        (state / name / "0").mkdir(parents=True)
+        (state / name / "0" / "file").touch()
+    (state / "pointer").touch()
+
+    assert [] == sweep_state(local(), str(state))
+    assert not state.exists()
+
+
+def test_sweeping_staged_files_spares_the_trash(state: Path) -> None:
+    """The trash of earlier runs, and a journal, are no staged files."""
+    (state / "trash").mkdir()
+    (state / "journal").touch()
+    (state / "new").mkdir()
+    sweep_state(local(), str(state))
+
+    assert ["journal", "trash"] == names_below(state)
+
+
+def test_staged_files_that_refuse_are_told(state: Path) -> None:
+    """What of the staged files cannot be removed is named, and the folder stays for it."""
+    (state / "new").mkdir()
+    (state / "new" / "busy").touch()
+    (state / "pointer").touch()
+
+    assert [f"{state}/new/busy", f"{state}/pointer"] == sweep_state(
+        Busy("busy", "pointer"), str(state)
+    )
+    assert ["new", "new/busy", "pointer"] == names_below(state)
