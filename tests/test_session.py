@@ -1,0 +1,146 @@
+"""Holding an environment for one change: the lock, what was left, and no trace."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.environment import Environment
+from linkinstall.errors import JournalError, LockTimeoutError
+from linkinstall.fs import local
+from linkinstall.session import Session
+from tests.support.sites import Site, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment of its own."""
+    return Site(tmp_path)
+
+
+@pytest.fixture
+def session(site: Site) -> Iterator[Session]:
+    """Return a session on the site, ended whatever happens."""
+    session = on(site.environment)
+    yield session
+    session.end()
+
+
+def on(environment: Environment) -> Session:
+    """Return a session that flushes nothing."""
+    return Session(local(), environment, flush=False)
+
+
+def test_an_environment_that_is_in_order_is_left_so(site: Site, session: Session) -> None:
+    """Begun and ended, a session leaves every file as it was, a venv's lock file too."""
+    before = snapshot(site.root, exact=True)
+    world = session.begin(timeout=0, notify=None)
+    session.end()
+
+    assert [str(site.library)] == world.libraries
+    assert (str(site.home), ()) == (session.home, session.report.recovered)
+    assert before == snapshot(site.root, exact=True)
+
+
+def test_one_session_at_a_time(site: Site, session: Session) -> None:
+    """Until a session ends another one waits, and is refused when its time is up."""
+    session.begin(timeout=0, notify=None)
+    other = on(site.environment)
+    with pytest.raises(LockTimeoutError):
+        other.begin(timeout=0, notify=None)
+    other.end()
+    with pytest.raises(LockTimeoutError):  # the end of the one refused let nothing go
+        on(site.environment).begin(timeout=0, notify=None)
+
+    session.end()
+    other.begin(timeout=0, notify=None)
+    other.end()
+
+
+def test_what_an_earlier_run_left_is_settled_first(site: Site, session: Session) -> None:
+    """What was only staged by a run that was killed is gone when the session has begun."""
+    (site.home / "new" / "0").mkdir(parents=True)
+    (site.home / "new" / "0" / "a.py").touch()
+    session.begin(timeout=0, notify=None)
+
+    assert not site.home.exists()
+
+
+def test_a_state_folder_that_is_not_ours_is_refused(site: Site, session: Session) -> None:
+    """With something unknown in the state folder nothing begins, and nothing stays locked."""
+    site.home.mkdir()
+    (site.home / "diary").touch()
+    before = snapshot(site.root)
+    with pytest.raises(JournalError):
+        session.begin(timeout=0, notify=None)
+    session.end()
+
+    assert before == snapshot(site.root)
+    (site.home / "diary").unlink()
+    session.begin(timeout=0, notify=None)
+
+
+def test_folders_made_on_the_way_go_again(site: Site) -> None:
+    """Where the target was not there and nothing came into it, nothing is left of it."""
+    target = site.folder / "new" / "target"
+    before = snapshot(site.folder)
+    session = on(Environment.for_target(target, base=site.environment))
+    session.begin(timeout=0, notify=None)
+    assert target.is_dir()
+    session.end()
+
+    assert before == snapshot(site.folder)
+
+
+def test_folders_that_were_used_stay(site: Site) -> None:
+    """Where something came into the target it stays, without the lock file."""
+    target = site.folder / "new" / "target"
+    session = on(Environment.for_target(target, base=site.environment))
+    session.begin(timeout=0, notify=None)
+    (target / "a.py").touch()
+    session.end()
+
+    assert ["a.py"] == list(snapshot(target))
+
+
+def test_a_temporary_cache_goes_with_the_session(site: Site, session: Session) -> None:
+    """What was unpacked next to the target is removed, with the state folder."""
+    before = snapshot(site.root)
+    session.begin(timeout=0, notify=None)
+    (site.home / "cache" / "v1").mkdir(parents=True)
+    session.end()
+
+    assert before == snapshot(site.root)
+
+
+@pytest.mark.parametrize("journal", ["journal", "committed"])
+def test_an_unfinished_transaction_keeps_what_it_needs(
+    site: Site, session: Session, journal: str
+) -> None:
+    """While a journal is there, before its commit or after it, its state folder stays whole."""
+    session.begin(timeout=0, notify=None)
+    (site.home / "cache" / "v1").mkdir(parents=True)
+    (site.home / journal).touch()
+    session.end()
+
+    assert ["cache", "cache/v1", journal] == sorted(snapshot(site.home))
+
+
+def test_ending_twice_is_ending_once(site: Site, session: Session) -> None:
+    """A session that has ended, or never began, takes nothing from one that is on."""
+    on(site.environment).end()
+    session.begin(timeout=0, notify=None)
+    session.end()
+    other = on(site.environment)
+    other.begin(timeout=0, notify=None)
+    (site.home / "cache").mkdir(parents=True)
+    session.end()
+
+    assert site.home.exists()
+    other.end()
+    assert not site.home.exists()
