@@ -1,0 +1,113 @@
+"""What other tools leave behind, told for one project."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.distribution import Distribution, find_distributions
+from linkinstall.remains import damage_of, damage_test, legacy, remains
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linkinstall.manifest import Manifest
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment of its own."""
+    return Site(tmp_path)
+
+
+def installed(site: Site) -> tuple[Distribution, Manifest]:
+    """Install a project; return its distribution and its manifest."""
+    wheel = site.wheel("big-app", files={"bigapp/__init__.py": "one = 1\n"})
+    site.install(wheel, compile_levels=())
+    world = site.world()
+    (found,) = find_distributions(world.files, world.libraries)
+    return found, site.cache.add(wheel).entry.manifest
+
+
+@pytest.mark.parametrize("name", ["~ig_app-1.0.dist-info", "~ig_app-0.5.dist-info", "~igapp"])
+def test_folders_of_a_killed_pip_are_found(site: Site, name: str) -> None:
+    """Dist-info folders of any version and import packages of the project are found."""
+    old, manifest = installed(site)
+    (site.library / name).mkdir()
+
+    assert [f"{site.library}/{name}"] == remains(site.world(), "big-app", [old], manifest)
+
+
+@pytest.mark.parametrize("name", ["~ther-1.0.dist-info", "~other", "~ig_app_more", "ig_app"])
+def test_folders_of_others_are_left_alone(site: Site, name: str) -> None:
+    """What belongs to another project, or has no tilde, is not taken for remains."""
+    old, manifest = installed(site)
+    (site.library / name).mkdir()
+
+    assert [] == remains(site.world(), "big-app", [old], manifest)
+
+
+def test_a_name_is_enough(site: Site) -> None:
+    """A project that is not installed and has no manifest is known by its name."""
+    (site.library / "~ig_app-1.0.dist-info").mkdir()
+
+    expected = [f"{site.library}/~ig_app-1.0.dist-info"]
+    assert expected == remains(site.world(), "big-app", [], None)
+
+
+def test_what_is_whole_is_not_damaged(site: Site) -> None:
+    """A sound distribution without remains is whole."""
+    old, manifest = installed(site)
+
+    assert not damage_test(site.world(), "big-app", [old], manifest)()
+
+
+@pytest.mark.parametrize("harm", ["remains", "missing"])
+def test_damage_is_told_when_it_is_asked_for(site: Site, harm: str) -> None:
+    """Remains or a lost file count as damage, looked at when asked, and only once."""
+    old, manifest = installed(site)
+    test = damage_test(site.world(), "big-app", [old], manifest)
+    left = site.library / "~igapp"
+    if harm == "remains":
+        left.mkdir()
+    else:
+        shutil.rmtree(site.library / "bigapp")
+
+    assert test()
+    if harm == "remains":
+        left.rmdir()
+        assert test()
+
+
+def test_lost_metadata_is_named_in_one_warning(site: Site) -> None:
+    """A distribution without METADATA and RECORD is warned of, a sound one is not."""
+    old, _ = installed(site)
+    assert [] == list(damage_of(site.world(), old))
+    for name in ("METADATA", "RECORD"):
+        (site.library / old.folder / name).unlink()
+
+    (warning,) = damage_of(site.world(), old)
+    assert "damaged-replaced" == warning.code
+    expected = f"{old.path} had no METADATA and no RECORD; its remains are replaced"
+    assert expected == warning.message
+
+
+@pytest.mark.parametrize(
+    ("entry", "found"),
+    [
+        ("Big.App.egg-link", True),
+        ("big_app-1.0-py3.11.egg-info", True),
+        ("big_app-1.0.dist-info", False),
+        ("other.egg-link", False),
+    ],
+)
+def test_a_distribution_without_record_is_known_by_its_egg(
+    site: Site, entry: str, *, found: bool
+) -> None:
+    """The egg-info or egg-link of the project is found by any spelling, no other's."""
+    (site.library / entry).write_text("")
+
+    assert (f"{site.library}/{entry}" if found else "") == legacy(site.world(), "big-app")
