@@ -1,0 +1,135 @@
+"""Entries for a transaction: found, made, looked at, and made anew."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from linkinstall import Cache
+from linkinstall.entries import Entries
+from linkinstall.errors import CacheError, InvalidWheelError, UsageError
+from tests.support.sites import Site
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment that can compile."""
+    return Site(tmp_path, compiler=True)
+
+
+def entries(
+    site: Site, cache: Cache | None = None, *, verify: str = "stat", symlinks: bool = False
+) -> Entries:
+    """Return entries of a cache, by default the site's."""
+    return Entries(
+        cache or site.cache,
+        site.environment,
+        validate_record="all",
+        verify_cache=verify,
+        symlinks=symlinks,
+    )
+
+
+def cached_file(entry_folder: str) -> Path:
+    """Return the package's only module in an entry."""
+    return Path(entry_folder) / "files" / "purelib" / "app" / "__init__.py"
+
+
+def test_a_wheel_is_unpacked_once(site: Site) -> None:
+    """The second time a wheel is brought, its entry is the one that was made first."""
+    wheel = str(site.wheel())
+    first = entries(site).bring(wheel)
+    made = cached_file(first.entry.folder).stat().st_ino
+    again = entries(site).bring(wheel)
+
+    assert first.entry.folder == again.entry.folder
+    assert made == cached_file(again.entry.folder).stat().st_ino
+
+
+def test_no_compiled_files_unless_asked(site: Site) -> None:
+    """Without a level there is the entry alone; with one, a set of compiled files."""
+    wheel = str(site.wheel())
+    plain = entries(site)
+    compiled = entries(site)
+    entry = plain.bring(wheel).entry
+
+    assert (entry,) == plain.use(entry, wheel, ())
+    assert (0, 0, 0) == (
+        plain.bytecode.linked,
+        plain.bytecode.compiled,
+        plain.bytecode.failed,
+    )
+    found, pyc = compiled.use(entry, wheel, (0,))
+    tag = sys.implementation.cache_tag
+    names = [path.rpartition("/")[2] for _, path, _, _ in pyc.manifest.files()]
+    assert (entry, [f"__init__.{tag}.pyc"], 1) == (found, names, compiled.bytecode.compiled)
+
+
+@pytest.mark.parametrize("verify", ["stat", "full"])
+def test_a_damaged_entry_is_made_anew_from_its_wheel(site: Site, verify: str) -> None:
+    """A cache file that was edited is replaced from the wheel, with one warning."""
+    wheel = str(site.wheel())
+    asked = entries(site, verify=verify)
+    entry = asked.bring(wheel).entry
+    sound = cached_file(entry.folder).read_text()
+    cached_file(entry.folder).write_text("edited = True\n")
+    (renewed,) = asked.use(entry, wheel, ())
+
+    assert sound == cached_file(renewed.folder).read_text()
+    assert ["cache-damaged"] == [warning.code for warning in asked.warnings]
+
+
+def test_a_damaged_entry_without_a_wheel_is_refused(site: Site) -> None:
+    """Where there is no wheel file to make it anew, a damaged entry is a CacheError."""
+    asked = entries(site)
+    entry = asked.bring(str(site.wheel())).entry
+    cached_file(entry.folder).unlink()
+
+    with pytest.raises(CacheError, match="is missing"):
+        asked.use(entry, None, ())
+
+
+def test_no_cache_means_one_in_the_state_folder(site: Site) -> None:
+    """Without a cache, entries go below the home folder that was named."""
+    home = site.folder / "home"
+    home.mkdir()
+    asked = entries(site, Cache.none())
+    asked.settle(str(home))
+    added = asked.bring(str(site.wheel()))
+
+    assert added.entry.folder.startswith(f"{home}/cache/")
+    assert asked.temporary
+
+
+def test_a_cache_that_cannot_be_written_is_replaced_with_a_warning(site: Site) -> None:
+    """Where the cache is no folder, a temporary one stands in, told once."""
+    (site.folder / "blocked").write_text("no folder\n")
+    home = site.folder / "home"
+    home.mkdir()
+    asked = entries(site, Cache(site.folder / "blocked" / "cache"))
+    asked.settle(str(home))
+    added = asked.bring(str(site.wheel()))
+
+    assert added.entry.folder.startswith(f"{home}/cache/")
+    assert ["cache-unwritable"] == [warning.code for warning in asked.warnings]
+
+
+def test_links_into_a_cache_that_goes_are_refused(site: Site) -> None:
+    """Symbolic links need a cache that stays: none, and none but a temporary one, will do."""
+    asked = entries(site, Cache.none(), symlinks=True)
+
+    with pytest.raises(UsageError, match="cache that stays"):
+        asked.settle(str(site.home))
+
+
+def test_a_bad_wheel_is_no_reason_for_another_cache(site: Site) -> None:
+    """A wheel that is refused is refused as such; the cache stays the one chosen."""
+    wheel = site.wheel(record="")
+    asked = entries(site)
+    asked.settle(str(site.home))
+    with pytest.raises(InvalidWheelError):
+        asked.bring(str(wheel))
+
+    assert (site.cache, []) == (asked.cache, asked.warnings)
