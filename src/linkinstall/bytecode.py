@@ -10,8 +10,8 @@ Calling sequence::
                           levels=(0,))
 
 Guarantees: a set belongs to the entry's sources as they were unpacked: it is made
-again when the entry was. It is published by one rename, like an entry. A source that
-does not compile is left out and counted.
+again when the entry was. It is published by one rename, and looked at before it is
+linked, like an entry. A source that does not compile is left out and counted.
 
 Errors: :class:`~linkinstall.errors.CacheError` where the compiling interpreter
 cannot be run.
@@ -23,11 +23,14 @@ import os
 import sys
 
 from linkinstall import limits
+from linkinstall.digest import sha256
+from linkinstall.entry_check import Inspection, inspect
 from linkinstall.outcome import BytecodeCount
 from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterable, Iterator, Mapping
 
     from linkinstall.cache import Cache, Entry
@@ -40,10 +43,16 @@ _PARALLEL_FROM = 64
 
 @value
 class Compiled:
-    """The sets that were found or made, and how many files of each kind."""
+    """The sets that were found or made, and how many files of each kind.
+
+    :param damaged: (path, what is wrong) of files of sets that were made anew
+    :param crowded: files that take no further hard link
+    """
 
     entries: tuple[Entry, ...] = ()
     count: BytecodeCount = BytecodeCount()
+    damaged: tuple[tuple[str, str], ...] = ()
+    crowded: tuple[str, ...] = ()
 
 
 def normal_level(level: int) -> int:
@@ -59,26 +68,34 @@ def compiled_sets(
     tag: str,
     levels: Iterable[int],
     embedded: Mapping[str, str] | None = None,
+    verify_cache: str = "stat",
 ) -> Compiled:
     """Return the compiled files of an entry, one set for each level.
 
     :param embedded: scheme -> folder whose paths are written into the files; then
         they are made for one place only, in the form SOURCE_DATE_EPOCH asks for
+    :param verify_cache: off, stat or full: how a set that was found is looked at
     :raises CacheError: the interpreter cannot be run
     """
+    sets = _Sets(cache, entry, compiler, tag, embedded or {})
     sources = sum(1 for _ in _sources(entry))
-    entries = []
-    linked = compiled = failed = 0
+    entries: list[Entry] = []
+    linked = compiled = 0
+    damaged: tuple[tuple[str, str], ...] = ()
+    crowded: tuple[str, ...] = ()
     for level in sorted({normal_level(level) for level in levels}):
-        found = None if embedded else cache.open_bytecode(entry.manifest.id, tag, level)
-        if found is not None and found.manifest.version == str(entry.manifest.mtime):
-            linked += found.manifest.count
-        else:
-            found = _compile(cache, entry, compiler, tag, level, embedded, found)
+        found = sets.find(level)
+        seen = Inspection() if found is None else inspect(cache.file_system, found, verify_cache)
+        if found is None or seen.damaged:
+            found = sets.make(level)
             compiled += found.manifest.count
-        failed += sources - found.manifest.count
+        else:
+            linked += found.manifest.count
         entries.append(found)
-    return Compiled(tuple(entries), BytecodeCount(linked, compiled, failed))
+        damaged += seen.damaged
+        crowded += seen.crowded
+    failed = sources * len(entries) - linked - compiled
+    return Compiled(tuple(entries), BytecodeCount(linked, compiled, failed), damaged, crowded)
 
 
 def _sources(entry: Entry) -> Iterator[tuple[str, str, str]]:
@@ -90,41 +107,63 @@ def _sources(entry: Entry) -> Iterator[tuple[str, str, str]]:
                     yield folder.scheme, folder.path, name
 
 
-def _compile(
-    cache: Cache,
-    entry: Entry,
-    compiler: str,
-    tag: str,
-    level: int,
-    embedded: Mapping[str, str] | None,
-    damaged: Entry | None,
-) -> Entry:
-    from linkinstall.entry_writer import EntryWriter
+class _Sets:
+    """Finds and makes the sets of one entry for one interpreter."""
 
-    suffix = f".{tag}.opt-{level}.pyc" if level else f".{tag}.pyc"
-    writer = EntryWriter(cache)
-    writer.begin()
-    try:
-        jobs, targets = [], []
-        for scheme, path, name in _sources(entry):
-            inner = f"{path}/__pycache__" if path else "__pycache__"
-            target = f"{inner}/{name[:-3]}{suffix}"
-            shown = os.path.join(embedded[scheme], path, name) if embedded else f"{path}/{name}"
-            jobs.append(
-                "\t".join((f"{entry.files(scheme, path)}/{name}",
-                           f"{writer.folder}/files/{scheme}/{target}",
-                           shown, str(level), "default" if embedded else "timestamp"))
-            )  # fmt: skip
-            targets.append((scheme, target))
-        failed = _run(compiler, jobs)
-        for index, (scheme, target) in enumerate(targets):
-            if index not in failed:
-                writer.adopt(scheme, target)
-        manifest = writer.manifest(tag, str(entry.manifest.mtime), "", entry.manifest.root)
-        folder = cache.bytecode_folder(entry.manifest.id, tag, level)
-        return writer.publish(manifest, folder, damaged=damaged)
-    finally:
-        writer.discard()
+    def __init__(
+        self, cache: Cache, entry: Entry, compiler: str, tag: str, embedded: Mapping[str, str]
+    ) -> None:
+        self.cache = cache
+        self.entry = entry
+        self.compiler = compiler
+        self.tag = tag
+        self.embedded = embedded
+
+    def _folder(self, level: int) -> str:
+        folder = self.cache.bytecode_folder(self.entry.manifest.id, self.tag, level)
+        if not self.embedded:
+            return folder
+        # Made for one place and in one form: no other may find them.
+        parts = ["epoch" if os.environ.get("SOURCE_DATE_EPOCH") else ""]
+        parts += [f"{scheme}={self.embedded[scheme]}" for scheme in sorted(self.embedded)]
+        place = "\0".join(parts).encode("utf-8", "surrogateescape")
+        return f"{folder}-{sha256(place).hexdigest()[:16]}"
+
+    def find(self, level: int) -> Entry | None:
+        """Return the set that was made from the entry's files as they are now, if there is one."""
+        found = self.cache.open_folder(self._folder(level))
+        current = str(self.entry.manifest.mtime)
+        return found if found is not None and found.manifest.version == current else None
+
+    def make(self, level: int) -> Entry:
+        """Compile, and publish instead of what is there."""
+        from linkinstall.entry_writer import EntryWriter
+
+        folder = self._folder(level)
+        standing = self.cache.open_folder(folder)
+        suffix = f".{self.tag}.opt-{level}.pyc" if level else f".{self.tag}.pyc"
+        mode = "default" if self.embedded else "timestamp"
+        writer = EntryWriter(self.cache)
+        writer.begin()
+        try:
+            jobs, targets = [], []
+            for scheme, path, name in _sources(self.entry):
+                inner = f"{path}/__pycache__" if path else "__pycache__"
+                target = f"{inner}/{name[:-3]}{suffix}"
+                source = f"{self.entry.files(scheme, path)}/{name}"
+                place = f"{writer.folder}/files/{scheme}/{target}"
+                shown = os.path.join(self.embedded.get(scheme, ""), path, name)
+                jobs.append("\0".join((source, place, shown, str(level), mode)))
+                targets.append((scheme, target))
+            failed = _run(self.compiler, jobs)
+            for index, (scheme, target) in enumerate(targets):
+                if index not in failed:
+                    writer.adopt(scheme, target)
+            origin = self.entry.manifest
+            manifest = writer.manifest(self.tag, str(origin.mtime), "", origin.root)
+            return writer.publish(manifest, folder, damaged=standing)
+        finally:
+            writer.discard()
 
 
 def _run(compiler: str, jobs: list[str]) -> set[int]:
@@ -170,8 +209,14 @@ def _run(compiler: str, jobs: list[str]) -> set[int]:
     return failed
 
 
-def _answer(process: object, jobs: list[str]) -> tuple[list[int], int, str]:
-    data = "\n".join(jobs).encode("utf-8", "surrogateescape")
-    out, err = process.communicate(data, timeout=limits.COMPILE_WAIT)  # type: ignore[attr-defined]
+def _answer(process: subprocess.Popen[bytes], jobs: list[str]) -> tuple[list[int], int, str]:
+    import subprocess
+
+    data = "\0".join(jobs).encode("utf-8", "surrogateescape")
+    try:
+        out, err = process.communicate(data, timeout=limits.COMPILE_WAIT)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        return [], 1, f"it took longer than {limits.COMPILE_WAIT:g} seconds"
     numbers = [int(number) for number in out.split()]
-    return numbers, process.returncode, err.decode("utf-8", "replace").strip()[-500:]  # type: ignore[attr-defined]
+    return numbers, process.returncode, err.decode("utf-8", "replace").strip()[-500:]

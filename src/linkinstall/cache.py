@@ -127,9 +127,10 @@ class Cache:
         """Return where an entry is kept."""
         return os.path.join(self.root, "entries", entry_id)
 
-    def open_bytecode(self, entry_id: str, tag: str, level: int) -> Entry | None:
-        """Return the compiled files of an entry for one interpreter tag and level."""
-        return self.open_folder(self.bytecode_folder(entry_id, tag, level))
+    @property
+    def temporary_folder(self) -> str:
+        """Where temporary folders are: what is written is renamed out of one of them."""
+        return os.path.join(self.root, "tmp")
 
     def bytecode_folder(self, entry_id: str, tag: str, level: int) -> str:
         """Return where the compiled files of an entry are kept."""
@@ -166,7 +167,7 @@ class Cache:
         name, identity = self.identify(path)
         alias = os.path.join(self.root, "aliases", identity.alias)
         try:
-            entry_id, hash_ = self.file_system.read(alias).decode("ascii").split("\n")[:2]
+            entry_id, hash_, _end = self.file_system.read(alias).decode("ascii").split("\n")
         except (OSError, ValueError):
             return None
         entry = self.open(entry_id)
@@ -215,25 +216,28 @@ class Cache:
             pass
 
     def _write(self, folder: str, name: str, data: bytes) -> None:
-        make_folders(self.file_system, folder)
-        temporary = os.path.join(folder, f".{name[:40]}.{os.getpid()}")
+        from linkinstall.temporary import TemporaryFolder
+
+        files = self.file_system
+        for wanted in (folder, self.temporary_folder):
+            make_folders(files, wanted)
+        temporary = TemporaryFolder.claim(files, self.temporary_folder)
         try:
-            self.file_system.unlink(temporary)
-        except FileNotFoundError:
-            pass
-        self.file_system.write_new(temporary, data)
-        self.file_system.rename(temporary, os.path.join(folder, name))
+            files.write_new(f"{temporary.path}/file", data)
+            files.rename(f"{temporary.path}/file", os.path.join(folder, name))
+        finally:
+            temporary.remove()
 
     # ------------------------------------------------------------------ keeping
 
     def sweep(self) -> None:
         """Remove temporary folders whose makers are gone."""
-        folder = os.path.join(self.root, "tmp")
+        folder = self.temporary_folder
         if self.temporary or self.file_system.status(folder) is None:
             return
         if not self.file_system.scan(folder):
             return  # mostly so: and then nothing needs to be imported
-        from linkinstall.entry_writer import sweep
+        from linkinstall.temporary import sweep
 
         sweep(self.file_system, folder)
 

@@ -130,9 +130,7 @@ class Entries:
         self.renew(found.crowded)
         if not found.damaged:
             return entry
-        named = "; ".join(f"{where} {reason}" for where, reason in found.damaged[:_NAMED])
-        if len(found.damaged) > _NAMED:
-            named += f" and {len(found.damaged) - _NAMED} more"
+        named = _named(found.damaged)
         if path is None:
             from linkinstall.errors import CacheError
 
@@ -158,7 +156,13 @@ class Entries:
             tag=environment.cache_tag,
             levels=levels,
             embedded=environment.runtime if environment.destdir else None,
+            verify_cache=self.verify_cache,
         )
+        self.renew(found.crowded)
+        if found.damaged:
+            named = _named(found.damaged)
+            message = f"compiled files in the cache were edited and have been made anew: {named}"
+            self.warnings.append(Warn("cache-damaged", message))
         done, more = self.bytecode, found.count
         self.bytecode = BytecodeCount(
             done.linked + more.linked, done.compiled + more.compiled, done.failed + more.failed
@@ -166,8 +170,16 @@ class Entries:
         return found.entries
 
     def renew(self, paths: Iterable[str]) -> None:
-        """Give cache files that take no further link a fresh inode."""
+        """Give cache files that take no further link a fresh inode, where that can be done."""
         for path in paths:
             from linkinstall.entry_writer import renew
 
-            renew(self.cache, path)
+            try:
+                renew(self.cache, path)
+            except OSError:  # a cache that cannot be written: the file will be copied
+                return
+
+
+def _named(damaged: tuple[tuple[str, str], ...]) -> str:
+    text = "; ".join(f"{where} {reason}" for where, reason in damaged[:_NAMED])
+    return f"{text} and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else text

@@ -10,8 +10,8 @@ Calling sequence::
     manifest = writer.manifest("pkg", "1.0", "pkg-1.0.dist-info", "purelib")
     entry = writer.publish(manifest, cache.entry_folder(manifest.id))
 
-Guarantees: a file is read once and digested while it is written. A temporary folder
-is locked while it is in use, and whoever finds one unlocked may sweep it.
+Guarantees: a file is read once and digested while it is written. Whatever ends the
+writing, nothing of an unpublished entry is ever used (:mod:`linkinstall.temporary`).
 
 Errors: ``FileExistsError`` for a path that comes twice, ``OSError`` where the cache
 cannot be written.
@@ -19,20 +19,21 @@ cannot be written.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import time
 
-from filelock import FileLock, Timeout
-
 from linkinstall import limits
 from linkinstall.cache import Entry
 from linkinstall.digest import encode as encode_digest
-from linkinstall.fs.trees import make_folders, remove_tree
+from linkinstall.digest import hash_stream
+from linkinstall.fs.trees import make_folders
 from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
 from linkinstall.policy import is_binary_name
 from linkinstall.record import row
 from linkinstall.scripts import MARK, launcher_body
+from linkinstall.temporary import TemporaryFolder, sweep
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["EntryWriter", "Written", "collisions", "renew", "sweep"]
+__all__ = ["EntryWriter", "Written", "collisions", "renew"]
 
 
 class Written:
@@ -73,20 +74,16 @@ class EntryWriter:
         self._binaries: set[str] = set()
         self._rewritten: set[str] = set()
         self._folders: set[str] = set()
-        self._lock: FileLock | None = None
+        self._temporary: TemporaryFolder | None = None
         self.folder = ""
 
     def begin(self) -> None:
         """Make the locked temporary folder. Called by itself at the first file."""
-        temporary = os.path.join(self.cache.root, "tmp")
-        make_folders(self.files, temporary)
-        sweep(self.files, temporary)
-        path = os.path.join(temporary, os.urandom(8).hex())
-        lock = _lock_of(path)
-        lock.acquire()  # nobody else can know this name
-        self._lock = lock
-        self.files.make_folder(path)
-        self.folder = path + "/entry"
+        parent = self.cache.temporary_folder
+        make_folders(self.files, parent)
+        sweep(self.files, parent)
+        self._temporary = TemporaryFolder.claim(self.files, parent)
+        self.folder = self._temporary.path + "/entry"
         self.files.make_folder(self.folder)
         self._folders.add(self.folder)
 
@@ -143,16 +140,11 @@ class EntryWriter:
         result = Written(scheme, path, len(self.written), executable=False)
         target = f"{self.folder}/files/{scheme}/{path}"
         with self.files.open_read(target) as stream:
-            result.digest = encode_digest(hashlib.file_digest(stream, "sha256").digest())
+            result.digest = hash_stream(stream)
             result.size = stream.tell()
         self.files.set_time(target, self.mtime)
         self.written[scheme, path] = result
         return result
-
-    def add_linked(self, scheme: str, path: str, origin: Entry, *, executable: bool) -> Written:
-        """Take one file over from another entry of the same cache, by a link."""
-        with self.files.open_read(origin.files(scheme, path)) as stream:
-            return self.add(scheme, path, stream, executable=executable)
 
     def add_entry_point(self, name: str, module: str, attr: str, section: str) -> None:
         """Note one script to generate."""
@@ -187,7 +179,10 @@ class EntryWriter:
         return replace(manifest, id=entry_id(manifest))
 
     def publish(self, manifest: Manifest, target: str, *, damaged: Entry | None = None) -> Entry:
-        """Give the entry its name by one rename; where it has it already, take that one."""
+        """Give the entry its name by one rename; where it has it already, take that one.
+
+        :param damaged: the entry that stands there and is to be replaced
+        """
         if not self.folder:
             self.begin()
         self.files.write_new(self.folder + "/manifest", encode(manifest))
@@ -195,29 +190,41 @@ class EntryWriter:
         self.files.write_new(self.folder + "/unflushed", b"")
         make_folders(self.files, os.path.dirname(target))
         try:
-            if damaged is not None:
-                self.files.rename(target, self.folder + ".old")
-            self.files.rename_new(self.folder, target)
-        except OSError as error:
-            existing = self.cache.open_folder(target)
-            if existing is None:
-                if not isinstance(error, FileExistsError):
-                    raise
-                self.files.rename(target, self.folder + ".old")
-                self.files.rename_new(self.folder, target)
-            else:
-                return existing
+            for attempt in range(limits.RETRIES):
+                standing = self.cache.open_folder(target)
+                if standing is not None and not _is_same(standing, damaged):
+                    return standing  # another process was faster
+                self._set_aside(target, attempt)
+                if self._put(target):
+                    return Entry(target, manifest, flushed=False)
+            message = "other processes keep replacing this entry of the cache"
+            raise FileExistsError(errno.EEXIST, message, target)
         finally:
             self.discard()
-        return Entry(target, manifest, flushed=False)
+
+    def _set_aside(self, target: str, attempt: int) -> None:
+        """Move what stands at the entry's place, and is no sound entry, to where it is deleted."""
+        if self.files.status(target) is not None:
+            try:
+                self.files.rename(target, f"{os.path.dirname(self.folder)}/old{attempt}")
+            except FileNotFoundError:  # another process does the same
+                pass
+
+    def _put(self, target: str) -> bool:
+        try:
+            self.files.rename_new(self.folder, target)
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise
+            return False
+        return True
 
     def discard(self) -> None:
         """Remove the temporary folder and let it go."""
-        if self._lock is None:
-            return
-        _remove(self.files, os.path.dirname(self.folder), self._lock)
-        self._lock = None
-        self.folder = ""
+        if self._temporary is not None:
+            self._temporary.remove()
+            self._temporary = None
+            self.folder = ""
 
     def _record(self, manifest: Manifest) -> bytes:
         # Rows in the order installer gives them: by path within the scheme, then
@@ -274,45 +281,33 @@ def write_all(output: BinaryIO, data: bytes) -> int:
     return len(data)
 
 
-def sweep(files: FileSystem, folder: str) -> None:
-    """Remove the temporary folders in ``folder`` that nobody holds a lock on."""
-    for name, kind in files.scan(folder):
-        if kind == "folder" or not name.endswith(".lock"):
-            continue
-        path = os.path.join(folder, name.removesuffix(".lock"))
-        lock = _lock_of(path)
-        if _try(lock):
-            _remove(files, path, lock)
-
-
-def _lock_of(path: str) -> FileLock:
-    # Streams may come from one thread and the finalization from another.
-    return FileLock(path + ".lock", timeout=0, thread_local=False)
-
-
-def _try(lock: FileLock) -> bool:
-    try:
-        lock.acquire()
-    except (Timeout, OSError):
-        return False
-    return True
-
-
-def _remove(files: FileSystem, path: str, lock: FileLock) -> None:
-    """Remove a temporary folder, then its lock, which is held until both are gone."""
-    remove_tree(files, path)
-    files.unlink_all(os.path.dirname(path), [os.path.basename(path) + ".lock"])
-    lock.release()
+def _is_same(one: Entry, other: Entry | None) -> bool:
+    return other is not None and one.manifest.mtime == other.manifest.mtime
 
 
 def renew(cache: Cache, path: str) -> None:
-    """Give a cache file a fresh inode, for when the old one takes no more links."""
+    """Give a cache file a fresh inode, for when the old one takes no more links.
+
+    Under another umask than the entry's the file would get another mode: it stays.
+    """
+    files = cache.file_system
     writer = EntryWriter(cache)
     writer.begin()
     try:
         folder, name = os.path.split(path)
-        for _, error in cache.file_system.place("copy", folder, writer.folder, [name]):
+        fresh = f"{writer.folder}/{name}"
+        for _, error in files.place("copy", folder, writer.folder, [name]):
             raise error
-        cache.file_system.rename(f"{writer.folder}/{name}", path)
+        if _mode(files, fresh) == _mode(files, path):
+            # Until its contents have reached the disk, the entry is looked at.
+            entry = path[: path.index("/files/", len(cache.root))]
+            if files.status(f"{entry}/unflushed") is None:
+                files.write_new(f"{entry}/unflushed", b"")
+            files.rename(fresh, path)
     finally:
         writer.discard()
+
+
+def _mode(files: FileSystem, path: str) -> int | None:
+    status = files.status(path)
+    return None if status is None else status.st_mode

@@ -1,10 +1,10 @@
 """Compiles Python sources, in the interpreter that will run them.
 
 Run by path as a script, by any CPython from 3.8 on, so it imports nothing of this
-package. Each line on standard input is ``source TAB target TAB name TAB level TAB
-mode``: compile ``source`` into ``target``, as if the source were called ``name``.
-``mode`` is ``timestamp``, or ``default`` for what SOURCE_DATE_EPOCH says
-(:pep:`552`). The numbers of the lines that did not compile are printed.
+package. Standard input holds five fields for each job, all separated by NUL, which no
+path can hold: compile ``source`` into ``target``, as if the source were called ``name``,
+for ``level`` and ``mode``. ``mode`` is ``timestamp``, or ``default`` for what
+SOURCE_DATE_EPOCH says (:pep:`552`). The numbers of the jobs that failed are printed.
 """
 
 import os
@@ -13,13 +13,12 @@ import sys
 
 
 def main() -> None:
-    """Compile line by line."""
+    """Compile job by job."""
     failed = []
     data = sys.stdin.buffer.read().decode("utf-8", "surrogateescape")
-    for index, line in enumerate(data.split("\n")):
-        if not line:
-            continue
-        source, target, name, level, mode = line.split("\t")
+    fields = iter(data.split("\0"))
+    jobs = zip(fields, fields, fields, fields, fields)  # noqa: B905 - not in Python 3.8
+    for index, (source, target, name, level, mode) in enumerate(jobs):
         wanted = py_compile.PycInvalidationMode.TIMESTAMP if mode == "timestamp" else None
         os.makedirs(os.path.dirname(target), exist_ok=True)
         try:

@@ -8,6 +8,7 @@ Errors: ``OSError`` from making folders; removal returns what was left.
 from __future__ import annotations
 
 import os
+from stat import S_ISDIR
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,9 +41,16 @@ def make_temporary_folder() -> str:
 
 
 def remove_tree(files: FileSystem, folder: str) -> list[tuple[str, OSError]]:
-    """Remove a folder with all it holds, following no link; return what refused."""
-    if files.status(folder) is None:
+    """Remove a folder with all it holds, following no link; return what refused.
+
+    A file, or a link that stands where the folder was, is removed itself.
+    """
+    status = files.status(folder)
+    if status is None:
         return []
+    if not S_ISDIR(status.st_mode):
+        parent, name = os.path.split(folder)
+        return [(folder, error) for _, error in files.unlink_all(parent, [name])]
     refused: list[tuple[str, OSError]] = []
     try:
         entries = files.scan(folder)

@@ -1,0 +1,87 @@
+"""Temporary folders of the cache: locked while somebody works in one, swept afterwards.
+
+Purpose: what is being unpacked is nowhere that anything is ever linked from, and what
+a killed process left of it goes with the next one that unpacks.
+
+Calling sequence::
+
+    sweep(files, "/cache/v1/tmp")
+    folder = TemporaryFolder.claim(files, "/cache/v1/tmp")
+    ...                                     # write below folder.path
+    folder.remove()
+
+Guarantees: the lock is there before the folder, and goes after it, so a folder without
+a held lock is nobody's. Locks are those of ``filelock``: they end with the process.
+
+Errors: ``OSError`` where the folder cannot be made.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from filelock import FileLock, Timeout
+
+from linkinstall import limits
+from linkinstall.fs.trees import remove_tree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["TemporaryFolder", "sweep"]
+
+_SUFFIX = ".lock"
+
+
+class TemporaryFolder:
+    """One temporary folder, ours until it is removed. Made by :meth:`claim`."""
+
+    def __init__(self, files: FileSystem, path: str) -> None:
+        self.files = files
+        self.path = path
+        # Streams may come from one thread and the finalization from another.
+        self._lock = FileLock(path + _SUFFIX, timeout=0, thread_local=False)
+
+    @classmethod
+    def claim(cls, files: FileSystem, parent: str) -> TemporaryFolder:
+        """Make a folder of a free name in ``parent`` and lock it."""
+        for _ in range(limits.RETRIES):
+            folder = cls(files, os.path.join(parent, os.urandom(8).hex()))
+            # A sweep may take the lock between its making and its locking.
+            if folder.try_lock():
+                files.make_folder(folder.path)
+                return folder
+        raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), parent)
+
+    def try_lock(self) -> bool:
+        """Take the lock unless another process, or another object, holds it."""
+        try:
+            self._lock.acquire()
+        except Timeout:
+            return False
+        return True
+
+    def remove(self) -> None:
+        """Remove the folder with all it holds, then its lock, which is held until then.
+
+        Where something of it cannot be removed the lock's file stays, for a later sweep.
+        """
+        if not remove_tree(self.files, self.path):
+            parent, name = os.path.split(self.path)
+            self.files.unlink_all(parent, [name + _SUFFIX])
+        self._lock.release()
+
+
+def sweep(files: FileSystem, parent: str) -> None:
+    """Remove the temporary folders in ``parent`` that nobody holds a lock on."""
+    for name, kind in files.scan(parent):
+        if kind == "folder" or not name.endswith(_SUFFIX):
+            continue
+        folder = TemporaryFolder(files, os.path.join(parent, name.removesuffix(_SUFFIX)))
+        try:
+            if folder.try_lock():
+                folder.remove()
+        except OSError:  # another user's, or the cache cannot be written
+            continue

@@ -1,0 +1,134 @@
+"""Making missing parents and removing trees, never through a link."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.fs import local
+from linkinstall.fs.trees import (
+    make_folders,
+    make_temporary_folder,
+    remove_folder_if_empty,
+    remove_tree,
+)
+from tests.support.faulty import Denying, Recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.faulty import Change
+
+
+def test_missing_parents_are_made_and_told(tmp_path: Path) -> None:
+    """What was made is told from the outside in, so that it can be taken back."""
+    (tmp_path / "there").mkdir()
+
+    made = make_folders(local(), f"{tmp_path}/there/a/b")
+
+    assert [f"{tmp_path}/there/a", f"{tmp_path}/there/a/b"] == made
+    assert (tmp_path / "there" / "a" / "b").is_dir()
+    assert [] == make_folders(local(), f"{tmp_path}/there/a/b")
+
+
+def test_a_folder_that_somebody_else_makes_meanwhile_is_taken(tmp_path: Path) -> None:
+    """Whoever is faster, the folder is there, and only ours are told."""
+
+    class Racing(Recording):
+        def before(self, change: Change) -> None:
+            super().before(change)
+            if change.path.endswith("/first"):
+                os.mkdir(change.path)
+
+    made = make_folders(Racing(local()), f"{tmp_path}/first/second")
+
+    assert [f"{tmp_path}/first/second"] == made
+    assert (tmp_path / "first" / "second").is_dir()
+
+
+def test_a_file_in_the_way_is_an_error(tmp_path: Path) -> None:
+    """Below a file no folder can be made, and nothing is made elsewhere."""
+    (tmp_path / "file").touch()
+
+    with pytest.raises(NotADirectoryError):
+        make_folders(local(), f"{tmp_path}/file/a")
+
+
+def test_a_tree_is_removed_and_links_are_not_followed(tmp_path: Path) -> None:
+    """Everything below goes; what links point to stays."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").touch()
+    tree = tmp_path / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    (tree / "a" / "file").touch()
+    (tree / "a" / "link").symlink_to(tmp_path / "kept")
+    (tree / "dangling").symlink_to("absent")
+
+    assert [] == remove_tree(local(), str(tree))
+
+    assert ["kept"] == os.listdir(tmp_path)
+    assert ["file"] == os.listdir(tmp_path / "kept")
+    assert [] == remove_tree(local(), str(tree))
+
+
+@pytest.mark.parametrize("kind", ["file", "link", "dangling"])
+def test_what_is_no_folder_is_removed_itself(tmp_path: Path, kind: str) -> None:
+    """A link that took the place of a folder goes alone: its target is somebody's."""
+    (tmp_path / "kept" / "sub").mkdir(parents=True)
+    (tmp_path / "kept" / "sub" / "precious").touch()
+    path = tmp_path / kind
+    if kind == "file":
+        path.touch()
+    else:
+        path.symlink_to("kept" if kind == "link" else "absent")
+
+    assert [] == remove_tree(local(), str(path))
+
+    assert ["kept"] == os.listdir(tmp_path)
+    assert (tmp_path / "kept" / "sub" / "precious").exists()
+
+
+def test_what_cannot_be_removed_is_left_and_told(tmp_path: Path) -> None:
+    """A busy file stays with the folders above it, and the rest goes."""
+    (tmp_path / "tree" / "a").mkdir(parents=True)
+    (tmp_path / "tree" / "b").mkdir()
+    for path in ("a/busy", "a/idle", "b/idle"):
+        (tmp_path / "tree" / path).touch()
+
+    class Busy(Denying):
+        def denies(self, change: Change) -> bool:
+            return change.path.endswith("/busy")
+
+    refused = remove_tree(Busy(local(), "unlink", errno.EBUSY), f"{tmp_path}/tree")
+
+    expected = [(f"{tmp_path}/tree/a/busy", errno.EBUSY)]
+    assert expected == [(path, error.errno) for path, error in refused]
+    assert [("a", ["busy"])] == [
+        (name, os.listdir(tmp_path / "tree" / name)) for name in os.listdir(tmp_path / "tree")
+    ]
+
+
+def test_a_folder_goes_only_if_it_is_empty(tmp_path: Path) -> None:
+    """The answer is whether it is gone; a missing one is."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+
+    assert remove_folder_if_empty(local(), f"{tmp_path}/empty")
+    assert remove_folder_if_empty(local(), f"{tmp_path}/absent")
+    assert not remove_folder_if_empty(local(), f"{tmp_path}/full")
+    assert ["full"] == os.listdir(tmp_path)
+
+
+def test_a_temporary_folder_is_ours_alone() -> None:
+    """Each call makes another folder, which nobody else may enter."""
+    first, second = make_temporary_folder(), make_temporary_folder()
+    try:
+        assert first != second
+        assert 0o700 == os.stat(first).st_mode & 0o777
+    finally:
+        os.rmdir(first)
+        os.rmdir(second)

@@ -1,0 +1,165 @@
+"""Temporary folders of the cache: whose they are, and who removes them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall import limits
+from linkinstall.fs import local
+from linkinstall.temporary import TemporaryFolder, sweep
+from tests.support.faulty import Denying, Recording
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.faulty import Change
+
+WORKER = """
+import sys
+from linkinstall.fs import local
+from linkinstall.temporary import TemporaryFolder
+folder = TemporaryFolder.claim(local(), sys.argv[1])
+open(folder.path + "/work", "w").close()
+print(folder.path, flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_folder_is_claimed_and_removed(tmp_path: Path) -> None:
+    """It is there with its lock until it is removed, and then both are gone."""
+    folder = TemporaryFolder.claim(local(), str(tmp_path))
+    (tmp_path / os.path.basename(folder.path) / "file").touch()
+
+    assert [os.path.basename(folder.path), os.path.basename(folder.path) + ".lock"] == sorted(
+        os.listdir(tmp_path)
+    )
+    folder.remove()
+    assert [] == os.listdir(tmp_path)
+
+
+def test_the_lock_comes_first_and_goes_last(tmp_path: Path) -> None:
+    """At no moment is there a folder that a sweep would overlook."""
+    files = Recording(local())
+    seen = []
+
+    def before(change: Change) -> None:
+        seen.append((change.verb, sorted(name[16:] for name in os.listdir(tmp_path))))
+
+    files.before = before  # type: ignore[method-assign]
+    TemporaryFolder.claim(files, str(tmp_path)).remove()
+
+    expected = [
+        ("make_folder", [".lock"]),
+        ("remove_folder", ["", ".lock"]),
+        ("unlink", [".lock"]),
+    ]
+    assert expected == seen
+
+
+def test_a_living_workers_folder_is_left_and_a_dead_ones_swept(tmp_path: Path) -> None:
+    """The lock ends with its process, however that ends."""
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKER, str(tmp_path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as worker:
+        assert worker.stdout is not None
+        path = worker.stdout.readline().strip()
+
+        sweep(local(), str(tmp_path))
+        assert ["work"] == os.listdir(path)
+
+        worker.kill()
+        worker.wait()
+        sweep(local(), str(tmp_path))
+    assert [] == os.listdir(tmp_path)
+
+
+def test_one_process_does_not_sweep_itself(tmp_path: Path) -> None:
+    """Two unpackings of one process leave each other's folders alone."""
+    first = TemporaryFolder.claim(local(), str(tmp_path))
+
+    sweep(local(), str(tmp_path))
+
+    assert os.path.isdir(first.path)
+    first.remove()
+
+
+def test_a_lock_taken_by_a_sweep_costs_another_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A sweep may find the lock before it is locked: then the next name is taken."""
+    names = iter([b"a" * 8, b"b" * 8])
+    monkeypatch.setattr(os, "urandom", lambda _size: next(names))
+    other = TemporaryFolder(local(), f"{tmp_path}/{(b'a' * 8).hex()}")
+    assert other.try_lock()
+
+    folder = TemporaryFolder.claim(local(), str(tmp_path))
+
+    assert f"{tmp_path}/{(b'b' * 8).hex()}" == folder.path
+    folder.remove()
+    other.remove()
+
+
+def test_claiming_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where every name is taken the claim is given up after a bounded number."""
+    tried = []
+
+    def taken(_folder: TemporaryFolder) -> bool:
+        tried.append(1)
+        return False
+
+    monkeypatch.setattr(TemporaryFolder, "try_lock", taken)
+
+    with pytest.raises(OSError, match=os.strerror(errno.EAGAIN)):
+        TemporaryFolder.claim(local(), str(tmp_path))
+    assert limits.RETRIES == len(tried)
+
+
+def test_a_sweep_leaves_what_is_none(tmp_path: Path) -> None:
+    """Folders, whatever they are called, and files without a lock's name stay."""
+    (tmp_path / "folder.lock").mkdir()
+    (tmp_path / "file").touch()
+
+    sweep(local(), str(tmp_path))
+
+    assert ["file", "folder.lock"] == sorted(os.listdir(tmp_path))
+
+
+def test_a_linked_folder_is_swept_without_its_target(tmp_path: Path) -> None:
+    """A link that was put in the place of a folder is removed, its target is not."""
+    (tmp_path / "precious" / "sub").mkdir(parents=True)
+    (tmp_path / "precious" / "sub" / "file").touch()
+    parent = tmp_path / "parent"
+    parent.mkdir()
+    (parent / "x").symlink_to("../precious")
+    (parent / "x.lock").touch()
+
+    sweep(local(), str(parent))
+
+    assert [] == os.listdir(parent)
+    assert (tmp_path / "precious" / "sub" / "file").exists()
+
+
+def test_what_cannot_be_removed_is_tried_again(tmp_path: Path) -> None:
+    """While something of a folder stays its lock's file does too, for the next sweep."""
+    folder = TemporaryFolder.claim(local(), str(tmp_path))
+    (tmp_path / os.path.basename(folder.path) / "busy").touch()
+
+    class Busy(Denying):
+        def denies(self, change: Change) -> bool:
+            return change.path.endswith("/busy")
+
+    folder.files = Busy(local(), "unlink", errno.EBUSY)
+    folder.remove()
+    assert 2 == len(os.listdir(tmp_path))
+
+    sweep(local(), str(tmp_path))
+    assert [] == os.listdir(tmp_path)
