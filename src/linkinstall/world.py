@@ -27,8 +27,6 @@ __all__ = ["STATE", "World"]
 STATE = ".linkinstall"
 """Name of the state folder inside a library folder (design, "On disk")."""
 
-_KEPT_FOLDERS = ("bin", "etc", "games", "include", "lib", "lib64", "man", "sbin", "share", "src")
-
 
 class World:
     """See the module docstring."""
@@ -63,9 +61,6 @@ class World:
             while folder not in kept:
                 kept.add(folder)
                 folder = os.path.dirname(folder)
-        if self.environment.kind in ("base", "prefix"):
-            # There the folders of the system's own layout stay, empty or not.
-            kept |= {self._data + name for name in _KEPT_FOLDERS}
         return frozenset(kept)
 
     # ---------------------------------------------------------------- looking
