@@ -1,0 +1,115 @@
+"""Is this wheel installed already: equal, damaged or something else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from linkinstall.distribution import find_distributions
+from linkinstall.fs import local
+from linkinstall.installed import DAMAGED, OTHER, SAME, compare
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FILES = {"app/__init__.py": "value = 1\n", "app/data.txt": "data\n"}
+EVERYWHERE = {
+    **FILES,
+    "app-1.0.data/scripts/app-tool": "#!python\nprint(1)\n",
+    "app-1.0.data/data/share/app.txt": "shared\n",
+}
+CONSOLE = "[console_scripts]\napp = app:value\n"
+
+
+def compared(site: Site, wheel: Path) -> str:
+    """Return what ``compare`` says of the one installed distribution and a wheel."""
+    world = site.world()
+    (installed,) = find_distributions(world.files, world.libraries, world.bases)
+    return compare(local(), installed, site.cache.add(wheel).entry, site.environment)
+
+
+def test_what_was_just_installed_is_the_same(tmp_path: Path) -> None:
+    """A wheel with scripts, data and entry points is SAME right after its installation."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=EVERYWHERE, entry_points=CONSOLE)
+    site.install(wheel)
+
+    assert compared(site, wheel) == SAME
+
+
+def test_a_missing_file_is_damage(tmp_path: Path) -> None:
+    """A wheel one of whose files is gone is DAMAGED."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=FILES)
+    site.install(wheel)
+    (site.library / "app" / "data.txt").unlink()
+
+    assert compared(site, wheel) == DAMAGED
+
+
+def test_a_file_of_another_size_is_damage(tmp_path: Path) -> None:
+    """A wheel one of whose files has another size is DAMAGED."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=FILES)
+    site.install(wheel, link_mode="copy")
+    (site.library / "app" / "data.txt").write_text("more data\n")
+
+    assert compared(site, wheel) == DAMAGED
+
+
+def test_a_missing_script_is_damage(tmp_path: Path) -> None:
+    """The script of an entry point has to be there, though it is no row of the wheel."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=FILES, entry_points=CONSOLE)
+    site.install(wheel)
+    (site.scripts / "app").unlink()
+
+    assert compared(site, wheel) == DAMAGED
+
+
+def test_other_contents_under_the_same_version_are_another_wheel(tmp_path: Path) -> None:
+    """A wheel of the same name and version with other contents is OTHER."""
+    site = Site(tmp_path)
+    site.install(site.wheel(files=FILES))
+    rebuilt = site.wheel(files={**FILES, "app/data.txt": "atad\n"})
+
+    assert compared(site, rebuilt) == OTHER
+
+
+def test_a_wheel_with_fewer_files_is_another_wheel(tmp_path: Path) -> None:
+    """What RECORD lists beyond the wheel's rows makes it OTHER, even if all of them match."""
+    site = Site(tmp_path)
+    site.install(site.wheel(files=FILES))
+    fewer = {"app/__init__.py": FILES["app/__init__.py"]}
+
+    assert compared(site, site.wheel(files=fewer)) == OTHER
+
+
+def test_another_version_is_another_wheel(tmp_path: Path) -> None:
+    """A wheel of another version is OTHER: its dist-info has another name."""
+    site = Site(tmp_path)
+    site.install(site.wheel(files=FILES))
+
+    assert compared(site, site.wheel(version="2.0", files=FILES)) == OTHER
+
+
+def test_without_record_nothing_is_known(tmp_path: Path) -> None:
+    """A distribution that has lost its RECORD is OTHER: no file of it can be told."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=FILES)
+    site.install(wheel)
+    (site.library / "app-1.0.dist-info" / "RECORD").unlink()
+
+    assert compared(site, wheel) == OTHER
+
+
+def test_missing_bytecode_is_no_damage(tmp_path: Path) -> None:
+    """Compiled files that RECORD lists may be gone: the interpreter makes them again."""
+    site = Site(tmp_path, compiler=True)
+    wheel = site.wheel(files=FILES)
+    site.install(wheel, compile_levels=(0,))
+    compiled = list((site.library / "app" / "__pycache__").iterdir())
+    assert len(compiled) == 1
+    compiled[0].unlink()
+
+    assert compared(site, wheel) == SAME
