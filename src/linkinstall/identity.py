@@ -145,6 +145,8 @@ class Identity:
             cover = self._covers.get(f"{old.path}/{old.mark}" if old.mark else old.path)
             in_stash = cover is not None and self.files.status(cover) is not None
             in_place = self._has(old.path, old.mark) and not self._is_new(old.path, index)
+            if in_stash and in_place and self._is_being_restored(old, cover):
+                continue
             if in_stash == in_place or (in_place and not self._is_old(old)):
                 return True
         known = {old.path for old in change.olds}
@@ -162,6 +164,16 @@ class Identity:
 
     def _has(self, folder: str, mark: str) -> bool:
         return self.files.status(f"{folder}/{mark}" if mark else folder) is not None
+
+    def _is_being_restored(self, old: OldDistInfo, cover: str | None) -> bool:
+        """Return whether a recovery was killed after it had linked the mark into place."""
+        if not old.mark or cover is None:
+            return False
+        place, kept = self.files.status(f"{old.path}/{old.mark}"), self.files.status(cover)
+        if place is None or kept is None:
+            return False
+        same = (place.st_dev, place.st_ino) == (kept.st_dev, kept.st_ino)
+        return same or (self._copied and self._is_old(old))
 
     def _is_old(self, old: OldDistInfo) -> bool:
         if not old.mark:

@@ -253,16 +253,15 @@ class Settlement:
         if self.files.status(stashed) is None:
             return
         for sub, names in sorted(item.names, reverse=True):
-            folder = f"{stashed}/{sub}" if sub else stashed
-            if self.files.unlink_all(folder, names):
-                self._keep_busy(item, stashed)
-                return
-            remove_folder_if_empty(self.files, folder)
+            inner = f"/{sub}" if sub else ""
+            for name, _ in self.files.unlink_all(stashed + inner, names):
+                self._keep_busy(item, f"{stashed}{inner}/{name}", f"{item.path}{inner}/{name}")
+            remove_folder_if_empty(self.files, stashed + inner)
         if self.files.status(stashed) is not None:
             self._drop_late_compiled(item, stashed)
             self._give_back(stashed, item.path)
             if self.files.status(stashed) is not None:
-                self._keep_busy(item, stashed)
+                self._keep_busy(item, stashed, item.path)
 
     def _give_back(self, stashed: str, place: str) -> None:
         """Put back what nobody planned: written while the folder was on its way out."""
@@ -284,10 +283,11 @@ class Settlement:
             self.files.unlink_all(inner, late)
             remove_folder_if_empty(self.files, inner)
 
-    def _keep_busy(self, item: StashItem, stashed: str) -> None:
+    def _keep_busy(self, item: StashItem, stashed: str, path: str) -> None:
+        """Move what cannot be deleted now to the trash, and name it by its old path."""
         state = self.journal.states[item.state]
         moved = to_trash(self.files, state, stashed, self.journal.id)
-        self.pending.append(Pending(item.path, moved))
+        self.pending.append(Pending(path, moved))
 
     # ---------------------------------------------------------------- the state folders
 
