@@ -97,6 +97,30 @@ def test_folders_made_on_the_way_go_again(site: Site) -> None:
     assert before == snapshot(site.folder)
 
 
+def test_a_stage_that_nothing_came_into_goes_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library below a stage is made for the session, and goes with all above it."""
+    monkeypatch.setenv("TMPDIR", str(site.folder))  # where the lock of a stage is
+    before = snapshot(site.folder)
+    session = on(site.environment.with_destdir(site.folder / "stage"))
+    world = session.begin(timeout=0, notify=None)
+    assert f"{site.folder}/stage{site.library}" == world.libraries[0]
+    assert "folder" == snapshot(site.folder)[f"stage{site.library}"][0]
+    session.end()
+
+    assert before == snapshot(site.folder)
+
+
+def test_a_venv_keeps_the_lock_file_that_was_made(site: Site, session: Session) -> None:
+    """In a virtual environment the lock file stays, for uv and for the next run."""
+    (site.root / ".lock").unlink()
+    session.begin(timeout=0, notify=None)
+    session.end()
+
+    assert (site.root / ".lock").exists()
+
+
 def test_folders_that_were_used_stay(site: Site) -> None:
     """Where something came into the target it stays, without the lock file."""
     target = site.folder / "new" / "target"
