@@ -50,7 +50,7 @@ def scenarios() -> list[Scenario]:
         _scenario("uv", "uninstall", uv["uninstall"], uv["uninstall"], uv["install"]),
         _scenario("uv", "install", uv["install"], uv["install"], uv["install"], uv["uninstall"]),
         _scenario("installer", "install", installer, installer),
-        _scenario("installer", "install, then --overwrite-existing", installer, overwriting),
+        _scenario("installer", "install (again with --overwrite-existing)", installer, overwriting),
     ]
 
 

@@ -42,7 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     swept = sweep_all(chosen, Kill(), folder=options.folder, workers=options.workers)
     report.write_details(DETAILS, swept)
     print(_table(swept))
-    print(f"\nMade by `make rivals`: {peers.WHEEL}, {report.machine()}. Details: {DETAILS}")
+    print("\nRight after a kill our environments hold a journal, which the next run settles.")
+    print(f"Made by `make rivals`: {peers.WHEEL}, {report.machine()}. Details: {DETAILS}")
     ours = [s for s in swept if s.scenario.tool == "linkinstall"]
     return int(not all(s.passed for s in ours))
 

@@ -17,6 +17,7 @@ Errors: none.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
@@ -98,4 +99,5 @@ class Scenario:
     @property
     def name(self) -> str:
         """A unique name, usable on a command line."""
-        return "-".join((self.tool, self.verb, *self.subject.split(), self.mode))
+        words = f"{self.tool} {self.verb} {self.subject} {self.mode}"
+        return "-".join(re.findall(r"[\w.]+", words))
