@@ -127,7 +127,8 @@ def library_path(library: str, path: str) -> str:
 
     A row is relative to the folder that holds the dist-info, or absolute.
     """
-    if path.startswith("../") or "/../" in path or "./" in path or os.path.isabs(path):
+    odd = "./" in path or "//" in path or path.endswith((".", "/"))
+    if odd or os.path.isabs(path):
         return os.path.normpath(os.path.join(library, path))
     return f"{library}/{path}"
 
@@ -162,10 +163,10 @@ def same_size(files: FileSystem, path: str, row: Row, status: os.stat_result) ->
 
     A symbolic link stands for its target.
     """
-    if row.size is None or row.size == status.st_size:
+    if row.size is None:
         return True
     if not S_ISLNK(status.st_mode):
-        return False
+        return row.size == status.st_size
     try:
         with files.open_read(path) as stream:
             return stream.seek(0, os.SEEK_END) == row.size

@@ -56,6 +56,9 @@ class CachedStream(io.RawIOBase):
         self._stream: BufferedReader | None = None
 
     def _opened(self) -> BufferedReader:
+        if self.closed:
+            message = "I/O operation on closed file"
+            raise ValueError(message)
         if self._stream is None:
             self._stream = local().open_read(self.name)
         return self._stream

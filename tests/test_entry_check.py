@@ -1,0 +1,154 @@
+"""Whether an entry is still what was verified: what each level notices."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.cache import Cache
+from linkinstall.entry_check import LEVELS, Inspection, inspect
+from linkinstall.fs import local
+from linkinstall.values import replace
+from tests.support.entries import file_of, made_entry
+from tests.support.faulty import LowLinks, Recording
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from linkinstall.cache import Entry
+
+DATA = "purelib/pkg/data.bin"
+TOOL = "scripts/tool"
+
+
+@pytest.fixture
+def entry(tmp_path: Path) -> Entry:
+    """Return a sound entry with an executable."""
+    return made_entry(Cache(tmp_path / "cache"), executable=[TOOL])
+
+
+def edit_and_forge(path: Path) -> None:
+    """Change a file's contents, and put its time back."""
+    before = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def edit(path: Path) -> None:
+    """Change a file's contents through whatever link."""
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(1, 1))
+
+
+def truncate(path: Path) -> None:
+    """Cut a file off, its time put back."""
+    before = path.stat()
+    path.write_bytes(b"")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def link_away(path: Path) -> None:
+    """Put a link in the place of a file."""
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("elsewhere")
+
+
+DAMAGES: dict[str, tuple[Callable[[Path], object], str]] = {
+    "is missing": (lambda path: path.unlink(), DATA),
+    "is no plain file": (link_away, DATA),
+    "has another size": (truncate, DATA),
+    "was written to": (edit, DATA),
+    "has another mode": (lambda path: path.chmod(0o644), TOOL),
+}
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_a_sound_entry_has_no_findings(entry: Entry, level: str) -> None:
+    """At every level what was just written is what was verified."""
+    assert Inspection() == inspect(local(), entry, level)
+
+
+@pytest.mark.parametrize("level", ["stat", "full"])
+@pytest.mark.parametrize("reason", sorted(DAMAGES))
+def test_damage_is_noticed(entry: Entry, reason: str, level: str) -> None:
+    """An edited, truncated, removed, replaced or chmodded file is named with what it is."""
+    damage, key = DAMAGES[reason]
+    damage(file_of(entry, key))
+
+    found = inspect(local(), entry, level)
+
+    assert ((str(file_of(entry, key)), reason),) == found.damaged
+
+
+def test_an_unreadable_file_is_noticed(entry: Entry) -> None:
+    """A file that its owner may not read any more cannot be linked for others."""
+    file_of(entry, DATA).chmod(0o000)
+
+    assert ((str(file_of(entry, DATA)), "has another mode"),) == inspect(
+        local(), entry, "stat"
+    ).damaged
+
+
+def test_a_careful_edit_is_found_by_reading_alone(entry: Entry) -> None:
+    """Size and time can be put back: then only ``full`` tells."""
+    edit_and_forge(file_of(entry, DATA))
+
+    assert () == inspect(local(), entry, "stat").damaged
+    assert ((str(file_of(entry, DATA)), "has other contents"),) == inspect(
+        local(), entry, "full"
+    ).damaged
+
+
+@pytest.mark.parametrize("damage", [edit, truncate])
+def test_off_looks_at_nothing_that_has_reached_the_disk(
+    entry: Entry, damage: Callable[[Path], None]
+) -> None:
+    """With ``off`` a flushed entry is trusted, and one that may not have been written is not."""
+    damage(file_of(entry, DATA))
+
+    assert Inspection() == inspect(local(), replace(entry, flushed=True), "off")
+    assert 1 == len(inspect(local(), replace(entry, flushed=False), "off").damaged)
+
+
+def test_every_damaged_file_is_named(entry: Entry) -> None:
+    """All findings come together."""
+    for key in (DATA, TOOL, "purelib/pkg/__init__.py"):
+        file_of(entry, key).unlink()
+
+    assert 3 == len(inspect(local(), entry, "stat").damaged)
+
+
+def test_a_removed_folder_is_damage(entry: Entry) -> None:
+    """A folder that is gone, or a link now, has lost all of its files."""
+    folder = file_of(entry, "purelib/pkg")
+    folder.rename(folder.with_name("elsewhere"))
+    folder.symlink_to("elsewhere")
+
+    found = inspect(local(), entry, "full")
+
+    assert {"is missing"} == {reason for _, reason in found.damaged}
+    assert 2 == len(found.damaged)
+
+
+def test_crowded_files_are_told(entry: Entry, tmp_path: Path) -> None:
+    """A file with as many links as its volume allows is told, and is not damaged."""
+    for number in range(2):
+        os.link(file_of(entry, DATA), tmp_path / f"{number}")
+
+    assert Inspection(crowded=(str(file_of(entry, DATA)),)) == inspect(
+        LowLinks(local(), 3), entry, "stat"
+    )
+    assert () == inspect(LowLinks(local(), 4), entry, "stat").crowded
+
+
+def test_looking_changes_nothing(entry: Entry) -> None:
+    """An inspection makes no changing call."""
+    files = Recording(local())
+    file_of(entry, DATA).unlink()
+
+    inspect(files, entry, "full")
+
+    assert [] == files.changes
