@@ -1,0 +1,122 @@
+"""Plans: where everything goes, and everything that stands in the way, all together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.errors import ConflictError
+from tests.support.sites import Site, differences
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Make an empty environment with a cache of its own."""
+    return Site(tmp_path)
+
+
+def refused(site: Site, *wheels: Path, **options: object) -> set[tuple[str, str]]:
+    """Return code and path (below the library) of every problem; nothing was changed."""
+    before = site.tree()
+    with pytest.raises(ConflictError) as caught:
+        site.install(*wheels, **options)
+    assert [] == differences(before, site.tree())
+    prefix = f"{site.library}/"
+    return {(one.code, one.path.removeprefix(prefix)) for one in caught.value.problems}
+
+
+def test_all_problems_come_together(site: Site) -> None:
+    """Owned, unowned, a folder for a file and a file for a folder are told in one error."""
+    site.install(site.wheel("other", files={"shared/owned.py": "1"}))
+    (site.library / "shared/unowned.py").write_text("2")
+    (site.library / "shared/folder.py").mkdir()
+    (site.library / "flat").write_text("3")
+    names = ("shared/owned.py", "shared/unowned.py", "shared/folder.py", "flat/inner.py")
+    wheel = site.wheel("new", files=dict.fromkeys(names, "x"))
+
+    assert {
+        ("owned", "shared/owned.py"),
+        ("unowned", "shared/unowned.py"),
+        ("folder-in-the-way", "shared/folder.py"),
+        ("file-in-the-way", "flat"),
+    } == refused(site, wheel)
+
+
+def test_two_wheels_cannot_claim_one_path(site: Site) -> None:
+    """One path in two wheels of a command is refused and names both."""
+    one = site.wheel("one", files={"both/a.py": "1"})
+    two = site.wheel("two", files={"both/a.py": "2"})
+
+    assert {("claimed-twice", "both/a.py")} == refused(site, one, two)
+
+
+def test_a_file_of_one_wheel_cannot_be_a_folder_of_another(site: Site) -> None:
+    """A path that would be a file and a folder at once is refused."""
+    one = site.wheel("one", files={"both": "1"})
+    two = site.wheel("two", files={"both/a.py": "2"})
+
+    assert ("file-in-the-way", "both") in refused(site, one, two)
+
+
+def test_identical_empty_inits_are_no_conflict(site: Site) -> None:
+    """I4: an empty ``__init__.py`` that two wheels bring is shared, cold and afterwards."""
+    wheels = [
+        site.wheel(name, files={"space/__init__.py": "", f"space/{name}.py": name})
+        for name in ("one", "two", "three")
+    ]
+    site.install(*wheels[:2])
+    site.install(wheels[2])
+    site.uninstall("one", "two")
+
+    assert {"__init__.py", "three.py"} == {one.name for one in (site.library / "space").iterdir()}
+
+
+def test_a_link_that_leads_out_is_not_written_through(site: Site, tmp_path: Path) -> None:
+    """A package folder that is a link out of the environment is refused, also by force."""
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (site.library / "app").symlink_to(outside)
+
+    assert {("leads-out", "app")} == refused(site, site.wheel("app"))
+    assert {("leads-out", "app")} == refused(site, site.wheel("app"), overwrite_existing=True)
+    assert [] == list(outside.iterdir())
+
+
+def test_a_link_that_stays_inside_is_followed(site: Site) -> None:
+    """A folder that is a link to another one of the environment takes the files."""
+    (site.root / "share").mkdir()
+    (site.root / "doc").symlink_to("share")
+    site.install(site.wheel("app", files={"app-1.0.data/data/doc/a.txt": "a"}))
+
+    assert "a" == (site.root / "share/a.txt").read_text()
+
+
+def test_names_that_differ_by_case_are_refused_unless_insisted(site: Site) -> None:
+    """I9: a wheel that half of all machines cannot unpack needs ``overwrite_existing``."""
+    wheel = site.wheel("app", files={"app/a.py": "1", "app/A.py": "2"})
+
+    assert {code for code, _ in refused(site, wheel)} == {"case-collision"}
+    site.install(wheel, overwrite_existing=True)
+    assert ("1", "2") == tuple((site.library / f"app/{n}").read_text() for n in ("a.py", "A.py"))
+
+
+def test_what_the_old_version_leaves_is_free(site: Site) -> None:
+    """I7: a file becomes a folder and a folder a file, since the old version goes first."""
+    site.install(site.wheel("app", "1.0", files={"a": "file", "b/c.py": "1"}))
+    site.install(site.wheel("app", "2.0", files={"a/c.py": "2", "b": "file"}))
+
+    assert (site.library / "a/c.py").is_file()
+    assert (site.library / "b").is_file()
+
+
+def test_overwriting_takes_files_and_uninstalling_gives_nothing_back(site: Site) -> None:
+    """I5: with ``overwrite_existing`` unowned files are replaced, and belong to the wheel."""
+    (site.library / "app").mkdir()
+    (site.library / "app/data.txt").write_text("mine")
+    site.install(site.wheel("app"), overwrite_existing=True)
+
+    assert "data\n" == (site.library / "app/data.txt").read_text()

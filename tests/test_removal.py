@@ -1,0 +1,139 @@
+"""Removals: what belongs to a distribution goes, in few renames, and nothing else."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.distribution import find_distributions
+from linkinstall.plan import LOOSE, WHOLE
+from linkinstall.removal import Removal, is_compiled_of
+from tests.support.sites import Site, differences
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linkinstall.plan import StashItem
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Make an empty environment with a cache of its own."""
+    return Site(tmp_path)
+
+
+def items(site: Site, name: str = "app") -> list[tuple[str, str]]:
+    """Return kind and path (below the root) of what the removal of ``name`` takes."""
+    world = site.world()
+    found = find_distributions(world.files, world.libraries, world.bases)
+    removal = Removal(world, [one for one in found if one.name != name])
+    for one in found:
+        if one.name == name:
+            removal.take(one, 0)
+    prefix = f"{world.files.real_path(str(site.root))}/lib/python3.11/site-packages/"
+
+    def told(item: StashItem) -> tuple[str, str]:
+        return item.kind, item.path.removeprefix(prefix)
+
+    return [told(item) for item in removal.ordered()]
+
+
+def test_a_folder_that_holds_nothing_else_goes_as_a_whole(site: Site) -> None:
+    """A package and the dist-info are one rename each, the dist-info last."""
+    site.install(site.wheel("app", files={"app/a.py": "1", "app/sub/b.py": "2"}))
+
+    assert [(WHOLE, "app"), (WHOLE, "app-1.0.dist-info")] == items(site)
+
+
+def test_what_the_user_added_stays(site: Site) -> None:
+    """R12: a folder with a file that RECORD does not list is emptied name by name."""
+    site.install(site.wheel("app", files={"app/a.py": "1", "app/sub/b.py": "2"}))
+    (site.library / "app/mine.txt").write_text("mine")
+
+    assert [(LOOSE, "app"), (WHOLE, "app/sub"), (WHOLE, "app-1.0.dist-info")] == items(site)
+    site.uninstall("app")
+    assert ["mine.txt"] == [one.name for one in (site.library / "app").iterdir()]
+
+
+def test_compiled_files_go_with_their_sources(site: Site) -> None:
+    """R11: files in ``__pycache__`` of every level go, and the folder with them."""
+    site.install(site.wheel("app", files={"app/a.py": "1"}))
+    cached = site.library / "app/__pycache__"
+    cached.mkdir()
+    for name in ("a.cpython-38.pyc", "a.cpython-311.opt-2.pyc"):
+        (cached / name).write_bytes(b"")
+    site.uninstall("app")
+
+    assert not (site.library / "app").exists()
+
+
+def test_what_another_distribution_lists_stays(site: Site) -> None:
+    """R13: a file that two distributions list goes with the second of them."""
+    empty = {"space/__init__.py": ""}
+    site.install(site.wheel("app", files={**empty, "space/app.py": "1"}))
+    site.install(site.wheel("other", files={**empty, "space/other.py": "2"}))
+
+    outcome = site.uninstall("app")
+    assert (site.library / "space/__init__.py").is_file()
+    assert any("also owned by other" in one.reason for one in outcome.kept)
+    site.uninstall("other")
+    assert not (site.library / "space").exists()
+
+
+def test_rows_that_lead_out_are_kept_and_told(site: Site, tmp_path: Path) -> None:
+    """R9: RECORD names a file outside the environment: it stays, whatever it is."""
+    victim = tmp_path / "victim.txt"
+    victim.write_text("precious")
+    site.install(site.wheel("app"))
+    record = site.library / "app-1.0.dist-info/RECORD"
+    text = record.read_text()
+    record.unlink()
+    record.write_text(f"{text}{victim},,\n../../../../victim.txt,,\n../../../bin/python,,\n")
+    outcome = site.uninstall("app")
+
+    assert "precious" == victim.read_text()
+    assert (site.scripts / "python").exists()
+    assert {"victim.txt", "python"} == {one.path.rpartition("/")[2] for one in outcome.kept}
+
+
+def test_a_link_goes_and_what_it_points_to_stays(site: Site) -> None:
+    """R10: links of symlink mode are removed, live or dangling, the cache is not touched."""
+    wheel = site.wheel("app", files={"app/a.py": "1", "app-1.0.data/data/share/x.txt": "x"})
+    bare = site.tree()
+    site.install(wheel, link_mode="symlink")
+    site.uninstall("app")
+    assert [] == differences(bare, site.tree())
+
+    site.install(wheel, link_mode="symlink")
+    shutil.rmtree(site.cache.path)
+    site.uninstall("app")
+    assert [] == differences(bare, site.tree())
+
+
+def test_a_changed_file_of_the_data_folder_stays(site: Site) -> None:
+    """What lies under the data root alone goes only while its digest is RECORD's."""
+    site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "default"}))
+    config = site.root / "etc/app.conf"
+    config.unlink()
+    config.write_text("my own")
+    site.uninstall("app")
+
+    assert "my own" == config.read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.cpython-311.pyc", True),
+        ("a.cpython-311.opt-1.pyc", True),
+        ("a.b.cpython-311.pyc", True),
+        ("ab.cpython-311.pyc", False),
+        ("a.pyc", False),
+        ("a.txt", False),
+    ],
+)
+def test_compiled_files_are_known_by_their_module(name: str, *, expected: bool) -> None:
+    """``MODULE.TAG[.opt-LEVEL].pyc`` belongs to ``MODULE.py`` beside it (:pep:`3147`)."""
+    assert expected == is_compiled_of(name, {"a"})

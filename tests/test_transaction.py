@@ -1,0 +1,151 @@
+"""The transaction's two phases, its block, and what it refuses out of order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.errors import FileSystemError, LockTimeoutError, TransactionError, UsageError
+from tests.support.sites import Site, differences
+from tests.support.wheels import make_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Make an empty environment with a cache of its own."""
+    return Site(tmp_path)
+
+
+def test_leaving_the_block_commits(site: Site) -> None:
+    """A block that ends well leaves the wheel installed and nothing of the state folder."""
+    with site.transaction() as transaction:
+        transaction.install(site.wheel("app"))
+
+    assert (site.library / "app/__init__.py").is_file()
+    assert not site.home.exists()
+    assert transaction.outcome is not None
+    assert ["installed"] == [change.action for change in transaction.outcome.changes]
+
+
+def test_a_callers_step_that_fails_rolls_everything_back(site: Site) -> None:
+    """An exception between prepare and commit leaves the environment as it was."""
+    site.install(site.wheel("old"))
+    before = site.tree()
+
+    def step() -> None:
+        with site.transaction() as transaction:
+            transaction.uninstall("old")
+            transaction.install(site.wheel("new"))
+            transaction.prepare()
+            assert (site.library / "new").is_dir()
+            assert not (site.library / "old").exists()
+            raise RuntimeError("the lock file cannot be written")
+
+    with pytest.raises(RuntimeError, match="lock file"):
+        step()
+    assert [] == differences(before, site.tree())
+
+
+def test_nothing_is_touched_before_prepare(site: Site) -> None:
+    """Asking changes nothing, and leaving by an exception then has nothing to undo."""
+    before = site.tree()
+    transaction = site.transaction()
+    transaction.install(site.wheel("app"))
+
+    assert [] == differences(before, site.tree())
+    transaction.roll_back()
+    assert [] == differences(before, site.tree())
+
+
+def test_nothing_can_be_added_once_it_is_prepared(site: Site) -> None:
+    """A wish after prepare is refused, and the prepared change stays what it is."""
+    with site.transaction() as transaction:
+        transaction.install(site.wheel("app"))
+        transaction.prepare()
+        with pytest.raises(TransactionError):
+            transaction.uninstall("app")
+    assert (site.library / "app").is_dir()
+
+
+def test_a_rollback_after_the_commit_is_an_error_not_damage(site: Site) -> None:
+    """R17: rolling back what is committed raises and changes nothing."""
+    transaction = site.transaction()
+    transaction.install(site.wheel("app"))
+    transaction.run()
+    after = site.tree()
+
+    with pytest.raises(TransactionError, match="committed"):
+        transaction.roll_back()
+    assert [] == differences(after, site.tree())
+
+
+def test_a_commit_without_a_prepare_is_refused(site: Site) -> None:
+    """There is nothing to commit before prepare."""
+    with pytest.raises(TransactionError):
+        site.transaction().commit()
+
+
+def test_a_set_stands_and_falls_together(site: Site, tmp_path: Path) -> None:
+    """R18: one damaged wheel of several, and nothing of the others is installed."""
+    good = site.wheel("good")
+    bad = make_wheel(tmp_path / "bad", "bad", record="bad/__init__.py,sha256=AAAA,1\n")
+    before = site.tree()
+
+    with pytest.raises(ValueError, match="bad"):
+        site.install(good, bad)
+    assert [] == differences(before, site.tree())
+
+
+def test_the_lock_of_another_run_is_waited_for_and_named(site: Site) -> None:
+    """While another run holds the environment, the wait is bounded and the error names it."""
+    lock = site.environment.lock()
+    lock.acquire()
+    try:
+        transaction = site.transaction(lock_timeout=0.05)
+        transaction.install(site.wheel("app"))
+        with pytest.raises(LockTimeoutError) as caught:
+            transaction.run()
+    finally:
+        lock.release()
+    assert lock.path == caught.value.path
+    assert not (site.library / "app").exists()
+
+
+def test_calls_run_after_the_commit_and_at_the_end(site: Site) -> None:
+    """``on_commit`` is called once all is in place, and only if it is."""
+    seen: list[bool] = []
+    with site.transaction() as transaction:
+        transaction.on_commit(lambda: seen.append((site.library / "app").is_dir()))
+        transaction.install(site.wheel("app"))
+    assert [True] == seen
+
+    failed = site.transaction()
+    failed.on_commit(lambda: seen.append(False))
+    failed.install(site.folder / "none-1.0-py3-none-any.whl")
+    with pytest.raises(ValueError, match="none"):
+        failed.run()
+    assert [True] == seen
+
+
+def test_an_unknown_sync_is_a_usage_error(site: Site) -> None:
+    """A word that is no level of flushing is refused at once."""
+    with pytest.raises(UsageError, match="sometimes"):
+        site.transaction(sync="sometimes")
+
+
+def test_a_failure_says_what_it_is_about(site: Site) -> None:
+    """An error of the operating system is typed, names the path, and carries an outcome."""
+    site.library.chmod(0o755)
+    (site.library / "app").mkdir()
+    (site.library / "app/data.txt").mkdir()
+    (site.library / "app/data.txt/x").write_text("x")
+    transaction = site.transaction()
+    transaction.install(site.wheel("app"))
+    with pytest.raises(FileExistsError) as caught:
+        transaction.run()
+    assert not isinstance(caught.value, FileSystemError)
+    assert "app/data.txt" in str(caught.value)
