@@ -39,11 +39,11 @@ class World:
         self.libraries = list(dict.fromkeys(named or [files.real_path(environment.library)]))
         # Rows of RECORD are relative to the folder as it is named: where site-packages
         # is a link, ``../../../bin`` leads elsewhere from where it points to.
-        self.bases = {
-            files.real_path(path): path
-            for name, path in environment.schemes.items()
-            if name in ("platlib", "purelib")
-        }
+        self.bases: dict[str, str] = {}
+        for name in ("purelib", "platlib"):
+            path = environment.schemes.get(name)
+            if path is not None:
+                self.bases.setdefault(files.real_path(path), path)
         self.home = os.path.join(self.libraries[0], STATE)
         self._own = tuple({root + "/" for scheme, root in self.roots.items() if scheme != "data"})
         # "\0" begins no path: without a data folder nothing lies under it.

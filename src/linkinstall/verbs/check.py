@@ -141,9 +141,9 @@ def _check_one(files: FileSystem, one: Distribution, unfinished: str | None) -> 
     if rows is None:
         path = f"{one.path}/RECORD"
         findings.append(Finding(one.name, HALF_INSTALLED, "record-missing", path, fix=fix))
-    told = {one.path for one in findings}
+    told = {f"{one.folder}/{os.path.basename(finding.path)}" for finding in findings}
     for row in rows or ():
-        if library_path(one.base, row.path) in told:
+        if row.path in told:
             continue
         finding = _check_row(files, one, row, fix)
         if finding is not None:
