@@ -95,15 +95,6 @@ def test_roots_and_what_is_above_stay(tmp_path: Path) -> None:
     assert not world.keeps_folder(f"{world.roots['data']}/share")
 
 
-def test_a_prefix_keeps_the_systems_layout(tmp_path: Path) -> None:
-    """In a prefix ``share`` stays even when it is empty, what a wheel adds to it does not."""
-    world = World(local(), Environment.for_prefix(tmp_path / "p", base=Environment.current()))
-    data = world.roots["data"]
-
-    assert world.keeps_folder(f"{data}/share")
-    assert not world.keeps_folder(f"{data}/share/app")
-
-
 def test_a_device_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
     """The device of a path not there yet is that of the folder it would be made in."""
     world = Site(tmp_path).world()

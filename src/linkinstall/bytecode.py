@@ -200,7 +200,8 @@ def _run(compiler: str, jobs: list[str]) -> set[int]:
         for process in running:
             if process.poll() is None:
                 process.kill()
-            process.wait()
+            with process:  # waits for it, and closes its pipes
+                pass
     for part, (numbers, code, complaint) in enumerate(answers):
         if code:
             message = f"The interpreter {compiler} failed to compile bytecode: {complaint}"

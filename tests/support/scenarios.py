@@ -12,14 +12,14 @@ from __future__ import annotations
 import errno
 import os
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linkinstall.fs import local
-from tests.support.faulty import Denying, NoHardLinks
+from tests.support.faulty import Denying, NoHardLinks, OtherVolume
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
     from linkinstall.transaction import Transaction
@@ -91,7 +91,7 @@ class Scenario:
     prepare: Callable[[Site], None]
     change: Callable[[Site, Transaction], None]
     options: dict[str, Any] = field(default_factory=dict)
-    disk: Callable[[], FileSystem] = local
+    disk: Callable[[Site], FileSystem] = lambda _site: local()
     cache: str = "warm"
 
     def __str__(self) -> str:
@@ -111,12 +111,21 @@ class StubbornFolders(Denying):
         return into and os.path.isdir(change.source)
 
 
-def _stubborn_folders() -> FileSystem:
+def _stubborn_folders(_site: Site) -> FileSystem:
     return StubbornFolders(local())
 
 
-def _no_hard_links() -> FileSystem:
+def _no_hard_links(_site: Site) -> FileSystem:
     return NoHardLinks(local())
+
+
+def _volume_of_scripts(site: Site) -> FileSystem:
+    return OtherVolume(local(), str(site.scripts))
+
+
+def _volume_of_data(site: Site) -> FileSystem:
+    (site.root / "share").mkdir(exist_ok=True)
+    return OtherVolume(local(), str(site.root / "share"))
 
 
 # ------------------------------------------------------------------ before
@@ -221,5 +230,10 @@ SCENARIOS = [
     Scenario("install-over-remains", _with_remains, _install(app), _mode("hardlink")),
     Scenario("upgrade-stubborn-folders", _with_app("1.0"), _install(app_2), disk=_stubborn_folders),
     Scenario("upgrade-no-hard-links", _with_app("1.0"), _install(app_2), disk=_no_hard_links),
+    Scenario(
+        "upgrade-volume-of-scripts", _with_app("1.0"), _install(app_2), disk=_volume_of_scripts
+    ),
+    Scenario("install-volume-of-data", _with_other, _install(app), disk=_volume_of_data),
+    Scenario("uninstall-volume-of-data", _with_app("1.0"), _remove("app"), disk=_volume_of_data),
     Scenario("upgrade-no-cache", _with_app("1.0"), _install(app_2), cache="none"),
 ]

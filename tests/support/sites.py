@@ -16,7 +16,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from linkinstall import Cache
@@ -32,6 +31,7 @@ from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
     from linkinstall.outcome import Finding, Outcome

@@ -3,11 +3,11 @@
 Calling sequence::
 
     sweep = Sweep(SCENARIO, folder)
-    assert [] == sweep.kills()            # killed before every changing call, then recovered
-    assert [] == sweep.kills_in_recovery()
-    assert [] == sweep.errors()           # every call fails, once and from then on
+    assert [] == list(sweep.kills())      # killed before every changing call, then recovered
+    assert [] == list(sweep.kills_in_recovery())
+    assert [] == list(sweep.errors())     # every call fails, once and from then on
 
-Each returns a line for every moment whose result is neither exactly old nor exactly
+Each yields a line for every moment whose result is neither exactly old nor exactly
 new. *Old* means the very same files, down to inode and time; *new* means contents,
 modes and links. A broken build of the engine is swept by patching it around the call.
 """
@@ -17,21 +17,23 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from itertools import product
 from typing import TYPE_CHECKING
 
 from linkinstall import Cache
 from linkinstall.entry_check import inspect
 from linkinstall.errors import LinkInstallError, UnsettledError
 from linkinstall.fs import local
-from linkinstall.transaction import Transaction
+from tests.support.faulty import Killed
 from tests.support.sites import Site, differences, of_state, read_through, snapshot
-from tests.support.watched import Fault, Killed, Watched, at, process
+from tests.support.watched import Fault, Watched, at, process
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Container, Iterator
     from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
+    from linkinstall.transaction import Transaction
     from tests.support.scenarios import Scenario
     from tests.support.sites import Snapshot
 
@@ -50,6 +52,7 @@ class Sweep:
         scenario.prepare(self.site)
         self._kept = folder / "kept"
         self._cache_changes = True
+        self.disk = scenario.disk(self.site)
         for name in ("env", "cache"):
             (folder / name).mkdir(exist_ok=True)
             mirror(folder / name, self._kept / name)
@@ -74,7 +77,7 @@ class Sweep:
         self._cache_changes = self.scenario.cache == "cold"
 
     def _run(self, fault: Fault | None) -> Watched:
-        watched = Watched(self.scenario.disk(), fault)
+        watched = Watched(self.disk, fault)
         transaction = self._transaction(watched)
         with process(), transaction:
             self.scenario.change(self.site, transaction)
@@ -90,18 +93,16 @@ class Sweep:
         return self.site.transaction(watched, cache=cache, **options)
 
     def _recover(self, files: FileSystem | None = None) -> None:
-        with process(), self.site.transaction(files or self.scenario.disk(), command="recover"):
+        with process(), self.site.transaction(files or self.disk, command="recover"):
             pass
 
     # ---------------------------------------------------------------- the sweeps
 
-    def kills(self, every: int = 1) -> list[str]:
+    def kills(self) -> Iterator[str]:
         """Kill before each changing call, recover, and compare."""
-        return [
-            f"killed before {moment}: {problem}"
-            for moment in self.moments[::every]
-            for problem in self._killed(moment.index)
-        ]
+        for moment in self.moments:
+            for problem in self._killed(moment.index):
+                yield f"killed before {moment}: {problem}"
 
     def _killed(self, index: int) -> Iterator[str]:
         if not self._kill(index):
@@ -118,24 +119,23 @@ class Sweep:
             return True
         return False
 
-    def kills_in_recovery(self, every: int = 1, step: int = 1) -> list[str]:
+    def kills_in_recovery(self, every: int = 1, step: int = 1) -> Iterator[str]:
         """Kill, kill the recovery before each of its calls, recover again, and compare.
 
         :param every: take each so-manieth first moment
         :param step: and each so-manieth second one, beginning elsewhere each time
         """
-        found = []
-        for moment in self.moments[::every]:
-            second = moment.index % step
+        for turn, moment in enumerate(self.moments[::every]):
+            second = turn % step
             while (problems := self._killed_twice(moment.index, second)) is not None:
-                found += [f"killed before {moment}, then before {one}" for one in problems]
+                for problem in problems:
+                    yield f"killed before {moment}, then before {problem}"
                 second += step
-        return found
 
     def _killed_twice(self, first: int, second: int) -> list[str] | None:
         """Return what is wrong after two kills, None where the recovery has ended before."""
         self._kill(first)
-        watched = Watched(self.scenario.disk(), Fault(at(second)))
+        watched = Watched(self.disk, Fault(at(second)))
         try:
             self._recover(watched)
         except Killed:
@@ -143,20 +143,19 @@ class Sweep:
             return [f"{watched.struck} of the recovery: {one}" for one in self._judge()]
         return None
 
-    def errors(self, numbers: Iterable[int] = ERRORS, every: int = 1) -> list[str]:
+    def errors(self, every: int = 1) -> Iterator[str]:
         """Let each call fail, once and from then on, and compare.
 
         :param every: 1 for each error number at each call; more to take turns
         """
-        return [
-            f"{errno.errorcode[number]}{' from then on' if lasting else ''} at {moment}: {problem}"
-            for moment in self.moments
-            for turn, number in enumerate(numbers)
-            for lasting in (False, True)
-            if (moment.index + turn) % every == 0
-            if Fault(at(0), number).can_come_at(moment.change)
-            for problem in self._failed(Fault(at(moment.index), number, lasting))
-        ]
+        for moment, (turn, number) in product(self.moments, enumerate(ERRORS)):
+            faults = [Fault(at(moment.index), number, lasting) for lasting in (False, True)]
+            if (moment.index + turn) % every or not faults[0].can_come_at(moment.change):
+                continue
+            for fault in faults:
+                for problem in self._failed(fault):
+                    lasting = " from then on" if fault.lasting else ""
+                    yield f"{errno.errorcode[number]}{lasting} at {moment}: {problem}"
 
     def _failed(self, fault: Fault) -> Iterator[str]:
         self.reset()
@@ -192,9 +191,9 @@ class Sweep:
         outcome = self.outcome
         told = {os.path.relpath(one.path, self.site.root) for one in outcome.pending}
         # What could not be cleaned up is told, and left to the next run.
-        if not told and all(one.code != "cleanup" for one in outcome.warnings):
-            if lines := self._unlike(self.new, skip_state=fault.lasting):
-                yield f"success, but not new: {lines}"
+        complete = not told and all(one.code != "cleanup" for one in outcome.warnings)
+        if complete and (lines := self._unlike(self.new, skip_state=fault.lasting)):
+            yield f"success, but not new: {lines}"
         self._recover()
         if lines := self._unlike(self.new, told=told):
             yield f"success, but not new after recovery: {lines}"

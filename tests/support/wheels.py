@@ -11,11 +11,11 @@ import csv
 import hashlib
 import io
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 def record_hash(data: bytes, algorithm: str = "sha256") -> str:
@@ -51,8 +51,13 @@ def make_wheel(
     stem = name.replace("-", "_")
     dist_info = dist_info or f"{stem}-{version}.dist-info"
     if files is None:
-        files = {f"{stem}/__init__.py": f"__version__ = {version!r}\n", f"{stem}/data.txt": "data\n"}
-    members = {path: data.encode() if isinstance(data, str) else data for path, data in files.items()}
+        files = {
+            f"{stem}/__init__.py": f"__version__ = {version!r}\n",
+            f"{stem}/data.txt": "data\n",
+        }
+    members = {
+        path: data.encode() if isinstance(data, str) else data for path, data in files.items()
+    }
     if metadata is None:
         metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
     if wheel is None:
