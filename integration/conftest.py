@@ -88,7 +88,7 @@ def sample(wheelhouse: Path) -> Path:
 
 
 @pytest.fixture(params=["ours", "pip", "uv"])
-def installed(  # noqa: PLR0917 fixtures
+def installed(
     request: pytest.FixtureRequest,
     linkinstall: Command,
     venv: Venv,

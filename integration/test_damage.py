@@ -158,7 +158,7 @@ def test_check_names_the_damage_and_list_the_health(
 
 @pytest.mark.parametrize("version", ["1.0", "2.0"])
 @pytest.mark.parametrize("damage", [damage for damage, _code, _health in DAMAGES], ids=IDS)
-def test_install_over_the_damage_works_and_uninstall_leaves_nothing(  # noqa: PLR0917 fixtures
+def test_install_over_the_damage_works_and_uninstall_leaves_nothing(
     damage: Callable[[Venv], None],
     version: str,
     linkinstall: Command,

@@ -195,7 +195,7 @@ def borrowed_modules() -> dict[str, str | None]:
     return {"PYTHONPATH": os.pathsep.join(path for path in mine if path != standard)}
 
 
-def test_a_tool_environment_means_the_active_one(  # noqa: PLR0917 fixtures
+def test_a_tool_environment_means_the_active_one(
     linkinstall: Command, tool: Venv, venv: Venv, bare: Tree, sample: Path, tmp_path: Path
 ) -> None:
     """Run out of a tool environment, the target is VIRTUAL_ENV, else ./.venv, else an error."""

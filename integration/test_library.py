@@ -38,7 +38,7 @@ def environment(venv: Venv) -> Environment:
     return Environment.of(str(venv.root))
 
 
-def test_install_and_uninstall_return_outcomes_that_equal_the_json(  # noqa: PLR0917
+def test_install_and_uninstall_return_outcomes_that_equal_the_json(
     linkinstall: Command,
     venv: Venv,
     bare: Tree,

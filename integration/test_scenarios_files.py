@@ -89,7 +89,7 @@ def test_l7_chmod_through_a_hard_link_does_not_reach_the_next_environment(
 
 @pytest.mark.parametrize("mode", ["hardlink", "copy", "symlink"])
 @pytest.mark.parametrize("kind", ["hardlink", "symlink", "dangling"])
-def test_l11_what_stands_in_the_way_is_replaced_and_never_written_through(  # noqa: PLR0917 fixtures
+def test_l11_what_stands_in_the_way_is_replaced_and_never_written_through(
     kind: str, mode: str, linkinstall: Command, venv: Venv, sample: Path, tmp_path: Path
 ) -> None:
     """L11: a hard link, a link or a dangling link at a target is replaced, its other end kept."""

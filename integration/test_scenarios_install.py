@@ -177,7 +177,7 @@ def test_i2_the_error_names_the_path(linkinstall: Command, venv: Venv, wheelhous
 
 @pytest.mark.parametrize(("signal", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 @pytest.mark.parametrize("change", CHANGES)
-def test_r5_a_signal_on_the_way_rolls_back(  # noqa: PLR0917 fixtures
+def test_r5_a_signal_on_the_way_rolls_back(
     change: str, signal: str, status: int, linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
     """R5: Ctrl-C and SIGTERM before the commit point give 130 and 143 and the old tree."""

@@ -96,7 +96,7 @@ def test_scripts_are_made_executable_whatever_the_archive_says(
 
 @pytest.mark.parametrize("mask", [0o022, 0o077, 0o027, 0o002])
 @pytest.mark.parametrize("mode", ["copy", "hardlink"])
-def test_i17_what_is_written_honours_the_umask(  # noqa: PLR0917 fixtures
+def test_i17_what_is_written_honours_the_umask(
     mode: str, mask: int, linkinstall: Command, venv: Venv, bare: Tree, sample: Path
 ) -> None:
     """I17: folders, written files and copies have the mode that the umask leaves."""

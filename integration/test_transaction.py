@@ -84,7 +84,7 @@ def test_leaving_the_block_prepares_where_the_caller_did_not(
 
 @pytest.mark.parametrize("error", [CallerError, KeyboardInterrupt, SystemExit])
 @pytest.mark.parametrize("prepared", ["prepared", "not-prepared"])
-def test_a_callers_step_that_fails_changes_nothing(  # noqa: PLR0917 fixtures
+def test_a_callers_step_that_fails_changes_nothing(
     error: type[BaseException],
     prepared: str,
     venv: Venv,

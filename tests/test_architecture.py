@@ -42,13 +42,10 @@ WITHOUT_OWN_TEST: dict[str, str] = {
     # Held by the tests named; their own are to be written (CONTRIBUTING, Tests).
     "application": "tests/test_transaction.py and the sweeps in integration/",
     "bytecode": "tests/test_destination_bytecode_parity.py",
-    "destination": "tests/test_destination_*_parity.py",
     "dry_run": "tests/test_verbs_install.py",
     "fs": "tests/test_fs_port.py",
     "fs.compile_worker": "tests/test_destination_bytecode_parity.py",
     "identity": "tests/test_verbs_recover.py and the sweeps in integration/",
-    "preparation": "tests/test_transaction.py and tests/test_verbs_*.py",
-    "recovery": "tests/test_verbs_recover.py and the sweeps in integration/",
     "settle": "tests/test_verbs_recover.py and the sweeps in integration/",
     "staging": "tests/test_transaction.py and tests/test_destination_parity.py",
 }

@@ -1,0 +1,550 @@
+"""The cache: found without reading the payload, one entry for all, never a damaged one."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import io
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import zipfile
+from typing import TYPE_CHECKING
+
+import platformdirs
+import pytest
+
+from linkinstall.cache import Cache, default_folder
+from linkinstall.errors import InvalidWheelError
+from linkinstall.fs import local
+from tests.support.entries import contents, file_of, is_sound, made_entry
+from tests.support.faulty import Denying, Faulty, Killed, Recording
+from tests.support.wheels import make_record, make_wheel
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linkinstall.cache import Added, Entry
+
+# Says when it is ready, and goes on when it is told to, so that two go on at once.
+UNPACKER = """
+import sys
+from linkinstall.cache import Cache
+import linkinstall.unpack
+folder, wheel, verb = sys.argv[1:]
+cache = Cache(folder)
+damaged = cache.find(wheel)
+print("ready", flush=True)
+sys.stdin.readline()
+added = cache.add(wheel) if verb == "add" else cache.rebuild(wheel, damaged=damaged.entry)
+print(added.entry.folder)
+"""
+MODULES = {f"sample/module_{number}.py": f"value = {number}\n" for number in range(60)}
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Cache:
+    """Return an empty cache."""
+    return Cache(tmp_path / "cache")
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> str:
+    """Return a sound wheel."""
+    return str(make_wheel(tmp_path / "wheels"))
+
+
+def alias_of(cache: Cache) -> str:
+    """Return the path of the one alias that a cache has."""
+    (name,) = os.listdir(f"{cache.root}/aliases")
+    return f"{cache.root}/aliases/{name}"
+
+
+def identity(cache: Cache, added: Added) -> tuple[str, bool]:
+    """Return what was added, and that it is sound."""
+    return added.entry.manifest.id, is_sound(cache, added.entry)
+
+
+# -------------------------------------------------------------------- finding
+
+
+def test_a_wheel_is_unpacked_once(cache: Cache, wheel: str) -> None:
+    """The first time it is unpacked, then it is found, with the hash of the wheel file."""
+    first, second = cache.add(wheel), cache.add(wheel)
+
+    with open(wheel, "rb") as stream:
+        expected = hashlib.file_digest(stream, "sha256").hexdigest()
+    assert (True, False) == (first.unpacked, second.unpacked)
+    assert expected == first.hash == second.hash
+    assert first.entry == second.entry == cache.open(first.entry.manifest.id)
+    assert is_sound(cache, first.entry)
+
+
+def test_a_warm_hit_reads_no_payload(tmp_path: Path) -> None:
+    """Found is found: the central directory and RECORD are read, and none of the files."""
+    payload = os.urandom(1 << 20)
+    wheel = make_wheel(tmp_path, files={"sample/big.bin": payload})
+    Cache(tmp_path / "cache").add(wheel)
+    opened: list[Counted] = []
+
+    class Counted(io.FileIO):
+        total = 0
+
+        def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
+            count = super().readinto(buffer) or 0
+            self.total += count
+            return count
+
+    def open_read(path: str) -> io.BufferedReader:
+        opened.append(Counted(path))
+        return io.BufferedReader(opened[-1])  # type: ignore[arg-type]
+
+    files = Recording(local())
+    vars(files)["open_read"] = open_read
+    found = Cache(tmp_path / "cache", files=files).find(str(wheel))
+
+    assert found is not None
+    assert [str(wheel)] == [one.name for one in opened]
+    assert 0 < opened[0].total < 64 << 10
+    assert [] == files.changes
+
+
+def test_one_content_is_one_entry(cache: Cache, tmp_path: Path) -> None:
+    """Two archives with the same files become one entry, each found by its own alias."""
+    packed = make_wheel(tmp_path / "packed")
+    stored = make_wheel(tmp_path / "stored", compression=zipfile.ZIP_STORED)
+
+    first, second = cache.add(packed), cache.add(stored)
+
+    assert first.entry == second.entry
+    assert (True, True) == (first.unpacked, second.unpacked)
+    assert 2 == len(os.listdir(f"{cache.root}/aliases"))
+    assert not cache.add(packed).unpacked
+    assert not cache.add(stored).unpacked
+    assert first.hash != second.hash
+
+
+def test_a_copy_of_the_file_is_the_same_wheel(cache: Cache, wheel: str, tmp_path: Path) -> None:
+    """Neither place nor time of the file counts, and its build tag does not either."""
+    added = cache.add(wheel)
+    copy = tmp_path / "sample-1.0-1-py3-none-any.whl"
+    shutil.copyfile(wheel, copy)
+
+    found = cache.add(copy)
+
+    assert (added.entry, False, "1") == (found.entry, found.unpacked, found.name.build)
+
+
+def test_a_renamed_file_is_not_found_as_another_project(
+    cache: Cache, wheel: str, tmp_path: Path
+) -> None:
+    """The alias knows the contents only; a file name of another project is refused."""
+    cache.add(wheel)
+    other = tmp_path / "other-1.0-py3-none-any.whl"
+    os.link(wheel, other)
+
+    assert cache.find(str(other)) is None
+    with pytest.raises(InvalidWheelError):
+        cache.add(other)
+
+
+@pytest.mark.parametrize("option", ["entries", "none"])
+def test_a_wheel_that_record_does_not_cover_has_no_alias(
+    cache: Cache, tmp_path: Path, option: str
+) -> None:
+    """Where RECORD says nothing of a file, equal RECORDs do not stand for equal files."""
+    members = {"sample/__init__.py": b"", "sample/more.py": b"more\n"}
+    record = make_record({"sample/__init__.py": b""}, "sample-1.0.dist-info")
+    wheel = make_wheel(tmp_path, files=members, record=record)
+
+    added = cache.add(wheel, validate_record="none")
+
+    assert not os.path.exists(f"{cache.root}/aliases")
+    assert cache.find(str(wheel)) is None
+    assert cache.add(wheel, validate_record="none").unpacked
+    assert is_sound(cache, added.entry)
+    if option == "entries":
+        with pytest.raises(InvalidWheelError):
+            cache.add(wheel, validate_record="entries")
+
+
+@pytest.mark.parametrize("option", ["entries", "none"])
+def test_what_was_not_compared_has_no_alias(cache: Cache, wheel: str, option: str) -> None:
+    """An alias vouches for a complete comparison: with less than ``all`` there is none."""
+    cache.add(wheel, validate_record=option)
+
+    assert cache.find(wheel) is None
+    assert cache.add(wheel).unpacked
+    assert cache.find(wheel) is not None
+
+
+def damaged_aliases(good: bytes) -> dict[str, bytes]:
+    """Return contents that an alias must not be believed with."""
+    return {
+        "empty": b"",
+        "zeros": b"\0" * len(good),
+        "id only": good[:64],
+        "no hash": good[:65],
+        "cut off hash": good[:-10],
+        "cut off end": good[:-1],
+        "another id": b"0" * 64 + good[64:],
+        "not ascii": b"\xff" + good[1:],
+        "more": good + b"x\n",
+    }
+
+
+@pytest.mark.parametrize("damage", sorted(damaged_aliases(b"")))
+def test_a_damaged_alias_finds_nothing(cache: Cache, wheel: str, damage: str) -> None:
+    """A truncated or altered alias costs an unpacking, and is right again afterwards."""
+    added = cache.add(wheel)
+    path = alias_of(cache)
+    with open(path, "rb") as stream:
+        good = stream.read()
+    with open(path, "wb") as stream:
+        stream.write(damaged_aliases(good)[damage])
+
+    assert cache.find(wheel) is None
+    again = cache.add(wheel)
+
+    assert (True, added.entry, added.hash) == (again.unpacked, again.entry, again.hash)
+    with open(path, "rb") as stream:
+        assert good == stream.read()
+
+
+@pytest.mark.parametrize("cut", [0, 1, 100, -1])
+def test_a_truncated_entry_is_never_used(cache: Cache, wheel: str, cut: int) -> None:
+    """An entry whose manifest is damaged counts as none, and is made anew."""
+    added = cache.add(wheel)
+    path = f"{added.entry.folder}/manifest"
+    with open(path, "rb") as stream:
+        data = stream.read()
+    with open(path, "wb") as stream:
+        stream.write(data[:cut])
+
+    assert cache.open(added.entry.manifest.id) is None
+    assert 1 == cache.info()["damaged"]
+    again = cache.add(wheel)
+
+    assert again.unpacked
+    assert (added.entry.manifest.id, True) == identity(cache, again)
+    assert 0 == cache.info()["damaged"]
+
+
+def test_an_entry_without_its_manifest_is_made_anew(cache: Cache, wheel: str) -> None:
+    """A folder that has lost its manifest does not stand in the way."""
+    added = cache.add(wheel)
+    os.unlink(f"{added.entry.folder}/manifest")
+
+    again = cache.add(wheel)
+
+    assert (added.entry.manifest.id, True) == identity(cache, again)
+
+
+def test_a_damaged_entry_is_made_anew_on_request(cache: Cache, wheel: str) -> None:
+    """What an inspection has found is mended by unpacking the wheel again."""
+    added = cache.add(wheel)
+    file_of(added.entry, "purelib/sample/data.txt").write_text("edited")
+
+    again = cache.rebuild(wheel, damaged=added.entry)
+
+    assert (added.entry.manifest.id, True) == identity(cache, again)
+    assert added.entry.manifest.mtime < again.entry.manifest.mtime
+    assert cache.find(wheel) is not None
+
+
+# -------------------------------------------------------------------- refusals
+
+
+@pytest.mark.parametrize("kind", ["absent", "folder", "empty", "text"])
+def test_what_is_no_wheel_is_refused_by_name(cache: Cache, tmp_path: Path, kind: str) -> None:
+    """The error is typed, names the path, and nothing is made."""
+    path = tmp_path / "sample-1.0-py3-none-any.whl"
+    if kind == "folder":
+        path.mkdir()
+    elif kind != "absent":
+        path.write_text("" if kind == "empty" else "no archive\n" * 100)
+
+    with pytest.raises(InvalidWheelError) as caught:
+        cache.add(path)
+
+    assert str(path) in str(caught.value)
+    assert {str(path)} == {problem.path for problem in caught.value.problems}
+    assert not os.path.exists(cache.path)
+
+
+def test_a_refused_wheel_leaves_nothing(cache: Cache, tmp_path: Path) -> None:
+    """A wheel that does not hold what its RECORD says is not kept, not even in part."""
+    record = make_record(
+        {
+            "sample/__init__.py": b"other",
+            "sample-1.0.dist-info/METADATA": b"",
+            "sample-1.0.dist-info/WHEEL": b"",
+        },
+        "sample-1.0.dist-info",
+    )
+    wheel = make_wheel(tmp_path, files={"sample/__init__.py": b"these"}, record=record)
+
+    with pytest.raises(InvalidWheelError):
+        cache.add(wheel)
+
+    assert contents(cache) in ([], ["tmp/"])
+
+
+# -------------------------------------------------------------------- at once
+
+
+def run_at_once(folder: str, wheel: str, verb: str) -> list[str]:
+    """Let two processes do the same at the same time; return the folders they end with."""
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-c", UNPACKER, folder, wheel, verb],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(2)
+    ]
+    for process in running:
+        assert process.stdout is not None
+        assert "ready\n" == process.stdout.readline()
+    for process in running:
+        assert process.stdin is not None
+        process.stdin.write("go\n")
+        process.stdin.flush()
+    answers = [process.communicate(timeout=60) for process in running]
+    assert [""] * 2 == [err for _, err in answers]
+    return [out.strip() for out, _ in answers]
+
+
+def test_two_processes_that_unpack_one_wheel_end_with_one_entry(
+    cache: Cache, tmp_path: Path
+) -> None:
+    """Both succeed, both have the same entry, it is sound, and nothing else is left."""
+    wheel = str(make_wheel(tmp_path, files=MODULES))
+
+    folders = run_at_once(cache.path, wheel, "add")
+
+    found = cache.find(wheel)
+    assert found is not None
+    assert [found.entry.folder] * 2 == folders
+    assert is_sound(cache, found.entry)
+    assert [found.entry.manifest.id] == os.listdir(f"{cache.root}/entries")
+    assert [] == os.listdir(cache.temporary_folder)
+    assert 1 == len(os.listdir(f"{cache.root}/aliases"))
+
+
+def test_two_processes_that_mend_one_entry_end_with_one(cache: Cache, tmp_path: Path) -> None:
+    """Both succeed, and the entry is sound and newer than the damaged one."""
+    wheel = str(make_wheel(tmp_path, files=MODULES))
+    damaged = cache.add(wheel).entry
+    file_of(damaged, "purelib/sample/module_7.py").write_text("edited")
+
+    run_at_once(cache.path, wheel, "rebuild")
+
+    found = cache.find(wheel)
+    assert found is not None
+    assert is_sound(cache, found.entry)
+    assert damaged.manifest.mtime < found.entry.manifest.mtime
+    assert [] == os.listdir(cache.temporary_folder)
+
+
+def test_threads_that_unpack_one_wheel_end_with_one_entry(cache: Cache, wheel: str) -> None:
+    """In one process it is the same as between two."""
+    added: list[Added] = []
+    start = threading.Barrier(4)
+
+    def unpack() -> None:
+        start.wait()
+        added.append(cache.add(wheel))
+
+    threads = [threading.Thread(target=unpack) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert 4 == len(added)
+    assert 1 == len({one.entry.manifest.mtime for one in added})
+    assert is_sound(cache, added[0].entry)
+    assert [] == os.listdir(cache.temporary_folder)
+
+
+# -------------------------------------------------------------------- crashes
+
+
+def test_a_kill_at_any_call_costs_an_unpacking_at_most(wheel: str, tmp_path: Path) -> None:
+    """Whatever a killed run leaves is never used unless it is whole, and swept by the next."""
+    recording = Recording(local())
+    cache = Cache(tmp_path / "recorded", files=recording)
+    cache.add(wheel)
+    expected = [path.partition("/")[2] for path in contents(cache)]
+
+    for at in range(len(recording.changes)):
+        folder = tmp_path / str(at)
+        files = Faulty(local(), at)
+        with pytest.raises(Killed):
+            Cache(folder, files=files).add(wheel)
+        plain = Cache(folder)
+        found = plain.find(wheel)
+        assert found is None or is_sound(plain, found.entry)
+        plain.add(wheel)
+        plain.sweep()
+        assert expected == [path.partition("/")[2] for path in contents(plain)]
+
+
+@pytest.mark.parametrize("lasting", [True, False])
+def test_an_error_at_any_call_is_told_or_overcome(
+    wheel: str, tmp_path: Path, *, lasting: bool
+) -> None:
+    """A full disk is an OSError with a path, or the wheel is there; the next run mends all."""
+    recording = Recording(local())
+    Cache(tmp_path / "recorded", files=recording).add(wheel)
+
+    for at in range(len(recording.changes)):
+        folder = tmp_path / str(at)
+        files = Faulty(local(), at, errno.ENOSPC, lasting=lasting)
+        try:
+            added = Cache(folder, files=files).add(wheel)
+        except OSError as error:
+            told = (error.errno, bool(error.filename))
+        else:
+            told = (errno.ENOSPC, is_sound(Cache(folder), added.entry))
+        assert (errno.ENOSPC, True) == told
+        assert files.fired
+        plain = Cache(folder)
+        assert is_sound(plain, plain.add(wheel).entry)
+        plain.sweep()
+        assert [] == os.listdir(plain.temporary_folder)
+
+
+def test_a_sweep_of_a_clean_cache_costs_no_import(cache: Cache, wheel: str) -> None:
+    """A warm install looks for leftovers without loading what would remove them."""
+    cache.add(wheel)
+    code = (
+        "import sys; from linkinstall.cache import Cache; Cache(sys.argv[1]).sweep(); "
+        "print(sorted({'filelock', 'linkinstall.temporary'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, cache.path], capture_output=True, text=True, check=True
+    )
+
+    assert "[]" == done.stdout.strip()
+
+
+def test_a_sweep_of_no_cache_makes_none(cache: Cache) -> None:
+    """Where there is no cache yet there is nothing to do."""
+    cache.sweep()
+
+    assert not os.path.exists(cache.path)
+
+
+# -------------------------------------------------------------------- notes
+
+
+def test_a_flushed_entry_is_known_as_such(cache: Cache) -> None:
+    """The note that an entry has not reached the disk goes once, whoever removes it."""
+    entry = made_entry(cache)
+    assert not entry.flushed
+
+    cache.mark_flushed(entry)
+    cache.mark_flushed(entry)
+
+    found = cache.open(entry.manifest.id)
+    assert found is not None
+    assert found.flushed
+
+
+def test_a_cache_that_cannot_be_written_is_not_marked(tmp_path: Path) -> None:
+    """The note of a cache that is another's stays, and that is no error."""
+    entry = made_entry(Cache(tmp_path))
+
+    Cache(tmp_path, files=Denying(local(), "unlink", errno.EROFS)).mark_flushed(entry)
+
+    assert os.path.exists(f"{entry.folder}/unflushed")
+
+
+def test_dependents_are_noted_once(tmp_path: Path) -> None:
+    """Each environment that holds links into an entry is noted by its path, and not again."""
+    files = Recording(local())
+    cache = Cache(tmp_path, files=files)
+    odd = os.fsdecode(b"/env/\xff")
+
+    for environment in ("/env/a", odd):
+        cache.remember_dependent("id", environment)
+    before = len(files.changes)
+    cache.remember_dependent("id", "/env/a")
+
+    folder = f"{cache.root}/dependents/id"
+    found = []
+    for name in os.listdir(folder):
+        with open(f"{folder}/{name}", "rb") as stream:
+            found.append(os.fsdecode(stream.read()))
+    assert sorted(["/env/a", odd]) == sorted(found)
+    assert before == len(files.changes)
+
+
+def test_a_cache_tells_what_it_holds(cache: Cache, tmp_path: Path) -> None:
+    """Entries, their files and their bytes are counted; an empty cache has none."""
+    assert {"path": cache.path, "entries": 0, "files": 0, "bytes": 0, "damaged": 0} == cache.info()
+
+    made_entry(cache, {"purelib/a": b"12345", "data/b": b""})
+    made_entry(cache, {"purelib/c": b"123"})
+
+    assert {"path": cache.path, "entries": 2, "files": 3, "bytes": 8, "damaged": 0} == cache.info()
+    assert f"Cache('{tmp_path}/cache')" == repr(cache)
+
+
+# -------------------------------------------------------------------- places
+
+
+def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The argument comes first, then the environment variable."""
+    monkeypatch.setenv("LINKINSTALL_CACHE_DIR", str(tmp_path / "variable"))
+
+    assert f"{tmp_path}/argument" == Cache(tmp_path / "argument").path
+    assert f"{tmp_path}/variable" == Cache().path == default_folder()
+
+
+@pytest.mark.parametrize("base", [None, "", " ", "/somewhere/caches"])
+def test_the_default_folder_is_that_of_the_platform(
+    monkeypatch: pytest.MonkeyPatch, base: str | None
+) -> None:
+    """The quick way to the user's cache folder and platformdirs agree."""
+    monkeypatch.delenv("LINKINSTALL_CACHE_DIR", raising=False)
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    if base is not None:
+        monkeypatch.setenv("XDG_CACHE_HOME", base)
+
+    assert platformdirs.user_cache_dir("linkinstall", appauthor=False) == default_folder()
+
+
+def test_the_path_of_an_entry_has_a_version(cache: Cache) -> None:
+    """Another layout gets another folder: both can be used side by side."""
+    entry: Entry = made_entry(cache)
+
+    assert f"{cache.path}/v1/entries/{entry.manifest.id}" == entry.folder
+    assert f"{entry.folder}/files/purelib/pkg" == entry.files("purelib", "pkg")
+    assert f"{entry.folder}/files/data" == entry.files("data", "")
+
+
+def test_a_temporary_cache_goes(wheel: str) -> None:
+    """One that is made for a single install is removed with all it holds."""
+    cache = Cache.in_temporary_folder()
+    cache.add(wheel)
+
+    assert cache.temporary
+    cache.remove()
+    assert not os.path.exists(cache.path)
+
+
+def test_a_lasting_cache_stays(cache: Cache, wheel: str) -> None:
+    """Only a temporary cache can be removed in this way; ``none`` is only a sign."""
+    cache.add(wheel)
+    cache.remove()
+
+    assert cache.find(wheel) is not None
+    assert Cache.none().temporary
+    assert os.path.exists(os.devnull)

@@ -1,0 +1,128 @@
+"""A destination that joins a transaction: one change, the caller's steps included."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import installer
+import pytest
+from installer.sources import WheelFile
+
+from linkinstall.destination import LinkDestination
+from linkinstall.errors import ConflictError, TransactionError
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linkinstall.transaction import Transaction
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment of its own."""
+    return Site(tmp_path)
+
+
+def join(
+    site: Site, wheel: Path, transaction: Transaction, schemes: dict[str, str] | None = None
+) -> None:
+    """Install a wheel by ``installer`` into a destination that joins a transaction."""
+    destination = LinkDestination(
+        schemes or dict(site.environment.schemes),
+        "/usr/bin/python3",
+        "posix",
+        transaction=transaction,
+    )
+    with WheelFile.open(wheel) as source:
+        installer.install(source, destination, {"INSTALLER": b"frontend"})
+
+
+def installed(site: Site) -> list[str]:
+    """Return the dist-info folders of the site."""
+    return sorted(path.name for path in site.library.glob("*.dist-info"))
+
+
+def test_installs_and_a_removal_are_one_change(site: Site) -> None:
+    """Nothing is touched before the block ends; then both wheels are in and the old is out."""
+    site.install(site.wheel("old"), compile_levels=())
+    before = site.tree()
+    with site.transaction(compile_levels=()) as transaction:
+        transaction.uninstall("old")
+        join(site, site.wheel("one"), transaction)
+        join(site, site.wheel("two"), transaction)
+        assert before == site.tree()
+
+    assert ["one-1.0.dist-info", "two-1.0.dist-info"] == installed(site)
+    record = site.library / "one-1.0.dist-info"
+    assert "frontend" == (record / "INSTALLER").read_text()
+    assert transaction.outcome is not None
+    actions = {change.name: change.action for change in transaction.outcome.changes}
+    assert {"old": "removed", "one": "installed", "two": "installed"} == actions
+
+
+def test_a_failing_step_of_the_caller_rolls_everything_back(site: Site) -> None:
+    """An exception after everything was put into place brings the old state back."""
+    site.install(site.wheel("old"), compile_levels=())
+    before = site.tree()
+    transaction = site.transaction(compile_levels=())
+
+    def change() -> None:
+        with transaction:
+            transaction.uninstall("old")
+            join(site, site.wheel("one"), transaction)
+            transaction.prepare()
+            assert ["one-1.0.dist-info"] == installed(site)
+            message = "the caller's step"
+            raise RuntimeError(message)
+
+    with pytest.raises(RuntimeError, match="caller"):
+        change()
+    assert before == site.tree()
+
+
+def test_other_folders_are_refused(site: Site) -> None:
+    """A destination of other folders than the transaction's is refused, nothing changed."""
+    before = site.tree()
+    transaction = site.transaction(compile_levels=())
+    other = {name: f"{path}-other" for name, path in site.environment.schemes.items()}
+    with pytest.raises(TransactionError, match="not those of the transaction"):
+        join(site, site.wheel("one"), transaction, other)
+
+    transaction.roll_back()
+    assert before == site.tree()
+
+
+def test_a_destination_that_comes_late_is_refused(site: Site) -> None:
+    """Once a transaction is prepared, no destination can join it, and it goes on."""
+    with site.transaction(compile_levels=()) as transaction:
+        join(site, site.wheel("one"), transaction)
+        transaction.prepare()
+        with pytest.raises(TransactionError, match="prepared already"):
+            join(site, site.wheel("two"), transaction)
+
+    assert ["one-1.0.dist-info"] == installed(site)
+
+
+def test_a_file_in_the_way_is_refused_before_anything_changes(site: Site) -> None:
+    """A file of nobody in a wheel's place is a FileExistsError, and stays."""
+    (site.library / "one").mkdir()
+    (site.library / "one" / "__init__.py").write_text("mine\n")
+    before = site.tree()
+    transaction = site.transaction(compile_levels=())
+    with pytest.raises(ConflictError, match="already exists"):
+        join(site, site.wheel("one"), transaction)
+
+    transaction.roll_back()
+    assert before == site.tree()
+
+
+def test_write_to_fs_cannot_be_overridden(site: Site) -> None:
+    """A subclass whose write_to_fs would never be called is refused when it is made."""
+
+    class Overriding(LinkDestination):
+        def write_to_fs(self, *_: object, **__: object) -> None:  # type: ignore[override]
+            """Do nothing."""
+
+    with pytest.raises(TypeError, match="override placed"):
+        Overriding(dict(site.environment.schemes), "/usr/bin/python3", "posix", cache=site.cache)

@@ -1,0 +1,113 @@
+"""Preparing a transaction: what each change is, before the first write."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.errors import DistributionError
+from linkinstall.fs import local
+from linkinstall.outcome import Change
+from linkinstall.preparation import Preparation
+from linkinstall.wishes import Options, Wish, Wishes
+from tests.support.sites import Site, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment of its own."""
+    return Site(tmp_path)
+
+
+def prepared(
+    site: Site, *wheels: Path, out: tuple[str, ...] = (), reinstall: bool = False
+) -> Preparation:
+    """Return the preparation of wheels in and projects out, planned."""
+    wishes = Wishes()
+    for wheel in wheels:
+        wishes.want(Wish(str(wheel), None))
+    for name in out:
+        wishes.want_removal(name)
+    options = Options(compile_levels=(), reinstall=reinstall)
+    preparation = Preparation(site.environment, site.cache, local(), options, wishes)
+    preparation.plan(site.world())
+    return preparation
+
+
+@pytest.mark.parametrize(
+    ("version", "reinstall", "action"),
+    [("1.0", False, "unchanged"), ("1.0", True, "reinstalled"), ("2.0", False, "replaced")],
+)
+def test_what_is_installed_decides_the_change(
+    site: Site, version: str, action: str, *, reinstall: bool
+) -> None:
+    """The same again is unchanged or reinstalled, another version is replaced."""
+    site.install(site.wheel(), compile_levels=())
+    preparation = prepared(site, site.wheel(version=version), reinstall=reinstall)
+
+    assert (Change("app", version, "1.0", action),) == preparation.changes
+
+
+def test_planning_only_reads_the_environment(site: Site) -> None:
+    """A plan that changes everything leaves the very same files."""
+    site.install(site.wheel(), compile_levels=())
+    before = snapshot(site.root, exact=True)
+    prepared(site, site.wheel(version="2.0"), site.wheel("new"))
+
+    assert before == snapshot(site.root, exact=True)
+
+
+def test_what_comes_in_is_not_taken_out(site: Site) -> None:
+    """A project that is both asked for and to go is replaced, in one change."""
+    site.install(site.wheel(), compile_levels=())
+    preparation = prepared(site, site.wheel(version="2.0"), out=("app",))
+
+    assert (Change("app", "2.0", "1.0", "replaced"),) == preparation.changes
+
+
+def test_removing_what_is_not_there_is_skipped_with_a_warning(site: Site) -> None:
+    """An absent project is skipped, and said to be."""
+    preparation = prepared(site, out=("absent",))
+
+    assert (Change("absent", None, None, "skipped"),) == preparation.changes
+    assert ["not-installed"] == [warning.code for warning in preparation.warnings]
+
+
+def test_a_project_without_record_cannot_be_removed(site: Site) -> None:
+    """An egg-link is refused with its path, since nothing lists its files."""
+    (site.library / "legacy.egg-link").write_text("/elsewhere\n")
+
+    with pytest.raises(DistributionError, match=r"legacy\.egg-link"):
+        prepared(site, out=("legacy",))
+
+
+def test_what_pip_left_is_taken_along(site: Site) -> None:
+    """The ~ folder of a project that is replaced is named in a warning."""
+    site.install(site.wheel(), compile_levels=())
+    (site.library / "~pp").mkdir()
+    preparation = prepared(site, site.wheel(version="2.0"))
+
+    found = [one.message for one in preparation.warnings if one.code == "leftover-replaced"]
+    assert [f"took away {site.library}/~pp, left behind by another tool"] == found
+
+
+def test_the_intent_tells_how_to_ask_again(site: Site) -> None:
+    """Cache, mode, what goes and which entry comes are noted for a later recovery."""
+    site.install(site.wheel("old"), compile_levels=())
+    wheel = site.wheel()
+    intent = prepared(site, wheel, out=("old",)).intent()
+    entry = site.cache.add(wheel).entry.manifest.id
+
+    expected = {
+        ("cache", site.cache.path),
+        ("link-mode", "auto"),
+        ("levels", ""),
+        ("uninstall", "old"),
+        ("install", f"app {entry}"),
+        ("metadata", f"app INSTALLER {b'linkinstall'.hex()}0a"),
+    }
+    assert set() == expected - set(intent)

@@ -1,0 +1,133 @@
+"""Recovery: an earlier run's state folder is told, settled, or refused."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.errors import JournalError
+from linkinstall.fs import local
+from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING
+from linkinstall.recovery import Report, read_journal, recover_environment
+from tests.support.faulty import Killed
+from tests.support.sites import Site, differences, of_state, snapshot
+from tests.support.watched import Fault, Watched, before, process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.sites import Snapshot
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment with version 1.0 of a project."""
+    site = Site(tmp_path)
+    site.install(site.wheel(), compile_levels=())
+    return site
+
+
+def killed(site: Site, verb: str, ending: str) -> None:
+    """Let an upgrade to 2.0 die before a call."""
+    files = Watched(local(), Fault(before(verb, ending)))
+    transaction = site.transaction(files, compile_levels=())
+    transaction.install(site.wheel(version="2.0"))
+    with process(), pytest.raises(Killed):
+        transaction.run()
+
+
+def settle(site: Site) -> Report:
+    """Recover the site."""
+    return recover_environment(local(), [str(site.library)], flush=False)
+
+
+def payload(site: Site) -> Snapshot:
+    """Return the environment without linkinstall's own state."""
+    return snapshot(site.root, skipping=of_state)
+
+
+def test_without_a_state_folder_nothing_is_touched(site: Site) -> None:
+    """An environment with nothing left behind is reported so and stays the same."""
+    old = snapshot(site.root, exact=True)
+
+    assert (ABSENT, None) == read_journal(local(), str(site.home))
+    assert Report() == settle(site)
+    assert old == snapshot(site.root, exact=True)
+
+
+def test_before_the_commit_point_it_rolls_back(site: Site) -> None:
+    """Killed with everything in place but not committed, the old version comes back."""
+    old = payload(site)
+    killed(site, "rename", "/committed")
+    state, journal = read_journal(local(), str(site.home))
+    assert journal is not None
+    assert [] != differences(old, payload(site))
+    report = settle(site)
+
+    assert OPEN == state
+    assert [(journal.id, "rolled-back")] == [(one.id, one.action) for one in report.recovered]
+    assert [] == differences(old, payload(site))
+
+
+def test_after_the_commit_point_it_finishes(site: Site) -> None:
+    """Killed after the commit's rename, the new version stays and the journal goes."""
+    transaction = site.transaction(compile_levels=())
+    transaction.install(site.wheel(version="2.0"))
+    transaction.prepare()
+    journal = (site.home / "journal").read_bytes()
+    transaction.commit()
+    new = payload(site)
+    site.home.mkdir(exist_ok=True)
+    (site.home / "committed").write_bytes(journal)  # as if the cleaning up had not been done
+    state, _ = read_journal(local(), str(site.home))
+    report = settle(site)
+
+    assert COMMITTED == state
+    assert ["finished"] == [one.action for one in report.recovered]
+    assert [] == differences(new, payload(site))
+    assert not (site.home / "committed").exists()
+
+
+def test_a_torn_journal_had_begun_nothing(site: Site) -> None:
+    """A journal cut short, with no stash, is swept: it is flushed before any change."""
+    site.home.mkdir()
+    (site.home / "journal").write_bytes(b"linkinstall")
+
+    assert (STAGING, None) == read_journal(local(), str(site.home))
+    assert () == settle(site).recovered
+    assert not (site.home / "journal").exists()
+
+
+@pytest.mark.parametrize("journal", [b"linkinstall", None])
+def test_a_stash_without_a_journal_that_tells_of_it_is_refused(
+    site: Site, journal: bytes | None
+) -> None:
+    """Where files are stashed and no journal says whose, nothing is swept."""
+    (site.home / "stash" / "0").mkdir(parents=True)
+    (site.home / "stash" / "0" / "precious.py").write_text("keep = True\n")
+    if journal is not None:
+        (site.home / "journal").write_bytes(journal)
+    with pytest.raises(JournalError, match="cannot be understood"):
+        settle(site)
+
+    assert "keep = True\n" == (site.home / "stash" / "0" / "precious.py").read_text()
+
+
+def test_what_is_not_ours_is_refused_by_name(site: Site) -> None:
+    """A file in the state folder that linkinstall did not put there is named and kept."""
+    site.home.mkdir()
+    (site.home / "notes.txt").write_text("mine\n")
+    with pytest.raises(JournalError, match=r"notes\.txt"):
+        settle(site)
+
+    assert "mine\n" == (site.home / "notes.txt").read_text()
+
+
+def test_a_state_that_is_no_folder_is_refused(site: Site) -> None:
+    """A file in the state folder's place is refused, not removed."""
+    site.home.write_text("mine\n")
+    with pytest.raises(JournalError, match="no folder"):
+        settle(site)
+
+    assert "mine\n" == site.home.read_text()
