@@ -51,7 +51,6 @@ MARKERS = ("<!-- written by make bench -->\n", "<!-- end of what make bench writ
 SMALL = "six"
 VOLUME_BYTES = 8 << 30
 DROPPED = 1  # rounds at the beginning: they fill the caches
-
 HEAD = (
     "| wheels | tool | warm, s | warm, ratio to uv | cold, s | cold, ratio to uv |\n"
     "| --- | --- | ---: | ---: | ---: | ---: |\n"
@@ -252,9 +251,9 @@ def conditions(place: str, wheels: Sequence[Path], words: Sequence[str]) -> str:
         f"Day: {time.strftime('%Y-%m-%d', time.gmtime())}.",
         f"Tools: linkinstall {version('linkinstall')} ({state or 'no commit'}), {versions}.",
         f"Machine: {processor()}, {os.cpu_count()} cores, {report.machine()}.",
+        f"Load of the machine in the last 15 minutes, this bench in it: {os.getloadavg()[2]:.1f}.",
         f"Volume of caches, wheels and environments: {place}.",
-        f"Small wheel: {SMALL}.",
-        f"Set: {len(wheels)} wheels, {len(sizes):,} files, {sum(sizes) / 1e6:,.0f} MB unpacked.",
+        f"Small wheel: {SMALL}; set: {len(wheels)} wheels, {len(sizes):,} files, {sum(sizes) / 1e6:,.0f} MB.",
     )
     return "".join(f"- {line}\n" for line in lines)
 
