@@ -24,7 +24,7 @@ from linkinstall.journal import (
 )
 from linkinstall.plan import Group, StashItem
 from linkinstall.values import as_dict, replace
-from tests.support.journals import journals, sample_journal
+from tests.support.journals import PARTS, placed, sample_journal
 from tools.diagram import BEGIN, END, PAGE, diagram, in_place
 
 MAGIC = b"linkinstall journal 1\n"
@@ -112,11 +112,28 @@ def test_the_diagram_replaces_what_is_between_its_marks() -> None:
 # -------------------------------------------------------------------- bytes
 
 
-@settings(max_examples=40)  # each is a whole environment
-@given(journals())
-def test_a_journal_is_read_back(journal: Journal) -> None:
-    """Whatever the names are, what was written is read."""
+@pytest.mark.parametrize("part", sorted(PARTS))
+@settings(max_examples=25)
+@given(st.data())
+def test_each_part_is_read_back(part: str, data: st.DataObject) -> None:
+    """Whatever the names and figures are, what was written is read."""
+    journal = replace(sample_journal(), **{part: data.draw(PARTS[part])})
+
     assert journal == decode(encode(journal))
+
+
+@settings(max_examples=40)
+@given(placed())
+def test_placements_are_read_back(parts: dict[str, object]) -> None:
+    """So are manifests, and what is placed of their folders: everything, some, or nothing."""
+    journal = replace(sample_journal(), **parts)
+
+    assert journal == decode(encode(journal))
+
+
+def test_every_part_is_drawn() -> None:
+    """A field that is added to the journal is added to the tests of its codec."""
+    assert set(as_dict(sample_journal())) == {*PARTS, "trees", "placements"}
 
 
 def test_the_sample_has_no_empty_part() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from binascii import crc32
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkinstall.manifest import EntryPoint, Folder, Manifest, decode, encode, entry_id
@@ -20,6 +20,7 @@ def resealed(body: bytes) -> bytes:
     return body + b"\nend %08x\n" % crc32(body)
 
 
+@settings(max_examples=60)
 @given(manifests())
 def test_a_manifest_is_read_back(manifest: Manifest) -> None:
     """Whatever the names are, what was written is read."""
@@ -63,6 +64,8 @@ def test_a_manifest_with_more_at_its_end_is_refused(more: bytes) -> None:
 def test_a_manifest_that_lacks_a_line_is_refused() -> None:
     """A text form whose counts are wrong is refused, even with the right checksum."""
     lines = encode(sample_manifest()).rpartition(b"\nend ")[0].split(b"\n")
+    with pytest.raises(ValueError, match="other lines than it says"):
+        decode(resealed(b"\n".join([*lines, b"further"])))
 
     for at in range(len(lines)):
         for shorter in ([*lines[:at], *lines[at + 1 :]], lines[:at]):
@@ -111,7 +114,7 @@ def test_the_files_are_told_in_order() -> None:
 
     assert manifest.count == len(found) == 4
     assert ("purelib", "pkg/a b/x.py", "1", "a" * 43) == found[0]
-    assert ("purelib", "end", "3", "e" * 43) == found[3]
+    assert ("purelib", "end", "3", "e" * 43) == found[-1]
 
 
 def test_the_id_is_stable() -> None:

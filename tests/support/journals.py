@@ -1,7 +1,8 @@
 """Manifests and journals of any content, for tests of their codecs.
 
-``manifests()`` and ``journals()`` are strategies of hypothesis; ``sample_manifest`` and
-``sample_journal`` have one of everything, with the names that codecs stumble over.
+``manifests()`` is a strategy of hypothesis, ``PARTS`` and ``placed()`` are those of a
+journal's fields; ``sample_manifest`` and ``sample_journal`` have one of everything, with
+the names that codecs stumble over.
 """
 
 from __future__ import annotations
@@ -70,42 +71,46 @@ def manifests() -> st.SearchStrategy[Manifest]:
     )  # fmt: skip
 
 
+def many(strategy: st.SearchStrategy[T]) -> st.SearchStrategy[tuple[T, ...]]:
+    """Return the strategy of a few of something."""
+    return st.lists(strategy, max_size=3).map(tuple)
+
+
+version = st.none() | names
+olds = many(st.builds(OldDistInfo, names, names, numbers, numbers))
+inner = many(st.tuples(names, many(names)))
+kinds = st.sampled_from([WHOLE, LOOSE])
+phases = st.sampled_from([PAYLOAD, LATE, DIST_INFO])
+PARTS: dict[str, st.SearchStrategy[object]] = {
+    "id": names,
+    "home": names,
+    "device": numbers,
+    "inode": numbers,
+    "root": names,
+    "made": many(names),
+    "states": many(names),
+    "changes": many(st.builds(PlanChange, names, version, version, names, olds, names, names)),
+    "stash": many(st.builds(StashItem, numbers, kinds, names, inner, numbers, numbers)),
+    "groups": many(st.builds(Group, numbers, kinds, names, phases, numbers)),
+    "folders": many(st.tuples(numbers, names)),
+    "staged": many(st.builds(Staged, numbers, names, names, numbers, numbers, names, numbers)),
+    "emptied": many(names),
+    "intent": many(st.tuples(names, names)),
+}
+"""Strategies of the journal's fields; trees and placements belong together, see ``placed``."""
+
+
 @st.composite
-def journals(draw: st.DrawFn) -> Journal:
-    """Draw one journal."""
-
-    def many(strategy: st.SearchStrategy[T]) -> tuple[T, ...]:
-        return tuple(draw(st.lists(strategy, max_size=2)))
-
-    version = st.none() | names
-    olds = st.lists(st.builds(OldDistInfo, names, names, numbers, numbers), max_size=2).map(tuple)
-    change = st.builds(PlanChange, names, version, version, names, olds, names, names)
-    inner = st.lists(st.tuples(names, st.lists(names, max_size=2).map(tuple)), max_size=2)
-    kinds = st.sampled_from([WHOLE, LOOSE])
-    item = st.builds(StashItem, numbers, kinds, names, inner.map(tuple), numbers, numbers)
-    group = st.builds(
-        Group, numbers, kinds, names, st.sampled_from([PAYLOAD, LATE, DIST_INFO]), numbers
-    )
-    staged = st.builds(Staged, numbers, names, names, numbers, numbers, names, numbers)
-    trees = draw(st.lists(st.builds(Tree, manifests(), names, numbers), max_size=2).map(tuple))
-    return Journal(
-        draw(names), draw(names), draw(numbers), draw(numbers), draw(names),
-        many(names), many(names), many(change), many(item), many(group),
-        many(st.tuples(numbers, names)), trees, tuple(draw(placements(trees))), many(staged),
-        many(names), many(st.tuples(names, names)),
-    )  # fmt: skip
-
-
-@st.composite
-def placements(draw: st.DrawFn, trees: tuple[Tree, ...]) -> list[Placement]:
-    """Draw placements of some of the trees' folders: all of their names, some, or none."""
-    made = []
+def placed(draw: st.DrawFn) -> dict[str, object]:
+    """Draw trees, and placements of their folders: all names of a folder, some, or none."""
+    trees = draw(st.lists(st.builds(Tree, manifests(), names, numbers), max_size=2))
+    placements = []
     for index, tree in enumerate(trees):
         for number, folder in enumerate(tree.manifest.folders):
             some = st.lists(st.sampled_from(folder.names), unique=True) if folder.names else None
             chosen = tuple(draw(some)) if some is not None and draw(st.booleans()) else folder.names
-            made.append(Placement(draw(numbers), draw(names), index, number, chosen))
-    return made
+            placements.append(Placement(draw(numbers), draw(names), index, number, chosen))
+    return {"trees": tuple(trees), "placements": tuple(placements)}
 
 
 def sample_manifest() -> Manifest:
@@ -114,8 +119,8 @@ def sample_manifest() -> Manifest:
                    ("1", "20", "0"), ("a" * 43, "b" * 43, "c" * 43))  # fmt: skip
     manifest = Manifest(
         "", "Pkg", "1.0", "pkg-1.0.dist-info", "purelib", 1_700_000_000_123_456_789, 0o022,
-        (inner, Folder("purelib", "", ("end",), ("3",), ("e" * 43,)),
-         Folder("data", "", (), (), ())),
+        (inner, Folder("data", "", (), (), ()),
+         Folder("purelib", "", ("end",), ("3",), ("e" * 43,))),
         (EntryPoint("run", "pkg.cli", "main.x", "gui", "import re\n# \\n is no line end\\\n"),),
         executables=frozenset({"purelib/pkg/a b/x.py"}), binaries=frozenset({"purelib/end"}),
         rewritten=frozenset({"scripts/s", "scripts/t"}), collisions=frozenset(),
@@ -148,7 +153,7 @@ def sample_journal() -> Journal:
         placements=(
             Placement(0, "", 0, 0, sample_manifest().folders[0].names),
             Placement(0, "sub", 1, 0, ("x.py",)),
-            Placement(1, "", 1, 1, ()),
+            Placement(1, "", 1, 2, ()),
         ),
         staged=(Staged(2, "", "RECORD", 10, 11, "f" * 43, 0),),
         emptied=("/env/share",), intent=(("verb", "install"), ("wheel", "/w/a\\b\t.whl")),
