@@ -21,8 +21,15 @@ import os
 from stat import S_ISDIR
 
 from linkinstall import limits
-from linkinstall.fs.trees import remove_folder_if_empty
 from linkinstall.outcome import Recovered
+from linkinstall.trash import (
+    holds_stash,
+    loose_ends,
+    sides_of,
+    sweep_side,
+    sweep_state,
+    sweep_trash,
+)
 from linkinstall.values import value
 from linkinstall.world import STATE
 
@@ -57,7 +64,7 @@ def recover_environment(files: FileSystem, roots: Iterable[str], *, flush: bool 
     homes = [os.path.join(root, STATE) for root in dict.fromkeys(roots)]
     report = _settle_home(files, homes[0], flush=flush)
     for state in homes[1:]:
-        _sweep_side(files, state)
+        sweep_side(files, state)
     return report
 
 
@@ -86,7 +93,7 @@ def read_journal(files: FileSystem, home: str) -> tuple[str, Journal | None]:
                 journal = decode(data)
             except ValueError as error:
                 torn = state == OPEN and not is_of_other_version(data)
-                if torn and not _holds_stash(files, home):
+                if torn and not holds_stash(files, home):
                     return STAGING, None  # nothing had begun: it is flushed before
                 raise _unreadable(f"{home}/{name}", error) from error
             try:
@@ -101,7 +108,6 @@ def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
         return Report()
     from linkinstall.journal import COMMITTED
     from linkinstall.settle import Settlement
-    from linkinstall.trash import sweep_state, sweep_trash
 
     state, journal = read_journal(files, home)
     try:
@@ -109,10 +115,12 @@ def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
         # there stays until the next.
         pending = sweep_trash(files, home)
         if journal is None:
-            if _holds_stash(files, home):
+            if holds_stash(files, home):
                 raise _unreadable(f"{home}/stash", "there is a stash without a journal")
             files.unlink_all(home, ["journal"])  # a torn one
-            sweep_state(files, home)
+            for side in sides_of(files, home):
+                pending += sweep_side(files, side)
+            sweep_state(files, home, loose_ends(files, home))
             return Report(pending=tuple(pending))
         settlement = Settlement(files, journal, flush=flush)
         if state == COMMITTED:
@@ -125,29 +133,6 @@ def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
         raise unsettled(home, error) from error
     pending += settlement.pending
     return Report((done,), tuple(pending), tuple(settlement.kept), journal)
-
-
-def _sweep_side(files: FileSystem, state: str) -> None:
-    """Clear the state folder of another root, unless its own home needs it still."""
-    from linkinstall.trash import sweep_state, sweep_trash
-
-    if files.status(state) is None:
-        return
-    try:
-        home = files.read(f"{state}/pointer").decode("utf-8", "surrogateescape")
-    except OSError:
-        home = ""
-    if home and any(files.status(f"{home}/{name}") for name in ("journal", "committed")):
-        return
-    if home and not _holds_stash(files, state):
-        sweep_state(files, state)
-    sweep_trash(files, state)
-    remove_folder_if_empty(files, state)
-
-
-def _holds_stash(files: FileSystem, home: str) -> bool:
-    stash = f"{home}/stash"
-    return files.status(stash) is not None and bool(files.scan(stash))
 
 
 def unsettled(home: str, error: OSError) -> Exception:

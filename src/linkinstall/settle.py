@@ -23,12 +23,12 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR
 
-from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
+from linkinstall.fs.trees import make_folders, remove_folder_if_empty
 from linkinstall.identity import Expected, Identity
 from linkinstall.outcome import Kept, Pending
 from linkinstall.plan import LOOSE, WHOLE
 from linkinstall.removal import is_compiled_of
-from linkinstall.trash import STAGED, sweep_state, to_trash
+from linkinstall.trash import loose_ends, sides_of, sweep_state, to_trash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -298,12 +298,15 @@ class Settlement:
             left += sweep_state(self.files, state)
             if self.flush and self.files.status(os.path.dirname(state)) is not None:
                 self.files.flush_volume(os.path.dirname(state))
-        for inner in STAGED:
-            left += [path for path, _ in remove_tree(self.files, f"{self.journal.home}/{inner}")]
         home = self.journal.home
-        left += [f"{home}/{path}" for path, _ in self.files.unlink_all(home, [name])]
+        told = (*left, *(one.moved_to for one in self.pending))
+        left += [
+            side
+            for side in sides_of(self.files, home)
+            if not any(path.startswith(f"{side}/") for path in told)
+        ]
+        left += sweep_state(self.files, home, loose_ends(self.files, home, name))
         self.pending += [Pending(path, path) for path in left]
-        remove_folder_if_empty(self.files, self.journal.home)
         # Made for the state folder alone, where nothing was placed there.
         for folder in reversed(self.journal.made):
             remove_folder_if_empty(self.files, folder)

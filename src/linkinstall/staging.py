@@ -31,6 +31,7 @@ from linkinstall.journal import Staged
 from linkinstall.outcome import FileCount
 from linkinstall.plan import LOOSE
 from linkinstall.policy import Capabilities, chain
+from linkinstall.trash import loose_ends, point, sides_of, sweep_side
 from linkinstall.values import as_dict, replace, value
 
 TYPE_CHECKING = False
@@ -102,14 +103,7 @@ class Staging:
         self.counts = dict.fromkeys(as_dict(FileCount()), 0)
         self.staged, self._links = [], []
         for state in self.plan.states:
-            if self.files.status(state) is None:
-                self.made += make_folders(self.files, os.path.dirname(state))
-                self.files.make_folder(state)
-            for inner in ("new", "stash"):
-                self.files.make_folder(f"{state}/{inner}")
-        for state in self.plan.states[1:]:
-            home = self.plan.states[0].encode("utf-8", "surrogateescape")
-            self.files.write_new(f"{state}/pointer", home)
+            self._make_state(state)
         for group in self.plan.groups:
             folder = self.folder(group)
             self.files.make_folder(folder)
@@ -121,6 +115,21 @@ class Staging:
         for place in self.plan.placements:
             for names, modes in self._split(place):
                 self._stage(place, names, modes)
+
+    def _make_state(self, state: str) -> None:
+        """Make one state folder; with several, the first names the others and they name it."""
+        home, *sides = self.plan.states
+        if state in sides:
+            sweep_side(self.files, state)  # of a run that its home could not tell of
+        if self.files.status(state) is None:
+            self.made += make_folders(self.files, os.path.dirname(state))
+            self.files.make_folder(state)
+        if sides:
+            others = [home] if state != home else [*sides, *sides_of(self.files, home)]
+            self.files.unlink_all(state, ["pointer"])
+            point(self.files, state, dict.fromkeys(others))
+        for inner in ("new", "stash"):
+            self.files.make_folder(f"{state}/{inner}")
 
     def _standing(self, group: Group) -> str:
         """Return the folder whose group a staged folder's contents will have."""
@@ -247,15 +256,14 @@ class Staging:
 
     def discard(self) -> None:
         """Remove what was staged; the state folders stay where something else is in them."""
-        for state in self.plan.states:
+        home, *sides = self.plan.states
+        for state in (*sides, home):
             for inner in ("new", "stash"):
                 remove_tree(self.files, f"{state}/{inner}")
-        for state in self.plan.states[1:]:
-            try:
-                self.files.unlink(f"{state}/pointer")
-            except FileNotFoundError:
-                pass
-            remove_folder_if_empty(self.files, state)
+            names = loose_ends(self.files, home) if state == home else ("pointer",)
+            self.files.unlink_all(state, names)
+            if state != home:
+                remove_folder_if_empty(self.files, state)
 
     # ---------------------------------------------------------------- putting into place
 

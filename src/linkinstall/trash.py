@@ -3,8 +3,11 @@
 Purpose: what could not be deleted after a commit, or what somebody else's change made
 obsolete, waits in ``trash/`` of a state folder until a later run deletes it.
 
-Calling sequence: :func:`to_trash` while settling; :func:`sweep_trash` and
-:func:`sweep_state` at the beginning of the next run.
+Where schemes lie on several volumes, the state folder at home has a *pointer* that
+names those on the other volumes, and each of those one that names home.
+
+Calling sequence: :func:`to_trash` while settling; :func:`sweep_trash`,
+:func:`sweep_state` and :func:`sweep_side` at the beginning of the next run.
 
 Guarantees: moving is a rename on the same volume. A state folder goes with the last
 thing in it.
@@ -16,12 +19,24 @@ from __future__ import annotations
 
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
 from linkinstall.outcome import Pending
+from linkinstall.world import STATE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["sweep_state", "sweep_trash", "to_trash"]
+__all__ = [
+    "holds_stash",
+    "loose_ends",
+    "point",
+    "sides_of",
+    "sweep_side",
+    "sweep_state",
+    "sweep_trash",
+    "to_trash",
+]
 
 STAGED = ("new", "stash", "cache")
 """Folders of a state folder that hold nothing anybody needs once there is no journal."""
@@ -48,14 +63,72 @@ def sweep_trash(files: FileSystem, state: str) -> list[Pending]:
     return [Pending(path, path) for path, _ in refused]
 
 
-def sweep_state(files: FileSystem, state: str) -> list[str]:
+def sweep_state(files: FileSystem, state: str, names: Iterable[str] = ("pointer",)) -> list[str]:
     """Remove what was only staged, and the state folder itself if nothing is left.
 
+    :param names: the files that go too, after the folders
     :return: what could not be removed
     """
     left = []
     for inner in STAGED:
         left += [path for path, _ in remove_tree(files, f"{state}/{inner}")]
-    left += [f"{state}/{name}" for name, _ in files.unlink_all(state, ["pointer"])]
+    left += [f"{state}/{name}" for name, _ in files.unlink_all(state, names)]
     remove_folder_if_empty(files, state)
     return left
+
+
+# ------------------------------------------------------------------ several volumes
+
+
+def point(files: FileSystem, state: str, others: Iterable[str]) -> None:
+    """Write which other state folders belong to the same transaction."""
+    text = "".join(f"{other}\0" for other in others)
+    files.write_new(f"{state}/pointer", text.encode("utf-8", "surrogateescape"))
+
+
+def pointed(files: FileSystem, state: str) -> list[str]:
+    """Return the state folders that the pointer in this one names.
+
+    What is swept is found here, so a path that was cut off must never pass: each ends
+    with a NUL and is that of a state folder.
+    """
+    try:
+        text = files.read(f"{state}/pointer").decode("utf-8", "surrogateescape")
+    except FileNotFoundError:
+        return []
+    return [path for path in text.split("\0")[:-1] if path.endswith(f"/{STATE}")]
+
+
+def sides_of(files: FileSystem, home: str) -> list[str]:
+    """Return the state folders on other volumes that stand and belong to ``home``."""
+    standing = (side for side in pointed(files, home) if files.status(side) is not None)
+    # In a copied environment the pointer still names the original's.
+    return [side for side in standing if set(pointed(files, side)) <= {home}]
+
+
+def loose_ends(files: FileSystem, home: str, *names: str) -> tuple[str, ...]:
+    """Return the files of a home folder that can go: the pointer while it points nowhere."""
+    return names if sides_of(files, home) else ("pointer", *names)
+
+
+def holds_stash(files: FileSystem, state: str) -> bool:
+    """Return whether something was taken out of place and lies in this state folder."""
+    stash = f"{state}/stash"
+    return files.status(stash) is not None and bool(files.scan(stash))
+
+
+def sweep_side(files: FileSystem, state: str) -> list[Pending]:
+    """Clear a state folder of another volume, unless a transaction at its home needs it.
+
+    :return: what is still busy
+    """
+    if files.status(state) is None:
+        return []
+    for home in pointed(files, state):
+        if any(files.status(f"{home}/{name}") for name in ("journal", "committed")):
+            return []
+    if not holds_stash(files, state):
+        sweep_state(files, state)
+    pending = sweep_trash(files, state)
+    remove_folder_if_empty(files, state)
+    return pending

@@ -134,8 +134,13 @@ class World:
         return not (name == "pyvenv.cfg" or ".dist-info/" in inner or is_interpreter_name(name))
 
     def keeps_folder(self, path: str) -> bool:
-        """Return whether a folder stays even when it is empty: scheme roots and above."""
-        return path in self._protected or not self.inside(path + "/")
+        """Return whether a folder stays even when it is empty.
+
+        Scheme roots and what is above them do, and so does where a volume is mounted.
+        """
+        if path in self._protected or not self.inside(path + "/"):
+            return True
+        return self.device(path) != self.device(os.path.dirname(path))
 
 
 def is_interpreter_name(name: str) -> bool:
