@@ -253,8 +253,7 @@ def conditions(place: str, wheels: Sequence[Path], words: Sequence[str]) -> str:
         f"Machine: {processor()}, {os.cpu_count()} cores, {report.machine()}.",
         f"Load of the machine in the last 15 minutes, this bench in it: {os.getloadavg()[2]:.1f}.",
         f"Volume of caches, wheels and environments: {place}.",
-        f"Small wheel: {SMALL}; set: {len(wheels)} wheels, {len(sizes):,} files, "
-        f"{sum(sizes) / 1e6:,.0f} MB.",
+        f"Small: {SMALL}; {len(wheels)} wheels: {len(sizes):,} files, {sum(sizes) >> 20:,} MiB.",
     )
     return "".join(f"- {line}\n" for line in lines)
 
