@@ -246,6 +246,7 @@ def conditions(place: str, wheels: Sequence[Path], words: Sequence[str]) -> str:
     commit = ["git", "-C", str(REPOSITORY), "describe", "--always", "--dirty"]
     state = subprocess.run(commit, capture_output=True, text=True, check=False).stdout.strip()
     sizes = [entry.file_size for wheel in wheels for entry in ZipFile(wheel).infolist()]
+    size = sum(sizes) / 1e6
     lines = (
         f"Command: `make bench`, which runs `{' '.join(('python -m integration.bench', *words))}`.",
         f"Day: {time.strftime('%Y-%m-%d', time.gmtime())}.",
@@ -253,7 +254,7 @@ def conditions(place: str, wheels: Sequence[Path], words: Sequence[str]) -> str:
         f"Machine: {processor()}, {os.cpu_count()} cores, {report.machine()}.",
         f"Load of the machine in the last 15 minutes, this bench in it: {os.getloadavg()[2]:.1f}.",
         f"Volume of caches, wheels and environments: {place}.",
-        f"Small: {SMALL}; {len(wheels)} wheels: {len(sizes):,} files, {sum(sizes) >> 20:,} MiB.",
+        f"Small wheel: {SMALL}; set: {len(wheels)} wheels, {len(sizes):,} files, {size:,.0f} MB.",
     )
     return "".join(f"- {line}\n" for line in lines)
 
