@@ -15,7 +15,10 @@ from linkinstall import limits
 from linkinstall.cache import Cache, Entry
 from linkinstall.digest import encode, hash_data
 from linkinstall.entry_writer import EntryWriter, collisions, renew
+from linkinstall.errors import LockTimeoutError
 from linkinstall.fs import local
+from linkinstall.fs.lock import FolderLock
+from linkinstall.fs.posix import PosixFileSystem
 from linkinstall.manifest import decode
 from tests.support.entries import (
     FILES,
@@ -258,6 +261,51 @@ def test_who_comes_second_in_the_last_moment_does_too(tmp_path: Path) -> None:
                 raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
 
     assert late == [made_entry(Cache(tmp_path, files=Racing(local())))]
+
+
+def test_a_sound_entry_that_appears_after_the_look_is_left_in_place(tmp_path: Path) -> None:
+    """Who finds nothing, and then something, looks again before moving it away.
+
+    Of six threads that installed one wheel some ended with "the cache entry is damaged"
+    or "no such file": another writer, which had looked before the entry was there, moved
+    the sound entry away under them and put its own in the place.
+    """
+    plain = Cache(tmp_path)
+    late: list[Entry] = []
+
+    class Late(PosixFileSystem):
+        def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
+            try:
+                return super().read(path, limit)
+            finally:
+                if path.startswith(f"{plain.root}/entries/") and not late:
+                    late.append(made_entry(plain))
+
+    entry = made_entry(Cache(tmp_path, files=Late()))
+
+    assert late == [entry]
+    assert is_sound(plain, entry)
+    assert "tmp/" in contents(plain)
+
+
+def test_who_replaces_a_damaged_entry_is_waited_for(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One at a time moves an entry away, and the wait for the other has an end."""
+    damaged = made_entry(cache)
+    writer = begun(cache)
+    name = f"entries-{os.path.basename(damaged.folder)}.lock"
+    other = FolderLock(f"{cache.temporary_folder}/{name}", what="the entry")
+    other.acquire()
+    monkeypatch.setattr(FolderLock.acquire, "__kwdefaults__", {"timeout": 0.0, "notify": None})
+
+    with pytest.raises(LockTimeoutError):
+        published(cache, writer, damaged)
+    assert damaged == cache.open(damaged.manifest.id)
+
+    other.release(remove=True)
+    assert damaged != published(cache, begun(cache), damaged)
+    assert "tmp/" in contents(cache)
 
 
 @pytest.mark.parametrize("standing", ["folder", "file", "damaged"])

@@ -12,9 +12,11 @@ Calling sequence::
 
 Guarantees: a file is read once and digested while it is written. Whatever ends the
 writing, nothing of an unpublished entry is ever used (:mod:`linkinstall.temporary`).
+A sound entry that stands is never moved or replaced, however many writers there are.
 
 Errors: ``FileExistsError`` for a path that comes twice, ``OSError`` where the cache
-cannot be written.
+cannot be written, :class:`~linkinstall.errors.LockTimeoutError` where another process
+does not end replacing a damaged entry.
 """
 
 from __future__ import annotations
@@ -28,12 +30,13 @@ from linkinstall import limits
 from linkinstall.cache import Entry
 from linkinstall.digest import encode as encode_digest
 from linkinstall.digest import hash_stream
+from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.trees import make_folders
 from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
 from linkinstall.policy import is_binary_name
 from linkinstall.record import row
 from linkinstall.scripts import MARK, launcher_body
-from linkinstall.temporary import TemporaryFolder, sweep
+from linkinstall.temporary import LOCK_SUFFIX, TemporaryFolder, sweep
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -191,10 +194,11 @@ class EntryWriter:
         make_folders(self.files, os.path.dirname(target))
         try:
             for attempt in range(limits.RETRIES):
-                standing = self.cache.open_folder(target)
-                if standing is not None and not _is_same(standing, damaged):
+                standing = self._sound(target, damaged)
+                if standing is not None:
                     return standing  # another process was faster
-                self._set_aside(target, attempt)
+                if self.files.status(target) is not None:
+                    self._set_aside(target, attempt, damaged)
                 if self._put(target):
                     return Entry(target, manifest, flushed=False)
             message = "other processes keep replacing this entry of the cache"
@@ -202,13 +206,31 @@ class EntryWriter:
         finally:
             self.discard()
 
-    def _set_aside(self, target: str, attempt: int) -> None:
-        """Move what stands at the entry's place, and is no sound entry, to where it is deleted."""
-        if self.files.status(target) is not None:
-            try:
+    def _sound(self, target: str, damaged: Entry | None) -> Entry | None:
+        standing = self.cache.open_folder(target)
+        return None if standing is None or _is_same(standing, damaged) else standing
+
+    def _set_aside(self, target: str, attempt: int, damaged: Entry | None) -> None:
+        """Move what stands at the entry's place, and is no sound entry, to where it is deleted.
+
+        Looked at again under a lock: in between another process may have put a sound
+        entry there, from which somebody links by now. Only who holds the lock moves
+        anything away, and nothing is put onto what stands, so what was looked at is
+        what is moved.
+        """
+        name = os.path.relpath(target, self.cache.root).replace(os.sep, "-")
+        # Among the temporary folders, where a sweep finds what a killed process left.
+        lock = FolderLock(
+            f"{self.cache.temporary_folder}/{name}{LOCK_SUFFIX}", what=f"the cache entry {target}"
+        )
+        lock.acquire()
+        try:
+            if self._sound(target, damaged) is None:
                 self.files.rename(target, f"{os.path.dirname(self.folder)}/old{attempt}")
-            except FileNotFoundError:  # another process does the same
-                pass
+        except FileNotFoundError:  # somebody else has cleaned up
+            pass
+        finally:
+            lock.release(remove=True)
 
     def _put(self, target: str) -> bool:
         try:

@@ -30,9 +30,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["TemporaryFolder", "sweep"]
+__all__ = ["LOCK_SUFFIX", "TemporaryFolder", "sweep"]
 
-_SUFFIX = ".lock"
+LOCK_SUFFIX = ".lock"
+"""What the name of a lock's file ends with; the folder it is for has the name without."""
 
 
 class TemporaryFolder:
@@ -42,7 +43,7 @@ class TemporaryFolder:
         self.files = files
         self.path = path
         # Streams may come from one thread and the finalization from another.
-        self._lock = FileLock(path + _SUFFIX, timeout=0, thread_local=False)
+        self._lock = FileLock(path + LOCK_SUFFIX, timeout=0, thread_local=False)
 
     @classmethod
     def claim(cls, files: FileSystem, parent: str) -> TemporaryFolder:
@@ -70,16 +71,16 @@ class TemporaryFolder:
         """
         if not remove_tree(self.files, self.path):
             parent, name = os.path.split(self.path)
-            self.files.unlink_all(parent, [name + _SUFFIX])
+            self.files.unlink_all(parent, [name + LOCK_SUFFIX])
         self._lock.release()
 
 
 def sweep(files: FileSystem, parent: str) -> None:
     """Remove the temporary folders in ``parent`` that nobody holds a lock on."""
     for name, kind in files.scan(parent):
-        if kind == "folder" or not name.endswith(_SUFFIX):
+        if kind == "folder" or not name.endswith(LOCK_SUFFIX):
             continue
-        folder = TemporaryFolder(files, os.path.join(parent, name.removesuffix(_SUFFIX)))
+        folder = TemporaryFolder(files, os.path.join(parent, name.removesuffix(LOCK_SUFFIX)))
         try:
             if folder.try_lock():
                 folder.remove()
