@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import sys
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -136,6 +138,32 @@ def test_open_read_gives_the_contents(files: FileSystem, tmp_path: Path) -> None
 def test_the_umask_is_told_and_left(files: FileSystem, umask: int) -> None:
     """Asking for the umask does not change it."""
     assert umask == files.umask()
+    assert umask == files.umask()
+
+
+def test_asking_for_the_umask_in_many_threads_leaves_it(files: FileSystem, umask: int) -> None:
+    """However many threads ask, each is told the umask, and it stays.
+
+    Two threads that set and put it back at the same time left the umask of the one's
+    asking behind: from then on the caller's whole process made files with other modes.
+    """
+    told: set[int] = set()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+
+    def ask() -> None:
+        told.update(files.umask() for _ in range(2_000))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    try:
+        for thread in threads:
+            thread.start()
+    finally:
+        for thread in threads:
+            thread.join()
+        sys.setswitchinterval(before)
+
+    assert {umask} == told
     assert umask == files.umask()
 
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import stat
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from linkinstall.fs import posix
+from linkinstall.fs.port import FileSystem
 from linkinstall.fs.posix import FICLONE, PosixFileSystem
 
 if TYPE_CHECKING:
@@ -45,6 +48,32 @@ def refusing(number: int) -> Any:
 def open_descriptors() -> int:
     """Return how many descriptors this process has open."""
     return len(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the umask")
+def test_the_umask_is_read_and_never_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Other threads of the caller's process may be making files meanwhile."""
+    expected = FileSystem().umask()
+    monkeypatch.setattr(os, "umask", refusing(errno.EPERM))
+
+    assert expected == PosixFileSystem().umask()
+
+
+@pytest.mark.parametrize("contents", [None, b"Name:\tpython\nState:\tR\n"])
+def test_where_the_status_does_not_tell_the_umask_it_is_set_and_put_back(
+    monkeypatch: pytest.MonkeyPatch, contents: bytes | None
+) -> None:
+    """No ``/proc``, or one of a kernel before 4.7: the plain way does it."""
+    expected = FileSystem().umask()
+
+    def opened(path: str, *_arguments: object, **_options: object) -> io.BytesIO:
+        if contents is None:
+            raise FileNotFoundError(path)
+        return io.BytesIO(contents)
+
+    monkeypatch.setattr("builtins.open", opened)
+
+    assert expected == PosixFileSystem().umask()
 
 
 @pytest.mark.parametrize("side", ["origin", "target"])

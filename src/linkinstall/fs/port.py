@@ -20,6 +20,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from _thread import allocate_lock  # threading is costly to import
 
 from linkinstall import limits
 
@@ -67,6 +68,8 @@ FOLDER_RENAME_REFUSALS = frozenset((errno.EXDEV, errno.EACCES, errno.EBUSY))
 """Error numbers after which a folder is moved file by file: overlayfs refuses to
 rename what lies in a lower layer (EXDEV), Windows what is open inside (EACCES)."""
 
+_UMASK = allocate_lock()
+
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
 _NEW |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
@@ -113,9 +116,15 @@ class FileSystem:
         return os.path.realpath(path)
 
     def umask(self) -> int:
-        """Return the process's umask (set and put back: there is no call to read it)."""
-        mask = os.umask(0o022)
-        os.umask(mask)
+        """Return the process's umask.
+
+        No call reads it: it is set and put back, by one thread at a time, because two
+        would put back what the other has set. What other threads make meanwhile is
+        closed to other users rather than open to them.
+        """
+        with _UMASK:
+            mask = os.umask(0o077)
+            os.umask(mask)
         return mask
 
     def link_limit(self, path: str) -> int:  # noqa: ARG002 - where a volume can be asked

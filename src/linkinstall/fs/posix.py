@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["PosixFileSystem"]
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_STATUS_SIZE = 4096
+"""Bytes of a process's status that hold its umask, which is in the second line."""
 FICLONE = 0x40049409
 """The ioctl that shares all extents of one file with another (ioctl_ficlone(2))."""
 
@@ -60,6 +62,19 @@ class PosixFileSystem(FileSystem):
             os.chown(folder, -1, os.getegid(), follow_symlinks=False)
         if inherited != mine.st_mode & S_ISGID:
             os.chmod(folder, S_IMODE(mine.st_mode) & ~S_ISGID | inherited)
+
+    def umask(self) -> int:
+        """Return what Linux tells in ``/proc/self/status`` (proc_pid_status(5)), setting nothing.
+
+        The plain way sets the umask for a moment, for all threads of the caller's process.
+        """
+        try:
+            with open("/proc/self/status", "rb", buffering=0) as stream:
+                _before, _name, after = stream.read(_STATUS_SIZE).partition(b"\nUmask:\t")
+        except OSError:
+            after = b""
+        mask = after.partition(b"\n")[0]
+        return int(mask, 8) if mask else super().umask()
 
     def link_limit(self, path: str) -> int:
         """Return ``_PC_LINK_MAX`` of the volume (pathconf(3))."""
