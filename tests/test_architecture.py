@@ -32,11 +32,7 @@ MODULE_LINES = 350
 FUNCTION_LINES = 60
 
 # Exceptions, each with its reason: few, best none.
-_CACHE_LOCKS = "the cache's temporary folders are locked by filelock; the rest goes through fs"
-DISK_ALLOWED: dict[tuple[str, str], str] = {
-    ("temporary", "filelock.FileLock"): _CACHE_LOCKS,
-    ("temporary", "filelock.Timeout"): _CACHE_LOCKS,
-}
+DISK_ALLOWED: dict[tuple[str, str], str] = {}
 PRINT_ALLOWED = {"fs.compile_worker": "a worker process that answers its parent through a pipe"}
 WITHOUT_OWN_TEST: dict[str, str] = {
     # Held by the tests named; their own are to be written (CONTRIBUTING, Tests).

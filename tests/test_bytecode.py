@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,6 +169,61 @@ def test_levels_are_made_together(cache: Cache, entry: Entry) -> None:
     assert 1 == normal_level(1)
     assert [f"{TAG}-0", f"{TAG}-2"] == [os.path.basename(one.folder) for one in found.entries]
     assert BytecodeCount(linked=0, compiled=6, failed=0) == found.count
+
+
+STALLED = """#!/bin/sh
+echo "$$" > {told}
+read line < {gate}
+exec {python} "$@"
+"""
+
+PARENT = """
+import sys
+from linkinstall.bytecode import compiled_sets
+from linkinstall.cache import Cache
+cache = Cache(sys.argv[1])
+compiled_sets(cache, cache.open(sys.argv[2]), compiler=sys.argv[3], tag="tag", levels=(0,))
+"""
+
+
+def _runs(process: int) -> bool:
+    # Whoever adopts orphans here may not reap them at once: a zombie has ended.
+    asked = ["ps", "-o", "stat=", "-p", str(process)]
+    state = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs named pipes")
+def test_a_worker_that_outlives_its_parent_is_not_swept(
+    cache: Cache, entry: Entry, tmp_path: Path
+) -> None:
+    """Where it writes is left alone until it ends; then a sweep finds all of it.
+
+    Workers did not have the lock of the temporary folder. After a kill of their parent the
+    next run swept it, a worker made it anew, and what is there without a lock is never
+    swept.
+    """
+    told, gate, compiler = tmp_path / "told", tmp_path / "gate", tmp_path / "compiler"
+    os.mkfifo(told)
+    os.mkfifo(gate)
+    compiler.write_text(STALLED.format(told=told, gate=gate, python=sys.executable))
+    compiler.chmod(0o755)
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, cache.path, entry.manifest.id, str(compiler)]
+    )
+    worker = int(told.read_text())
+    parent.kill()
+    parent.wait()
+
+    cache.sweep()
+    swept = os.listdir(cache.temporary_folder)
+    gate.write_text("go\n")
+    while _runs(worker):
+        time.sleep(0.01)
+    cache.sweep()
+
+    assert 2 == len(swept)
+    assert [] == os.listdir(cache.temporary_folder)
 
 
 def test_another_interpreter_has_its_own_set(cache: Cache, entry: Entry) -> None:

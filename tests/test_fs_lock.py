@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import stat
 import subprocess
@@ -209,6 +210,30 @@ def test_releasing_twice_is_harmless(tmp_path: Path) -> None:
     lock.release()
 
     assert not lock.held
+
+
+def test_a_lock_whose_object_is_given_up_is_free(tmp_path: Path) -> None:
+    """Who drops the object without releasing does not hold others off for ever."""
+    first = lock_at(tmp_path / ".lock")
+    first.acquire(timeout=0)
+
+    del first
+    gc.collect()
+
+    second = lock_at(tmp_path / ".lock")
+    assert second.try_acquire()
+    second.release()
+
+
+def test_the_descriptor_is_that_of_the_held_lock(tmp_path: Path) -> None:
+    """It is there while the lock is held, for workers to inherit, and not before."""
+    lock = lock_at(tmp_path / ".lock")
+    with pytest.raises(RuntimeError):
+        assert lock.descriptor
+    lock.acquire(timeout=0)
+
+    assert os.path.samestat(os.fstat(lock.descriptor), os.stat(lock.path))
+    lock.release()
 
 
 def test_a_worker_that_inherited_the_lock_keeps_it(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ class _Sets:
                 shown = os.path.join(self.embedded.get(scheme, ""), path, name)
                 jobs.append("\0".join((source, place, shown, str(level), mode)))
                 targets.append((scheme, target))
-            failed = _run(self.compiler, jobs)
+            failed = _run(self.compiler, jobs, writer.descriptor)
             for index, (scheme, target) in enumerate(targets):
                 if index not in failed:
                     writer.adopt(scheme, target)
@@ -166,8 +166,12 @@ class _Sets:
             writer.discard()
 
 
-def _run(compiler: str, jobs: list[str]) -> set[int]:
-    """Compile all jobs, on all processors; return the numbers of those that failed."""
+def _run(compiler: str, jobs: list[str], lock: int) -> set[int]:
+    """Compile all jobs, on all processors; return the numbers of those that failed.
+
+    :param lock: the descriptor of the temporary folder's lock. Workers go on writing
+        there for a while when this process is killed, and no sweep may come before them
+    """
     import subprocess
 
     from linkinstall.errors import CacheError
@@ -180,6 +184,7 @@ def _run(compiler: str, jobs: list[str]) -> set[int]:
             subprocess.Popen(
                 [compiler, "-I", "-S", "-B", "-W", "ignore", worker],
                 stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                pass_fds=(lock,) if os.name == "posix" else (),
             )
             for _ in range(count if jobs else 0)
         ]  # fmt: skip

@@ -90,6 +90,17 @@ class EntryWriter:
         self.files.make_folder(self.folder)
         self._folders.add(self.folder)
 
+    @property
+    def descriptor(self) -> int:
+        """What a process that writes into the new entry has to inherit: it holds the lock.
+
+        :raises RuntimeError: the temporary folder is not made yet
+        """
+        if self._temporary is None:
+            message = "the entry is not begun"
+            raise RuntimeError(message)
+        return self._temporary.descriptor
+
     def add(
         self,
         scheme: str,

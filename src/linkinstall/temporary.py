@@ -11,7 +11,8 @@ Calling sequence::
     folder.remove()
 
 Guarantees: the lock is there before the folder, and goes after it, so a folder without
-a held lock is nobody's. Locks are those of ``filelock``: they end with the process.
+a held lock is nobody's. The lock ends with the last process that has its descriptor: a
+worker that writes into the folder has to inherit it, since it may outlive its parent.
 
 Errors: ``OSError`` where the folder cannot be made.
 """
@@ -21,9 +22,8 @@ from __future__ import annotations
 import errno
 import os
 
-from filelock import FileLock, Timeout
-
 from linkinstall import limits
+from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.trees import remove_tree
 
 TYPE_CHECKING = False
@@ -42,8 +42,7 @@ class TemporaryFolder:
     def __init__(self, files: FileSystem, path: str) -> None:
         self.files = files
         self.path = path
-        # Streams may come from one thread and the finalization from another.
-        self._lock = FileLock(path + LOCK_SUFFIX, timeout=0, thread_local=False)
+        self._lock = FolderLock(path + LOCK_SUFFIX, what=f"the temporary folder {path}")
 
     @classmethod
     def claim(cls, files: FileSystem, parent: str) -> TemporaryFolder:
@@ -58,11 +57,12 @@ class TemporaryFolder:
 
     def try_lock(self) -> bool:
         """Take the lock unless another process, or another object, holds it."""
-        try:
-            self._lock.acquire()
-        except Timeout:
-            return False
-        return True
+        return self._lock.try_acquire()
+
+    @property
+    def descriptor(self) -> int:
+        """The lock's descriptor, for workers to inherit."""
+        return self._lock.descriptor
 
     def remove(self) -> None:
         """Remove the folder with all it holds, then its lock, which is held until then.

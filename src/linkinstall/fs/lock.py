@@ -57,6 +57,8 @@ class FolderLock:
         user put there is passed over for the next name, and ours is for us alone
     """
 
+    _handle: int | None = None  # also of an object whose making has failed
+
     def __init__(self, path: str, *, what: str, private: bool = False) -> None:
         self.path = path
         self.what = what
@@ -65,12 +67,28 @@ class FolderLock:
         self.made = False
         """Whether the file that is locked was made by linkinstall, now or in an earlier run."""
         self._first = path
-        self._handle: int | None = None
+
+    def __del__(self) -> None:
+        """Let go with the object: one that was given up must not hold others off for ever."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
 
     @property
     def held(self) -> bool:
         """Whether this object holds the lock now."""
         return self._handle is not None
+
+    @property
+    def descriptor(self) -> int:
+        """The descriptor that holds the lock; a process that inherits it holds it too.
+
+        :raises RuntimeError: the lock is not held
+        """
+        if self._handle is None:
+            message = f"{self.path} is not locked by this object"
+            raise RuntimeError(message)
+        return self._handle
 
     def acquire(
         self,
