@@ -108,6 +108,18 @@ def test_a_lock_taken_by_a_sweep_costs_another_name(
     other.remove()
 
 
+def test_a_claim_that_fails_leaves_no_lock(tmp_path: Path) -> None:
+    """Where the folder cannot be made, its lock is neither left lying nor held any longer.
+
+    On a full disk the lock's file was left, and this process held it: no sweep of its own
+    could remove it while it lived.
+    """
+    with pytest.raises(OSError, match="No space"):
+        TemporaryFolder.claim(Denying(local(), "make_folder", errno.ENOSPC), str(tmp_path))
+
+    assert [] == os.listdir(tmp_path)
+
+
 def test_claiming_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where every name is taken the claim is given up after a bounded number."""
     tried = []

@@ -51,7 +51,11 @@ class TemporaryFolder:
             folder = cls(files, os.path.join(parent, os.urandom(8).hex()))
             # A sweep may take the lock between its making and its locking.
             if folder.try_lock():
-                files.make_folder(folder.path)
+                try:
+                    files.make_folder(folder.path)
+                except OSError:
+                    folder.remove()  # its lock: this process may live on for long
+                    raise
                 return folder
         raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), parent)
 
