@@ -10,7 +10,7 @@ from linkinstall.errors import JournalError
 from linkinstall.fs import local
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING
 from linkinstall.recovery import Report, read_journal, recover_environment
-from tests.support.faulty import Killed
+from tests.support.faulty import Killed, OtherVolume
 from tests.support.sites import Site, differences, of_state, snapshot
 from tests.support.watched import Fault, Watched, before, process
 
@@ -112,6 +112,32 @@ def test_a_stash_without_a_journal_that_tells_of_it_is_refused(
         settle(site)
 
     assert "keep = True\n" == (site.home / "stash" / "0" / "precious.py").read_text()
+
+
+def test_what_gave_way_on_another_volume_waits_for_the_next_run(site: Site) -> None:
+    """An old file that cannot be put back is kept where the report says, on any volume.
+
+    The recovery that moved it to the trash of a volume of its own swept that trash in the
+    same run: the old file was lost, and the report named a path where nothing was.
+    """
+    wheel = site.wheel("tool", entry_points="[console_scripts]\ntool = tool:main\n")
+    files = OtherVolume(local(), str(site.scripts))
+    with site.transaction(files, compile_levels=()) as transaction:
+        transaction.install(wheel)
+    old = (site.scripts / "tool").read_bytes()
+    watched = Watched(files, Fault(before("rename", "/committed")))
+    transaction = site.transaction(watched, compile_levels=())
+    transaction.uninstall("tool")
+    with process(), pytest.raises(Killed):
+        transaction.run()
+    (site.scripts / "tool").write_text("theirs\n")
+    report = recover_environment(files, [str(site.library), str(site.scripts)], flush=False)
+
+    assert "theirs\n" == (site.scripts / "tool").read_text()
+    assert [str(site.scripts)] == [one.path for one in report.kept]
+    (kept,) = (path for path in (site.scripts / ".linkinstall" / "trash").rglob("tool"))
+    assert old == kept.read_bytes()
+    assert str(kept.parent) in report.kept[0].reason
 
 
 def test_what_is_not_ours_is_refused_by_name(site: Site) -> None:

@@ -63,8 +63,12 @@ def recover_environment(files: FileSystem, roots: Iterable[str], *, flush: bool 
     """Settle whatever the state folders in ``roots`` hold; the first root is home."""
     homes = [os.path.join(root, STATE) for root in dict.fromkeys(roots)]
     report = _settle_home(files, homes[0], flush=flush)
+    # What was settled just now may have put something into the trash of another volume,
+    # and says so: it stays there until the next run, as at home.
+    settled = report.journal.states if report.journal is not None else ()
     for state in homes[1:]:
-        sweep_side(files, state)
+        if state not in settled:
+            sweep_side(files, state)
     return report
 
 
