@@ -8,7 +8,7 @@ WORKERS ?= auto
 WHEELS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check kill rivals bench clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps kill rivals bench clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -49,6 +49,9 @@ format: setup ## rewrite the files as lint wants them
 
 docs-check: setup ## run every example of README and docs
 	$(BIN)/python -m pytest tests/test_docs.py
+
+sweeps: setup ## kills and errors at every moment, in one process, all of them (half an hour)
+	LINKINSTALL_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/test_application_sweeps.py
 
 kill: setup ## the kill sweep: SIGKILL before every call that changes the disk
 	$(BIN)/python -m integration.faults.kill

@@ -2,8 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from typing import TYPE_CHECKING
+
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    import pytest
 
 # A shared machine is slow at times, and a failure has to be reproducible from its text.
 settings.register_profile("linkinstall", deadline=None, print_blob=True)
 settings.load_profile("linkinstall")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many moments the sweeps have struck, and how many were broken then."""
+    struck: Counter[str] = Counter()
+    broken: Counter[str] = Counter()
+    reports = [one for several in terminalreporter.stats.values() for one in several]
+    for report in reports:
+        if getattr(report, "when", None) != "call":
+            continue
+        for name, value in report.user_properties:
+            if name == "swept":
+                kind, points, failures = value
+                struck[kind] += points
+                broken[kind] += failures
+    if struck:
+        terminalreporter.section("sweeps: moments struck, and neither old nor new after them")
+        for kind in struck:
+            terminalreporter.line(f"{kind:<40} {struck[kind]:>8} {broken[kind]:>8}")
+        terminalreporter.line(f"{'all':<40} {struck.total():>8} {broken.total():>8}")

@@ -176,14 +176,22 @@ class Application:
         *,
         whole: bool,
     ) -> None:
-        """Stash name by name; folders that are to go as a whole go when they are empty."""
-        folders = []
+        """Stash name by name; folders that are to go as a whole go when they are empty.
+
+        A RECORD goes last: as long as anything else stands, other tools find it.
+        """
+        folders, last = [], []
         for sub, members in names:
             source, target = (f"{base}/{sub}" if sub else base for base in (path, stashed))
             self.files.make_folder(target)
             for name in members:
-                self.files.rename_new(f"{source}/{name}", f"{target}/{name}")
+                if name == "RECORD":
+                    last.append((f"{source}/{name}", f"{target}/{name}"))
+                else:
+                    self.files.rename_new(f"{source}/{name}", f"{target}/{name}")
             folders.append(source)
+        for source, target in last:
+            self.files.rename_new(source, target)
         for folder in reversed(folders if whole else []):
             remove_folder_if_empty(self.files, folder)
 

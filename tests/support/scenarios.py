@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from linkinstall.fs import local
-from tests.support.faulty import Denying, NoHardLinks, OtherVolume
+from tests.support.faulty import Denying, NoHardLinks, OtherVolume, Wrapper
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -85,6 +85,8 @@ class Scenario:
     :param disk: the file system that is watched
     :param cache: ``warm``; ``cold`` where the change itself fills it; ``none``. The last
         two are watched as well
+    :param compiles: whether bytecode is compiled and linked
+    :param clones: whether the probe finds that the disk can clone
     """
 
     name: str
@@ -93,10 +95,27 @@ class Scenario:
     options: dict[str, Any] = field(default_factory=dict)
     disk: Callable[[Site], FileSystem] = lambda _site: local()
     cache: str = "warm"
+    compiles: bool = False
+    clones: bool = False
 
     def __str__(self) -> str:
         """Return the name: it names the test."""
         return self.name
+
+
+class Clones(Wrapper):
+    """A volume that clones, as far as anybody can tell by looking at the files."""
+
+    def __init__(self, inner: FileSystem) -> None:
+        super().__init__(inner)
+        vars(self)["_clone"] = self._clone_by_copy
+
+    def _clone_by_copy(self, source: str, target: str) -> None:
+        self.inner.place("copy", *_folders(source, target), [os.path.basename(target)])
+
+
+def _folders(source: str, target: str) -> tuple[str, str]:
+    return os.path.dirname(source), os.path.dirname(target)
 
 
 class StubbornFolders(Denying):
@@ -113,6 +132,10 @@ class StubbornFolders(Denying):
 
 def _stubborn_folders(_site: Site) -> FileSystem:
     return StubbornFolders(local())
+
+
+def _clones(_site: Site) -> FileSystem:
+    return Clones(local())
 
 
 def _no_hard_links(_site: Site) -> FileSystem:
@@ -149,6 +172,12 @@ def _with_app(version: str) -> Callable[[Site], None]:
             site.cache.add(app(site, one))
 
     return prepare
+
+
+def _with_compiled(site: Site) -> None:
+    site.install(other(site))
+    for version in ("2.0", "1.0"):  # the sets of both are in the cache then
+        site.install(app(site, version))
 
 
 def _with_notes(site: Site) -> None:
@@ -211,15 +240,21 @@ def _mode(name: str) -> dict[str, Any]:
     return {"link_mode": name}
 
 
+_LEVELS = {"compile_levels": (0,)}
 SCENARIOS = [
     Scenario("install-hardlink", _with_other, _install(app), _mode("hardlink")),
     Scenario("install-copy", _with_other, _install(app), _mode("copy")),
     Scenario("install-symlink", _with_other, _install(app), _mode("symlink")),
+    Scenario(
+        "install-clone", _with_other, _install(app), _mode("clone"), disk=_clones, clones=True
+    ),
     Scenario("install-set", _with_other, _install(app, third), _mode("auto")),
     Scenario("install-cold", _nothing, _install(app), _mode("hardlink"), cache="cold"),
     Scenario("reinstall", _with_app("1.0"), _install(app), {"reinstall": True}),
     Scenario("upgrade", _with_app("1.0"), _install(app_2), _mode("hardlink")),
     Scenario("upgrade-copy", _with_app("1.0"), _install(app_2), _mode("copy")),
+    Scenario("upgrade-compiled", _with_compiled, _install(app_2), _LEVELS, compiles=True),
+    Scenario("uninstall-compiled", _with_compiled, _remove("app"), compiles=True),
     Scenario("downgrade", _with_app("2.0"), _install(app), _mode("hardlink")),
     Scenario("uninstall", _with_app("1.0"), _remove("app")),
     Scenario("uninstall-all", _with_app("1.0"), _remove("app", "other")),

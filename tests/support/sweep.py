@@ -5,7 +5,10 @@ Calling sequence::
     sweep = Sweep(SCENARIO, folder)
     assert [] == list(sweep.kills())      # killed before every changing call, then recovered
     assert [] == list(sweep.kills_in_recovery())
+    assert [] == list(sweep.kills_in_undo())      # an error, and killed while it is undone
+    assert [] == list(sweep.kills_and_intrusions())      # killed, and somebody puts a file there
     assert [] == list(sweep.errors())     # every call fails, once and from then on
+    sweep.points, sweep.broken            # how many moments that were
 
 Each yields a line for every moment whose result is neither exactly old nor exactly
 new. *Old* means the very same files, down to inode and time; *new* means contents,
@@ -17,27 +20,35 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from contextlib import ExitStack, contextmanager
 from itertools import product
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from linkinstall import Cache
 from linkinstall.entry_check import inspect
 from linkinstall.errors import LinkInstallError, UnsettledError
 from linkinstall.fs import local
 from tests.support.faulty import Killed
+from tests.support.other_tools import Intrusion, free_path, misleading
 from tests.support.sites import Site, differences, of_state, read_through, snapshot
 from tests.support.watched import Fault, Watched, at, process
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterator
-    from pathlib import Path
+    from collections.abc import Container, Iterable, Iterator
 
     from linkinstall.fs.port import FileSystem
     from linkinstall.transaction import Transaction
     from tests.support.scenarios import Scenario
     from tests.support.sites import Snapshot
+    from tests.support.watched import Moment
 
-ERRORS = (errno.ENOSPC, errno.EACCES, errno.EIO, errno.EXDEV, errno.EMLINK, errno.EPERM)
+ERRORS = (
+    errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV,
+    errno.EMLINK, errno.EMFILE, errno.ENAMETOOLONG, errno.EBUSY, errno.ENOTEMPTY, errno.EINTR,
+)  # fmt: skip
 
 
 class Sweep:
@@ -48,7 +59,9 @@ class Sweep:
 
     def __init__(self, scenario: Scenario, folder: Path) -> None:
         self.scenario = scenario
-        self.site = Site(folder)
+        self.points = 0
+        self.broken = 0
+        self.site = Site(folder, compiler=scenario.compiles)
         scenario.prepare(self.site)
         self._kept = folder / "kept"
         self._cache_changes = True
@@ -78,12 +91,20 @@ class Sweep:
 
     def _run(self, fault: Fault | None) -> Watched:
         watched = Watched(self.disk, fault)
-        transaction = self._transaction(watched)
-        with process(), transaction:
+        self.watched = watched
+        with process(), self._machine(), self._transaction(watched) as transaction:
             self.scenario.change(self.site, transaction)
         assert transaction.outcome is not None, "the block has ended, and nothing was raised"
         self.outcome = transaction.outcome
         return watched
+
+    @contextmanager
+    def _machine(self) -> Iterator[None]:
+        """Let the probe find what the scenario's disk can do."""
+        with ExitStack() as stack:
+            if self.scenario.clones:
+                stack.enter_context(patch("linkinstall.linking.can_clone", return_value=True))
+            yield
 
     def _transaction(self, watched: Watched) -> Transaction:
         kind = self.scenario.cache
@@ -96,20 +117,27 @@ class Sweep:
         with process(), self.site.transaction(files or self.disk, command="recover"):
             pass
 
-    # ---------------------------------------------------------------- the sweeps
+    def _count(self, problems: Iterable[str]) -> list[str]:
+        """Count a moment that was struck, and return what is wrong after it."""
+        found = list(problems)
+        self.points += 1
+        self.broken += bool(found)
+        return found
+
+    # ---------------------------------------------------------------- kills
 
     def kills(self) -> Iterator[str]:
-        """Kill before each changing call, recover, and compare."""
+        """Kill before each changing call, look as another tool would, recover, and compare."""
         for moment in self.moments:
-            for problem in self._killed(moment.index):
+            for problem in self._count(self._killed(moment)):
                 yield f"killed before {moment}: {problem}"
 
-    def _killed(self, index: int) -> Iterator[str]:
-        if not self._kill(index):
+    def _killed(self, moment: Moment) -> Iterator[str]:
+        if not self._kill(moment.index):
             yield "the moment never came"
             return
-        self._recover()
-        yield from self._judge()
+        yield from misleading(self.old, self.new, snapshot(self.site.root, exact=True))
+        yield from self._recovered()
 
     def _kill(self, index: int) -> bool:
         self.reset()
@@ -119,29 +147,82 @@ class Sweep:
             return True
         return False
 
-    def kills_in_recovery(self, every: int = 1, step: int = 1) -> Iterator[str]:
+    def kills_in_recovery(self, every: int = 1, step: int = 1, depth: int = 2) -> Iterator[str]:
         """Kill, kill the recovery before each of its calls, recover again, and compare.
 
         :param every: take each so-manieth first moment
-        :param step: and each so-manieth second one, beginning elsewhere each time
+        :param step: and each so-manieth later one, beginning elsewhere each time
+        :param depth: how many kills there are: with 3 the recovery's recovery dies too
         """
         for turn, moment in enumerate(self.moments[::every]):
-            second = turn % step
-            while (problems := self._killed_twice(moment.index, second)) is not None:
-                for problem in problems:
-                    yield f"killed before {moment}, then before {problem}"
-                second += step
+            yield from self._deeper((moment.index,), turn, step, depth)
 
-    def _killed_twice(self, first: int, second: int) -> list[str] | None:
-        """Return what is wrong after two kills, None where the recovery has ended before."""
+    def _deeper(self, kills: tuple[int, ...], turn: int, step: int, depth: int) -> Iterator[str]:
+        later = turn % step
+        while True:
+            problems = self._killed_again((*kills, later))
+            if problems is None:
+                return
+            yield from problems
+            if len(kills) + 1 < depth:
+                yield from self._deeper((*kills, later), later, step, depth)
+            later += step
+
+    def _killed_again(self, kills: tuple[int, ...]) -> list[str] | None:
+        """Return what is wrong after several kills, None where a recovery has ended before."""
+        first, *later = kills
         self._kill(first)
-        watched = Watched(self.disk, Fault(at(second)))
+        story = [f"killed before {self.watched.struck}"]
+        for index in later:
+            watched = Watched(self.disk, Fault(at(index)))
+            try:
+                self._recover(watched)
+            except Killed:
+                story.append(f"in recovery before {watched.struck}")
+            else:
+                return None
+        return [f"{', '.join(story)}: {one}" for one in self._count(self._recovered())]
+
+    def kills_in_undo(self, every: int = 1, step: int = 1) -> Iterator[str]:
+        """Let a call fail, kill in what follows before each call, recover, and compare.
+
+        :param every: take each so-manieth call to fail
+        :param step: and each so-manieth call after it, beginning elsewhere each time
+        """
+        for turn, moment in enumerate(self.moments[::every]):
+            later = moment.index + 1 + turn % step
+            while self._kill_after_error(moment.index, later):
+                where = self.watched.moments[-1]
+                for problem in self._count(self._recovered()):
+                    yield f"EIO at {moment}, killed before {where}: {problem}"
+                later += step
+
+    def _kill_after_error(self, index: int, later: int) -> bool:
+        self.reset()
         try:
-            self._recover(watched)
+            self._run(Fault(at(index), errno.EIO, then=Fault(at(later))))
         except Killed:
-            self._recover()
-            return [f"{watched.struck} of the recovery: {one}" for one in self._judge()]
-        return None
+            return True
+        except LinkInstallError:
+            pass
+        return False
+
+    def kills_and_intrusions(self, every: int = 1) -> Iterator[str]:
+        """Kill, put somebody else's file where one is missing, recover, and compare.
+
+        :param every: take each so-manieth moment
+        """
+        for turn, moment in enumerate(self.moments[::every]):
+            self._kill(moment.index)
+            path = free_path(self.old, self.new, snapshot(self.site.root), turn)
+            if path is None:
+                continue
+            intrusion = Intrusion(self.site.root, path)
+            intrusion.put()
+            for problem in self._count(self._settled(intrusion.judge(self.old, self.new))):
+                yield f"killed before {moment}: {problem}"
+
+    # ---------------------------------------------------------------- errors
 
     def errors(self, every: int = 1) -> Iterator[str]:
         """Let each call fail, once and from then on, and compare.
@@ -153,7 +234,7 @@ class Sweep:
             if (moment.index + turn) % every or not faults[0].can_come_at(moment.change):
                 continue
             for fault in faults:
-                for problem in self._failed(fault):
+                for problem in self._count(self._failed(fault)):
                     lasting = " from then on" if fault.lasting else ""
                     yield f"{errno.errorcode[number]}{lasting} at {moment}: {problem}"
 
@@ -176,8 +257,7 @@ class Sweep:
             # Where every call fails, the empty state folder cannot be removed either.
             if lines := self._unlike(self.plain_old(), skip_state=fault.lasting):
                 yield f"refused, but not old at once: {lines}"
-        self._recover()
-        yield from self._judge()
+        yield from self._recovered()
 
     def _run_catching(self, fault: Fault) -> Watched | Exception:
         try:
@@ -194,10 +274,11 @@ class Sweep:
         complete = not told and all(one.code != "cleanup" for one in outcome.warnings)
         if complete and (lines := self._unlike(self.new, skip_state=fault.lasting)):
             yield f"success, but not new: {lines}"
-        self._recover()
+        yield from self._settled(self._is_new(told))
+
+    def _is_new(self, told: Container[str]) -> Iterator[str]:
         if lines := self._unlike(self.new, told=told):
             yield f"success, but not new after recovery: {lines}"
-        yield from self._cache_is_sound()
 
     @staticmethod
     def _is(state: str, error: LinkInstallError) -> Iterator[str]:
@@ -206,12 +287,24 @@ class Sweep:
 
     # ---------------------------------------------------------------- the judgement
 
+    def _settled(self, judgement: Iterator[str]) -> Iterator[str]:
+        """Recover, and yield what is wrong then by a judgement, or with the cache."""
+        try:
+            self._recover()
+        except Exception as error:  # noqa: BLE001 - any is a failure of the recovery
+            yield f"the recovery fails: {error!r}"
+            return
+        yield from judgement
+        yield from self._cache_is_sound()
+
+    def _recovered(self) -> Iterator[str]:
+        return self._settled(self._judge())
+
     def _judge(self) -> Iterator[str]:
-        """Yield what is wrong: neither exactly old nor exactly new, or the cache is damaged."""
+        """Yield what is wrong: neither exactly old nor exactly new."""
         old = differences(self.old, snapshot(self.site.root, exact=True))
         if old and (new := self._unlike(self.new)):
             yield f"neither old ({'; '.join(old[:4])}) nor new ({new})"
-        yield from self._cache_is_sound()
 
     def _unlike(
         self, expected: Snapshot, *, skip_state: bool = False, told: Container[str] = ()
@@ -233,6 +326,17 @@ class Sweep:
                 yield f"the cache entry {name} cannot be opened"
             elif damaged := inspect(local(), entry, "full").damaged:
                 yield f"the cache entry {name} is damaged: {damaged[:3]}"
+        temporary = self.site.cache.temporary_folder
+        if left := os.listdir(temporary) if os.path.isdir(temporary) else []:
+            yield f"temporary files are left in the cache: {left[:3]}"
+
+
+@contextmanager
+def quick_folder() -> Iterator[Path]:
+    """Make a folder in memory where there is a place for it, and remove it afterwards."""
+    memory = "/dev/shm"  # noqa: S108 - a folder of our own is made in it
+    with TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+        yield Path(folder).resolve()
 
 
 def mirror(source: Path, target: Path) -> None:

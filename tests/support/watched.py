@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-WRITE_ERRORS = frozenset((errno.ENOSPC, errno.EIO))
+WRITE_ERRORS = frozenset((errno.ENOSPC, errno.EIO, errno.EDQUOT))
 """Errors that can come while a file is written that could be made."""
 
 
@@ -55,11 +55,13 @@ class Fault:
     :param strikes: picks the moment
     :param error: the error number of the call; None kills
     :param lasting: whether every later change fails too
+    :param then: what happens later in the same run: a kill while the error is undone
     """
 
     strikes: Callable[[Moment], bool]
     error: int | None = None
     lasting: bool = False
+    then: Fault | None = None
 
     def can_come_at(self, change: Change) -> bool:
         """Return whether a call of this kind can fail in this way."""
@@ -85,6 +87,7 @@ class Watched(Wrapper):
         self.moments: list[Moment] = []
         self.struck: Moment | None = None
         self.dead = False
+        self._lasts = False
         for verb in LOOKS:
             setattr(self, verb, partial(self._look, getattr(inner, verb)))
 
@@ -102,12 +105,14 @@ class Watched(Wrapper):
         fault = self.fault
         if fault is None or not fault.can_come_at(change):
             return
-        if not (fault.lasting if self.struck else fault.strikes(moment)):
+        if not (self._lasts or fault.strikes(moment)):
             return
         self.struck = self.struck or moment
         if fault.error is None:
             self.dead = True
             raise Killed
+        self._lasts = fault.lasting
+        self.fault = fault if fault.lasting else fault.then
         raise OSError(fault.error, os.strerror(fault.error), change.path)
 
     def create(self, path: str, *, executable: bool = False) -> BinaryIO:
