@@ -75,6 +75,25 @@ def test_identical_empty_inits_are_no_conflict(site: Site) -> None:
     assert {"__init__.py", "three.py"} == {one.name for one in (site.library / "space").iterdir()}
 
 
+def test_empty_inits_are_shared_through_links_too(site: Site) -> None:
+    """A link to an empty ``__init__.py`` is as empty as the file.
+
+    With ``--link-mode symlink`` two projects that share an empty ``__init__.py`` could not
+    stand side by side: the second was refused, and with ``--overwrite-existing`` it took
+    the file from the first, since only a plain file counted as empty.
+    """
+    wheels = [
+        site.wheel(name, files={"space/__init__.py": "", f"space/{name}.py": name})
+        for name in ("one", "two")
+    ]
+    for wheel in wheels:
+        site.install(wheel, link_mode="symlink")
+    site.uninstall("one")
+
+    assert {"__init__.py", "two.py"} == {one.name for one in (site.library / "space").iterdir()}
+    assert [] == site.check()
+
+
 def test_a_link_that_leads_out_is_not_written_through(site: Site, tmp_path: Path) -> None:
     """A package folder that is a link out of the environment is refused, also by force."""
     outside = tmp_path / "outside"

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 
-from linkinstall.distribution import find_distributions, owners_of
+from linkinstall.distribution import find_distributions, owners_of, same_size
 from linkinstall.outcome import Kept, Warn
 from linkinstall.places import Places
 from linkinstall.plan import (
@@ -37,6 +37,7 @@ from linkinstall.plan import (
     StashItem,
     Tree,
 )
+from linkinstall.record import Row
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -209,10 +210,8 @@ class Planner:
                 return True
             self._refuse("folder-in-the-way", path, None, "is a folder where a file must go")
             return False
-        if kind == "file" and size == "0" and name == "__init__.py":
-            status = self.world.files.status(path)
-            if status is not None and status.st_size == 0:
-                return False  # the same empty file: shared, not fought over
+        if size == "0" and name == "__init__.py" and self._is_empty(path):
+            return False  # the same empty file: shared, not fought over
         owner = self._owner(path)
         if owner is not None and _is_compiled(folder, name):
             return False
@@ -236,6 +235,12 @@ class Planner:
         if _is_compiled(folder, name):
             return True
         return request.replaces_leftovers()
+
+    def _is_empty(self, path: str) -> bool:
+        """Return whether an empty file stands there, or a link to one (link mode symlink)."""
+        status = self.world.files.status(path)
+        empty = Row(path, "", 0)
+        return status is not None and same_size(self.world.files, path, empty, status)
 
     def _owner(self, path: str) -> str | None:
         if self._owners is None:
