@@ -544,3 +544,17 @@ def test_another_umask_renews_nothing(cache: Cache) -> None:
         stat.S_IMODE(file.stat().st_mode),
     )
     assert "tmp/" in contents(cache)
+
+
+def test_a_writer_that_cannot_begin_lets_its_folder_go(tmp_path: Path) -> None:
+    """Where the entry's folder is refused, the temporary folder around it goes at once.
+
+    A process that lived on held it locked, and no sweep could remove it.
+    """
+    cache = Cache(tmp_path / "cache")
+    begun(cache).discard()
+    cache = Cache(tmp_path / "cache", files=Faulty(local(), at=1, error=errno.ENOSPC))
+    with pytest.raises(OSError, match="space"):
+        EntryWriter(cache).begin()
+
+    assert [] == os.listdir(cache.temporary_folder)

@@ -87,7 +87,11 @@ class EntryWriter:
         sweep(self.files, parent)
         self._temporary = TemporaryFolder.claim(self.files, parent)
         self.folder = self._temporary.path + "/entry"
-        self.files.make_folder(self.folder)
+        try:
+            self.files.make_folder(self.folder)
+        except BaseException:
+            self.discard()
+            raise
         self._folders.add(self.folder)
 
     @property
