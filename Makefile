@@ -8,7 +8,7 @@ WORKERS ?= auto
 WHEELS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps kill rivals bench clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps kill race rivals bench clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -55,6 +55,9 @@ sweeps: setup ## kills and errors at every moment, in one process, all of them (
 
 kill: setup ## the kill sweep: SIGKILL before every call that changes the disk
 	$(BIN)/python -m integration.faults.kill
+
+race: setup ## many processes at once: 100 rounds of each contest
+	$(BIN)/python -m integration.faults.race
 
 rivals: setup ## the same sweep over pip and uv, their figures beside ours
 	$(BIN)/python -m integration.faults.rivals

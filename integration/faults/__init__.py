@@ -22,9 +22,15 @@ whether what is there now is exactly old or exactly new.
 ``peers``        the same for pip, uv and installer
 ``toys``         actors that are known to be good or bad: tests of the tests
 ``kill``         ``make kill``
+``race``         ``make race``: many processes at once
+``contests``     what they do
+``crowd``        the program that lets them loose, and kills some
+``serial``       is there an order of them that leads to what is there
+``soundness``    what all right outcomes have in common
 ``rivals``       ``make rivals``
 ===============  ==========================================================
 
 To add a fault: write a class with the two methods of ``sweep.Fault``. To add a
-scenario: add a value to ``scenarios``. Neither has to know of the other.
+scenario: add a value to ``scenarios``. Neither has to know of the other. A command that
+cleans the cache is put to the race in ``contests.CLEANERS``.
 """

@@ -39,7 +39,7 @@ def versions() -> dict[str, str]:
 
 def scenarios() -> list[Scenario]:
     """Return install and uninstall of each tool, ours first."""
-    pip, uv = _pip(), _uv()
+    pip, uv = pip_commands(), uv_commands()
     install, uninstall = own.install("hardlink", WHEEL), own.uninstall("pluggy")
     installer, overwriting = _installer(), _installer("--overwrite-existing")
     return [
@@ -70,7 +70,8 @@ def _scenario(tool: str, verb: str, act: Command, again: Command, *prepare: Comm
     )
 
 
-def _pip() -> dict[str, Command]:
+def pip_commands() -> dict[str, Command]:
+    """Return what pip does, by verb."""
     # As ``pip --python`` does it, without the process in between.
     runner = os.path.join(_folder("pip"), "__pip-runner__.py")
     program = ("{python}", "-I", "-B", runner)
@@ -85,7 +86,11 @@ def _pip() -> dict[str, Command]:
     }
 
 
-def _uv() -> dict[str, Command]:
+def uv_commands() -> dict[str, Command]:
+    """Return what uv does, by verb.
+
+    :raises FileNotFoundError: uv is missing
+    """
     beside = os.path.join(os.path.dirname(sys.executable), "uv")
     found = shutil.which(beside) or shutil.which("uv")
     if found is None:

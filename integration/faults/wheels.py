@@ -2,7 +2,8 @@
 
 Purpose: small real ones, pinned in ``integration/wheels.lock``, so that figures can be
 compared, and ``parts``, which is made here and has what small real ones lack: a
-library, a ``#!python`` script, entry points, headers, files of the data scheme.
+library, a ``#!python`` script, entry points, headers, files of the data scheme. For
+races ``clasha`` and ``clashb``, which own one file, and ``bulk``, which compiles slowly.
 
 Calling sequence: ``wheels()["pluggy-1.6.0"]`` is a path.
 
@@ -32,6 +33,15 @@ REAL = (
     "zope.event==5.1",
 )
 
+_SLOW = "".join(
+    f"def f{number}(a, b=({number}, 'x')):\n    return [a, b]\n" for number in range(800)
+)
+_RACING: dict[str, dict[str, bytes | str]] = {
+    "clasha": {"clash.py": "owner = 'a'\n", "clasha.py": ""},
+    "clashb": {"clash.py": "owner = 'b'\n", "clashb.py": ""},
+    "bulk": {f"bulk/m{number}.py": _SLOW for number in range(12)},
+}
+
 
 def wheels() -> dict[str, str]:
     """Return ``name-version`` -> path of each wheel, fetched and made where missing."""
@@ -40,7 +50,9 @@ def wheels() -> dict[str, str]:
         paths = {name.replace("==", "-"): str(wheel(name)) for name in REAL}
     except (pytest.skip.Exception, pytest.fail.Exception) as unavailable:
         raise ValueError(str(unavailable)) from None
-    return {**paths, **{f"parts-{version}": _parts(version) for version in ("1.0", "2.0")}}
+    paths |= {f"parts-{version}": _parts(version) for version in ("1.0", "2.0")}
+    paths |= {f"{name}-1.0": _made(name, "1.0", files) for name, files in _RACING.items()}
+    return paths
 
 
 def _parts(version: str) -> str:
@@ -55,8 +67,14 @@ def _parts(version: str) -> str:
         f"{data}/data/share/parts/notes.txt": f"{version}\n",
         f"{data}/headers/parts.h": f"/* {version} */\n",
     }
-    scripts = "[console_scripts]\nparts = parts:main\n\n[gui_scripts]\nparts-window = parts:main\n"
+    points = "[console_scripts]\nparts = parts:main\n\n[gui_scripts]\nparts-window = parts:main\n"
+    return _made("parts", version, files, points)
+
+
+def _made(
+    name: str, version: str, files: dict[str, bytes | str], entry_points: str | None = None
+) -> str:
     with tempfile.TemporaryDirectory(dir=KEPT) as folder:
-        made = make_wheel(Path(folder), "parts", version, files, entry_points=scripts)
+        made = make_wheel(Path(folder), name, version, files, entry_points=entry_points)
         # Several runs may make it at once: all make the same bytes.
         return str(made.replace(KEPT / made.name))

@@ -1,0 +1,190 @@
+"""What many processes do at once: the contests of ``make race``.
+
+Purpose: the same wheel, conflicting wheels, one cache that is cleaned meanwhile, one
+distribution removed by many, holders of the lock and parents of workers killed, and uv
+on the same environment.
+
+Calling sequence: ``CONTESTS``; ``contest.draw(random.Random(7))`` gives the commands of
+one round.
+
+Guarantees: data only. What is drawn depends on the generator alone.
+
+Errors: none.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from integration.faults import peers
+from integration.faults.scenario import Command
+from integration.faults.scenarios import RECOVER, install, run, uninstall
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable, Mapping
+
+VENV = "venv"
+CLEANERS: tuple[Command, ...] = (RECOVER,)
+"""Commands that clean a cache on their way; a new one is put to the race here."""
+
+DAMAGE = Command(
+    (
+        "{harness}",
+        "-I",
+        "-c",
+        "import glob, sys; open(glob.glob(sys.argv[1])[0], 'a').write('# edited')",
+        "{cache}/v1/entries/*/files/purelib/pluggy/_hooks.py",
+    )
+)
+"""Somebody edits a file of the cache through a link."""
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One command of a contest.
+
+    :param command: what it runs
+    :param effect: project -> version it may leave behind; all that is known of a command
+        that was killed, or of another tool's
+    :param where: the environment: ``venv``, or the name of a folder for ``--target``
+    :param ours: whether it is linkinstall, and reports in JSON
+    """
+
+    command: Command
+    effect: Mapping[str, str | None]
+    where: str = VENV
+    ours: bool = True
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Many commands at once.
+
+    :param name: one word or two, usable on a command line
+    :param title: for the table
+    :param prepare: what is done before, one after the other
+    :param draw: returns the commands of one round
+    :param losers: the error codes with which a command may end
+    :param kill: whom to kill (see ``crowd``), and how many of them
+    :param start: the state of the environment before
+    """
+
+    name: str
+    title: str
+    draw: Callable[[random.Random], list[Contender]]
+    prepare: tuple[Command, ...] = ()
+    losers: frozenset[str] = frozenset()
+    kill: tuple[str, int] | None = None
+    start: Mapping[str, str] = field(default_factory=dict)
+
+
+def _install(*wheels: str, mode: str = "hardlink", wait: float | None = None) -> Contender:
+    command = install(mode, *wheels)
+    more = () if wait is None else ("--lock-timeout", str(wait))
+    pairs = [wheel.rpartition("-") for wheel in wheels]
+    effect = {name: version for name, _, version in pairs}
+    return Contender(Command((*command.arguments, *more, "--json"), command.variables), effect)
+
+
+def _uninstall(*names: str) -> Contender:
+    command = uninstall(*names)
+    arguments = (*command.arguments, "--json")
+    return Contender(Command(arguments, command.variables), dict.fromkeys(names))
+
+
+def _target(number: int, wheel: str, mode: str) -> Contender:
+    where = f"target{number}"
+    options = ("--target", f"{{venv}}/../{where}", "--link-mode", mode, "--json")
+    name, _, version = wheel.rpartition("-")
+    return Contender(run("install", *options, f"{{{wheel}}}"), {name: version}, where)
+
+
+def _same(_chance: random.Random) -> list[Contender]:
+    return [_install("parts-1.0") for _ in range(32)]
+
+
+def _conflicting(chance: random.Random) -> list[Contender]:
+    found = [_install("pluggy-1.5.0") for _ in range(7)]
+    found += [_install("pluggy-1.6.0") for _ in range(7)]
+    found += [_install("clasha-1.0") for _ in range(5)] + [_install("clashb-1.0") for _ in range(5)]
+    found += [_install("pluggy-1.6.0", "parts-1.0"), _install("parts-2.0"), _uninstall("parts")]
+    found += [_uninstall("pluggy"), _uninstall("pluggy"), _uninstall("clasha")]
+    found += [_install("pluggy-1.5.0", wait=0.02), _install("clashb-1.0", wait=0.02)]
+    chance.shuffle(found)
+    return found
+
+
+def _one_cache(chance: random.Random) -> list[Contender]:
+    wheels = ("pluggy-1.5.0", "pluggy-1.6.0", "parts-1.0", "wheel-0.45.1")
+    modes = ("hardlink", "copy", "symlink")
+    found = [_target(i, wheels[i % 4], modes[i % 3]) for i in range(24)]
+    found += [
+        Contender(run("cache", "add", f"{{{wheels[i % 4]}}}", "--json"), {}, "") for i in range(6)
+    ]
+    found += [
+        Contender(Command((*one.arguments, "--json"), one.variables), {})
+        for one in (*CLEANERS, *CLEANERS)
+    ]
+    chance.shuffle(found)
+    return found
+
+
+def _removals(_chance: random.Random) -> list[Contender]:
+    return [_uninstall("pluggy") for _ in range(8)]
+
+
+def _changes(chance: random.Random) -> list[Contender]:
+    found = [_install("pluggy-1.5.0") for _ in range(6)]
+    found += [_install("pluggy-1.6.0") for _ in range(6)] + [_uninstall("pluggy") for _ in range(4)]
+    chance.shuffle(found)
+    return found
+
+
+def _compiling(_chance: random.Random) -> list[Contender]:
+    return [_install("bulk-1.0") for _ in range(4)]
+
+
+def _with_uv(chance: random.Random) -> list[Contender]:
+    uv = peers.uv_commands()
+    found = _changes(chance)[:8]
+    for number in range(8):
+        removing = number % 4 == 3
+        command = uv["uninstall" if removing else "install"]
+        effect = {"pluggy": None if removing else peers.WHEEL.rpartition("-")[2]}
+        found.append(Contender(command, effect, ours=False))
+    chance.shuffle(found)
+    return found
+
+
+_REFUSED = frozenset({"conflict", "lock-timeout"})
+_PLUGGY = install("hardlink", "pluggy-1.5.0")
+
+CONTESTS = (
+    Contest("same", "32 installers of one wheel, one environment, cold", _same),
+    Contest(
+        "conflicting",
+        "32 installers and removers of conflicting wheels, one environment",
+        _conflicting,
+        losers=_REFUSED,
+    ),
+    Contest(
+        "cache",
+        "32 into one cache with a damaged entry, cleaned, 3 killed",
+        _one_cache,
+        prepare=(run("cache", "add", "{pluggy-1.5.0}"), DAMAGE),
+        kill=("any", 3),
+    ),
+    Contest(
+        "removals",
+        "8 uninstalls of one distribution",
+        _removals,
+        prepare=(_PLUGGY,),
+        start={"pluggy": "1.5.0"},
+    ),
+    Contest("holder", "4 of 16 killed while they hold the lock", _changes, kill=("holder", 4)),
+    Contest("compiling", "2 of 4 killed while their workers compile", _compiling,
+            kill=("compiling", 2)),
+    Contest("uv", "8 of ours and 8 of uv, one environment", _with_uv),
+)  # fmt: skip

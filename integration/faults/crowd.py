@@ -1,0 +1,167 @@
+"""Many commands at the same moment, some of them killed: a program of its own.
+
+Purpose: contention. Processes that are started one after the other come one after the
+other; these are forked from one that has loaded everything, and wait at a gate.
+
+Calling sequence: ``crowd.py JOB ANSWER`` with two paths. The job is JSON::
+
+    {"folder": where outputs go, "seconds": until it counts as a deadlock, "seed": 7,
+     "commands": [[words], ...],
+     "kill": null | {"what": "holder" | "compiling" | "any", "lock": path, "times": 2}}
+
+A command that begins with a path is executed, any other is a call of linkinstall's
+command line. ``holder`` is who holds the lock, ``compiling`` who waits for a worker.
+The answer is a list of ``{"status", "output", "errors"}``, in the order of the commands;
+a status is null where the time was over.
+
+Guarantees: no import of this project but of the package on ``PYTHONPATH``. Each
+command's streams are files of its own.
+
+Errors: whatever the system says.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import sys
+import time
+from typing import Any
+
+PRELOADED = (
+    "linkinstall.cli.main linkinstall.cli.commands linkinstall.cli.render linkinstall.cli.target "
+    "linkinstall.verbs.install linkinstall.verbs.uninstall linkinstall.verbs.recover "
+    "linkinstall.unpack linkinstall.bytecode linkinstall.settle linkinstall.journal "
+    "linkinstall.interpreters linkinstall.errors linkinstall.removal linkinstall.staging"
+)
+PAUSE = 0.002
+"""Seconds between two looks at who has ended and who is to be killed."""
+LATEST = 0.03
+"""Seconds at most between the moment a victim is chosen and its end."""
+
+
+def contend(number: int, words: list[str], folder: str, gate: int) -> None:
+    """Wait at the gate, then become the command."""
+    for stream, name in ((1, "out"), (2, "err")):
+        handle = os.open(f"{folder}/{number}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        os.dup2(handle, stream)
+        os.close(handle)
+    os.read(gate, 1)
+    os.close(gate)
+    if words[0].startswith("/"):
+        os.execv(words[0], words)  # noqa: S606 - words of the harness itself
+    from linkinstall.cli import leave, run
+
+    sys.argv = ["linkinstall", *words]
+    leave(run())
+
+
+def start(job: dict[str, Any]) -> dict[int, int]:
+    """Fork all contenders, open the gate, return process -> number."""
+    gate, opening = os.pipe()
+    running = {}
+    for number, words in enumerate(job["commands"]):
+        process = os.fork()
+        if not process:
+            os.close(opening)
+            try:
+                contend(number, words, job["folder"], gate)
+            finally:
+                os._exit(70)
+        running[process] = number
+    os.close(gate)
+    os.close(opening)
+    return running
+
+
+def holders(path: str) -> set[int]:
+    """Return the processes that locked a file, as the kernel lists them."""
+    try:
+        inode = str(os.stat(path).st_ino)
+        with open("/proc/locks", encoding="ascii") as stream:
+            lines = [line.split() for line in stream]
+    except OSError:
+        return set()
+    return {int(line[4]) for line in lines if line[5].rpartition(":")[2] == inode}
+
+
+def compiling(running: dict[int, int]) -> set[int]:
+    """Return those of the processes that have a worker that compiles."""
+    return {process for process in running if any(map(_compiles, _children(process)))}
+
+
+def _children(process: int) -> list[str]:
+    try:
+        with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as stream:
+            return stream.read().split()
+    except OSError:
+        return []
+
+
+def _compiles(process: str) -> bool:
+    try:
+        with open(f"/proc/{process}/cmdline", "rb") as stream:
+            return b"compile_worker" in stream.read()
+    except OSError:
+        return False
+
+
+def kill_one(rule: dict[str, Any], running: dict[int, int], chance: random.Random) -> bool:
+    """Kill one process that the rule names, if there is one now."""
+    what = rule["what"]
+    if what == "any":
+        victims = set(running)
+    else:
+        victims = holders(rule["lock"]) if what == "holder" else compiling(running)
+    for process in sorted(victims & running.keys(), key=lambda _: chance.random()):
+        time.sleep(chance.random() * LATEST)
+        if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+            os.kill(process, signal.SIGKILL)
+            return True
+    return False
+
+
+def wait(job: dict[str, Any], running: dict[int, int]) -> list[int | None]:
+    """Wait for all, killing on the way; return each one's status."""
+    statuses: list[int | None] = [None] * len(running)
+    rule, chance = job["kill"], random.Random(job["seed"])  # noqa: S311 - not a secret
+    kills = rule["times"] if rule else 0
+    end = time.monotonic() + job["seconds"]
+    while running and time.monotonic() < end:
+        if kills and kill_one(rule, running, chance):
+            kills -= 1
+        process, status = os.waitpid(-1, os.WNOHANG)
+        if process:
+            statuses[running.pop(process)] = os.waitstatus_to_exitcode(status)
+        else:
+            time.sleep(PAUSE)
+    for process in running:
+        os.kill(process, signal.SIGKILL)
+        os.waitpid(process, 0)
+    return statuses
+
+
+def main() -> None:
+    """Do one job."""
+    job_path, answer_path = sys.argv[1:]
+    with open(job_path, encoding="utf-8") as stream:
+        job = json.load(stream)
+    for name in PRELOADED.split():
+        __import__(name)
+    os.makedirs(job["folder"], exist_ok=True)
+    statuses = wait(job, start(job))
+    answers = []
+    for number, status in enumerate(statuses):
+        answer: dict[str, Any] = {"status": status}
+        for key, name in (("output", "out"), ("errors", "err")):
+            with open(f"{job['folder']}/{number}.{name}", encoding="utf-8") as text:
+                answer[key] = text.read()
+        answers.append(answer)
+    with open(answer_path, "w", encoding="utf-8") as stream:
+        json.dump(answers, stream)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""A sample of ``make race``, and the judges of it: they pass what is sound and find what is not."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from integration.faults import race
+from integration.faults.contests import CONTESTS, Contest
+from integration.faults.serial import ANY, Event, explained
+
+ROUNDS = {"removals": 2}
+"""Rounds of each contest here, one where nothing else is said; ``make race`` does 100."""
+
+NO_LOCK = (
+    "fs/lock.py",
+    "            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+    "            pass",
+)
+NOT_INHERITED = ("bytecode.py", 'pass_fds=(lock,) if os.name == "posix" else (),', "pass_fds=(),")
+
+
+@pytest.fixture(autouse=True)
+def _kernel_lists_locks() -> None:
+    if os.path.exists("/proc/locks"):
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail("in CI this has to run: who holds a lock is read from /proc/locks of Linux")
+    pytest.skip("SKIPPED: who holds a lock is read from /proc/locks of Linux")
+
+
+def contest(name: str) -> Contest:
+    """Return the contest of this name."""
+    return {one.name: one for one in CONTESTS}[name]
+
+
+@pytest.mark.parametrize("name", [one.name for one in CONTESTS])
+def test_what_many_leave_is_what_some_order_of_them_leaves(name: str) -> None:
+    """Nothing is torn, nobody hangs, and who loses says so in a typed error."""
+    found = race.rounds(contest(name), range(ROUNDS.get(name, 1)))
+
+    assert [] == [f"seed {one.seed}: {problem}" for one in found for problem in one.problems]
+
+
+@pytest.mark.parametrize(
+    ("name", "broken"),
+    [("holder", NO_LOCK), ("compiling", NOT_INHERITED)],
+    ids=["no lock", "lock not inherited by workers"],
+)
+def test_a_build_that_is_known_to_be_bad_is_caught(name: str, broken: tuple[str, str, str]) -> None:
+    """Within some rounds at least one is broken."""
+    found = race.rounds(contest(name), range(10), spoil=[broken], until_broken=True)
+
+    assert found[-1].problems
+
+
+# ------------------------------------------------------------------ the judge of orders
+
+INSTALLED = Event({"a": None}, {"a": "1"})
+REPLACED = Event({"a": "1"}, {"a": "2"})
+REMOVED = Event({"a": "2"}, {"a": None})
+SEEN = Event({"a": "2"}, {"a": "2"})
+IN_THE_WAY = Event({"a": ANY}, {})
+
+
+@pytest.mark.parametrize(
+    ("end", "events"),
+    [
+        ({}, []),
+        ({"a": "2"}, [SEEN, REPLACED, INSTALLED]),
+        ({}, [REMOVED, IN_THE_WAY, SEEN, REPLACED, INSTALLED]),
+        ({"a": "1"}, [REMOVED, INSTALLED, REPLACED, INSTALLED]),
+        ({}, [Event({}, {"a": "2"}, optional=True), REMOVED]),
+        ({}, [Event({}, {"a": "2"}, optional=True)]),
+        ({"a": "1", "b": "1"}, [INSTALLED, Event({"b": None}, {"b": "1"})]),
+    ],
+)
+def test_an_order_is_found(end: dict[str, str], events: list[Event]) -> None:
+    """Reports that fit together like dominoes are some serial order."""
+    assert [] == explained({}, end, events)
+
+
+@pytest.mark.parametrize(
+    ("end", "events"),
+    [
+        ({"a": "1"}, []),
+        ({}, [INSTALLED]),
+        ({"a": "1"}, [INSTALLED, INSTALLED]),
+        ({"a": "2"}, [REPLACED]),
+        ({"a": "1"}, [INSTALLED, SEEN]),
+        ({}, [IN_THE_WAY]),
+        ({"a": "1"}, [INSTALLED, REMOVED, Event({}, {"a": "3"}, optional=True)]),
+        ({"b": "1"}, [INSTALLED, Event({"b": None}, {"b": "1"})]),
+    ],
+)
+def test_no_order_is_found_where_there_is_none(end: dict[str, str], events: list[Event]) -> None:
+    """A success that nothing led to, or that nothing undid, is no serial order."""
+    assert ["a"] == explained({}, end, events)
