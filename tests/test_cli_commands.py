@@ -14,9 +14,11 @@ from linkinstall.cli.commands import LOCATIONS, Verbs, perform
 from linkinstall.cli.parse import parse
 from linkinstall.errors import DistributionError, ExternallyManagedError, UsageError
 from linkinstall.outcome import DistributionState, Finding, Outcome, Warn
+from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 A = DistributionState("a", "1", "whole", "/e/lib/a")
@@ -69,6 +71,9 @@ class Cache:
             unpacked="new" in wheel,
             warnings=(Warn("odd", wheel),),
         )
+
+    def sweep(self) -> None:
+        """Sweep what is left of killed runs."""
 
     def info(self) -> dict[str, Any]:
         """Return the facts."""
@@ -374,6 +379,54 @@ def test_cache_add_tells_what_it_does() -> None:
     perform(parse(["cache", "add", "new.whl", "old.whl"], {}), Recorder(), notify=told.append)  # type: ignore[arg-type]
 
     assert ["added a 1 (3 files)", "unchanged a 1 (3 files)"] == told
+
+
+def test_cache_add_sweeps_what_a_killed_run_left(tmp_path: Path) -> None:
+    """What a killed ``cache add`` leaves goes with the next one, which has nothing to unpack.
+
+    A run that was killed right after it had published the entry left its temporary folder,
+    and every later run found the entry and looked no further (kill sweep, 2 of 213).
+    """
+    wheel = make_wheel(tmp_path, "app", "1.0")
+    words = ["cache", "add", str(wheel), "--cache-dir", str(tmp_path / "cache")]
+    perform(parse(words, {}), Verbs())
+    temporary = tmp_path / "cache" / "v1" / "tmp"
+    (temporary / "4dfab6aeae359dfb").mkdir()
+    (temporary / "4dfab6aeae359dfb.lock").touch()
+
+    perform(parse(words, {}), Verbs())
+
+    assert [] == list(temporary.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("words", "options"),
+    [
+        (
+            ["venv", "create", "v", "--python=3.12", "--prompt=p", "--clear", "--force"],
+            {
+                "python": "3.12",
+                "prompt": "p",
+                "system_site_packages": False,
+                "force": True,
+                "clear": True,
+            },
+        ),
+        (
+            ["venv", "clear", "v", "--system-site-packages"],
+            {"python": "", "prompt": "", "system_site_packages": True, "force": False},
+        ),
+        (["venv", "remove", "v", "--follow"], {"follow": True, "force": False}),
+        (["venv", "decouple", "v", "--all"], {"every": True}),
+    ],
+)
+def test_venv_commands_pass_their_own_options(words: list[str], options: dict[str, Any]) -> None:
+    """A command of virtual environments gets its path, its own options and the common ones."""
+    recorder, outcome = run(*words, "--sync=off", "--lock-timeout=3")
+
+    common = {"sync": "off", "lock_timeout": 3.0, "notify": None}
+    assert (("v",), {**options, **common}) == (recorder.positional, recorder.arguments)
+    assert " ".join(words[:2]) == outcome.command
 
 
 def test_verbs_are_imported_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from linkinstall.cli.command_table import COMMANDS, COMMANDS_BY_NAME
 from linkinstall.cli.help import help_lines, wrapped
-from linkinstall.cli.options import COMMANDS, COMMANDS_BY_NAME, OPTIONS
+from linkinstall.cli.options import OPTIONS
 
-EVERY_TEXT = ["", "cache", *COMMANDS_BY_NAME]
+EVERY_TEXT = ["", "cache", "venv", *COMMANDS_BY_NAME]
 
 
 def text_of(command: str, program: str = "linkinstall") -> str:

@@ -1,4 +1,4 @@
-"""The table of commands and options."""
+"""The table of options."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from installer.__main__ import _get_main_parser
 
 from linkinstall.cli import options
-from linkinstall.cli.options import COMMANDS_BY_NAME, OPTIONS, OPTIONS_BY_WORD
+from linkinstall.cli.command_table import COMMANDS_BY_NAME
+from linkinstall.cli.options import OPTIONS, OPTIONS_BY_WORD
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser
@@ -44,13 +45,6 @@ def test_flags_of_installer_keep_their_shape(word: str) -> None:
     assert list(theirs.choices or ()) == list(ours.choices)
     assert (theirs.nargs == 0) == (not ours.metavar)
     assert (type(theirs).__name__ == "_AppendAction") == ours.repeatable
-
-
-def test_the_commands_are_those_of_the_brief() -> None:
-    """There is a command for each verb that exists, and no other."""
-    expected = "install uninstall recover list check cache-dir cache-info cache-add".split()
-
-    assert expected == [name.replace(" ", "-") for name in COMMANDS_BY_NAME]
 
 
 def test_no_word_means_two_options() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from linkinstall.verbs.install import install
     from linkinstall.verbs.recover import recover
     from linkinstall.verbs.uninstall import uninstall
+    from linkinstall.verbs.venv import clear_venv, create_venv, decouple_venv, remove_venv
 
 __version__ = "0.1.0"
 
@@ -41,8 +42,12 @@ __all__ = [
     "Outcome",
     "Transaction",
     "check",
+    "clear_venv",
+    "create_venv",
+    "decouple_venv",
     "install",
     "recover",
+    "remove_venv",
     "uninstall",
 ]
 
@@ -57,8 +62,12 @@ _HOMES = {
     "Outcome": "outcome",
     "Transaction": "transaction",
     "check": "verbs.check",
+    "clear_venv": "verbs.venv",
+    "create_venv": "verbs.venv",
+    "decouple_venv": "verbs.venv",
     "install": "verbs.install",
     "recover": "verbs.recover",
+    "remove_venv": "verbs.venv",
     "uninstall": "verbs.uninstall",
 }
 

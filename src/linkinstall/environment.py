@@ -254,12 +254,9 @@ class Environment:
         """
         if self._locks_root:
             return os.path.join(self.root, ".lock")
-        from linkinstall.digest import sha256
-        from linkinstall.fs.lock import temporary_folder
+        from linkinstall.fs.lock import private_path
 
-        key = sha256(os.fsencode(local().real_path(self.root))).hexdigest()[:16]
-        user = os.geteuid() if os.name == "posix" else 0
-        return os.path.join(temporary_folder(), f"linkinstall-{user}-{key}.lock")
+        return private_path(local().real_path(self.root))
 
     @property
     def _locks_root(self) -> bool:

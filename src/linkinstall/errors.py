@@ -38,12 +38,14 @@ __all__ = [
     "JournalError",
     "LinkInstallError",
     "LockTimeoutError",
+    "NotAVenvError",
     "PathError",
     "Problem",
     "RecoveryRefusedError",
     "TransactionError",
     "UnsettledError",
     "UsageError",
+    "VenvError",
 ]
 
 
@@ -215,6 +217,19 @@ class FileSystemError(LinkInstallError):
         self.path = path
         self.cause = cause
         self.errno = cause.errno
+
+
+class NotAVenvError(LinkInstallError):
+    """A path that is no virtual environment, or must not be treated as one. Nothing was done."""
+
+    code = "not-a-venv"
+    status = "refused"
+
+
+class VenvError(LinkInstallError):
+    """A virtual environment could not be made; what was there before is there again."""
+
+    code = "venv"
 
 
 class TransactionError(LinkInstallError):

@@ -44,6 +44,8 @@ NAME_LENGTH = 255
 
 JOURNAL_SIZE = 1 << 30
 """Bytes of a journal; 54,000 files take some 6 MB."""
+VENV_JOURNAL_SIZE = 4_096
+"""Bytes of the journal of a virtual environment's removal, which has five short lines."""
 RETRIES = 5
 """Attempts at a plan whose links were refused or whose files changed underneath it."""
 STALE_TEMPORARY = 0.0

@@ -199,6 +199,7 @@ class Outcome:
     distributions: tuple[DistributionState, ...] | None = None
     findings: tuple[Finding, ...] | None = None
     cache: dict[str, Any] | None = None
+    venv: dict[str, str] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return the JSON form: plain dicts, lists, strings and numbers."""
@@ -232,6 +233,8 @@ class Outcome:
             form["findings"] = [as_dict(one) for one in self.findings]
         if self.cache is not None:
             form["cache"] = self.cache
+        if self.venv is not None:
+            form["venv"] = self.venv
         return form
 
 

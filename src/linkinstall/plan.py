@@ -159,7 +159,10 @@ class Placement:
 
 @value
 class Fresh:
-    """A file that is generated for this environment."""
+    """A file that is generated for this environment.
+
+    :param source: a file it is a copy of, in place of ``data`` and ``executable``
+    """
 
     group: int
     sub: str
@@ -167,6 +170,7 @@ class Fresh:
     data: bytes
     executable: bool
     change: int
+    source: str = ""
 
 
 @value

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from linkinstall.recovery import Report
     from linkinstall.settle import Settlement
 
-__all__ = ["outcome_of", "typed"]
+__all__ = ["outcome_of", "typed", "with_outcome"]
 
 
 def outcome_of(
@@ -77,6 +77,14 @@ def typed(error: BaseException, root: str, outcome: Outcome) -> BaseException:
             cause=error,
             next_step="Mend the cause and run the same command again.",
         )
+    with_outcome(error, outcome)
+    return error
+
+
+def with_outcome(error: BaseException, outcome: Outcome) -> None:
+    """Tell an error of ours what is known of the outcome, unless it knows that already."""
+    from linkinstall.errors import LinkInstallError
+
     if isinstance(error, LinkInstallError) and error.outcome is None:
         error.outcome = replace(
             outcome,
@@ -86,4 +94,3 @@ def typed(error: BaseException, root: str, outcome: Outcome) -> BaseException:
             files=FileCount(),
             error=error,
         )
-    return error

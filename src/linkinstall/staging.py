@@ -22,10 +22,10 @@ Errors: ``OSError`` for what no other link mode can mend (no space, I/O errors).
 from __future__ import annotations
 
 import os
-from errno import EMLINK
+from errno import EMLINK, ENOENT
 
-from linkinstall.digest import hash_data
-from linkinstall.fs.port import VOLUME_REFUSALS
+from linkinstall.digest import hash_data, hash_file
+from linkinstall.fs.port import VOLUME_REFUSALS, with_path
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
 from linkinstall.journal import Staged
 from linkinstall.outcome import FileCount
@@ -139,6 +139,9 @@ class Staging:
         return folder
 
     def _write_fresh(self, one: Fresh) -> None:
+        if one.source:
+            self._copy_fresh(one)
+            return
         path = f"{self.folder(self._groups[one.group], one.sub)}/{one.name}"
         status = self.files.write_new(path, one.data, executable=one.executable)
         self.staged.append(
@@ -146,6 +149,22 @@ class Staging:
                    hash_data(one.data), one.change)
         )  # fmt: skip
         self.counts["written"] += 1
+
+    def _copy_fresh(self, one: Fresh) -> None:
+        """Copy a file of the environment itself; its time stays, so compiled files stay valid."""
+        folder = self.folder(self._groups[one.group], one.sub)
+        source, name = os.path.split(one.source)
+        for _, error in self.files.place("copy", source, folder, [name]):
+            raise with_path(error, one.source)
+        path = f"{folder}/{name}"
+        status = self.files.status(path)
+        if status is None:
+            raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)
+        digest = hash_file(self.files, path)
+        self.staged.append(
+            Staged(one.group, one.sub, name, status.st_size, status.st_mtime_ns, digest, one.change)
+        )
+        self.counts["copy"] += 1
 
     def _split(self, place: Placement) -> Iterator[tuple[tuple[str, ...], tuple[str, ...]]]:
         """Yield names of a placement with the chain of link modes that holds for them."""

@@ -37,6 +37,10 @@ LOCATIONS = {
     "recover": ("linkinstall.verbs.recover", "recover"),
     "list": ("linkinstall.verbs.check", "list_distributions"),
     "check": ("linkinstall.verbs.check", "check"),
+    "venv create": ("linkinstall.verbs.venv", "create_venv"),
+    "venv clear": ("linkinstall.verbs.venv", "clear_venv"),
+    "venv remove": ("linkinstall.verbs.venv", "remove_venv"),
+    "venv decouple": ("linkinstall.verbs.venv", "decouple_venv"),
     "environment": ("linkinstall.environment", "Environment"),
     "cache": ("linkinstall.cache", "Cache"),
 }
@@ -63,6 +67,8 @@ def perform(
     :param notify: called with a sentence when something takes its time
     :raises Exception: what the verb raises; ``outcome`` tells the environment at least
     """
+    if arguments.command in OF_VENVS:
+        return _venv(arguments, verbs, notify)
     if arguments.command in OF_THE_CACHE:
         return OF_THE_CACHE[arguments.command](arguments, verbs, notify)
     environment = choose_environment(arguments, verbs["environment"])
@@ -173,6 +179,7 @@ def _cache_info(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
 
 def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
     cache = _cache(arguments, verbs)
+    cache.sweep()  # a run that finds every wheel there would leave what a killed one left
     entries = []
     warnings: list[Warn] = []
     for wheel in arguments.words:
@@ -188,6 +195,37 @@ def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
     facts = {"path": cache.path, "added": entries}
     return _about_cache(arguments, facts, warnings=tuple(warnings))
 
+
+def _venv(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
+    """Call a verb of virtual environments with the options that are its own."""
+    command = arguments.command
+    options = {
+        name: arguments.given.get(option, default)
+        for name, (option, default) in OF_VENVS[command].items()
+    }
+    outcome: Outcome = verbs[command](
+        arguments.words[0],
+        **options,
+        sync=arguments.value("--sync"),
+        lock_timeout=arguments.value("--lock-timeout"),
+        notify=notify,
+    )
+    return outcome
+
+
+_MADE_WITH: dict[str, tuple[str, Any]] = {
+    "python": ("--python", ""),
+    "prompt": ("--prompt", ""),
+    "system_site_packages": ("--system-site-packages", False),
+    "force": ("--force", False),
+}
+OF_VENVS: dict[str, dict[str, tuple[str, Any]]] = {
+    "venv create": {**_MADE_WITH, "clear": ("--clear", False)},
+    "venv clear": _MADE_WITH,
+    "venv remove": {"follow": ("--follow", False), "force": ("--force", False)},
+    "venv decouple": {"every": ("--all", False)},
+}
+"""Parameter of the verb -> the option that gives it, and its value without it."""
 
 OF_ENVIRONMENTS: dict[str, Callable[[Arguments, Any, Environment, Any], Any]] = {
     "install": _install,

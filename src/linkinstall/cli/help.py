@@ -1,4 +1,4 @@
-"""Render the help texts from the table of commands and options.
+"""Render the help texts from the tables of commands and options.
 
 Purpose: ``--help`` of the program and of each command.
 
@@ -13,7 +13,8 @@ Errors: none.
 
 from __future__ import annotations
 
-from linkinstall.cli.options import COMMANDS, COMMANDS_BY_NAME, GROUPS, OPTIONS
+from linkinstall.cli.command_table import COMMANDS, COMMANDS_BY_NAME
+from linkinstall.cli.options import GROUPS, OPTIONS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ def _arguments(command: str) -> str:
     row = COMMANDS_BY_NAME[command]
     if not row.arguments:
         return ""
+    if row.single:
+        return row.arguments
     return f"{row.arguments}..." if row.required else f"[{row.arguments}...]"
 
 

@@ -131,7 +131,7 @@ def _failure(error: BaseException, command: str, program: str) -> Outcome:
     """Return the outcome of a call that ended with ``error``."""
     typed = _typed(error)
     if typed.code == "usage" and not typed.next_step:
-        from linkinstall.cli.options import COMMANDS_BY_NAME
+        from linkinstall.cli.command_table import COMMANDS_BY_NAME
 
         words = [program, command, "--help"] if command in COMMANDS_BY_NAME else [program, "--help"]
         typed.next_step = f"`{' '.join(words)}` tells what there is."

@@ -1,11 +1,11 @@
-"""The table of commands and options: what the command line takes, in one place.
+"""The table of options: what the command line takes, in one place.
 
-Purpose: the parser, the help texts and the documentation all read these tables, so
+Purpose: the parser, the help texts and the documentation all read this table, so
 a flag is described once. ``docs/reference/command-line.md`` is the contract.
 
-Calling sequence: ``OPTIONS_BY_WORD["--destdir"]``, ``COMMANDS_BY_NAME["cache dir"]``.
+Calling sequence: ``OPTIONS_BY_WORD["--destdir"]``.
 
-Guarantees: a word means the same option for every command; the tables are not
+Guarantees: a word means the same option for every command; the table is not
 changed at run time; importing this module imports nothing outside linkinstall.
 
 Errors: the ``convert`` functions raise ``ValueError`` with a sentence that
@@ -21,31 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-__all__ = [
-    "COMMANDS",
-    "COMMANDS_BY_NAME",
-    "GROUPS",
-    "OPTIONS",
-    "OPTIONS_BY_WORD",
-    "Command",
-    "Option",
-]
-
-
-@value
-class Command:
-    """One command.
-
-    :param name: its words, ``install`` or ``cache dir``
-    :param summary: what it does, one sentence
-    :param arguments: what its positional arguments are called, "" where it takes none
-    :param required: whether at least one argument is needed
-    """
-
-    name: str
-    summary: str
-    arguments: str = ""
-    required: bool = False
+__all__ = ["GROUPS", "OPTIONS", "OPTIONS_BY_WORD", "Option"]
 
 
 @value
@@ -114,17 +90,6 @@ def url(text: str) -> str:
     return text
 
 
-COMMANDS = (
-    Command("install", "Install wheel files, all of them or none.", "WHEEL", required=True),
-    Command("uninstall", "Remove distributions, all of them or none.", "NAME", required=True),
-    Command("recover", "Settle unfinished transactions and empty the trash."),
-    Command("list", "List the distributions with their health."),
-    Command("check", "Compare every file with RECORD and look for leftovers.", "NAME"),
-    Command("cache dir", "Print the folder of the cache."),
-    Command("cache info", "Tell what the cache holds."),
-    Command("cache add", "Unpack and verify wheel files into the cache.", "WHEEL", required=True),
-)
-
 WHERE = "where"
 SCRIPTS = "scripts"
 HOW = "how"
@@ -135,16 +100,19 @@ SAID = "what is said"
 GROUPS = (WHERE, HOW, CACHE, BYTECODE, SCRIPTS, METADATA, SAID)
 
 _INSTALL = ("install",)
+_MAKING = ("venv create", "venv clear")
+_VENV = (*_MAKING, "venv remove", "venv decouple")
 _CHANGING = ("install", "uninstall")
-_SETTLING = ("install", "uninstall", "recover")
+_SETTLING = ("install", "uninstall", "recover", *_VENV)
 _TARGETED = ("install", "uninstall", "recover", "list", "check")
 
 OPTIONS = (
     Option(
         "--python",
-        "the environment of this interpreter, virtual environment or installation",
+        "the environment of this interpreter, virtual environment or installation; "
+        "with venv, the interpreter it is made with",
         WHERE,
-        _TARGETED,
+        (*_TARGETED, *_MAKING),
         "PATH",
         convert=filled,
     ),
@@ -249,6 +217,27 @@ OPTIONS = (
     Option("--reinstall", "install even where the same is already there", HOW, _INSTALL),
     Option("--rollback", "undo unfinished transactions", HOW, ("recover",)),
     Option("--finish", "finish unfinished transactions", HOW, ("recover",)),
+    Option("--clear", "take away the environment that stands there", HOW, ("venv create",)),
+    Option(
+        "--follow",
+        "remove the environment that a link leads to, and the links to it",
+        HOW,
+        ("venv remove",),
+    ),
+    Option(
+        "--force",
+        "take away also what is left of an environment, or one with a project in it",
+        HOW,
+        (*_MAKING, "venv remove"),
+    ),
+    Option("--all", "every hard-linked file, not binaries alone", HOW, ("venv decouple",)),
+    Option("--prompt", "what shells show while it is active", HOW, _MAKING, "TEXT"),
+    Option(
+        "--system-site-packages",
+        "let it see the distributions of its interpreter",
+        HOW,
+        _MAKING,
+    ),
     Option(
         "--lock-timeout",
         "how long to wait for another process that changes the environment",
@@ -323,6 +312,5 @@ OPTIONS = (
     Option("--help", "print this text", SAID, short="-h"),
 )
 
-COMMANDS_BY_NAME = {command.name: command for command in COMMANDS}
 OPTIONS_BY_WORD = {option.name: option for option in OPTIONS}
 OPTIONS_BY_WORD |= {option.short: option for option in OPTIONS if option.short}

@@ -22,7 +22,8 @@ Errors: ``UsageError``.
 
 from __future__ import annotations
 
-from linkinstall.cli.options import COMMANDS, COMMANDS_BY_NAME, OPTIONS, OPTIONS_BY_WORD
+from linkinstall.cli.command_table import COMMANDS, COMMANDS_BY_NAME, GROUPS_OF_COMMANDS
+from linkinstall.cli.options import OPTIONS, OPTIONS_BY_WORD
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -93,9 +94,9 @@ def flag_stands_in(words: Sequence[str], flag: str) -> bool:
 def named_command(words: Sequence[str]) -> str:
     """Return the command that ``words`` seem to name, for a call that cannot be parsed."""
     for index, word in enumerate(words):
-        if word == "cache":
+        if word in GROUPS_OF_COMMANDS:
             both = " ".join(words[index : index + 2])
-            return both if both in COMMANDS_BY_NAME else "cache"
+            return both if both in COMMANDS_BY_NAME else word
         if word in COMMANDS_BY_NAME:
             return word
     return "install"
@@ -200,7 +201,7 @@ def _dispatch(positionals: list[str], *, asks_about_itself: bool) -> tuple[str, 
     first, rest = positionals[0], tuple(positionals[1:])
     if first in COMMANDS_BY_NAME:
         return first, rest
-    if first == "cache":
+    if first in GROUPS_OF_COMMANDS:
         if asks_about_itself and not rest:
             return first, ()
         return _dispatch_group(first, rest)
@@ -233,7 +234,9 @@ def _require_words(command: str, words: tuple[str, ...]) -> None:
     if words and not row.arguments:
         _refuse(f"{command} takes no arguments, not {words[0]!r}.")
     if row.required and not words:
-        _refuse(f"{command} needs at least one {row.arguments}.")
+        _refuse(f"{command} needs {'a' if row.single else 'at least one'} {row.arguments}.")
+    if row.single and len(words) > 1:
+        _refuse(f"{command} takes one {row.arguments}, not {len(words)}.")
     if row.arguments == "WHEEL":
         wrong = [word for word in words if not _is_wheel(word)]
         if wrong:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["error_lines", "json_text", "message_lines", "result_lines"]
 
-CHANGING = ("install", "uninstall")
+VENV = ("venv create", "venv clear", "venv remove", "venv decouple")
+CHANGING = ("install", "uninstall", *VENV)
 NO_STATE = ("usage", "bug")
 """Codes of errors that say nothing about the environment."""
 UNSETTLED_NEXT = (
@@ -84,9 +85,14 @@ def error_lines(error: LinkInstallError, command: str) -> Iterator[str]:
     if error.state == "unsettled":
         yield "The environment is unsettled: an unfinished transaction is on disk."
     elif command in CHANGING and error.code not in NO_STATE:
-        yield "The environment is unchanged."
+        yield _unchanged_words(command)
     next_step = error.next_step or (UNSETTLED_NEXT if error.state == "unsettled" else "")
     yield from next_step.splitlines()
+
+
+def _unchanged_words(command: str) -> str:
+    # What a venv command was given may be no environment at all.
+    return "Nothing was changed." if command in VENV else "The environment is unchanged."
 
 
 def _with_head(head: str, text: str) -> Iterator[str]:
@@ -148,6 +154,8 @@ def _summary_lines(outcome: Outcome, *, verbose: bool) -> Iterator[str]:
         yield _count(len(outcome.findings), "finding")
     if outcome.command == "recover" and not outcome.recovered:
         yield "nothing to recover"
+    if outcome.venv is not None:
+        yield _venv_words(outcome, outcome.venv)
     shown = [one for one in outcome.changes if one.action != "skipped"]
     if outcome.plan is not None:
         # A dry run has said the rest on standard output.
@@ -163,6 +171,11 @@ def _summary_lines(outcome: Outcome, *, verbose: bool) -> Iterator[str]:
         yield f"{_count(len(changed), 'distribution')} ({totals})"
     if verbose:
         yield from _detail_lines(outcome)
+
+
+def _venv_words(outcome: Outcome, venv: Mapping[str, str]) -> str:
+    totals = _totals(outcome)
+    return f"{venv['action']} {venv['path']}" + (f" ({totals})" if totals else "")
 
 
 def _change_words(change: Change) -> str:

@@ -33,7 +33,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MARK", "FolderLock", "temporary_folder"]
+__all__ = ["MARK", "FolderLock", "private_path", "temporary_folder"]
 
 MARK = b"linkinstall\n"
 """Contents of a lock file that we made; uv leaves its own empty."""
@@ -178,6 +178,18 @@ class FolderLock:
         except FileNotFoundError:
             return False
         return os.path.samestat(there, ours) and not (self.private and _foreign(ours))
+
+
+def private_path(key: str) -> str:
+    """Return the path of a lock in the folder for temporary files, for this user alone.
+
+    :param key: what is locked; the file is named after its digest
+    """
+    from linkinstall.digest import sha256
+
+    digest = sha256(os.fsencode(key)).hexdigest()[:16]
+    user = os.geteuid() if os.name == "posix" else 0
+    return os.path.join(temporary_folder(), f"linkinstall-{user}-{digest}.lock")
 
 
 def temporary_folder() -> str:

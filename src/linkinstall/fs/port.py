@@ -115,6 +115,10 @@ class FileSystem:
         """Return ``path`` with every symbolic link resolved; missing parts stay as they are."""
         return os.path.realpath(path)
 
+    def mount_points(self) -> set[str]:
+        """Return where other volumes are mounted, as far as the system tells."""
+        return set()
+
     def umask(self) -> int:
         """Return the process's umask.
 

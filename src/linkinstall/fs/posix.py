@@ -80,6 +80,20 @@ class PosixFileSystem(FileSystem):
         """Return ``_PC_LINK_MAX`` of the volume (pathconf(3))."""
         return os.pathconf(path, "PC_LINK_MAX")
 
+    def mount_points(self) -> set[str]:
+        """Return the mount points of ``/proc/self/mountinfo`` (proc_pid_mountinfo(5)).
+
+        Bind mounts of the same volume are among them; ``os.path.ismount`` misses those.
+        """
+        try:
+            with open("/proc/self/mountinfo", "rb") as stream:
+                rows = [line.split() for line in stream]
+        except OSError:  # not Linux
+            return set()
+        # Blanks and the like are written as octal escapes.
+        paths = (row[4].decode("unicode_escape").encode("latin-1") for row in rows)
+        return {os.fsdecode(path) for path in paths}
+
     def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:
         """Place ``names`` through two directory handles; see the port."""
         if mode == "hardlink":

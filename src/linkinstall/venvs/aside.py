@@ -1,0 +1,347 @@
+"""Taking a virtual environment aside, so that it can be put back until the commit point.
+
+Purpose: the two phases of a removal. First renames only, all of which can be undone;
+after the commit point the deletion, and what is still in use waits for a later run.
+
+Calling sequence, with the place locked::
+
+    settled = settle(files, place)      # what an earlier run left there
+    aside = Aside(files, place, sync="normal")
+    aside.begin("clear")                # create, clear or remove
+    aside.take()
+    ...                                 # make it anew
+    aside.commit()                      # or aside.put_back()
+    pending = aside.finish()
+
+Guarantees: the journal is on the disk before the first rename; the commit point is the
+rename of ``journal`` to ``committed``. The folder goes in one rename where the system
+lets it, else entry by entry, else file by file: scripts first, since they may be busy,
+``pyvenv.cfg`` last, so that a killed run leaves what others recognise. No link is
+followed. All steps can be repeated, and :func:`settle` does so after a kill: before
+the commit point it puts back, after it it finishes.
+
+On disk: a folder ``.linkinstall-NAME`` beside the environment, or, where none can be
+made there, ``.linkinstall-venv`` inside it. It holds ``.gitignore``, ``journal`` or
+``committed``, and numbered folders; without a journal these are trash. While something
+is being made at the place, a file ``.linkinstall-making`` in it says so: what stands
+there without that file is somebody else's, and never touched.
+
+Errors: ``OSError`` with its path; after one from :meth:`Aside.take` call
+:meth:`Aside.put_back`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from stat import S_ISDIR
+
+from linkinstall import limits
+from linkinstall.fs.port import FOLDER, FOLDER_RENAME_REFUSALS
+from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
+from linkinstall.outcome import Kept, Pending, Recovered
+from linkinstall.values import value
+from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, SETTINGS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["INNER", "MAKING", "Aside", "Settled", "settle", "state_folders"]
+
+INNER = ".linkinstall-venv"
+"""Name of the state folder inside the environment."""
+MAKING = ".linkinstall-making"
+"""Name of the file that says that what stands at a place is being made by us."""
+_MAGIC = "linkinstall venv 1"
+_FIELDS = 3
+_IGNORE = b"# linkinstall: what is in this folder goes with the next run\n*\n"
+_REFUSALS = FOLDER_RENAME_REFUSALS | {errno.EPERM}
+
+
+@value
+class Settled:
+    """What :func:`settle` found and did.
+
+    :param recovered: rolled back or finished
+    :param pending: what is still busy
+    :param kept: what was left alone, because somebody else has put it there
+    """
+
+    recovered: tuple[Recovered, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    kept: tuple[Kept, ...] = ()
+
+
+def state_folders(place: str) -> tuple[str, str]:
+    """Return where the state of a place may be: beside it, and inside it."""
+    parent, name = os.path.split(place)
+    return os.path.join(parent, f".linkinstall-{name}"), os.path.join(place, INNER)
+
+
+def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
+    """Put back or finish what an earlier run began at ``place``, and sweep its trash."""
+    recovered: list[Recovered] = []
+    pending: list[Pending] = []
+    kept: list[Kept] = []
+    for state in state_folders(place):
+        if files.status(state) is None:
+            continue
+        aside = Aside(files, place, sync=sync, state=state)
+        names = {name for name, _ in files.scan(state)}
+        if "committed" in names:
+            pending += aside.finish()
+            recovered.append(Recovered(aside.id, "finished"))
+        elif "journal" in names:
+            aside.put_back()
+            recovered.append(Recovered(aside.id, "rolled-back"))
+        pending += aside.sweep()
+        kept += aside.kept
+    return Settled(tuple(recovered), tuple(pending), tuple(kept))
+
+
+class Aside:
+    """One change at one place. See the module docstring.
+
+    :param place: the folder of the environment, free of links
+    :param sync: off, normal (the volume is flushed before the first rename) or full
+        (and after the commit)
+    :param state: the state folder, where there is one already
+    """
+
+    def __init__(
+        self, files: FileSystem, place: str, *, sync: str = "normal", state: str = ""
+    ) -> None:
+        self.files = files
+        self.place = place
+        self.sync = sync
+        self.state = state
+        self.kept: list[Kept] = []
+        self.id, self.number, self.what = "", 0, ""
+        self._stood = True
+        if state:
+            self._read()
+
+    @property
+    def stash(self) -> str:
+        """Where the environment is while it is aside."""
+        return f"{self.state}/{self.number}"
+
+    # ---------------------------------------------------------------- before the commit point
+
+    def begin(self, what: str) -> None:
+        """Write the journal.
+
+        :param what: create, clear or remove
+        """
+        self._stood = self.files.status(self.place) is not None
+        self.state = self._make_state()
+        taken = [int(name) for name, _ in self.files.scan(self.state) if name.isdecimal()]
+        self.number = max(taken, default=0) + 1
+        self.id, self.what = os.urandom(6).hex(), what
+        stood = "stood" if self._stood else "absent"
+        text = "\n".join((_MAGIC, self.id, str(self.number), what, stood, ""))
+        self.files.unlink_all(self.state, ["journal.new"])
+        self.files.write_new(f"{self.state}/journal.new", text.encode("ascii"))
+        if self.sync != "off":
+            self.files.flush_volume(self.state)
+        self.files.rename(f"{self.state}/journal.new", f"{self.state}/journal")
+
+    def _make_state(self) -> str:
+        """Make the state folder on the volume of the place; beside it where that can be."""
+        beside, inside = state_folders(self.place)
+        status, parent = (
+            self.files.status(path) for path in (self.place, os.path.dirname(self.place))
+        )
+        if status is None or (parent is not None and parent.st_dev == status.st_dev):
+            try:
+                return self._make(beside)
+            except OSError as error:
+                if status is None or error.errno not in {*_REFUSALS, errno.ENAMETOOLONG}:
+                    raise
+        return self._make(inside)
+
+    def _make(self, state: str) -> str:
+        make_folders(self.files, state)
+        if self.files.status(f"{state}/.gitignore") is None:
+            self.files.write_new(f"{state}/.gitignore", _IGNORE)
+        return state
+
+    def take(self, between: Callable[[], None] | None = None) -> None:
+        """Take what stands at the place aside, by renames only.
+
+        :param between: called before a second try, where the first one was refused
+        """
+        if self.files.status(self.place) is None or self._take_whole():
+            return
+        if between is not None:
+            between()
+            if self._take_whole():
+                return
+        self._take_entries("")
+
+    def _take_whole(self) -> bool:
+        if self.state.startswith(self.place + os.sep):
+            return False
+        try:
+            self.files.rename_new(self.place, self.stash)
+        except OSError as error:
+            if error.errno not in _REFUSALS:
+                raise
+            return False
+        return True
+
+    def _take_entries(self, sub: str) -> None:
+        """Move the entries of one folder, and remove it where that is possible now."""
+        source, target = (f"{base}/{sub}" if sub else base for base in (self.place, self.stash))
+        self.files.make_folder(target)
+        for name, kind in sorted(self.files.scan(source), key=_busy_first):
+            if not sub and name == INNER:
+                continue
+            try:
+                self.files.rename_new(f"{source}/{name}", f"{target}/{name}")
+            except OSError as error:
+                if kind != FOLDER or error.errno not in _REFUSALS:
+                    raise
+                self._take_entries(f"{sub}/{name}" if sub else name)
+        if sub:
+            remove_folder_if_empty(self.files, source)
+
+    def mark(self) -> None:
+        """Make the place, and say in it that what will stand there is ours."""
+        make_folders(self.files, self.place)
+        if self.files.status(f"{self.place}/{MAKING}") is None:
+            self.files.write_new(f"{self.place}/{MAKING}", self.id.encode("ascii"))
+
+    def put_back(self) -> None:
+        """Bring the place back to what it was; can be repeated."""
+        if self.files.status(f"{self.place}/{MAKING}") is not None:
+            self._take_half_made()
+        if self.files.status(self.stash) is not None:
+            self._merge(self.stash, self.place)
+        self.files.unlink_all(self.state, ["journal", "journal.new"])
+
+    def _take_half_made(self) -> None:
+        """Drop what we were making, the file that says so last; what is busy to the trash."""
+        for name, _ in self.files.scan(self.place):
+            if name not in {INNER, MAKING}:
+                for path, _error in remove_tree(self.files, f"{self.place}/{name}"):
+                    self._to_trash(path)
+                remove_tree(self.files, f"{self.place}/{name}")  # the folders above them
+        self.files.unlink_all(self.place, [MAKING])
+        # Where the whole folder is aside, it comes back in one rename.
+        if not self._stood or self.files.status(self.stash) is not None:
+            remove_folder_if_empty(self.files, self.place)
+
+    def _to_trash(self, path: str) -> None:
+        trash = f"{self.state}/{self.number + 1}"
+        make_folders(self.files, trash)
+        number = 0
+        while self.files.status(target := f"{trash}/{number}") is not None:
+            number += 1
+        self.files.rename_new(path, target)
+
+    def _merge(self, stashed: str, place: str) -> None:
+        """Put a folder back, never over what stands there."""
+        status = self.files.status(place)
+        if status is None:
+            self.files.rename_new(stashed, place)
+            return
+        if not S_ISDIR(status.st_mode):
+            self._leave(place)
+            return
+        if stashed == self.stash and self._is_others(place):
+            self._leave(place)
+            return
+        for name, kind in self.files.scan(stashed):
+            source, target = f"{stashed}/{name}", f"{place}/{name}"
+            if self.files.status(target) is None:
+                self.files.rename_new(source, target)
+            elif kind == FOLDER:
+                self._merge(source, target)
+            else:
+                self._leave(target)
+        remove_folder_if_empty(self.files, stashed)
+
+    def _is_others(self, place: str) -> bool:
+        """Return whether somebody has made an environment there since."""
+        return all(self.files.status(f"{one}/{SETTINGS}") for one in (place, self.stash))
+
+    def _leave(self, path: str) -> None:
+        self.kept.append(Kept(path, "somebody else has put it there since"))
+
+    # ---------------------------------------------------------------- the commit point, and after
+
+    def commit(self) -> None:
+        """Make the change final: one rename."""
+        self.files.rename(f"{self.state}/journal", f"{self.state}/committed")
+
+    def finish(self) -> list[Pending]:
+        """Delete what was taken aside; return what is still busy. Can be repeated."""
+        self.files.unlink_all(self.place, [MAKING])
+        if self.sync == "full":
+            self.files.flush_volume(self.state)
+        pending = self._delete(self.number, self.place)
+        if self.what == "remove" and self.files.status(f"{self.place}/{SETTINGS}") is None:
+            self._drop_empty(self.place)
+        self.files.unlink_all(self.state, ["committed"])
+        self._drop_state()
+        return pending
+
+    def sweep(self) -> list[Pending]:
+        """Delete every numbered folder, where no journal needs them any more."""
+        if self.files.status(self.state) is None:
+            return []
+        pending = []
+        self.files.unlink_all(self.state, ["journal.new"])
+        for name, kind in self.files.scan(self.state):
+            if kind == FOLDER and name.isdecimal():
+                pending += self._delete(int(name), f"{self.state}/{name}")
+        self._drop_state()
+        return pending
+
+    def _delete(self, number: int, was: str) -> list[Pending]:
+        folder = f"{self.state}/{number}"
+        refused = [path for path, _ in remove_tree(self.files, folder)]
+        return [Pending(was + path[len(folder) :], path) for path in refused]
+
+    def _drop_empty(self, folder: str) -> None:
+        """Remove what is left of the folders that were emptied file by file."""
+        if self.files.status(folder) is None:
+            return
+        for name, kind in self.files.scan(folder):
+            if kind == FOLDER and name != INNER:
+                self._drop_empty(f"{folder}/{name}")
+        remove_folder_if_empty(self.files, folder)
+
+    def _drop_state(self) -> None:
+        if {name for name, _ in self.files.scan(self.state)} <= {".gitignore"}:
+            self.files.unlink_all(self.state, [".gitignore"])
+            remove_folder_if_empty(self.files, self.state)
+            if self.what == "remove":  # a state folder inside was what held it
+                remove_folder_if_empty(self.files, self.place)
+
+    def _read(self) -> None:
+        """Read the journal; one that was torn says no more than that nothing has begun."""
+        for name in ("committed", "journal"):
+            try:
+                data = self.files.read(f"{self.state}/{name}", limits.VENV_JOURNAL_SIZE)
+            except FileNotFoundError:
+                continue
+            magic, *fields = data.decode("ascii", "replace").split("\n")
+            if magic == _MAGIC and len(fields) > _FIELDS and fields[1].isdecimal():
+                self.id, self.number, self.what = fields[0], int(fields[1]), fields[2]
+                self._stood = fields[3] == "stood"
+                return
+        numbers = [int(name) for name, _ in self.files.scan(self.state) if name.isdecimal()]
+        self.number = max(numbers, default=0)
+
+
+def _busy_first(entry: tuple[str, str]) -> tuple[int, str]:
+    """Order entries: scripts and binaries, then the rest, ``pyvenv.cfg`` last."""
+    name, _ = entry
+    if name in FOLDERS_OF_SCRIPTS or name.lower().endswith((".exe", ".dll", ".pyd")):
+        return 0, name
+    return (2 if name == SETTINGS else 1), name

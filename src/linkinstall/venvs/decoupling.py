@@ -1,0 +1,202 @@
+"""Private copies for files of an environment that share their inode with other places.
+
+Purpose: another tool has hard-linked an environment out of its cache, and on Windows no
+link of a file that runs can be deleted, in any environment. A private copy of each
+binary ends that (``docs/explanation/link-modes.md``).
+
+Calling sequence: ``decouple(files, sight, environment, every=False, ...)``.
+
+Guarantees: one journaled transaction, as an install is: all files or none, and the next
+run settles a kill. Contents and times of the files stay, so ``RECORD`` and compiled files
+stay true. Links are not followed. A file on another volume than the library folder is
+left alone, and named.
+
+Errors: those of a transaction.
+"""
+
+from __future__ import annotations
+
+import os
+from stat import S_ISREG
+
+from linkinstall.application import Application, Origin
+from linkinstall.cache import Cache
+from linkinstall.fs.port import FILE, FOLDER
+from linkinstall.interrupts import deferred
+from linkinstall.outcome import FileCount, Kept, Outcome, Warn
+from linkinstall.plan import LOOSE, PAYLOAD, Fresh, Group, Plan, PlanChange, StashItem
+from linkinstall.policy import Capabilities, is_binary_name
+from linkinstall.recovery import unsettled
+from linkinstall.results import typed
+from linkinstall.session import Session
+from linkinstall.staging import Preferences
+from linkinstall.values import replace, value
+from linkinstall.world import STATE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from linkinstall.environment import Environment
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.recovery import Report
+    from linkinstall.venvs.sight import Sight
+
+__all__ = ["decouple"]
+
+MAGIC = (b"MZ", b"\x7fELF", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
+"""How binaries begin: PE, ELF, Mach-O of 64 and 32 bits, Mach-O of several kinds."""
+
+
+@value
+class Coupled:
+    """The files of one folder that have further hard links."""
+
+    folder: str
+    names: tuple[str, ...]
+
+
+def decouple(
+    files: FileSystem,
+    sight: Sight,
+    environment: Environment,
+    *,
+    every: bool,
+    sync: str,
+    lock_timeout: float,
+    notify: Callable[[str], None] | None,
+) -> Outcome:
+    """Copy what is coupled, and put the copies in place of the links.
+
+    :param every: each file, not binaries alone
+    """
+    session = Session(files, environment, flush=sync != "off")
+    application = None
+    kept: list[Kept] = []
+    try:
+        world = session.begin(timeout=lock_timeout, notify=notify)
+        coupled = list(_coupled(files, sight.place, world.home, kept, every=every))
+        if not coupled:
+            return _outcome(sight, environment, session.report, kept)
+        plan = _plan(coupled, world.home)
+        preferences = Preferences("copy", False, (Capabilities(),))  # noqa: FBT003 - a value's fields
+        origin = Origin(
+            files.real_path(environment.root), tuple(session.made), (), Cache(), (), _no_refresh
+        )
+        application = Application(files, plan, preferences, origin, sync=sync)
+        application.prepare()
+        return _commit(application, sight, environment, session.report, kept)
+    except BaseException as error:
+        outcome = _outcome(sight, environment, session.report, kept)
+        with deferred():
+            try:
+                if application is not None:
+                    application.undo()
+            except OSError as cause:
+                failure = unsettled(session.home, cause)
+                raise typed(failure, sight.place, outcome) from error
+        raise typed(error, sight.place, outcome) from error
+    finally:
+        session.end()
+
+
+def _commit(
+    application: Application,
+    sight: Sight,
+    environment: Environment,
+    report: Report,
+    kept: list[Kept],
+) -> Outcome:
+    with deferred():
+        application.commit()
+        try:
+            settlement = application.clean_up()
+        except OSError as error:
+            message = f"cleaning up after the change is left to the next run: {error}"
+            outcome = _outcome(sight, environment, report, kept, application)
+            return replace(outcome, warnings=(Warn("cleanup", message),))
+    outcome = _outcome(sight, environment, report, kept, application)
+    return replace(outcome, pending=(*outcome.pending, *settlement.pending))
+
+
+def _outcome(
+    sight: Sight,
+    environment: Environment,
+    report: Report,
+    kept: list[Kept],
+    application: Application | None = None,
+) -> Outcome:
+    counts = application.staging.counts if application is not None else {}
+    action = "decoupled" if application is not None else "unchanged"
+    return Outcome(
+        "venv decouple",
+        status="done" if application is not None or report.recovered else "unchanged",
+        environment_root=environment.root,
+        environment_python=environment.python,
+        environment_library=environment.library,
+        recovered=report.recovered,
+        files=FileCount(**counts),
+        pending=report.pending,
+        kept=(*report.kept, *kept),
+        venv={"path": sight.path, "place": sight.place, "action": action},
+    )
+
+
+def _coupled(
+    files: FileSystem, place: str, home: str, kept: list[Kept], *, every: bool
+) -> Iterator[Coupled]:
+    """Yield folder by folder what has further hard links."""
+    library = files.status(os.path.dirname(home))
+    waiting = [place]
+    while waiting:
+        folder = waiting.pop()
+        entries = files.scan(folder)
+        waiting += [
+            f"{folder}/{name}" for name, kind in entries if kind == FOLDER and name != STATE
+        ]
+        names = [name for name, kind in entries if kind == FILE]
+        found = []
+        for name, status in zip(names, files.statuses(folder, names), strict=True):
+            if status is None or not S_ISREG(status.st_mode) or status.st_nlink < 2:  # noqa: PLR2004 - its own name is one
+                continue
+            path = f"{folder}/{name}"
+            if not (every or _is_binary(files, path)):
+                continue
+            if library is not None and status.st_dev != library.st_dev:
+                kept.append(Kept(path, "it lies on another volume than the library folder"))
+                continue
+            found.append(name)
+        if found:
+            yield Coupled(folder, tuple(found))
+
+
+def _is_binary(files: FileSystem, path: str) -> bool:
+    if is_binary_name(path):
+        return True
+    with files.open_read(path) as stream:
+        return stream.read(4).startswith(MAGIC)
+
+
+def _plan(coupled: list[Coupled], home: str) -> Plan:
+    """Return the plan that stashes the links and puts copies of them in their places."""
+    stash, groups, fresh = [], [], []
+    for number, one in enumerate(coupled):
+        stash.append(StashItem(number, LOOSE, one.folder, (("", one.names),), 0))
+        groups.append(Group(number, LOOSE, one.folder, PAYLOAD))
+        for name in one.names:
+            source = f"{one.folder}/{name}"
+            fresh.append(Fresh(number, "", name, b"", executable=False, change=0, source=source))
+    return Plan(
+        changes=(PlanChange("", None, None, "decoupled"),),
+        stash=tuple(stash),
+        groups=tuple(groups),
+        folders=(),
+        trees=(),
+        placements=(),
+        fresh=tuple(fresh),
+        states=(home,),
+    )
+
+
+def _no_refresh(_refused: object) -> None:
+    """Do nothing: copies are not links, and so are never refused for too many of them."""

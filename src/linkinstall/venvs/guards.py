@@ -1,0 +1,137 @@
+"""What is refused before anything is done to the place of a virtual environment.
+
+Purpose: a slip in a path must never cost more than a virtual environment.
+
+Calling sequence: ``refuse_removal(files, sight, force=...)``; ``refuse_creation(...)``.
+
+Guarantees: reads only. Some places are refused whatever is forced: a file system's
+root, a home folder or one above it, an installation of Python, a place with mount
+points in it, and the environment that the running program's own code lies in.
+
+Errors: :class:`~linkinstall.errors.NotAVenvError`, with every reason.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, VENV
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.venvs.sight import Sight
+
+__all__ = ["refuse_creation", "refuse_empty_path", "refuse_removal"]
+
+_INSTEAD = {"running": "Run linkinstall from another environment."}
+FORCE = "Look at what is in it; --force removes it all the same."
+
+
+def refuse_empty_path(path: str) -> None:
+    """Refuse an empty path: an unset variable of a shell, and never the current folder.
+
+    :raises NotAVenvError: the path is empty
+    """
+    if not path:
+        raise _error("An empty path names no virtual environment.", "", "empty-path")
+
+
+def refuse_removal(files: FileSystem, sight: Sight, *, force: bool) -> None:
+    """Refuse to empty or remove what may be worth more than a virtual environment.
+
+    :param force: take what is left of a virtual environment, and one with a project in it
+    :raises NotAVenvError: it is refused; the error says whether force would help
+    """
+    _refuse_for_ever(files, sight)
+    place = sight.place
+    if sight.kind == DANGLING:
+        raise _dangling(sight)
+    if sight.own and not force:
+        what = ", ".join(sight.own)
+        message = f"{place} holds more than a virtual environment: {what}."
+        raise _error(message, place, "project", FORCE)
+    if sight.kind == VENV or (force and sight.kind in {BROKEN, EMPTY}):
+        return
+    if sight.kind == BROKEN:
+        message = f"{place} looks like a virtual environment that is not whole."
+        raise _error(message, place, "broken-venv", FORCE)
+    if sight.kind == EMPTY:
+        raise _error(f"{place} is an empty folder.", place, "empty-folder", "")
+    message = f"{place} is no virtual environment: it has no pyvenv.cfg and does not look like one."
+    raise _error(message, place, "no-venv", "If it can go, remove it with the system's own tools.")
+
+
+def refuse_creation(sight: Sight) -> None:
+    """Refuse to make a virtual environment where something stands.
+
+    :raises NotAVenvError: something is in the way, or a link leads nowhere
+    """
+    place = sight.place
+    if sight.kind in {ABSENT, EMPTY}:
+        return
+    if sight.kind == DANGLING:
+        raise _dangling(sight)
+    if sight.kind == VENV:
+        message = f"{place} is a virtual environment already."
+        raise _error(message, place, "exists", "--clear makes it anew.")
+    if sight.kind == BROKEN:
+        message = f"{place} looks like a virtual environment that is not whole."
+        raise _error(message, place, "broken-venv", "--clear --force makes it anew.")
+    raise _error(f"{place} is in the way, and no virtual environment.", place, "exists", "")
+
+
+# ------------------------------------------------------------------ whatever is forced
+
+
+def _refuse_for_ever(files: FileSystem, sight: Sight) -> None:
+    place = sight.place
+    for inner, message, code in _never(files, place):
+        if _is_within(inner, place):
+            raise _error(message, place, code, _INSTEAD.get(code, "--force does not change that."))
+    mounts = sorted(one for one in files.mount_points() if _is_within(one, place) and one != place)
+    if mounts:
+        message = f"{place} has mount points in it: {', '.join(mounts)}."
+        raise _error(message, mounts[0], "mount-point", "Unmount them first.")
+
+
+def _never(files: FileSystem, place: str) -> Iterator[tuple[str, str, str]]:
+    """Yield what must not lie in ``place``, with the sentence and the code that say so."""
+    yield os.path.dirname(place), f"{place} is the root of a file system.", "root-folder"
+    home = files.real_path(os.path.expanduser("~"))
+    yield home, f"{place} is a home folder, or has one in it.", "home-folder"
+    base = files.real_path(sys.base_prefix)
+    yield base, f"{place} is an installation of Python, or has one in it.", "installation"
+    for folder in _own_code():
+        message = f"linkinstall runs from {place} itself, and cannot go on once that is gone."
+        yield files.real_path(folder), message, "running"
+
+
+def _own_code() -> Iterator[str]:
+    """Yield the folders of the code that this program still has to load."""
+    from importlib.util import find_spec
+
+    for name in ("linkinstall", "installer", "packaging", "filelock", "virtualenv"):
+        spec = find_spec(name)
+        if spec is not None and spec.origin:
+            yield os.path.dirname(spec.origin)
+
+
+def _is_within(path: str, folder: str) -> bool:
+    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+
+
+def _dangling(sight: Sight) -> Exception:
+    message = f"{sight.path} is a link to {sight.place}, where nothing is."
+    return _error(message, sight.path, "dangling-link", "Remove the link, or make what it names.")
+
+
+def _error(message: str, path: str, code: str, next_step: str = "") -> Exception:
+    from linkinstall.errors import NotAVenvError, Problem
+
+    return NotAVenvError(
+        message, problems=[Problem(code, path, None, message)], next_step=next_step
+    )

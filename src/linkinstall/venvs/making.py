@@ -1,0 +1,98 @@
+"""Making a virtual environment, with virtualenv.
+
+Purpose: the only place that calls virtualenv.
+
+Calling sequence: ``make(path, Wanted(python="3.12"))``; :func:`wanted_again` tells what
+the environment that stands at a place was made with.
+
+Guarantees: virtualenv writes below ``path`` and into its own application data alone.
+
+Errors: :class:`~linkinstall.errors.VenvError` with what virtualenv said; something may
+have been made at ``path`` by then.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.values import value
+from linkinstall.venvs.sight import SETTINGS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["Wanted", "make", "wanted_again"]
+
+
+@value
+class Wanted:
+    """What an environment is made with.
+
+    :param python: an interpreter's path, name or version; "" for the running one
+    :param prompt: what shells show while it is active; "" for the default
+    :param system_site_packages: whether it sees the distributions of its base
+    """
+
+    python: str = ""
+    prompt: str = ""
+    system_site_packages: bool = False
+
+
+def make(path: str, wanted: Wanted) -> None:
+    """Make an environment at ``path``.
+
+    :raises VenvError: virtualenv could not
+    """
+    from virtualenv import cli_run
+
+    arguments = [path]
+    if wanted.python:
+        arguments += ["--python", wanted.python]
+    if wanted.prompt:
+        arguments += ["--prompt", wanted.prompt]
+    if wanted.system_site_packages:
+        arguments.append("--system-site-packages")
+    try:
+        cli_run(arguments, setup_logging=False)
+    except (Exception, SystemExit) as error:
+        from linkinstall.errors import VenvError
+
+        reason = str(error).strip() or type(error).__name__
+        raise VenvError(
+            f"virtualenv could not make {path}: {reason}",
+            next_step="--python names another interpreter." if wanted.python else "",
+        ) from error
+
+
+def wanted_again(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
+    """Return ``wanted``, filled in with what the environment at ``place`` was made with.
+
+    What its ``pyvenv.cfg`` does not tell, or an interpreter that is gone, is left open.
+    """
+    try:
+        text = files.read(os.path.join(place, SETTINGS)).decode("utf-8")
+    except (OSError, ValueError):
+        return wanted
+    pairs = (line.partition("=") for line in text.splitlines())
+    known = {key.strip().lower(): found.strip() for key, _, found in pairs}
+    return Wanted(
+        wanted.python or _base_of(files, known),
+        wanted.prompt or known.get("prompt", "").strip("'\""),
+        wanted.system_site_packages
+        or known.get("include-system-site-packages", "").lower() == "true",
+    )
+
+
+def _base_of(files: FileSystem, known: dict[str, str]) -> str:
+    """Return the interpreter that a ``pyvenv.cfg`` names, "" where it is gone.
+
+    virtualenv writes ``base-executable``, the standard library's ``venv`` since 3.11
+    ``executable``, and all of them ``home``, the folder it is in.
+    """
+    version = known.get("version_info", known.get("version", "")).split(".")[:2]
+    home = known.get("home", "")
+    named = ["python" + ".".join(version), "python3", "python", "python.exe"] if home else []
+    candidates = [known.get("base-executable", ""), known.get("executable", "")]
+    candidates += [os.path.join(home, name) for name in named]
+    return next((one for one in candidates if one and files.status(one) is not None), "")

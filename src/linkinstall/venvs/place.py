@@ -1,0 +1,263 @@
+"""One place of a virtual environment while a verb works there.
+
+Purpose: what the verbs of virtual environments share: the lock of the place, settling
+what an earlier run left there, and doing one change in two phases.
+
+Calling sequence::
+
+    with Place(".venv", "venv remove", files, "normal", None, None) as place:
+        return place.remove(force=False)
+
+Guarantees: in the block the place is locked, settled and looked at (``place.sight``). A
+change that fails is put back before the error is raised, which carries the outcome.
+
+Errors: those of :mod:`linkinstall.verbs.venv`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall import limits
+from linkinstall.fs import local
+from linkinstall.interrupts import deferred
+from linkinstall.outcome import Outcome, Warn
+from linkinstall.recovery import unsettled
+from linkinstall.results import with_outcome
+from linkinstall.values import replace
+from linkinstall.venvs.aside import Aside, Settled, settle, state_folders
+from linkinstall.venvs.guards import refuse_empty_path, refuse_removal
+from linkinstall.venvs.making import Wanted, make
+from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, VENV, look
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Self
+
+    from linkinstall.fs.lock import FolderLock
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.outcome import Pending
+
+    Path = str | os.PathLike[str]
+
+__all__ = ["Place"]
+
+
+class Place:
+    """See the module docstring.
+
+    :param command: the verb's name, for the outcome
+    :param files: the file system; None for this machine's
+    :param sync: off, normal or full
+    :param lock_timeout: seconds to wait for the place and for the environment
+    :param notify: told what is waited for
+    :raises NotAVenvError: the path is empty
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        command: str,
+        files: FileSystem | None,
+        sync: str,
+        lock_timeout: float | None,
+        notify: Callable[[str], None] | None,
+    ) -> None:
+        from linkinstall.application import SYNC
+
+        if sync not in SYNC:
+            from linkinstall.errors import UsageError
+
+            raise UsageError(f"unknown sync {sync!r}: one of {', '.join(SYNC)}")
+        refuse_empty_path(os.fspath(path))
+        self.files = files or local()
+        self.command = command
+        self.sync = sync
+        self.sight = look(self.files, os.fspath(path))
+        self.settled = Settled()
+        self._wait = limits.LOCK_WAIT if lock_timeout is None else lock_timeout
+        self._notify = notify
+        self._locks: list[FolderLock] = []
+
+    # ---------------------------------------------------------------- the block
+
+    def __enter__(self) -> Self:
+        """Lock the place, settle what an earlier run left there, and look again."""
+        from linkinstall.fs.lock import FolderLock, private_path
+
+        place = self.sight.place
+        lock = private_path(f"venv {place}")
+        self._lock(FolderLock(lock, what=f"the place {place}", private=True))
+        try:
+            self._settle()
+        except BaseException:
+            self._release()
+            raise
+        self.sight = look(self.files, self.sight.path)
+        return self
+
+    def _settle(self) -> None:
+        place = self.sight.place
+        try:
+            self.settled = settle(self.files, place, sync=self.sync)
+        except OSError as error:
+            raise unsettled(_state(self.files, place), error) from error
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        """Let the place go; an error gets what is known of the outcome."""
+        self._release()
+        if error is not None:
+            with_outcome(error, self._outcome(()))
+
+    def _lock(self, lock: FolderLock) -> None:
+        lock.acquire(timeout=self._wait, notify=self._notify)
+        self._locks.append(lock)
+
+    def _release(self) -> None:
+        for lock in reversed(self._locks):
+            lock.release(remove=lock.private)
+        self._locks = []
+
+    def _release_environment(self) -> None:
+        """Let the environment's own lock go: where open files hold a folder, ours does too."""
+        for lock in self._locks[1:]:
+            lock.release()
+        del self._locks[1:]
+
+    # ---------------------------------------------------------------- what is done
+
+    def nothing_there(self) -> Outcome:
+        """Return that nothing was to be done."""
+        if self.settled.recovered:
+            return self._outcome(())
+        message = f"{self.sight.path}: nothing is there."
+        return replace(self._outcome((), Warn("absent", message)), status="unchanged")
+
+    def drop_links(self, links: tuple[str, ...]) -> Outcome:
+        """Remove links, and nothing of what they lead to."""
+        for link in links:
+            self.files.unlink(link)
+        lead = f"{self.sight.path} was a link to {self.sight.place}"
+        if self.sight.kind == DANGLING:
+            warning = Warn("dangling-link", f"{lead}, where nothing is.")
+        else:
+            warning = Warn("link", f"{lead}, which stays; --follow removes it too.")
+        return self._outcome((), warning, action="unlinked")
+
+    def remove(self, *, force: bool) -> Outcome:
+        """Remove what stands at the place, and the links that lead to it."""
+        refuse_removal(self.files, self.sight, force=force)
+        aside = self._begin("remove")
+        with self._undoing(aside):
+            aside.take(self._release_environment)
+        outcome = self._end(aside, "removed")
+        for link in self.sight.links:
+            self.files.unlink(link)
+        return outcome
+
+    def make_anew(self, wanted: Wanted, *, force: bool = False) -> Outcome:
+        """Take away what stands at the place, and make an environment there."""
+        fresh = self.sight.kind in {ABSENT, EMPTY}
+        if not fresh:
+            refuse_removal(self.files, self.sight, force=force)
+        aside = self._begin("create" if fresh else "clear")
+        with self._undoing(aside):
+            if not fresh:
+                aside.take(self._release_environment)
+            aside.mark()
+            make(self.sight.place, wanted)
+        return self._end(aside, "created" if fresh else "cleared")
+
+    def _begin(self, what: str) -> Aside:
+        if self.sight.kind == VENV:
+            from linkinstall.fs.lock import FolderLock
+
+            place = self.sight.place
+            self._lock(FolderLock(f"{place}/.lock", what=f"the environment {place}"))
+        aside = Aside(self.files, self.sight.place, sync=self.sync)
+        with self._undoing(aside):
+            aside.begin(what)
+        return aside
+
+    def _undoing(self, aside: Aside) -> _Undoing:
+        return _Undoing(self.files, aside)
+
+    def _end(self, aside: Aside, action: str) -> Outcome:
+        with deferred():
+            try:
+                aside.commit()
+            except BaseException:
+                aside.put_back()
+                raise
+            pending, warnings = self._finish(aside)
+        return self._outcome(tuple(pending), *warnings, action=action)
+
+    def _finish(self, aside: Aside) -> tuple[list[Pending], list[Warn]]:
+        try:
+            return aside.finish(), []
+        except OSError as error:
+            message = f"cleaning up after the change is left to the next run: {error}"
+            return [], [Warn("cleanup", message)]
+
+    def _outcome(self, pending: tuple[Pending, ...], *warnings: Warn, action: str = "") -> Outcome:
+        place = self.sight.place
+        standing = self.files.status(place) is not None
+        return Outcome(
+            self.command,
+            environment_root=place,
+            recovered=self.settled.recovered,
+            pending=(*self.settled.pending, *pending),
+            kept=self.settled.kept,
+            warnings=(*warnings, *self._left(standing=standing, action=action)),
+            venv={"path": self.sight.path, "place": place, "action": action or "unchanged"},
+        )
+
+    def _left(self, *, standing: bool, action: str) -> Iterator[Warn]:
+        """Yield a warning where the folder itself could not go."""
+        if action == "removed" and standing:
+            message = f"{self.sight.place} was emptied, but the folder itself cannot be removed."
+            yield Warn("folder-stays", message)
+
+
+class _Undoing:
+    """A block after whose failure everything is put back."""
+
+    def __init__(self, files: FileSystem, aside: Aside) -> None:
+        self.files = files
+        self.aside = aside
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if error is None:
+            return
+        aside = self.aside
+        with deferred():
+            try:
+                if aside.state:
+                    aside.put_back()
+                    aside.sweep()
+            except OSError as cause:
+                raise unsettled(aside.state, cause) from error
+        if isinstance(error, OSError):
+            raise _refused(error, aside.place) from error
+
+
+def _refused(error: OSError, place: str) -> Exception:
+    """Return the error that names what cannot be moved."""
+    from linkinstall.errors import FileSystemError
+
+    path = os.fsdecode(error.filename) if error.filename else place
+    reason = error.strerror or str(error)
+    return FileSystemError(
+        f"{path}: {reason}. {place} is as it was.",
+        path=path,
+        cause=error,
+        next_step="Close what uses it, or mend the cause, and run the same command again.",
+    )
+
+
+def _state(files: FileSystem, place: str) -> str:
+    return next((one for one in state_folders(place) if files.status(one) is not None), place)

@@ -1,0 +1,151 @@
+"""Make, empty, remove and decouple virtual environments.
+
+Calling sequence::
+
+    outcome = create_venv(".venv", python="3.12")
+    outcome = clear_venv(".venv")
+    outcome = remove_venv(".venv")
+    outcome = decouple_venv(".venv")
+
+Guarantees: what stands at the path is either as it was or as it was to be; a kill in
+between is settled by the next of these calls at the same path. A path that is a link
+stays one. Nothing but a virtual environment is ever removed.
+
+Errors: :class:`~linkinstall.errors.NotAVenvError` before anything is done,
+:class:`~linkinstall.errors.LockTimeoutError`,
+:class:`~linkinstall.errors.FileSystemError` and :class:`~linkinstall.errors.VenvError`
+with everything put back, :class:`~linkinstall.errors.UnsettledError` where that failed.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall import limits
+from linkinstall.fs import local
+from linkinstall.venvs.guards import refuse_creation, refuse_empty_path, refuse_removal
+from linkinstall.venvs.making import Wanted, wanted_again
+from linkinstall.venvs.place import Place
+from linkinstall.venvs.sight import ABSENT, VENV, look
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.outcome import Outcome
+
+    Path = str | os.PathLike[str]
+
+__all__ = ["clear_venv", "create_venv", "decouple_venv", "remove_venv"]
+
+
+def create_venv(
+    path: Path,
+    *,
+    python: str = "",
+    clear: bool = False,
+    prompt: str = "",
+    system_site_packages: bool = False,
+    force: bool = False,
+    sync: str = "normal",
+    lock_timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
+    files: FileSystem | None = None,
+) -> Outcome:
+    """Make a virtual environment.
+
+    :param python: an interpreter's path, name or version; default the running one
+    :param clear: take away the environment that stands there
+    :param force: take away also what is left of one
+    :raises NotAVenvError: something is in the way
+    """
+    wanted = Wanted(python, prompt, system_site_packages)
+    with Place(path, "venv create", files, sync, lock_timeout, notify) as place:
+        if clear:
+            return place.make_anew(wanted, force=force)
+        refuse_creation(place.sight)
+        return place.make_anew(wanted)
+
+
+def clear_venv(
+    path: Path,
+    *,
+    python: str = "",
+    prompt: str = "",
+    system_site_packages: bool = False,
+    force: bool = False,
+    sync: str = "normal",
+    lock_timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
+    files: FileSystem | None = None,
+) -> Outcome:
+    """Empty a virtual environment: make it anew at the same place.
+
+    It keeps its interpreter, its prompt and whether it sees the system's distributions,
+    where nothing else is asked for.
+
+    :param force: also what is left of one
+    :raises NotAVenvError: what stands there is no virtual environment
+    """
+    wanted = Wanted(python, prompt, system_site_packages)
+    with Place(path, "venv clear", files, sync, lock_timeout, notify) as place:
+        again = wanted_again(place.files, place.sight.place, wanted)
+        return place.make_anew(again, force=force)
+
+
+def remove_venv(
+    path: Path,
+    *,
+    follow: bool = False,
+    force: bool = False,
+    sync: str = "normal",
+    lock_timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
+    files: FileSystem | None = None,
+) -> Outcome:
+    """Remove a virtual environment; of a link, the link alone.
+
+    :param follow: remove the environment that a link leads to, and the links to it
+    :param force: also what is left of an environment
+    :raises NotAVenvError: what stands there is no virtual environment
+    """
+    with Place(path, "venv remove", files, sync, lock_timeout, notify) as place:
+        if place.sight.links and not follow:
+            return place.drop_links(place.sight.links[:1])
+        if place.sight.kind == ABSENT:
+            return place.nothing_there()
+        return place.remove(force=force)
+
+
+def decouple_venv(
+    path: Path,
+    *,
+    every: bool = False,
+    sync: str = "normal",
+    lock_timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
+    files: FileSystem | None = None,
+) -> Outcome:
+    """Give each binary that shares its inode with another place a private copy.
+
+    :param every: each file, not binaries alone
+    :raises NotAVenvError: what stands there is no whole virtual environment
+    :raises EnvironmentNotFoundError: its interpreter does not run
+    """
+    from linkinstall.environment import Environment
+    from linkinstall.venvs.decoupling import decouple
+
+    refuse_empty_path(os.fspath(path))
+    sight = look(files or local(), os.fspath(path))
+    if sight.kind != VENV:
+        refuse_removal(files or local(), sight, force=False)
+    return decouple(
+        files or local(),
+        sight,
+        Environment.of(sight.path),
+        every=every,
+        sync=sync,
+        lock_timeout=limits.LOCK_WAIT if lock_timeout is None else lock_timeout,
+        notify=notify,
+    )

@@ -1,0 +1,297 @@
+"""Tests of ``linkinstall.venvs.aside``."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.fs import local
+from linkinstall.venvs.aside import INNER, MAKING, Aside, Settled, settle, state_folders
+from tests.support.faulty import Denying, Faulty, Killed, Recording
+from tests.support.venvs import LIBRARY, Held, contents, make_venv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from linkinstall.fs.port import FileSystem
+    from tests.support.faulty import Change
+
+    Act = Callable[[Path, FileSystem], object]
+    Disk = Callable[[Path], FileSystem]
+
+
+class NoWhole(Denying):
+    """The folder of the environment cannot be renamed, nor those of libraries and scripts."""
+
+    def __init__(self, inner: FileSystem, place: Path) -> None:
+        super().__init__(inner, "rename_new", errno.EACCES)
+        self.folders = {str(place / name) for name in ("", "lib", "bin")}
+
+    def denies(self, change: Change) -> bool:
+        """Return whether one of these folders would be moved."""
+        return super().denies(change) and change.source in self.folders
+
+
+class Narrow(Denying):
+    """One folder cannot be made."""
+
+    def __init__(self, inner: FileSystem, folder: str) -> None:
+        super().__init__(inner, "make_folder", errno.EACCES)
+        self.folder = folder
+
+    def denies(self, change: Change) -> bool:
+        """Return whether it is this folder."""
+        return super().denies(change) and change.path == self.folder
+
+
+def aside_of(place: Path, files: FileSystem | None = None) -> Aside:
+    """Return what takes a place aside."""
+    return Aside(files or local(), str(place), sync="normal")
+
+
+def remove(place: Path, files: FileSystem | None = None) -> Aside:
+    """Take a place aside, commit and finish."""
+    aside = aside_of(place, files)
+    aside.begin("remove")
+    aside.take()
+    aside.commit()
+    aside.finish()
+    return aside
+
+
+def make_anew(place: Path, files: FileSystem | None = None) -> Aside:
+    """Take a place aside and make something new there, up to the commit point."""
+    aside = aside_of(place, files)
+    aside.begin("clear")
+    aside.take()
+    aside.mark()
+    fill(aside.files, place)
+    return aside
+
+
+def fill(files: FileSystem, place: Path) -> None:
+    """Make a new environment at a place, through the port."""
+    files.make_folder(f"{place}/bin")
+    files.write_new(f"{place}/bin/python", b"new\n")
+    files.write_new(f"{place}/pyvenv.cfg", b"home = /new\n")
+    files.make_folder(f"{place}/include")
+
+
+NEW = {"bin/": "", "bin/python": "new\n", "pyvenv.cfg": "home = /new\n", "include/": ""}
+
+
+def test_the_whole_folder_goes_in_one_rename(tmp_path: Path) -> None:
+    """Where the system lets it, a removal is one rename before the commit point."""
+    files = Recording(local())
+    place = make_venv(tmp_path / ".venv")
+
+    remove(place, files)
+
+    moved = [change.source for change in files.changes if change.verb == "rename_new"]
+    assert [str(place)] == moved
+    assert {} == contents(tmp_path)
+
+
+def test_what_is_taken_aside_can_be_put_back(tmp_path: Path) -> None:
+    """Before the commit point everything is where it was again."""
+    place = make_venv(tmp_path / ".venv")
+    before = contents(tmp_path)
+    aside = aside_of(place)
+    aside.begin("remove")
+    aside.take()
+    assert not place.exists()
+
+    aside.put_back()
+    aside.sweep()
+
+    assert before == contents(tmp_path)
+
+
+def test_scripts_go_first_and_the_settings_last(tmp_path: Path) -> None:
+    """What may be busy goes first, so that a refusal comes early; pyvenv.cfg goes last."""
+    place = make_venv(tmp_path / ".venv")
+    files = Recording(NoWhole(local(), place))
+    aside = aside_of(place, files)
+    aside.begin("remove")
+
+    aside.take()
+
+    moved = [
+        os.path.relpath(change.source, place)
+        for change in files.changes
+        if change.verb == "rename_new" and os.path.dirname(change.source) == str(place)
+    ]
+    assert ["bin", "include", "lib64", "pyvenv.cfg"] == [one for one in moved if one != "lib"]
+
+
+def test_a_running_image_is_moved_out_of_its_folder(tmp_path: Path) -> None:
+    """A folder with a running image in it cannot be renamed on Windows; the image can.
+
+    It is still busy after the commit point, is told with its old path, and goes with the
+    next run (uv issue 13986).
+    """
+    place = make_venv(tmp_path / ".venv")
+    files = Held(local(), place / "bin" / "tool.exe", running=True)
+    aside = aside_of(place, files)
+    aside.begin("remove")
+    aside.take()
+    aside.commit()
+
+    pending = aside.finish()
+
+    assert not place.exists()
+    assert [str(place / "bin" / "tool.exe")] == [one.path for one in pending]
+    assert b"MZ tool" == local().read(pending[0].moved_to)
+    assert "*" in (tmp_path / ".linkinstall-.venv" / ".gitignore").read_text().splitlines()
+
+    again = settle(local(), str(place))
+
+    assert ((), {}) == (again.pending, contents(tmp_path))
+
+
+def test_a_file_that_cannot_be_moved_puts_everything_back(tmp_path: Path) -> None:
+    """A file that is open without delete sharing refuses the whole removal."""
+    place = make_venv(tmp_path / ".venv")
+    before = contents(tmp_path)
+    files = Held(local(), place / LIBRARY / "pkg" / "__init__.py")
+    aside = aside_of(place, files)
+    aside.begin("remove")
+
+    with pytest.raises(PermissionError, match="__init__"):
+        aside.take()
+    aside.put_back()
+    aside.sweep()
+
+    assert before == contents(tmp_path)
+
+
+def test_where_no_folder_can_be_made_beside_it_the_state_is_inside(tmp_path: Path) -> None:
+    """A place whose parent cannot be written is emptied from inside."""
+    place = make_venv(tmp_path / ".venv")
+    files = Narrow(local(), state_folders(str(place))[0])
+    aside = aside_of(place, files)
+    aside.begin("remove")
+    assert str(place / INNER) == aside.state
+    aside.take()
+    assert [INNER] == os.listdir(place)
+    aside.commit()
+
+    assert [] == aside.finish()
+    assert not place.exists()
+
+
+def test_what_was_made_anew_stays(tmp_path: Path) -> None:
+    """After the commit point the new environment stands there whole, its empty folders too."""
+    place = make_venv(tmp_path / ".venv")
+    aside = make_anew(place)
+    assert MAKING in os.listdir(place)
+
+    aside.commit()
+    aside.finish()
+
+    assert NEW == contents(place)
+    assert [".venv"] == os.listdir(tmp_path)
+
+
+def test_an_environment_that_somebody_made_in_between_stays_theirs(tmp_path: Path) -> None:
+    """Killed after the rename, and another tool makes an environment there: it is kept."""
+    place = make_venv(tmp_path / ".venv")
+    aside = aside_of(place)
+    aside.begin("clear")
+    aside.take()
+    place.mkdir()
+    fill(local(), place)
+
+    settled = settle(local(), str(place))
+
+    assert NEW == contents(place)
+    assert [str(place)] == [one.path for one in settled.kept]
+    assert [".venv"] == os.listdir(tmp_path)
+
+
+def test_settling_where_nothing_was_begun_does_nothing(tmp_path: Path) -> None:
+    """A place that nobody worked at is left alone."""
+    place = make_venv(tmp_path / ".venv")
+    before = contents(tmp_path)
+
+    assert Settled() == settle(local(), str(place))
+    assert before == contents(tmp_path)
+
+
+# ------------------------------------------------------------------ killed at every moment
+
+
+def whole(_place: Path) -> FileSystem:
+    """Return a disk that moves whole folders."""
+    return local()
+
+
+def by_files(place: Path) -> FileSystem:
+    """Return a disk on which the environment is moved file by file."""
+    return NoWhole(local(), place)
+
+
+def kills(folder: Path, act: Act, disk: Disk, new: dict[str, str]) -> list[str]:
+    """Kill before each change, settle, kill the settling, settle; return what went wrong."""
+    wrong: list[str] = []
+    for number in range(1_000):
+        for second in (None, number % 11):
+            root = folder / f"{number}-{second}"
+            place = make_venv(root / ".venv")
+            old = contents(root)
+            files = Faulty(disk(place), number)
+            try:
+                act(place, files)
+            except Killed:
+                pass
+            else:
+                assert number > 10, "too few changes to be true"
+                return wrong
+            if second is not None:
+                try:
+                    settle(Faulty(disk(place), second), str(place))
+                except Killed:
+                    pass
+            settle(disk(place), str(place))
+            if contents(root) not in (old, new):
+                wrong.append(f"killed before {number}, then {second}: {sorted(contents(root))}")
+    return wrong
+
+
+@pytest.mark.parametrize("disk", [whole, by_files])
+def test_a_removal_killed_anywhere_is_old_or_new(tmp_path: Path, disk: Disk) -> None:
+    """Killed before any change of a removal, and again in settling it: whole, or gone."""
+    assert [] == kills(tmp_path, remove, disk, {})
+
+
+@pytest.mark.parametrize("disk", [whole, by_files])
+def test_clearing_killed_anywhere_is_old_or_new(tmp_path: Path, disk: Disk) -> None:
+    """Killed before any change while an environment is made anew: the old or the new one."""
+
+    def act(place: Path, files: FileSystem) -> None:
+        aside = make_anew(place, files)
+        aside.commit()
+        aside.finish()
+
+    new = {".venv/": "", **{f".venv/{path}": text for path, text in NEW.items()}}
+    assert [] == kills(tmp_path, act, disk, new)
+
+
+def test_a_build_that_commits_before_it_is_aside_is_found_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sweep fails where half of an environment counts as removed."""
+    take = Aside.take
+
+    def hasty(aside: Aside, between: object = None) -> None:
+        aside.files.rename(f"{aside.state}/journal", f"{aside.state}/committed")
+        take(aside, between)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Aside, "take", hasty)
+    monkeypatch.setattr(Aside, "commit", lambda _aside: None)
+
+    assert [] != kills(tmp_path, remove, by_files, {})

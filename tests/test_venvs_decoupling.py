@@ -1,0 +1,163 @@
+"""Tests of ``linkinstall.venvs.decoupling``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from linkinstall import Environment
+from linkinstall.errors import FileSystemError
+from linkinstall.fs import local
+from linkinstall.venvs.decoupling import decouple
+from linkinstall.venvs.sight import look
+from linkinstall.verbs.venv import decouple_venv
+from tests.support.faulty import Denying, Faulty, Killed
+from tests.support.sites import Site, snapshot
+from tests.support.watched import process
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.outcome import Outcome
+
+FILES: dict[str, bytes | str] = {
+    "pkg/__init__.py": "value = 1\n",
+    "pkg/fast.pyd": b"MZ fast",
+    "pkg/quick.so": b"\x7fELF quick",
+    "pkg/sub/TOOL.EXE": b"MZ tool",
+    "pkg/data.bin": b"data",
+}
+BINARIES = {"fast.pyd", "quick.so", "TOOL.EXE"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Make an environment that another tool has hard-linked, binaries and all."""
+    return make_site(tmp_path)
+
+
+def make_site(folder: Path) -> Site:
+    """Make it in a folder."""
+    site = Site(folder)
+    site.install(site.wheel(files=FILES), link_mode="hardlink", copy_binaries="never")
+    return site
+
+
+def act(site: Site, files: FileSystem | None = None, **options: Any) -> Outcome:
+    """Decouple the environment."""
+    chosen = {"every": False, "sync": "off", "lock_timeout": 2.0, "notify": None, **options}
+    return decouple(files or local(), look(local(), str(site.root)), site.environment, **chosen)
+
+
+def coupled(site: Site) -> set[str]:
+    """Return the names of the files that have further links."""
+    return {
+        name
+        for folder, _, names in os.walk(site.root)
+        for name in names
+        if os.lstat(os.path.join(folder, name)).st_nlink > 1
+    }
+
+
+def test_binaries_get_private_copies(site: Site) -> None:
+    """Each binary gets an inode of its own, by suffix and by header; the others stay linked."""
+    before = coupled(site)
+    assert before > BINARIES
+    plain = site.tree()
+
+    outcome = act(site)
+
+    assert before - BINARIES == coupled(site)
+    assert plain == site.tree()
+    assert len(BINARIES) == outcome.files.copy
+    assert outcome.venv is not None
+    assert "decoupled" == outcome.venv["action"]
+
+
+def test_all_files_get_private_copies_where_that_is_asked_for(site: Site) -> None:
+    """With ``every`` no file shares its inode with another place."""
+    act(site, every=True)
+
+    assert set() == coupled(site)
+    assert [] == site.check()
+
+
+def test_times_and_modes_stay(site: Site) -> None:
+    """A copy has the time of what it replaces, so that compiled files stay valid."""
+    tool = site.library / "pkg" / "sub" / "TOOL.EXE"
+    before = tool.stat()
+
+    act(site)
+
+    after = tool.stat()
+    assert (before.st_mtime_ns, before.st_mode) == (after.st_mtime_ns, after.st_mode)
+    assert before.st_ino != after.st_ino
+
+
+def test_a_second_time_there_is_nothing_to_do(site: Site) -> None:
+    """Where nothing is coupled nothing is changed."""
+    act(site)
+    before = snapshot(site.root, exact=True)
+
+    outcome = act(site)
+
+    assert before == snapshot(site.root, exact=True)
+    assert "unchanged" == outcome.status
+
+
+def test_a_file_that_cannot_be_moved_leaves_all_as_it_was(site: Site) -> None:
+    """All files are decoupled or none."""
+    before = snapshot(site.root, exact=True)
+
+    class Stuck(Denying):
+        """One file cannot be taken out of its place."""
+
+        def denies(self, change: Any) -> bool:
+            return super().denies(change) and change.source.endswith("TOOL.EXE")
+
+    with pytest.raises(FileSystemError):
+        act(site, Stuck(local(), "rename_new", 13))
+
+    assert before == snapshot(site.root, exact=True)
+
+
+def test_killed_anywhere_it_is_old_or_new_after_recovery(site: Site, tmp_path: Path) -> None:
+    """A kill at any call is settled by the next run, as with every transaction."""
+    plain = site.tree()
+    for number in range(200):
+        other = make_site(tmp_path / str(number))
+        before = coupled(other)
+        try:
+            with process():
+                act(other, Faulty(local(), number))
+        except Killed:
+            other.recover()
+        else:
+            assert number > 20
+            return
+        assert coupled(other) in (before, before - BINARIES), number
+        assert [] == other.check(), number
+        assert plain == site.tree()
+        assert not other.home.exists()
+    pytest.fail("it never ended")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks the running interpreter's layout")
+def test_the_verb_finds_the_environment_itself(tmp_path: Path) -> None:
+    """The verb takes a real environment's path."""
+    import venv
+
+    place = tmp_path / "v"
+    venv.create(place, with_pip=False)
+    library = place / os.path.relpath(Environment.of(str(place)).library, place)
+    (tmp_path / "cached.so").write_bytes(b"\x7fELF")
+    os.link(tmp_path / "cached.so", library / "fast.so")
+
+    outcome = decouple_venv(place, sync="off")
+
+    assert 1 == outcome.files.copy
+    assert 1 == (library / "fast.so").stat().st_nlink

@@ -1,0 +1,142 @@
+"""Tests of ``linkinstall.venvs.guards``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import linkinstall
+from linkinstall.errors import NotAVenvError
+from linkinstall.fs import local
+from linkinstall.venvs.guards import refuse_creation, refuse_empty_path, refuse_removal
+from linkinstall.venvs.sight import look
+from tests.support.faulty import Wrapper
+from tests.support.venvs import make_venv
+
+
+def refusal(path: Path, *, force: bool = False) -> str:
+    """Return the code of the refusal to remove what stands at a path, "" for none."""
+    try:
+        refuse_removal(local(), look(local(), str(path)), force=force)
+    except NotAVenvError as error:
+        return error.problems[0].code
+    return ""
+
+
+def test_an_empty_path_is_refused() -> None:
+    """An empty path is refused: it is an unset variable, and never the current folder."""
+    with pytest.raises(NotAVenvError):
+        refuse_empty_path("")
+
+
+def test_a_venv_can_go(tmp_path: Path) -> None:
+    """A virtual environment can be removed."""
+    assert not refusal(make_venv(tmp_path / "v"))
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_what_is_never_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, force: bool
+) -> None:
+    """Roots, homes, installations and our own folder are refused, whatever is forced.
+
+    The home folder has a pyvenv.cfg and an interpreter here, as after ``python -m venv .``.
+    """
+    home = make_venv(tmp_path / "users" / "me")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("USERPROFILE", str(home))
+    package = Path(linkinstall.__file__).parent
+
+    found = {
+        name: refusal(path, force=force)
+        for name, path in {
+            "root": Path(home.anchor),
+            "home": home,
+            "above": home.parent,
+            "python": Path(sys.base_prefix),
+            "own": package.parent,
+        }.items()
+    }
+
+    assert found == {
+        "root": "root-folder",
+        "home": "home-folder",
+        "above": "home-folder",
+        "python": "installation",
+        "own": "running",
+    }
+
+
+def test_what_only_force_removes(tmp_path: Path) -> None:
+    """What is left of a venv, an empty folder, and a venv around a project need force."""
+    broken = make_venv(tmp_path / "broken", settings=False)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    project = make_venv(tmp_path / "project")
+    (project / "pyproject.toml").touch()
+
+    assert ["broken-venv", "empty-folder", "project"] == [
+        refusal(one) for one in (broken, empty, project)
+    ]
+    assert ["", "", ""] == [refusal(one, force=True) for one in (broken, empty, project)]
+
+
+def test_what_is_no_venv_is_refused_even_with_force(tmp_path: Path) -> None:
+    """A folder that does not look like a venv is not ours to remove."""
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.txt").touch()
+
+    assert "no-venv" == refusal(tmp_path / "thesis", force=True)
+
+
+def test_mount_points_inside_are_named(tmp_path: Path) -> None:
+    """A volume that is mounted inside is not emptied with the environment."""
+
+    class Mounted(Wrapper):
+        def __init__(self) -> None:
+            super().__init__(local())
+            self.mount_points = lambda: {str(tmp_path / "v" / "data"), "/"}  # type: ignore[method-assign]
+
+    make_venv(tmp_path / "v")
+
+    with pytest.raises(NotAVenvError, match=r"mount points in it: .*data") as caught:
+        refuse_removal(Mounted(), look(local(), str(tmp_path / "v")), force=True)
+
+    assert "mount-point" == caught.value.problems[0].code
+
+
+def test_a_dangling_link_is_said_to_be_one(tmp_path: Path) -> None:
+    """A link that leads nowhere is named with what it leads to."""
+    (tmp_path / "link").symlink_to("gone")
+
+    with pytest.raises(NotAVenvError, match=r"link to .*gone, where nothing is"):
+        refuse_creation(look(local(), str(tmp_path / "link")))
+    assert "dangling-link" == refusal(tmp_path / "link", force=True)
+
+
+def test_where_a_venv_can_be_made(tmp_path: Path) -> None:
+    """A venv is made where nothing is, or an empty folder, and nowhere else."""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").touch()
+    places = {
+        "none": tmp_path / "none",
+        "empty": tmp_path / "empty",
+        "full": tmp_path / "full",
+        "venv": make_venv(tmp_path / "v"),
+        "broken": make_venv(tmp_path / "b", settings=False),
+    }
+    found = {}
+    for name, path in places.items():
+        try:
+            refuse_creation(look(local(), str(path)))
+        except NotAVenvError as error:
+            found[name] = error.next_step
+
+    assert found == {
+        "full": "",
+        "venv": "--clear makes it anew.",
+        "broken": "--clear --force makes it anew.",
+    }

@@ -1,0 +1,85 @@
+"""Tests of ``linkinstall.venvs.making``."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.errors import VenvError
+from linkinstall.fs import local
+from linkinstall.venvs.making import Wanted, make, wanted_again
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def python_of(place: Path) -> Path:
+    """Return the interpreter of an environment."""
+    beside = place / "bin" / "python"
+    return beside if beside.exists() else place / "Scripts" / "python.exe"
+
+
+def test_an_environment_is_made_as_asked(tmp_path: Path) -> None:
+    """Interpreter, prompt and sight of the system's distributions are as asked for."""
+    make(str(tmp_path / "v"), Wanted(sys.executable, "blue", system_site_packages=True))
+
+    done = subprocess.run(
+        [python_of(tmp_path / "v"), "-c", "import sys, pip; print(sys.prefix)"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert str(tmp_path / "v") == done.stdout.strip()
+    activate = python_of(tmp_path / "v").with_name("activate").read_text(encoding="utf-8")
+    assert "blue" in activate
+    text = (tmp_path / "v" / "pyvenv.cfg").read_text(encoding="utf-8")
+    assert "include-system-site-packages = true" in text
+
+
+def test_an_unknown_interpreter_is_an_error_with_what_was_said(tmp_path: Path) -> None:
+    """An interpreter that cannot be found ends as a typed error, not as virtualenv's exit."""
+    with pytest.raises(VenvError, match="no-such-python") as caught:
+        make(str(tmp_path / "v"), Wanted("no-such-python"))
+
+    assert "--python names another interpreter." == caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "home = {home}\nversion = {version}\n",
+        "home = {home}\nversion_info = {version}.final.0\n",
+        "home = /gone\nbase-executable = {python}\n",
+        "home = /gone\nexecutable = {python}\n",
+    ],
+    ids=["venv", "uv", "virtualenv", "venv of 3.11"],
+)
+def test_what_an_environment_was_made_with_is_told_by_its_settings(
+    tmp_path: Path, text: str
+) -> None:
+    """pyvenv.cfg as venv, uv and virtualenv write it tells the interpreter."""
+    home = tmp_path / "python"
+    home.mkdir()
+    version = ".".join(map(str, sys.version_info[:3]))
+    python = home / f"python{sys.version_info[0]}.{sys.version_info[1]}"
+    python.touch()
+    filled = text.format(home=home, version=version, python=python)
+    (tmp_path / "pyvenv.cfg").write_text(
+        f"{filled}prompt = 'red'\ninclude-system-site-packages = true\n", encoding="utf-8"
+    )
+
+    assert Wanted(str(python), "red", system_site_packages=True) == wanted_again(
+        local(), str(tmp_path), Wanted()
+    )
+
+
+def test_what_is_asked_for_goes_first(tmp_path: Path) -> None:
+    """What the caller says counts, and what nothing tells is left open."""
+    (tmp_path / "pyvenv.cfg").write_text("home = /gone\nprompt = red\n", encoding="utf-8")
+
+    assert Wanted("3.12", "blue") == wanted_again(local(), str(tmp_path), Wanted("3.12", "blue"))
+    assert Wanted("", "red") == wanted_again(local(), str(tmp_path), Wanted())
+    assert Wanted("3.12") == wanted_again(local(), str(tmp_path / "none"), Wanted("3.12"))

@@ -1,0 +1,74 @@
+"""Tests of ``linkinstall.venvs.place``; what the verbs do there, ``test_verbs_venv`` tests."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.errors import LinkInstallError, LockTimeoutError
+from linkinstall.fs import local
+from linkinstall.venvs.aside import Aside, state_folders
+from linkinstall.venvs.place import Place
+from linkinstall.venvs.sight import ABSENT, VENV
+from tests.support.faulty import Denying
+from tests.support.venvs import contents, make_venv
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linkinstall.fs.port import FileSystem
+
+
+def place_of(path: Path, files: FileSystem | None = None) -> Place:
+    """Return a place that waits for nobody."""
+    return Place(path, "venv remove", files, "off", 0.05, None)
+
+
+def test_one_at_a_time(tmp_path: Path) -> None:
+    """Two runs at one place exclude each other, also where nothing is there yet."""
+    with place_of(tmp_path / "v"), pytest.raises(LockTimeoutError, match="the place"):
+        place_of(tmp_path / "v").__enter__()
+
+    with place_of(tmp_path / "v") as place:
+        assert ABSENT == place.sight.kind
+
+
+def test_links_lead_to_one_place(tmp_path: Path) -> None:
+    """Runs that name one environment by two paths exclude each other."""
+    make_venv(tmp_path / "v")
+    (tmp_path / "link").symlink_to("v")
+
+    with place_of(tmp_path / "v"), pytest.raises(LockTimeoutError):
+        place_of(tmp_path / "link").__enter__()
+
+
+def test_what_was_left_is_settled_before_anything_is_looked_at(tmp_path: Path) -> None:
+    """An environment that a killed run took aside stands there again in the block."""
+    make_venv(tmp_path / "v")
+    before = contents(tmp_path)
+    aside = Aside(local(), str(tmp_path / "v"), sync="off")
+    aside.begin("remove")
+    aside.take()
+
+    with place_of(tmp_path / "v") as place:
+        assert VENV == place.sight.kind
+
+    assert ["rolled-back"] == [one.action for one in place.settled.recovered]
+    assert before == contents(tmp_path)
+
+
+def test_nothing_is_begun_where_settling_fails(tmp_path: Path) -> None:
+    """What cannot be settled now ends with status 3, and the place is let go."""
+    make_venv(tmp_path / "v")
+    aside = Aside(local(), str(tmp_path / "v"), sync="off")
+    aside.begin("remove")
+    aside.take()
+
+    with pytest.raises(LinkInstallError) as caught:
+        place_of(tmp_path / "v", Denying(local(), "rename_new", 5)).__enter__()
+
+    assert 3 == caught.value.exit_status
+    assert state_folders(str(tmp_path / "v"))[0] in caught.value.message
+    with place_of(tmp_path / "v") as place:
+        assert VENV == place.sight.kind

@@ -1,0 +1,391 @@
+"""Tests of ``linkinstall.verbs.venv``."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from linkinstall.errors import (
+    FileSystemError,
+    LockTimeoutError,
+    NotAVenvError,
+    UnsettledError,
+    UsageError,
+    VenvError,
+)
+from linkinstall.fs import local
+from linkinstall.fs.lock import FolderLock
+from linkinstall.venvs import place as place_module
+from linkinstall.verbs.venv import clear_venv, create_venv, decouple_venv, remove_venv
+from tests.support.faulty import Denying, Faulty, Killed
+from tests.support.venvs import LIBRARY, Held, contents, make_venv
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from linkinstall.venvs.making import Wanted
+
+FAST: dict[str, Any] = {"sync": "off", "lock_timeout": 2.0}
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
+    """Stand in for virtualenv, which takes seconds; return what it was asked for."""
+    asked: list[Wanted] = []
+
+    def make(path: str, wanted: Wanted) -> None:
+        asked.append(wanted)
+        os.mkdir(f"{path}/bin")
+        for name, text in (("bin/python", "new"), ("pyvenv.cfg", "home = /new\n")):
+            with open(f"{path}/{name}", "x", encoding="utf-8") as stream:
+                stream.write(text)
+
+    monkeypatch.setattr(place_module, "make", make)
+    return asked
+
+
+NEW = {"bin/": "", "bin/python": "new", "pyvenv.cfg": "home = /new\n"}
+
+
+def visible(folder: Path) -> list[str]:
+    """Return what is in a folder."""
+    return sorted(os.listdir(folder))
+
+
+# ------------------------------------------------------------------ create
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_create_makes_an_environment(tmp_path: Path, made: list[Wanted], *, there: bool) -> None:
+    """An environment is made where nothing is, or an empty folder; nothing else is left."""
+    if there:
+        (tmp_path / "v").mkdir()
+
+    outcome = create_venv(tmp_path / "v", python="3.12", prompt="p", **FAST)
+
+    assert NEW == contents(tmp_path / "v")
+    assert ["v"] == visible(tmp_path)
+    assert {
+        "path": str(tmp_path / "v"),
+        "place": str(tmp_path / "v"),
+        "action": "created",
+    } == outcome.venv
+    assert [("3.12", "p", False)] == [(w.python, w.prompt, w.system_site_packages) for w in made]
+
+
+def test_create_refuses_what_is_there_and_clear_replaces_it(
+    tmp_path: Path, made: list[Wanted]
+) -> None:
+    """An environment that stands there is refused, and with ``clear`` made anew."""
+    place = make_venv(tmp_path / "v")
+    with pytest.raises(NotAVenvError, match="already") as caught:
+        create_venv(place, **FAST)
+    assert caught.value.outcome is not None
+    assert ("refused", 1) == (caught.value.outcome.status, caught.value.outcome.exit)
+
+    outcome = create_venv(place, clear=True, **FAST)
+
+    assert outcome.venv is not None
+    assert "cleared" == outcome.venv["action"]
+    assert [""] == [one.python for one in made]
+    assert NEW == contents(place)
+
+
+def test_create_takes_over_what_another_tool_left_half_removed(
+    tmp_path: Path, made: list[Wanted]
+) -> None:
+    """A folder with Scripts and no pyvenv.cfg is made anew with force (uv issue 13986)."""
+    place = make_venv(tmp_path / "v", settings=False)
+    with pytest.raises(NotAVenvError, match="not whole"):
+        create_venv(place, clear=True, **FAST)
+    assert not made
+
+    create_venv(place, clear=True, force=True, **FAST)
+
+    assert NEW == contents(place)
+
+
+def test_what_fails_to_be_made_leaves_what_was_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where virtualenv fails, the old environment stands there again, whole."""
+
+    def fail(path: str, _wanted: Wanted) -> None:
+        os.mkdir(f"{path}/bin")
+        raise VenvError("no such Python")
+
+    monkeypatch.setattr(place_module, "make", fail)
+    place = make_venv(tmp_path / "v")
+    before = contents(tmp_path)
+
+    for more in ({}, {"clear": True}):
+        act: Callable[..., Any] = create_venv if more else clear_venv
+        with pytest.raises(VenvError):
+            act(place, **FAST, **more)
+        # The lock's file is what a change leaves in an environment, as uv does.
+        (place / ".lock").unlink()
+        assert before == contents(tmp_path)
+    with pytest.raises(VenvError):
+        create_venv(tmp_path / "other", **FAST)
+    assert before == contents(tmp_path)
+
+
+# ------------------------------------------------------------------ clear
+
+
+def test_clear_keeps_what_the_environment_was_made_with(tmp_path: Path, made: list[Wanted]) -> None:
+    """Emptying keeps interpreter, prompt and sight of the system's distributions."""
+    place = make_venv(tmp_path / "v")
+    python = tmp_path / "python3.11"
+    python.touch()
+    (place / "pyvenv.cfg").write_text(
+        f"home = {tmp_path}\nversion = 3.11.2\nprompt = red\ninclude-system-site-packages = true\n"
+    )
+
+    clear_venv(place, **FAST)
+
+    assert [(str(python), "red", True)] == [
+        (one.python, one.prompt, one.system_site_packages) for one in made
+    ]
+
+
+def test_a_linked_environment_stays_linked(tmp_path: Path, made: list[Wanted]) -> None:
+    """Links, nested ones too, stay links, however often the environment is made anew.
+
+    ``uv venv --clear`` replaced a symlinked .venv by a folder (uv issue 14933).
+    """
+    make_venv(tmp_path / "store" / "real")
+    (tmp_path / "store" / "current").symlink_to("real")
+    (tmp_path / ".venv").symlink_to("store/current")
+
+    for _ in range(5):
+        clear_venv(tmp_path / ".venv", **FAST)
+        create_venv(tmp_path / ".venv", clear=True, **FAST)
+
+    assert "store/current" == os.readlink(tmp_path / ".venv")
+    assert "real" == os.readlink(tmp_path / "store" / "current")
+    assert NEW == contents(tmp_path / "store" / "real")
+    assert 10 == len(made)
+
+
+def test_a_foreign_folder_is_not_cleared(tmp_path: Path, made: list[Wanted]) -> None:
+    """What is no environment is refused before anything is moved."""
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter").touch()
+
+    with pytest.raises(NotAVenvError):
+        clear_venv(tmp_path / "thesis", force=True, **FAST)
+
+    assert ["chapter"] == visible(tmp_path / "thesis")
+    assert not made
+
+
+# ------------------------------------------------------------------ remove
+
+
+def test_remove_leaves_nothing(tmp_path: Path) -> None:
+    """Nothing of an environment is left, and nothing beside it is touched."""
+    place = make_venv(tmp_path / "v")
+    (tmp_path / "notes").touch()
+
+    outcome = remove_venv(place, **FAST)
+
+    assert ["notes"] == visible(tmp_path)
+    assert ("done", 0, ()) == (outcome.status, outcome.exit, outcome.warnings)
+
+
+def test_remove_where_nothing_is(tmp_path: Path) -> None:
+    """Nothing to remove is a warning, as a name that is not installed is."""
+    outcome = remove_venv(tmp_path / "v", **FAST)
+
+    assert ("unchanged", 0, ["absent"]) == (
+        outcome.status,
+        outcome.exit,
+        [one.code for one in outcome.warnings],
+    )
+
+
+def test_remove_drops_a_link_alone(tmp_path: Path) -> None:
+    """Of a link only the link goes, and the environment stays as it is."""
+    place = make_venv(tmp_path / "real")
+    before = contents(place)
+    (tmp_path / "v").symlink_to("real")
+
+    outcome = remove_venv(tmp_path / "v", **FAST)
+
+    assert ["real"] == visible(tmp_path)
+    assert before == contents(place)
+    assert ["link"] == [one.code for one in outcome.warnings]
+
+
+def test_remove_of_a_dangling_link_says_that_it_was_one(tmp_path: Path) -> None:
+    """A link to nothing goes, and is said to have been one."""
+    (tmp_path / "v").symlink_to("gone")
+
+    outcome = remove_venv(tmp_path / "v", **FAST)
+
+    assert [] == visible(tmp_path)
+    assert ["dangling-link"] == [one.code for one in outcome.warnings]
+
+
+def test_remove_follows_where_it_is_told_to(tmp_path: Path) -> None:
+    """With follow the environment goes, and the links that led to it; links in it do not."""
+    place = make_venv(tmp_path / "real")
+    (tmp_path / "one").symlink_to("real")
+    (tmp_path / "two").symlink_to("one")
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "outside" / "file").touch()
+    (place / "linked").symlink_to(tmp_path / "outside")
+
+    remove_venv(tmp_path / "two", follow=True, **FAST)
+
+    assert ["outside"] == visible(tmp_path)
+    assert ["file"] == visible(tmp_path / "outside")
+
+
+def test_from_inside_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An environment can be removed by a relative path from a folder inside it."""
+    place = make_venv(tmp_path / "v")
+    monkeypatch.chdir(place / "bin")
+
+    remove_venv("..", **FAST)
+
+    assert [] == visible(tmp_path)
+    monkeypatch.chdir(tmp_path)
+
+
+def test_what_cannot_be_moved_refuses_the_removal(tmp_path: Path) -> None:
+    """A file that is held open puts everything back; the error names it."""
+    place = make_venv(tmp_path / "v")
+    (place / ".lock").touch()
+    before = contents(tmp_path)
+    held = place / LIBRARY / "pkg" / "__init__.py"
+
+    with pytest.raises(FileSystemError) as caught:
+        remove_venv(place, files=Held(local(), held), **FAST)
+
+    assert str(held) == caught.value.path
+    assert ("unchanged", 1) == (caught.value.state, caught.value.exit_status)
+    assert before == contents(tmp_path)
+    assert "done" == remove_venv(place, **FAST).status
+
+
+def test_a_running_image_waits_in_the_trash_and_goes_later(
+    tmp_path: Path, made: list[Wanted]
+) -> None:
+    """While an image runs the environment is made anew, and the image goes with a later run.
+
+    ``uv venv --clear`` with an editor that runs python.exe left Scripts without a
+    pyvenv.cfg, and refused that ever after (uv issue 13986).
+    """
+    place = make_venv(tmp_path / "v")
+    running = place / "bin" / "tool.exe"
+
+    outcome = create_venv(place, clear=True, files=Held(local(), running, running=True), **FAST)
+
+    assert NEW == contents(place)
+    assert [str(running)] == [one.path for one in outcome.pending]
+    assert 0 == outcome.exit
+    assert made
+    assert (tmp_path / ".linkinstall-v").exists()
+    clear_venv(place, **FAST)
+    assert ["v"] == visible(tmp_path)
+
+
+def test_removing_waits_for_whoever_changes_the_environment(tmp_path: Path) -> None:
+    """An environment that somebody is changing is waited for, within bounds."""
+    place = make_venv(tmp_path / "v")
+    lock = FolderLock(str(place / ".lock"), what="it")
+    lock.acquire()
+    try:
+        with pytest.raises(LockTimeoutError):
+            remove_venv(place, sync="off", lock_timeout=0.05)
+    finally:
+        lock.release()
+
+    assert (place / "pyvenv.cfg").exists()
+
+
+@pytest.mark.parametrize("path", ["", "/"])
+def test_slips_are_refused(path: str) -> None:
+    """An empty path and a root are refused by every verb."""
+    for verb in (create_venv, clear_venv, remove_venv, decouple_venv):
+        with pytest.raises(NotAVenvError):
+            verb(path, **FAST)
+
+
+def test_an_unknown_sync_is_a_mistake_of_the_call(tmp_path: Path) -> None:
+    """A level of flushing that there is not is refused before anything is done."""
+    with pytest.raises(UsageError):
+        remove_venv(make_venv(tmp_path / "v"), sync="sometimes")
+
+
+# ------------------------------------------------------------------ settled by the next run
+
+
+def test_a_killed_change_is_settled_by_the_next_of_any_verb(
+    tmp_path: Path, made: list[Wanted]
+) -> None:
+    """Killed at any call, the next remove, clear or create at that place settles it."""
+    acts: list[Callable[..., Any]] = [
+        lambda place, **more: remove_venv(place, **FAST, **more),
+        lambda place, **more: clear_venv(place, **FAST, **more),
+    ]
+    nexts: list[Callable[..., Any]] = [
+        lambda place: remove_venv(place, **FAST),
+        lambda place: create_venv(place, clear=True, **FAST),
+        lambda place: clear_venv(place, **FAST),
+    ]
+    deaths = 0
+    for number in range(60):
+        root = tmp_path / str(number)
+        place = make_venv(root / "v")
+        try:
+            acts[number % 2](place, files=Faulty(local(), number))
+        except Killed:
+            deaths += 1
+        chosen = nexts[number % 3]
+        outcome = chosen(place)
+        assert [] == [one for one in visible(root) if one != "v"], number
+        assert (NEW if chosen is not nexts[0] else {}) == without_lock(place), number
+        assert "failed" != outcome.status
+    assert deaths > 20
+    assert made
+
+
+def without_lock(place: Path) -> dict[str, str]:
+    """Return what is at a place but the file of the lock."""
+    return {path: text for path, text in contents(place).items() if path != ".lock"}
+
+
+def test_what_cannot_be_put_back_is_told_and_put_back_later(tmp_path: Path) -> None:
+    """Where putting back fails too, the error says that the next run does it; it does."""
+    place = make_venv(tmp_path / "v")
+    (place / ".lock").touch()
+    before = contents(tmp_path)
+
+    class Breaking(Denying):
+        """Takes scripts aside, and then nothing can be renamed any more."""
+
+        moved = False
+
+        def denies(self, change: Any) -> bool:
+            if change.verb != "rename_new":
+                return False
+            if change.source == str(place):
+                return True
+            self.error = errno.EIO
+            denied, self.moved = self.moved, True
+            return denied
+
+    with pytest.raises(UnsettledError):
+        remove_venv(place, files=Breaking(local(), "rename_new", errno.EACCES), **FAST)
+    assert not (place / "bin").exists()
+
+    with pytest.raises(NotAVenvError, match="already"):
+        create_venv(place, **FAST)
+    assert before == contents(tmp_path)
