@@ -90,7 +90,9 @@ def test_every_example_names_its_target() -> None:
         if block.language == "console" and block.exception != "not run"
         for command, _ in commands(block)
         if "-m linkinstall" in command
-        and not re.search(r"-m linkinstall (cache|venv)|--(python|target|prefix|destdir)\b", command)
+        and not re.search(
+            r"-m linkinstall (cache|venv)|--(python|target|prefix|destdir)\b", command
+        )
     ]
 
     assert [] == careless
