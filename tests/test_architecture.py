@@ -34,17 +34,6 @@ FUNCTION_LINES = 60
 # Exceptions, each with its reason: few, best none.
 DISK_ALLOWED: dict[tuple[str, str], str] = {}
 PRINT_ALLOWED = {"fs.compile_worker": "a worker process that answers its parent through a pipe"}
-WITHOUT_OWN_TEST: dict[str, str] = {
-    # Held by the tests named; their own are to be written (CONTRIBUTING, Tests).
-    "application": "tests/test_transaction.py and the sweeps in integration/",
-    "bytecode": "tests/test_destination_bytecode_parity.py",
-    "dry_run": "tests/test_verbs_install.py",
-    "fs": "tests/test_fs_port.py",
-    "fs.compile_worker": "tests/test_destination_bytecode_parity.py",
-    "identity": "tests/test_verbs_recover.py and the sweeps in integration/",
-    "settle": "tests/test_verbs_recover.py and the sweeps in integration/",
-    "staging": "tests/test_transaction.py and tests/test_destination_parity.py",
-}
 TESTS_OF_THE_REPOSITORY = {
     "test_architecture.py": "the rules of every module",
     "test_core_parity.py": "what installer.install asks of a destination and a source",
@@ -176,7 +165,7 @@ def test_every_public_name_has_a_docstring(path: Path) -> None:
 def test_every_module_has_its_test(path: Path) -> None:
     """A module with code in it has a test module of its own name."""
     module = module_name(path)
-    if module in WITHOUT_OWN_TEST or code_free(tree_of(path)):
+    if code_free(tree_of(path)):
         return
     names = names_of_test(module)
 
@@ -224,10 +213,7 @@ def test_exceptions_are_still_needed() -> None:
     assert set() == set(PRINT_ALLOWED) - {
         module_name(path) for path in MODULES if prints(tree_of(path))
     }
-    assert set() == set(WITHOUT_OWN_TEST) - {module_name(path) for path in MODULES}
-    assert all([*DISK_ALLOWED.values(), *PRINT_ALLOWED.values(), *WITHOUT_OWN_TEST.values()]), (
-        "each entry says why"
-    )
+    assert all([*DISK_ALLOWED.values(), *PRINT_ALLOWED.values()]), "each entry says why"
 
 
 @pytest.mark.parametrize(

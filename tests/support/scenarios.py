@@ -119,10 +119,10 @@ def _folders(source: str, target: str) -> tuple[str, str]:
 
 
 class StubbornFolders(Denying):
-    """No folder can be moved into a stash, as on the lower layer of an overlay."""
+    """No folder can be moved into a stash, as on the lower layer of an overlay (``EXDEV``)."""
 
-    def __init__(self, inner: FileSystem) -> None:
-        super().__init__(inner, "rename_new", errno.EXDEV)
+    def __init__(self, inner: FileSystem, error: int = errno.EXDEV) -> None:
+        super().__init__(inner, "rename_new", error)
 
     def denies(self, change: Change) -> bool:
         """Return whether a folder would go into a stash."""

@@ -1,0 +1,315 @@
+"""Whose file it is: planned and ours, somebody else's, or settled by another tool."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.digest import hash_data
+from linkinstall.fs import local
+from linkinstall.identity import Expected, Identity, same_time
+from linkinstall.journal import decode, relocate
+from tests.support.applications import applied, journal_of
+from tests.support.faulty import Recording
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from linkinstall.application import Application
+
+SECOND = 1_000_000_000
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment with version 1.0 of a project."""
+    site = Site(tmp_path)
+    site.install(site.wheel(), compile_levels=())
+    return site
+
+
+@pytest.fixture
+def upgrade(site: Site) -> Application:
+    """Return an upgrade to 2.0, everything in place, not committed."""
+    application = applied(site, site.wheel(version="2.0"))
+    application.prepare()
+    return application
+
+
+def identity_of(application: Application) -> Identity:
+    """Return the identity of an application's journal, as a later run sees it."""
+    return Identity(local(), journal_of(application))
+
+
+# ------------------------------------------------------------------ times
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (5 * SECOND + 7, 5 * SECOND + 7, True),
+        (5 * SECOND + 7, 5 * SECOND + 8, False),
+        (5 * SECOND + 707, 5 * SECOND + 700, True),  # NTFS: 100 ns
+        (5 * SECOND + 801, 5 * SECOND + 700, False),
+        (5 * SECOND + 7, 4 * SECOND, True),  # FAT: two seconds
+        (6 * SECOND, 4 * SECOND, False),
+    ],
+)
+def test_times_are_equal_as_far_as_the_coarser_volume_tells(
+    one: int, other: int, *, same: bool
+) -> None:
+    """A time that a coarser file system cut off counts as the same, in either order."""
+    assert (same, same) == (same_time(one, other), same_time(other, one))
+
+
+# ------------------------------------------------------------------ a planned path
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Make a file of the cache."""
+    path = tmp_path / "cached.py"
+    path.write_text("value = 1\n")
+    return path
+
+
+def expected(source: Path, *, generated: bool = False) -> Expected:
+    """Return what was planned: a link or copy of ``source``, or such a generated file."""
+    status = source.stat()
+    digest = hash_data(source.read_bytes())
+    origin = "" if generated else str(source)
+    return Expected(0, status.st_size, status.st_mtime_ns, digest, origin)
+
+
+def hardlink(source: Path, place: Path) -> None:
+    """Place a hard link."""
+    os.link(source, place)
+
+
+def copy(source: Path, place: Path) -> None:
+    """Place a copy with the time of its source."""
+    shutil.copy2(source, place)
+
+
+def symlink(source: Path, place: Path) -> None:
+    """Place a symbolic link."""
+    place.symlink_to(source)
+
+
+@pytest.mark.parametrize("place_it", [hardlink, copy, symlink])
+def test_what_was_planned_is_known_in_every_link_mode(
+    upgrade: Application, source: Path, tmp_path: Path, place_it: Callable[[Path, Path], None]
+) -> None:
+    """A hard link by its inode, a copy by size, time and digest, a link by its target."""
+    place = tmp_path / "place.py"
+    place_it(source, place)
+
+    assert identity_of(upgrade).matches(str(place), expected(source))
+
+
+def nothing(_source: Path, _place: Path) -> None:
+    """Place nothing."""
+
+
+def other_time(source: Path, place: Path) -> None:
+    """Place what another tool has unpacked: the same bytes, at another time."""
+    place.write_bytes(source.read_bytes())
+    os.utime(place, ns=(0, 0))
+
+
+def edited(source: Path, place: Path) -> None:
+    """Place a hard link that somebody has appended to, and so the cache's file too."""
+    os.link(source, place)
+    with place.open("a") as stream:
+        stream.write("more = 2\n")
+
+
+def same_length(source: Path, place: Path) -> None:
+    """Place other bytes of the same length and time."""
+    place.write_text("value = 2\n")
+    shutil.copystat(source, place)
+
+
+def link_elsewhere(source: Path, place: Path) -> None:
+    """Place a link that leads to a copy of the file."""
+    shutil.copy2(source, source.parent / "elsewhere.py")
+    place.symlink_to(source.parent / "elsewhere.py")
+
+
+def folder(_source: Path, place: Path) -> None:
+    """Place a folder."""
+    place.mkdir()
+
+
+@pytest.mark.parametrize(
+    "place_it", [nothing, other_time, edited, same_length, link_elsewhere, folder]
+)
+def test_what_somebody_else_put_there_is_not_ours(
+    upgrade: Application, source: Path, tmp_path: Path, place_it: Callable[[Path, Path], None]
+) -> None:
+    """Neither equal bytes alone nor an equal inode alone make a file ours."""
+    place = tmp_path / "place.py"
+    planned = expected(source)
+    place_it(source, place)
+
+    assert not identity_of(upgrade).matches(str(place), planned)
+
+
+def test_without_the_cache_a_file_is_known_by_its_contents(
+    upgrade: Application, source: Path, tmp_path: Path
+) -> None:
+    """A cache that was cleaned meanwhile does not make our files strangers."""
+    place = tmp_path / "place.py"
+    os.link(source, place)
+    planned = expected(source)
+    source.unlink()
+
+    assert identity_of(upgrade).matches(str(place), planned)
+
+
+def test_a_generated_file_is_never_a_link(upgrade: Application, tmp_path: Path) -> None:
+    """A link in the place of a generated file is somebody else's, wherever it leads."""
+    real, place = tmp_path / "real", tmp_path / "place"
+    real.write_text("generated\n")
+    place.symlink_to(real)
+
+    assert identity_of(upgrade).matches(str(real), expected(real, generated=True))
+    assert not identity_of(upgrade).matches(str(place), expected(real, generated=True))
+
+
+def test_in_a_copied_environment_times_do_not_count(
+    site: Site, upgrade: Application, tmp_path: Path
+) -> None:
+    """``cp -r`` of an unfinished environment gives its files new times: the bytes decide."""
+    assert upgrade.journal is not None
+    twin = tmp_path / "twin"
+    shutil.copytree(site.root, twin, symlinks=True, copy_function=shutil.copyfile)
+    library = twin / site.library.relative_to(site.root)
+    journal = relocate(
+        decode((library / ".linkinstall" / "journal").read_bytes()),
+        str(library / ".linkinstall"),
+    )
+    (staged,) = (one for one in journal.staged if one.name == "RECORD")
+    planned = Expected(0, staged.size, staged.mtime, staged.digest)
+    record = "app-2.0.dist-info/RECORD"
+    os.utime(library / record, ns=(0, 0))
+
+    assert Identity(local(), journal).matches(str(library / record), planned)
+    os.utime(site.library / record, ns=(0, 0))
+    assert not identity_of(upgrade).matches(str(site.library / record), planned)
+
+
+def test_a_path_counts_only_while_its_old_file_is_stashed(site: Site, upgrade: Application) -> None:
+    """Once the old file is back in its place, the place is not ours to clear any more."""
+    stashed = next((site.home / "stash").rglob("data.txt"))
+    place = str(site.library / "app" / "data.txt")
+
+    assert identity_of(upgrade).counts(place)
+    stashed.unlink()
+    assert not identity_of(upgrade).counts(place)
+
+
+def test_a_path_that_was_free_counts(site: Site, upgrade: Application) -> None:
+    """Where nothing stood when it was planned there is nothing to mistake for ours."""
+    assert identity_of(upgrade).counts(str(site.library / "app-2.0.dist-info" / "RECORD"))
+
+
+def test_a_folder_that_became_a_link_is_not_real(
+    site: Site, upgrade: Application, tmp_path: Path
+) -> None:
+    """Neither is what lies below it: both lead out of the environment."""
+    (site.library / "app").rename(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "sub").mkdir()
+    (site.library / "app").symlink_to(tmp_path / "elsewhere")
+    identity = identity_of(upgrade)
+
+    assert [False, False, True] == [
+        identity.is_real(str(path))
+        for path in (site.library / "app", site.library / "app" / "sub", site.library)
+    ]
+
+
+# ------------------------------------------------------------------ a distribution
+
+
+def test_what_nobody_touched_is_settled_by_nobody(upgrade: Application) -> None:
+    """The old dist-info in the stash, the new one in place: that is what we left."""
+    assert not identity_of(upgrade).settled_by_others(0)
+
+
+def put(site: Site, version: str, record: str = "theirs,,\n") -> None:
+    """Put a dist-info there as another tool does."""
+    info = site.library / f"app-{version}.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: app\nVersion: {version}\n")
+    (info / "RECORD").unlink(missing_ok=True)
+    (info / "RECORD").write_text(record)
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0", "3.0"])
+def test_a_dist_info_of_another_tool_settles_it(
+    site: Site, upgrade: Application, version: str
+) -> None:
+    """The old version again, the new one, or a third one: another tool has decided."""
+    put(site, version)
+
+    assert identity_of(upgrade).settled_by_others(0)
+
+
+def test_an_old_dist_info_that_vanished_settles_it(site: Site, upgrade: Application) -> None:
+    """Neither in the stash nor in place: somebody has removed the project for good."""
+    shutil.rmtree(site.home / "stash")
+
+    assert identity_of(upgrade).settled_by_others(0)
+
+
+def test_another_projects_dist_info_settles_nothing(site: Site, upgrade: Application) -> None:
+    """What another tool does to another project is none of this change's business."""
+    info = site.library / "other-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+
+    assert not identity_of(upgrade).settled_by_others(0)
+
+
+def test_a_mark_on_its_way_back_settles_nothing(site: Site, upgrade: Application) -> None:
+    """A recovery that was killed after it linked the old RECORD back is still ours."""
+    upgrade.undo()
+    application = applied(site, out=["app"])
+    application.prepare()
+    stashed = next((site.home / "stash").rglob("RECORD"))
+    info = site.library / "app-1.0.dist-info"
+    info.mkdir()
+    os.link(stashed, info / "RECORD")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: app\nVersion: 1.0\n")
+
+    assert not identity_of(application).settled_by_others(0)
+    (info / "RECORD").unlink()
+    (info / "RECORD").write_bytes(stashed.read_bytes())
+    assert identity_of(application).settled_by_others(0)
+
+
+def test_what_a_standing_record_lists_is_listed(site: Site, upgrade: Application) -> None:
+    """Files of any standing distribution are, a file that nobody lists is not."""
+    identity = identity_of(upgrade)
+    (site.library / "app" / "notes.txt").write_text("mine\n")
+
+    assert identity.listed(str(site.library / "app" / "data.txt"))
+    assert identity.listed(str(site.library / "app-2.0.dist-info" / "RECORD"))
+    assert not identity.listed(str(site.library / "app" / "notes.txt"))
+
+
+def test_looking_changes_nothing(site: Site, upgrade: Application) -> None:
+    """Every question is answered by reading."""
+    files = Recording(local())
+    identity = Identity(files, journal_of(upgrade))
+    identity.settled_by_others(0)
+    identity.listed("/nowhere")
+    identity.matches(str(site.library / "app" / "data.txt"), Expected(0, 5, 0, ""))
+
+    assert [] == files.changes

@@ -1,0 +1,414 @@
+"""Settling: rolling back and finishing, repeated, interrupted, and beside other tools."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.fs import local
+from linkinstall.settle import Settlement
+from tests.support.applications import applied, journal_of
+from tests.support.faulty import Change, Denying, OtherVolume, Recording
+from tests.support.sites import Site, differences, of_state, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linkinstall.application import Application
+    from linkinstall.fs.port import FileSystem
+    from tests.support.sites import Snapshot
+
+SCRIPT = "[console_scripts]\ntool = app:main\n"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment with version 1.0 of a project."""
+    site = Site(tmp_path)
+    files = {"app/__init__.py": "", "app/core.py": "value = 1\n", "app/old/inner.txt": "old\n"}
+    site.install(site.wheel(files=files, entry_points=SCRIPT), compile_levels=())
+    return site
+
+
+@pytest.fixture
+def old(site: Site) -> Snapshot:
+    """Return what is there before, down to the inodes."""
+    return snapshot(site.root, exact=True)
+
+
+@pytest.fixture
+def upgrade(site: Site, old: Snapshot) -> Application:
+    """Return an upgrade to 2.0, everything in place, not committed."""
+    assert old
+    files = {"app/__init__.py": "", "app/core.py": "value = 2\n", "app/new/inner.txt": "new\n"}
+    application = applied(site, site.wheel(version="2.0", files=files, entry_points=SCRIPT))
+    application.prepare()
+    return application
+
+
+@pytest.fixture
+def removal(site: Site, old: Snapshot) -> Application:
+    """Return a removal, everything stashed, not committed."""
+    assert old
+    application = applied(site, out=["app"])
+    application.prepare()
+    return application
+
+
+def settlement(application: Application, files: FileSystem | None = None) -> Settlement:
+    """Return the settlement that a later run makes."""
+    return Settlement(files or local(), journal_of(application), flush=False)
+
+
+def payload(site: Site) -> Snapshot:
+    """Return everything but our own state, down to the inodes."""
+    return snapshot(site.root, exact=True, skipping=of_state)
+
+
+def moved_or_removed(site: Site, files: Recording) -> list[Change]:
+    """Return the changes beside the state folder; an attempt on a folder that is full is none."""
+    return [
+        one
+        for one in files.changes
+        if one.verb != "remove_folder" and not one.path.startswith(f"{site.home}/")
+    ]
+
+
+class Refusing(Denying):
+    """Refuses one verb for the paths that end so."""
+
+    def __init__(self, verb: str, ending: str, error: int) -> None:
+        super().__init__(local(), verb, error)
+        self.ending = ending
+
+    def denies(self, change: Change) -> bool:
+        """Return whether a change is refused."""
+        return super().denies(change) and change.path.endswith(self.ending)
+
+
+# ------------------------------------------------------------------ rolling back
+
+
+def test_rolling_back_brings_the_very_same_files(
+    site: Site, old: Snapshot, upgrade: Application
+) -> None:
+    """Old files come back under their inodes, new ones go, and the state folder with them."""
+    assert [] != differences(old, payload(site))
+    settlement(upgrade).roll_back()
+
+    assert [] == differences(old, snapshot(site.root, exact=True))
+
+
+def test_rolling_back_again_changes_nothing(
+    site: Site, old: Snapshot, upgrade: Application
+) -> None:
+    """Old and new share inodes, and still the second rollback takes nothing that is back."""
+    settlement(upgrade).roll_back()
+    files = Recording(local())
+    settlement(upgrade, files).roll_back()
+
+    assert [] == moved_or_removed(site, files)
+    assert [] == differences(old, snapshot(site.root, exact=True))
+
+
+def test_a_foreign_file_in_a_new_folder_stays(
+    site: Site, old: Snapshot, upgrade: Application
+) -> None:
+    """What somebody added to a folder of ours is left there when ours goes."""
+    note = site.library / "app" / "new" / "notes.txt"
+    note.write_text("mine\n")
+    settlement(upgrade).roll_back()
+
+    assert "mine\n" == note.read_text()
+    note.unlink()
+    note.parent.rmdir()
+    assert [] == differences(old, payload(site))
+
+
+def test_a_file_that_was_exchanged_meanwhile_stays_and_the_old_one_is_kept(
+    site: Site, upgrade: Application
+) -> None:
+    """Somebody else's file in the place of an old one: theirs stays, the old one is told of."""
+    core = site.library / "app" / "core.py"
+    core.unlink()
+    core.write_text("value = 'theirs'\n")
+    settled = settlement(upgrade)
+    settled.roll_back()
+    (kept,) = settled.kept
+    where = kept.reason.rpartition(" ")[2]
+
+    assert "value = 'theirs'\n" == core.read_text()
+    assert str(site.library / "app") == kept.path
+    with open(f"{where}/core.py") as stream:
+        assert "value = 1\n" == stream.read()
+
+
+def test_compiled_files_of_planned_sources_go(
+    site: Site, old: Snapshot, upgrade: Application
+) -> None:
+    """An interpreter that ran in between compiled our sources: these files go with them."""
+    folder = site.library / "app" / "__pycache__"
+    folder.mkdir()
+    (folder / "core.cpython-311.pyc").write_bytes(b"compiled of 2.0")
+    settlement(upgrade).roll_back()
+
+    assert [] == differences(old, snapshot(site.root, exact=True))
+
+
+def test_compiled_files_of_a_foreign_module_stay(site: Site, upgrade: Application) -> None:
+    """What was compiled of a module that is not planned is not ours to take."""
+    folder = site.library / "app" / "__pycache__"
+    folder.mkdir()
+    (site.library / "app" / "mine.py").write_text("value = 3\n")
+    (folder / "mine.cpython-311.pyc").write_bytes(b"compiled of mine")
+    settlement(upgrade).roll_back()
+
+    assert b"compiled of mine" == (folder / "mine.cpython-311.pyc").read_bytes()
+
+
+def test_nothing_is_done_through_a_folder_that_became_a_link(
+    site: Site, upgrade: Application, tmp_path: Path
+) -> None:
+    """Our hard links in another environment, seen through a link, are not taken for ours."""
+    elsewhere = tmp_path / "elsewhere"
+    (site.library / "app").rename(elsewhere)
+    (site.library / "app").symlink_to(elsewhere)
+    before = snapshot(elsewhere, exact=True)
+    settled = settlement(upgrade)
+    settled.roll_back()
+
+    assert [] == differences(before, snapshot(elsewhere, exact=True))
+    assert str(site.library / "app") in [one.path for one in settled.kept]
+
+
+def test_nothing_is_put_back_through_a_link(site: Site, tmp_path: Path) -> None:
+    """Where the folder above old files became a link, they are kept, not sent elsewhere."""
+    wheel = site.wheel("deep", files={"deep-1.0.data/data/share/deep/x.txt": "x"})
+    (site.root / "share").mkdir()
+    (site.root / "share" / "mine.txt").write_text("mine\n")
+    site.install(wheel, compile_levels=())
+    application = applied(site, out=["deep"])
+    application.prepare()
+    elsewhere = tmp_path / "elsewhere"
+    (site.root / "share").rename(elsewhere)
+    (site.root / "share").symlink_to(elsewhere)
+    settled = settlement(application)
+    settled.roll_back()
+    (kept,) = settled.kept
+
+    assert ["mine.txt"] == os.listdir(elsewhere)
+    assert (str(site.root / "share" / "deep"), "its folder has become a link") == (
+        kept.path,
+        kept.reason.partition(";")[0],
+    )
+    assert ["x.txt"] == os.listdir(kept.reason.rpartition(" ")[2])
+
+
+def test_a_new_dist_info_goes_first(site: Site, upgrade: Application) -> None:
+    """A rollback takes the RECORD away before the files it lists: none stands without them."""
+    files = Recording(local())
+    settlement(upgrade, files).roll_back()
+    paths = [one.path for one in files.changes if one.verb == "unlink"]
+
+    assert paths.index(f"{site.library}/app-2.0.dist-info/RECORD") < paths.index(
+        f"{site.library}/app/core.py"
+    )
+
+
+def test_what_another_tool_has_settled_is_left_to_it(site: Site, upgrade: Application) -> None:
+    """A third version came meanwhile: what it lists stays, ours that nobody lists goes."""
+    shutil.rmtree(site.library / "app-2.0.dist-info")
+    info = site.library / "app-3.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: app\nVersion: 3.0\n")
+    (info / "RECORD").write_text("app/core.py,,\napp-3.0.dist-info/RECORD,,\n")
+    settled = settlement(upgrade)
+    settled.roll_back()
+
+    names = sorted(path.relative_to(site.library).as_posix() for path in site.library.rglob("*.*"))
+    assert "app/core.py" in names
+    assert "app/new/inner.txt" not in names
+    assert "app-1.0.dist-info" not in names
+    assert {"another tool has changed this project since"} == {
+        one.reason.partition(";")[0] for one in settled.kept
+    }
+
+
+def test_a_file_that_cannot_be_removed_ends_the_rollback(
+    site: Site, old: Snapshot, upgrade: Application
+) -> None:
+    """The error names it, the journal stays, and once it is free the next run succeeds."""
+    busy = Refusing("unlink", "/app/core.py", errno.EBUSY)
+    with pytest.raises(OSError, match="busy") as caught:
+        settlement(upgrade, busy).roll_back()
+
+    assert str(site.library / "app" / "core.py") == caught.value.filename
+    assert (site.home / "journal").exists()
+    settlement(upgrade).roll_back()
+    assert [] == differences(old, snapshot(site.root, exact=True))
+
+
+def test_missing_parents_are_made_again(site: Site, old: Snapshot, removal: Application) -> None:
+    """Somebody swept the empty library above: what was stashed still finds its way back."""
+    (site.scripts / "tool").unlink(missing_ok=True)
+    kept = site.folder / "bin"
+    site.scripts.rename(kept)
+    settlement(removal).roll_back()
+
+    assert (site.scripts / "tool").is_file()
+    (site.scripts / "tool").rename(kept / "tool")
+    site.scripts.rmdir()
+    kept.rename(site.scripts)
+    assert [] == differences(old, snapshot(site.root, exact=True))
+
+
+def test_a_restore_that_was_killed_between_its_calls_goes_on(
+    site: Site, old: Snapshot, removal: Application
+) -> None:
+    """A file that has both names, its old place and the stash, only loses the second."""
+    (item,) = (item for item in journal_of(removal).stash if item.path == str(site.scripts))
+    os.link(site.home / "stash" / str(item.number) / "tool", site.scripts / "tool")
+    settled = settlement(removal)
+    settled.roll_back()
+
+    assert [] == settled.kept
+    assert [] == differences(old, snapshot(site.root, exact=True))
+
+
+def test_the_journal_goes_last(upgrade: Application) -> None:
+    """As long as anything is left to do, the journal that tells of it is there."""
+    files = Recording(local())
+    settlement(upgrade, files).roll_back()
+    home = journal_of(upgrade).home
+
+    assert [Change("unlink", f"{home}/journal"), Change("remove_folder", home)] == [
+        one for one in files.changes if one.path in {f"{home}/journal", home}
+    ]
+    assert Change("remove_folder", home) == files.changes[-1]
+
+
+def test_other_volumes_are_flushed_before_the_journal_goes(site: Site) -> None:
+    """With flushing, what was put back on another volume is safe before home forgets it."""
+    files = Recording(OtherVolume(local(), str(site.scripts)))
+    application = applied(site, out=["app"], files=files)
+    application.prepare()
+    files.changes.clear()
+    Settlement(files, journal_of(application), flush=True).roll_back()
+    ends = [
+        one.verb
+        for one in files.changes
+        if one.verb == "flush_volume" or one.path == f"{site.home}/journal"
+    ]
+
+    assert ["flush_volume", "unlink"] == ends
+
+
+# ------------------------------------------------------------------ finishing
+
+
+def committed(application: Application) -> Application:
+    """Commit an application."""
+    application.commit()
+    return application
+
+
+def test_finishing_leaves_only_what_is_new(site: Site, removal: Application) -> None:
+    """The stash, the journal and the state folder are gone, and nothing of the old is there."""
+    settlement(committed(removal)).finish()
+
+    assert [] == sorted(path.name for path in site.library.iterdir())
+
+
+def test_finishing_again_changes_nothing(site: Site, upgrade: Application) -> None:
+    """A run that was killed while it finished is finished by the next, in any state."""
+    settlement(committed(upgrade)).finish()
+    new = snapshot(site.root, exact=True)
+    files = Recording(local())
+    settlement(upgrade, files).finish()
+
+    assert [] == moved_or_removed(site, files)
+    assert [] == differences(new, snapshot(site.root, exact=True))
+
+
+def test_what_was_written_into_a_stashed_folder_comes_back(
+    site: Site, removal: Application
+) -> None:
+    """A program that held the folder open wrote a file of its own: it is put where it was."""
+    stashed = next(path for path in (site.home / "stash").iterdir() if (path / "core.py").exists())
+    (stashed / "session.txt").write_text("mine\n")
+    settlement(committed(removal)).finish()
+
+    assert ["session.txt"] == os.listdir(site.library / "app")
+    assert "mine\n" == (site.library / "app" / "session.txt").read_text()
+
+
+def test_late_compiled_files_in_the_stash_go(site: Site, removal: Application) -> None:
+    """What an interpreter compiled of the old sources on their way out goes with them."""
+    stashed = next(path for path in (site.home / "stash").iterdir() if (path / "core.py").exists())
+    (stashed / "__pycache__").mkdir()
+    (stashed / "__pycache__" / "core.cpython-311.pyc").write_bytes(b"late")
+    settlement(committed(removal)).finish()
+
+    assert not (site.library / "app").exists()
+
+
+def test_a_busy_file_waits_in_the_trash_under_its_old_name(
+    site: Site, removal: Application
+) -> None:
+    """What cannot be deleted is moved aside, and told by the path that it had."""
+    settled = settlement(committed(removal), Refusing("unlink", "/core.py", errno.EBUSY))
+    settled.finish()
+    (pending,) = settled.pending
+
+    assert str(site.library / "app" / "core.py") == pending.path
+    with open(pending.moved_to) as stream:
+        assert "value = 1\n" == stream.read()
+    assert not (site.home / "committed").exists()
+    assert ["trash"] == os.listdir(site.home)
+
+
+def test_folders_that_a_removal_empties_go(site: Site) -> None:
+    """A namespace folder goes with its last file; with another project's file it stays."""
+    for name in ("one", "two"):
+        wheel = site.wheel(name, files={f"family/{name}_part.py": ""})
+        site.install(wheel, compile_levels=())
+    application = applied(site, out=["one"])
+    application.prepare()
+    settlement(committed(application)).finish()
+    assert ["two_part.py"] == os.listdir(site.library / "family")
+
+    application = applied(site, out=["two"])
+    application.prepare()
+    settlement(committed(application)).finish()
+    assert not (site.library / "family").exists()
+
+
+def test_a_folder_that_is_empty_by_now_goes(site: Site) -> None:
+    """What kept a folder when it was planned, and is gone by now, keeps it no longer."""
+    wheel = site.wheel("deep", files={"family/deep/part.py": ""})
+    site.install(wheel, compile_levels=())
+    (site.library / "family" / "notes.txt").write_text("mine\n")
+    application = applied(site, out=["deep"])
+    application.prepare()
+    assert ["notes.txt"] == os.listdir(site.library / "family")
+    (site.library / "family" / "notes.txt").unlink()
+    settlement(committed(application)).finish()
+
+    assert not (site.library / "family").exists()
+
+
+def test_several_volumes_make_the_commit_durable_first(site: Site) -> None:
+    """Before any stash is dropped the commit is on the disk: else old and new could both go."""
+    files = Recording(OtherVolume(local(), str(site.scripts)))
+    application = applied(site, out=["app"], files=files)
+    application.prepare()
+    application.commit()
+    files.changes.clear()
+    Settlement(files, journal_of(application), flush=True).finish()
+
+    assert Change("flush_volume", str(site.home)) == files.changes[0]
+    assert not (site.scripts / ".linkinstall").exists()
