@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gc
 import os
 import stat
@@ -475,3 +476,24 @@ def test_without_variables_the_systems_temporary_folder_is_taken(
     monkeypatch.setattr(tempfile, "tempdir", None)
 
     assert tempfile.gettempdir() == temporary_folder()
+
+
+def test_a_lock_that_the_disk_refuses_names_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of flock comes without a path; it is told with that of the lock.
+
+    The message named the environment's root, which is not what was refused.
+    """
+    import fcntl
+
+    def refuse(_handle: int, _what: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    lock = FolderLock(str(tmp_path / ".lock"), what="the environment")
+
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        lock.try_acquire()
+
+    assert str(tmp_path / ".lock") == caught.value.filename

@@ -328,8 +328,10 @@ def test_an_unforeseen_error_is_raised_with_the_whole_path() -> None:
         refusal_or_raise(full, "/whole/name")
     assert "/whole/name" == caught.value.filename
     for number in VOLUME_REFUSALS | FILE_REFUSALS:
-        error = OSError(number, "refused")
-        assert error is refusal_or_raise(error, "/whole/name")
+        returned = refusal_or_raise(OSError(number, "refused", "name"), "/whole/name")
+        assert (number, "/whole/name") == (returned.errno, returned.filename)
+    of_a_source = OSError(errno.EACCES, "refused", "/the/source")
+    assert of_a_source is refusal_or_raise(of_a_source, "/whole/name")
     assert isinstance(with_path(OSError(errno.EEXIST, "taken"), "/a"), FileExistsError)
 
 

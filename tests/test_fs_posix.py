@@ -17,6 +17,7 @@ from linkinstall.fs.port import FileSystem
 from linkinstall.fs.posix import FICLONE, PosixFileSystem
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CONTENTS = b"0123456789" * 1000
@@ -307,3 +308,85 @@ def test_a_flush_without_syncfs_is_a_coarser_one(
     PosixFileSystem().flush_volume(str(tmp_path))
 
     assert ["sync"] == called
+
+
+def place(files: PosixFileSystem, mode: str, folder: str) -> None:
+    """Place one file in a folder."""
+    files.place(mode, f"{folder}/from", folder, ["file"])
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Return what lets a function of ``os`` fail as the system does: with no path."""
+
+    def refuse(name: str) -> None:
+        def fail(*_given: object, **_named: object) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(os, name, fail)
+
+    return refuse
+
+
+@pytest.mark.parametrize(
+    ("function", "verb"),
+    [
+        ("stat", lambda files, folder: files.statuses(folder, ["file"])),
+        ("utime", lambda files, folder: files.set_time(f"{folder}/file", 0)),
+        ("utime", lambda files, folder: place(files, "copy", folder)),
+        ("copy_file_range", lambda files, folder: place(files, "copy", folder)),
+        ("link", lambda files, folder: place(files, "hardlink", folder)),
+        ("symlink", lambda files, folder: place(files, "symlink", folder)),
+    ],
+    ids=["statuses", "set_time", "copied-time", "copied-data", "hardlink", "symlink"],
+)
+def test_every_error_names_its_path(
+    tmp_path: Path,
+    refused: Callable[[str], None],
+    function: str,
+    verb: Callable[[PosixFileSystem, str], object],
+) -> None:
+    """What the system refuses without a path, or with half of one, is told with the whole.
+
+    Messages named the environment's root, or a bare file name, instead of what was refused.
+    """
+    (tmp_path / "from").mkdir()
+    (tmp_path / "from" / "file").write_bytes(b"contents")
+    refused(function)
+
+    with pytest.raises(OSError, match="Input/output error") as caught:
+        verb(PosixFileSystem(), str(tmp_path))
+
+    assert str(tmp_path / "file") == caught.value.filename
+
+
+def test_a_path_that_cannot_be_resolved_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk error while a link is looked at is raised, and not taken for no link.
+
+    Python's own answer was a path that leads elsewhere, and scripts got another
+    interpreter in their first line, with success reported.
+    """
+    (tmp_path / "link").symlink_to(tmp_path / "there")
+    look = os.lstat
+
+    def fail(path: str) -> os.stat_result:
+        if str(path).endswith("/link"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return look(path)
+
+    monkeypatch.setattr(os, "lstat", fail)
+
+    with pytest.raises(OSError, match="Input/output error"):
+        PosixFileSystem().real_path(str(tmp_path / "link"))
+
+
+@pytest.mark.parametrize("kind", ["missing", "below-a-file", "loop"])
+def test_what_is_not_there_is_resolved_as_far_as_it_goes(tmp_path: Path, kind: str) -> None:
+    """Parts that are missing, that stand below a file, or that run in circles stay."""
+    (tmp_path / "file").touch()
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    path = {"missing": "no/where", "below-a-file": "file/there", "loop": "round"}[kind]
+
+    assert f"{tmp_path}/{path}" == PosixFileSystem().real_path(f"{tmp_path}/{path}")

@@ -374,3 +374,25 @@ def test_answers_lie_in_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert f"{tmp_path}/named/v1/interpreters" == folder_below(f"{tmp_path}/named")
     assert f"{tmp_path}/default/v1/interpreters" == folder_below(None)
     assert "" == folder_below("")
+
+
+class Unrenamable(PosixFileSystem):
+    """A cache in which nothing can be renamed."""
+
+    def rename(self, source: str, target: str) -> None:
+        """Refuse, as a full directory does."""
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), source, None, target)
+
+
+def test_what_cannot_be_remembered_leaves_nothing(python: Path, tmp_path: Path) -> None:
+    """An answer that was written but could not be given its name is taken away again.
+
+    A disk error left a stray file for ever, as the next answer had another name.
+    """
+    folder = tmp_path / "memory"
+    memory = RememberedInterpreters(str(folder), files=Unrenamable())
+    asked = Asking()
+
+    memory.report_of(str(python), asked)
+
+    assert [] == os.listdir(folder)

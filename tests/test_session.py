@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,6 +11,7 @@ import pytest
 from linkinstall.environment import Environment
 from linkinstall.errors import JournalError, LockTimeoutError
 from linkinstall.fs import local
+from linkinstall.fs.posix import PosixFileSystem
 from linkinstall.session import Session
 from tests.support.sites import Site, snapshot
 
@@ -168,3 +171,29 @@ def test_ending_twice_is_ending_once(site: Site, session: Session) -> None:
     assert site.home.exists()
     other.end()
     assert not site.home.exists()
+
+
+class Forgetful(PosixFileSystem):
+    """A disk that stops answering what is asked of the state folder."""
+
+    def status(self, path: str) -> os.stat_result | None:
+        """Refuse to look at a journal."""
+        if path.endswith("/journal"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return super().status(path)
+
+
+def test_letting_go_hides_no_reason(site: Site) -> None:
+    """What came of a change is told, not what went wrong with sweeping after it.
+
+    An error that came from the end of a session replaced the reason of a failed change,
+    and a change that could not be put back ended with status 1, as if nothing was left.
+    """
+    session = Session(Forgetful(), site.environment, flush=False)
+    session.begin(timeout=0, notify=None)
+
+    session.end()
+
+    other = on(site.environment)
+    other.begin(timeout=0, notify=None)
+    other.end()

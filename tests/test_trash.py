@@ -147,3 +147,18 @@ def test_staged_files_that_refuse_are_told(state: Path) -> None:
         Busy("busy", "pointer"), str(state)
     )
     assert ["new", "new/busy", "pointer"] == names_below(state)
+
+
+class Sticky(Denying):
+    """A file system on which a folder cannot be removed."""
+
+    def __init__(self) -> None:
+        super().__init__(local(), "remove_folder", errno.EBUSY)
+
+
+def test_a_state_folder_that_stays_behind_is_told(state: Path) -> None:
+    """An empty state folder that refuses to go is reported, as the next run has to sweep it.
+
+    It stayed without a word: success was reported, and a stray folder was there.
+    """
+    assert [str(state)] == sweep_state(Sticky(), str(state))

@@ -166,7 +166,7 @@ class RememberedInterpreters:
             self._files.write_new(temporary, _checksum(body) + body)
             self._files.rename(temporary, path)
         except OSError:
-            return
+            self._files.unlink_all(self._folder, [os.path.basename(temporary)])
 
     def _path(self, key: str) -> str:
         from linkinstall.digest import sha256

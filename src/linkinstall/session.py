@@ -65,9 +65,16 @@ class Session:
         return World(self.files, self.environment)
 
     def end(self) -> None:
-        """Let the environment go."""
+        """Let the environment go.
+
+        What came of the change is known by now: an error here is none of it, and what
+        cannot be swept is the next run's to sweep.
+        """
         if self._lock is not None and self._lock.held:
-            self._leave_no_trace()
+            try:
+                self._leave_no_trace()
+            except OSError:
+                pass
             self._lock.release(remove=not self.environment.keeps_lock)
         for folder in reversed(self.made):
             remove_folder_if_empty(self.files, folder)

@@ -65,13 +65,22 @@ class Preferences:
 
 @value
 class Refused:
-    """A link that was refused: where, which mode, and the operating system's reason."""
+    """A link that was refused: where, which mode, and the operating system's reason.
+
+    :param path: the path that the reason was about, where that is known
+    """
 
     state: int
     mode: str
     source: str
     name: str
     number: int
+    path: str = ""
+
+    def to_error(self) -> OSError:
+        """Return the reason as an error that names its path."""
+        path = self.path or f"{self.source}/{self.name}"
+        return OSError(self.number, os.strerror(self.number), path)
 
 
 class Staging:
@@ -239,7 +248,8 @@ class Staging:
         if len(refused) < len(names):
             self._worked.add((group.state, mode))
         for name, error in refused:
-            self._refuse(Refused(group.state, mode, source, name, error.errno or 0))
+            path = str(error.filename or "")
+            self._refuse(Refused(group.state, mode, source, name, error.errno or 0, path))
         return tuple(name for name, _ in refused)
 
     def _refuse(self, one: Refused) -> None:
@@ -250,8 +260,7 @@ class Staging:
         self._no_file.setdefault(f"{one.source}/{one.name}", set()).add(one.mode)
 
     def _last_error(self, names: tuple[str, ...]) -> OSError:
-        last = next(one for one in reversed(self.refusals) if one.name in names)
-        return OSError(last.number, os.strerror(last.number), f"{last.source}/{last.name}")
+        return next(one for one in reversed(self.refusals) if one.name in names).to_error()
 
     # ---------------------------------------------------------------- after the journal
 
@@ -270,8 +279,7 @@ class Staging:
 
     def last_refusal(self) -> OSError:
         """Return the last refusal as an error, for when nothing helped."""
-        last = self.refusals[-1]
-        return OSError(last.number, os.strerror(last.number), f"{last.source}/{last.name}")
+        return self.refusals[-1].to_error()
 
     def discard(self) -> None:
         """Remove what was staged; the state folders stay where something else is in them."""

@@ -73,7 +73,8 @@ def sweep_state(files: FileSystem, state: str, names: Iterable[str] = ("pointer"
     for inner in STAGED:
         left += [path for path, _ in remove_tree(files, f"{state}/{inner}")]
     left += [f"{state}/{name}" for name, _ in files.unlink_all(state, names)]
-    remove_folder_if_empty(files, state)
+    if not remove_folder_if_empty(files, state) and not files.scan(state):
+        left.append(state)
     return left
 
 

@@ -158,7 +158,10 @@ def _typed(error: BaseException) -> LinkInstallError:
         typed.code = "terminated" if ended else "interrupted"
     elif isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        typed = LinkInstallError(f"{where}{error.strerror or error}")
+        typed = LinkInstallError(
+            f"{where}{error.strerror or error}",
+            next_step="Mend the cause and run the same command again.",
+        )
         typed.code = "file-system"
     elif isinstance(error, MemoryError):
         typed = LinkInstallError("There is not enough memory.")

@@ -28,6 +28,7 @@ import stat
 import time
 
 from linkinstall import limits
+from linkinstall.fs.named import with_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -126,17 +127,21 @@ class FolderLock:
             raise RuntimeError(message)
         if self.private:
             self.path = _first_of_ours(self._first)
-        handle = self._open()
-        if handle is None:
-            return False
         try:
-            if _lock(handle) and self._stands(handle):
-                self.made = os.read(handle, len(MARK) + 1) == MARK
-                self._handle, handle = handle, -1
-                return True
-        finally:
-            if handle >= 0:
-                os.close(handle)
+            handle = self._open()
+            if handle is None:
+                return False
+            try:
+                if _lock(handle) and self._stands(handle):
+                    self.made = os.read(handle, len(MARK) + 1) == MARK
+                    self._handle, handle = handle, -1
+                    return True
+            finally:
+                if handle >= 0:
+                    os.close(handle)
+        except OSError as error:
+            # Most come from a descriptor, or from a way to it that nobody has heard of.
+            raise with_path(error, self.path) from error
         return False
 
     def release(self, *, remove: bool = False) -> None:

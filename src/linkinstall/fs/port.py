@@ -21,13 +21,14 @@ import errno
 import os
 import stat
 from _thread import allocate_lock  # threading is costly to import
+from io import BufferedReader
 
 from linkinstall import limits
+from linkinstall.fs.named import NamedFile, status_of, with_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from io import BufferedReader
     from typing import BinaryIO
 
     Refusal = tuple[str, OSError]
@@ -70,9 +71,6 @@ rename what lies in a lower layer (EXDEV), Windows what is open inside (EACCES).
 
 _UMASK = allocate_lock()
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL
-_NEW |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-
 
 class FileSystem:
     """What linkinstall asks of a file system. See the module docstring."""
@@ -97,15 +95,14 @@ class FileSystem:
 
     def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
         """Return the contents of a file of at most ``limit`` bytes (``EFBIG`` beyond)."""
-        with open(path, "rb", buffering=0) as stream:
-            size = os.fstat(stream.fileno()).st_size
-            if size > limit:
+        with NamedFile(path, "rb") as stream:
+            if status_of(stream.fileno(), path).st_size > limit:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
             return stream.read()
 
     def open_read(self, path: str) -> BufferedReader:
         """Open a file for reading."""
-        return open(path, "rb")
+        return BufferedReader(NamedFile(path, "rb"))
 
     def read_link(self, path: str) -> str:
         """Return the target of a symbolic link as it is written."""
@@ -147,10 +144,14 @@ class FileSystem:
         The mode is what ``installer`` gives: 0o666 less the umask, and for an
         executable 0o777 less the umask, with every execute bit.
         """
-        descriptor = os.open(path, _NEW, 0o777 if executable else 0o666)
+        stream = NamedFile(path, "xb", 0o777 if executable else 0o666)
         if executable:
-            self._allow_execution(descriptor)
-        return open(descriptor, "wb", buffering=0)
+            try:
+                self._allow_execution(stream.fileno())
+            except OSError as error:
+                stream.close()
+                raise with_path(error, path) from error
+        return stream
 
     def write_new(self, path: str, data: bytes, *, executable: bool = False) -> os.stat_result:
         """Make a new file with ``data`` and return its status."""
@@ -158,11 +159,14 @@ class FileSystem:
             view = memoryview(data)
             while view:
                 view = view[stream.write(view) :]
-            return os.fstat(stream.fileno())
+            return status_of(stream.fileno(), path)
 
     def set_time(self, path: str, nanoseconds: int) -> None:
         """Set access and modification time of a file that was just made."""
-        os.utime(path, ns=(nanoseconds, nanoseconds))
+        try:
+            os.utime(path, ns=(nanoseconds, nanoseconds))
+        except OSError as error:
+            raise with_path(error, path) from error  # Python leaves it out here
 
     def inherit_group(self, folder: str, parent: str) -> None:
         """Give a folder that was just made the group that one made in ``parent`` would have."""
@@ -257,8 +261,8 @@ class FileSystem:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), target)
 
     def _copy(self, source: str, target: str) -> None:
-        with open(source, "rb", buffering=0) as origin:
-            status = os.fstat(origin.fileno())
+        with NamedFile(source, "rb") as origin:
+            status = status_of(origin.fileno(), source)
             with self.create(target, executable=bool(status.st_mode & 0o111)) as stream:
                 self._copy_data(origin, stream, status.st_size)
             self.set_time(target, status.st_mtime_ns)
@@ -279,14 +283,13 @@ class FileSystem:
 
 def refusal_or_raise(error: OSError, path: str) -> OSError:
     """Return ``error`` if another link mode may help, else raise it with its path."""
+    known = error.filename
+    # A copy names the one of its two files that it is about; a link only half of one.
+    whole = error.filename2 is None and isinstance(known, str) and os.path.isabs(known)
+    named = error if whole else with_path(error, path)
     if error.errno in VOLUME_REFUSALS or error.errno in FILE_REFUSALS:
-        return error
-    raise with_path(error, path)
-
-
-def with_path(error: OSError, path: str) -> OSError:
-    """Return an error of the same type that names the whole path."""
-    return OSError(error.errno, error.strerror, path)
+        return named
+    raise named from error
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

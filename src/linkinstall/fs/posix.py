@@ -13,6 +13,7 @@ import errno
 import os
 from stat import S_IMODE, S_ISGID
 
+from linkinstall.fs.named import NamedFile, set_times, status_of, with_path
 from linkinstall.fs.port import FileSystem, refusal_or_raise
 
 TYPE_CHECKING = False
@@ -27,6 +28,8 @@ __all__ = ["PosixFileSystem"]
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STATUS_SIZE = 4096
 """Bytes of a process's status that hold its umask, which is in the second line."""
+_NO_ANSWER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+"""Error numbers that say: nothing is there, and that is how it is."""
 FICLONE = 0x40049409
 """The ioctl that shares all extents of one file with another (ioctl_ficlone(2))."""
 
@@ -48,6 +51,8 @@ class PosixFileSystem(FileSystem):
                     result.append(look(name, dir_fd=handle, follow_symlinks=False))
                 except FileNotFoundError:
                     result.append(None)
+                except OSError as error:
+                    raise with_path(error, os.path.join(folder, name)) from error
         finally:
             os.close(handle)
         return result
@@ -75,6 +80,18 @@ class PosixFileSystem(FileSystem):
             after = b""
         mask = after.partition(b"\n")[0]
         return int(mask, 8) if mask else super().umask()
+
+    def real_path(self, path: str) -> str:
+        """Resolve as the port does; an error is raised, where Python's own takes it for an answer.
+
+        A link that cannot be read just now must not pass for a folder of its own.
+        """
+        try:
+            return os.path.realpath(path, strict=True)
+        except OSError as error:
+            if error.errno not in _NO_ANSWER:
+                raise
+        return os.path.realpath(path)
 
     def link_limit(self, path: str) -> int:
         """Return ``_PC_LINK_MAX`` of the volume (pathconf(3))."""
@@ -161,22 +178,22 @@ class PosixFileSystem(FileSystem):
     def _clone(self, source: str, target: str) -> None:
         import fcntl
 
-        with open(source, "rb", buffering=0) as origin:
-            status = os.fstat(origin.fileno())
+        with NamedFile(source, "rb") as origin:
+            status = status_of(origin.fileno(), source)
             with self.create(target, executable=bool(status.st_mode & 0o111)) as stream:
                 try:
                     fcntl.ioctl(stream.fileno(), FICLONE, origin.fileno())
                 except OSError:
                     os.unlink(target)
                     raise
-                os.utime(stream.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+                set_times(stream.fileno(), target, status)
 
     def _copy(self, source: str, target: str) -> None:
-        with open(source, "rb", buffering=0) as origin:
-            status = os.fstat(origin.fileno())
+        with NamedFile(source, "rb") as origin:
+            status = status_of(origin.fileno(), source)
             with self.create(target, executable=bool(status.st_mode & 0o111)) as stream:
                 self._copy_data(origin, stream, status.st_size)
-                os.utime(stream.fileno(), ns=(status.st_atime_ns, status.st_mtime_ns))
+                set_times(stream.fileno(), target, status)
 
     def _copy_data(self, origin: BinaryIO, stream: BinaryIO, size: int) -> None:
         # copy_file_range copies inside the kernel, and shares extents where the
@@ -188,7 +205,7 @@ class PosixFileSystem(FileSystem):
                 moved = copy(origin.fileno(), stream.fileno(), min(left, 1 << 30))
             except OSError as error:
                 if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP):
-                    raise
+                    raise with_path(error, stream.name) from error
                 break
             if not moved:
                 break
