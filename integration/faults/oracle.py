@@ -18,6 +18,7 @@ Errors: ``OSError`` if something cannot be read.
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -44,12 +45,14 @@ class Observation:
     :param records: what is wrong with the distributions
     :param probe: exit status and output of the scenario's probe
     :param cache: what is wrong with the cache
+    :param strays: what lies beside the areas
     """
 
     areas: Mapping[str, Snapshot]
     records: tuple[str, ...]
     probe: tuple[int, str]
     cache: tuple[str, ...]
+    strays: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,19 @@ def observe(sandbox: Sandbox, scenario: Scenario) -> Observation:
     """Look at everything in the world of ``sandbox``."""
     areas: dict[str, Snapshot] = {area: take(sandbox.area(area)) for area in AREAS[1:]}
     areas["venv"] = environment(sandbox)
-    probe = sandbox.run(Command(("{python}", "-I", "-B", "-c", scenario.probe)))
-    output = probe.output if probe.status == 0 else ""
+    status, output = _probe(sandbox, scenario)
     wrong = tuple(records.problems(sandbox.library))
     cache = tuple(scenario.cache.check(sandbox.area("cache")))
-    return Observation(areas, wrong, (probe.status, output), cache)
+    strays = tuple(sorted(set(os.listdir(sandbox.world)) - set(AREAS)))
+    return Observation(areas, wrong, (status, output), cache, strays)
+
+
+def _probe(sandbox: Sandbox, scenario: Scenario) -> tuple[int, str]:
+    """Return exit status and output of a scenario's probe, 127 where there is no interpreter."""
+    if not os.path.exists(sandbox.python):
+        return 127, ""
+    probe = sandbox.run(Command(("{python}", "-I", "-B", "-c", scenario.probe)))
+    return probe.status, probe.output if probe.status == 0 else ""
 
 
 def environment(sandbox: Sandbox) -> Snapshot:
@@ -110,6 +121,7 @@ def judge(
         for area in ("temp", "home")
         for line in difference(nearest.areas[area], actual.areas[area])
     ]
+    litter += [f"beside: {name}" for name in actual.strays if name not in nearest.strays]
     if not rule.ignore:
         caches = [reference.areas["cache"] for reference in references.values()]
         lines = [*_cache(caches, actual.areas["cache"], rule), *actual.cache]

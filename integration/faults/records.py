@@ -25,6 +25,8 @@ def problems(library: str) -> list[str]:
     """Return what is wrong with the distributions in ``library``, sorted."""
     found: list[str] = []
     seen: dict[str, str] = {}
+    if not os.path.isdir(library):  # the environment itself was removed
+        return found
     for folder in sorted(os.listdir(library)):
         if not folder.endswith(".dist-info"):
             continue

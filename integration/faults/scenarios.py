@@ -81,6 +81,7 @@ def scenarios(modes: tuple[str, ...] = MODES) -> list[Scenario]:
         rows = [*_installing(mode), *_replacing(mode), *_removing(mode)]
         rows += _filling(mode) if number == 0 else []
         found += [_scenario(mode, row) for row in rows]
+        found += _of_venvs(mode) if number == 0 else []
     return found
 
 
@@ -172,4 +173,30 @@ def _filling(mode: str) -> list[Row]:
         ("install set cold", several, NEW, (), SMALL_SET),
         ("upgrade pluggy cold", newer, BOTH, (older,), PLUGGY),
         ("cache-add pluggy", add, NEVER, (), PLUGGY),
+    ]
+
+
+def _of_venvs(mode: str) -> list[Scenario]:
+    """Return what is done to a whole environment."""
+    remove, clear = run("venv", "remove", "{venv}"), run("venv", "clear", "{venv}")
+    decouple = run("venv", "decouple", "--all", "{venv}")
+    parts = install("hardlink", "parts-1.0", "pluggy-1.5.0")
+    rows = (
+        ("venv-remove", remove, OLD, {"again": remove, "clear": clear}),
+        ("venv-decouple", decouple, BOTH, {"again": decouple, "recover": RECOVER}),
+    )
+    return [
+        Scenario(
+            tool="linkinstall",
+            verb=verb,
+            subject="parts pluggy",
+            mode=mode,
+            prepare=(parts,),
+            act=act,
+            next_runs=next_runs,
+            probe=PARTS,
+            works_in=works_in,
+            cache=CACHE,
+        )
+        for verb, act, works_in, next_runs in rows
     ]

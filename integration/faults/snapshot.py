@@ -47,6 +47,8 @@ Snapshot = Mapping[str, Node]
 
 def take(folder: str, *, ignore: frozenset[str] = frozenset()) -> dict[str, Node]:
     """Return what is in ``folder``; paths in ``ignore`` are left out."""
+    if not os.path.lexists(folder):
+        return {}
     return {path: node for path, node in _walk(folder, "") if path not in ignore}
 
 
