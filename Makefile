@@ -8,7 +8,7 @@ WORKERS ?= auto
 WHEELS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps kill race rivals bench clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps kill race interference rivals bench clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -58,6 +58,9 @@ kill: setup ## the kill sweep: SIGKILL before every call that changes the disk
 
 race: setup ## many processes at once: 100 rounds of each contest
 	$(BIN)/python -m integration.faults.race
+
+interference: setup ## pip, uv and people act between our crash and our recovery, at every kill point
+	$(BIN)/python -m integration.faults.interference
 
 rivals: setup ## the same sweep over pip and uv, their figures beside ours
 	$(BIN)/python -m integration.faults.rivals

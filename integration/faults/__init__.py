@@ -25,6 +25,7 @@ whether what is there now is exactly old or exactly new.
 ``race``         ``make race``: many processes at once
 ``contests``     what they do
 ``crowd``        the program that lets them loose, and kills some
+``interference`` ``make interference``: somebody else acts before our recovery
 ``serial``       is there an order of them that leads to what is there
 ``soundness``    what all right outcomes have in common
 ``rivals``       ``make rivals``

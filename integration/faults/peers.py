@@ -70,8 +70,11 @@ def _scenario(tool: str, verb: str, act: Command, again: Command, *prepare: Comm
     )
 
 
-def pip_commands() -> dict[str, Command]:
-    """Return what pip does, by verb."""
+def pip_commands(wheel: str = WHEEL, *more: str) -> dict[str, Command]:
+    """Return what pip does, by verb.
+
+    :param more: options of its install
+    """
     # As ``pip --python`` does it, without the process in between.
     runner = os.path.join(_folder("pip"), "__pip-runner__.py")
     program = ("{python}", "-I", "-B", runner)
@@ -80,15 +83,16 @@ def pip_commands() -> dict[str, Command]:
     return {
         # Not compiled, as uv and installer do not compile either: the same files for all.
         "install": Command(
-            (*program, "install", "--no-compile", *options, f"{{{WHEEL}}}"), variables
+            (*program, "install", "--no-compile", *options, *more, f"{{{wheel}}}"), variables
         ),
         "uninstall": Command((*program, "uninstall", "--yes", "pluggy"), variables),
     }
 
 
-def uv_commands() -> dict[str, Command]:
+def uv_commands(wheel: str = WHEEL, *more: str) -> dict[str, Command]:
     """Return what uv does, by verb.
 
+    :param more: options of its install
     :raises FileNotFoundError: uv is missing
     """
     beside = os.path.join(os.path.dirname(sys.executable), "uv")
@@ -108,10 +112,10 @@ def uv_commands() -> dict[str, Command]:
         "RAYON_NUM_THREADS": "1",
         "TOKIO_WORKER_THREADS": "1",
     }
-    where = ("--python", "{venv}")
+    where, linking = ("--python", "{venv}"), ("--link-mode", "hardlink")
     return {
         "install": Command(
-            (*program, "install", "--no-deps", "--link-mode", "hardlink", *where, f"{{{WHEEL}}}"),
+            (*program, "install", "--no-deps", *linking, *where, *more, f"{{{wheel}}}"),
             variables,
         ),
         "uninstall": Command((*program, "uninstall", *where, "pluggy"), variables),
