@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.errors import JournalError
+from linkinstall.errors import FileSystemError, JournalError
 from linkinstall.fs import local
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING
 from linkinstall.recovery import Report, read_journal, recover_environment
-from tests.support.faulty import Killed, OtherVolume
+from tests.support.faulty import Change, Killed, OtherVolume
 from tests.support.sites import Site, differences, of_state, snapshot
 from tests.support.watched import Fault, Watched, before, process
 
@@ -138,6 +139,60 @@ def test_what_gave_way_on_another_volume_waits_for_the_next_run(site: Site) -> N
     (kept,) = (path for path in (site.scripts / ".linkinstall" / "trash").rglob("tool"))
     assert old == kept.read_bytes()
     assert str(kept.parent) in report.kept[0].reason
+
+
+class Flushed(Watched):
+    """Two volumes, which tell what stands on the other one whenever one is flushed."""
+
+    def __init__(self, site: Site, fault: Fault | None = None) -> None:
+        super().__init__(OtherVolume(local(), str(site.scripts)), fault)
+        self.site = site
+        self.told: list[tuple[str, bool, bool]] = []
+
+    def before(self, change: Change) -> None:
+        """Note which volume it is, whether home has its pointer, and whether the side stands."""
+        super().before(change)
+        if change.verb == "flush_volume":
+            volume = "side" if change.path.startswith(str(self.site.scripts)) else "home"
+            pointer, side = self.site.home / "pointer", self.site.scripts / ".linkinstall"
+            self.told.append((volume, pointer.exists(), side.exists()))
+
+
+def test_the_pointer_is_on_the_disk_while_another_volume_has_a_state_folder(site: Site) -> None:
+    """Home's pointer is flushed before a side is made, and goes after its end was flushed.
+
+    It was written and not flushed, like the journal after it. A power cut before the one
+    flush left it empty, and the state folder on the other volume for ever.
+    """
+    wheel = site.wheel("tool", entry_points="[console_scripts]\ntool = tool:main\n")
+    files = Flushed(site, Fault(before("create", "/journal")))
+    transaction = site.transaction(files, compile_levels=(), sync="normal")
+    transaction.install(wheel)
+    with process(), pytest.raises(Killed):
+        transaction.run()
+
+    assert [("home", True, False)] == files.told
+
+    files = Flushed(site)
+    recover_environment(files, [str(site.library), str(site.scripts)])
+
+    assert ("side", True, False) == files.told[-1]
+    assert not site.home.exists()
+
+
+def test_a_change_that_is_given_up_flushes_a_side_before_its_pointer_goes(site: Site) -> None:
+    """Undone before there was a journal, too, the side's end is on the disk before the pointer's.
+
+    Otherwise a power cut could take back the removal of the one and not that of the other.
+    """
+    wheel = site.wheel("tool", entry_points="[console_scripts]\ntool = tool:main\n")
+    files = Flushed(site, Fault(before("create", "/journal"), error=errno.ENOSPC))
+    transaction = site.transaction(files, compile_levels=(), sync="normal")
+    transaction.install(wheel)
+    with pytest.raises(FileSystemError, match="No space"):
+        transaction.run()
+
+    assert [("home", True, False), ("side", True, False)] == files.told
 
 
 def test_what_is_not_ours_is_refused_by_name(site: Site) -> None:

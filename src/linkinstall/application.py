@@ -81,7 +81,7 @@ class Application:
         self.origin = origin
         self.sync = sync
         self.state = ABSENT
-        self.staging = Staging(files, plan, preferences)
+        self.staging = Staging(files, plan, preferences, flush=sync != "off")
         self.journal: Journal | None = None
         self.home = plan.states[0]
 

@@ -124,6 +124,8 @@ def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
             files.unlink_all(home, ["journal"])  # a torn one
             for side in sides_of(files, home):
                 pending += sweep_side(files, side)
+                if flush and files.status(os.path.dirname(side)) is not None:
+                    files.flush_volume(os.path.dirname(side))
             sweep_state(files, home, loose_ends(files, home))
             return Report(pending=tuple(pending))
         settlement = Settlement(files, journal, flush=flush)

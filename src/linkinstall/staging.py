@@ -86,8 +86,11 @@ class Refused:
 class Staging:
     """See the module docstring."""
 
-    def __init__(self, files: FileSystem, plan: Plan, preferences: Preferences) -> None:
+    def __init__(
+        self, files: FileSystem, plan: Plan, preferences: Preferences, *, flush: bool = True
+    ) -> None:
         self.files = files
+        self.flush = flush
         self.plan = plan
         self.preferences = preferences
         self.staged: list[Staged] = []
@@ -137,8 +140,16 @@ class Staging:
             others = [home] if state != home else [*sides, *sides_of(self.files, home)]
             self.files.unlink_all(state, ["pointer"])
             point(self.files, state, dict.fromkeys(others))
+        if sides and state == home:
+            # Only this pointer tells where the other state folders are, and until the
+            # journal is written nothing else has it flushed.
+            self._flush_volume(state)
         for inner in ("new", "stash"):
             self.files.make_folder(f"{state}/{inner}")
+
+    def _flush_volume(self, path: str) -> None:
+        if self.flush and self.files.status(path) is not None:
+            self.files.flush_volume(path)
 
     def _standing(self, group: Group) -> str:
         """Return the folder whose group a staged folder's contents will have."""
@@ -291,6 +302,8 @@ class Staging:
             self.files.unlink_all(state, names)
             if state != home:
                 remove_folder_if_empty(self.files, state)
+                # The pointer at home goes after it, on the disk too.
+                self._flush_volume(os.path.dirname(state))
 
     # ---------------------------------------------------------------- putting into place
 
