@@ -24,11 +24,12 @@ import argparse
 import os
 import shutil
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from integration.faults import peers, report, scenarios
+from integration.faults import figures, peers, report, scenarios
 from integration.faults.runner import provisions, sweep_all
 from integration.faults.sandbox import Sandbox
 from integration.faults.strace import Kill, Point, unavailable
@@ -37,6 +38,7 @@ from integration.faults.sweep import Sweep
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from integration.faults.runner import Swept
     from integration.faults.scenario import Scenario
 
 DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "kill.md"
@@ -55,16 +57,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     if options.point:
         return _one(chosen[0], options)
+    began = time.monotonic()
     swept = sweep_all(
         chosen, Kill(), every=options.every, folder=options.folder, workers=options.workers
     )
     report.write_details(DETAILS, swept)
     print(report.kill_table(swept))
+    if not options.scenario:
+        figures.note(_figure(swept, options, time.monotonic() - began))
     print(f"\n{report.machine()}")
     if all(one.passed for one in swept):
         return 0
     print(f"What broke, and how to see it again: {DETAILS}")
     return 1
+
+
+def _figure(swept: Sequence[Swept], options: argparse.Namespace, seconds: float) -> figures.Figure:
+    modes = ", ".join(dict.fromkeys(one.scenario.mode for one in swept))
+    verbs = f"{len({one.scenario.verb for one in swept})} verbs"
+    parts = [f"each {options.every}. point"] if options.every > 1 else []
+    parts += [f"only {', '.join(options.verb)}"] if options.verb else []
+    return figures.Figure(
+        gate="R1 clone" if options.mode == ["clone"] else "R1",
+        what=f"SIGKILL before each call that changes the disk: {verbs}; {modes}",
+        count=sum(len(one.results) for one in swept),
+        unit="runs",
+        broken=sum(len(one.broken) + bool(one.error) for one in swept),
+        missed=sum(len(one.unfired) for one in swept),
+        seconds=seconds,
+        part=", ".join(parts),
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -1,0 +1,63 @@
+"""The figures of the last run of each gate, written down for ``make proof``.
+
+Purpose: each gate prints its own table; what the sum of it was goes here, so that one
+table can be made of all of them.
+
+Calling sequence: a gate calls ``note(Figure("R1", ...))`` at its end; ``read()`` returns
+what was noted.
+
+Guarantees: one file for each gate, replaced whole.
+
+Errors: ``OSError`` where the folder cannot be written.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).parents[2] / ".cache" / "faults" / "figures"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What came of one run of a gate.
+
+    :param gate: its id and part, such as ``R4 warm``
+    :param what: what was done, in some words
+    :param count: how many times it was put to the test
+    :param unit: what was counted: points, runs, rounds, steps
+    :param broken: how many of these went wrong
+    :param missed: how many were planned and did not come about
+    :param seconds: how long it took
+    :param part: "" for a full run, else what was left out
+    """
+
+    gate: str
+    what: str
+    count: int
+    unit: str
+    broken: int
+    missed: int
+    seconds: float
+    part: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it was put to the test at all, and nothing went wrong or was missed."""
+        return self.count > 0 and not self.broken and not self.missed
+
+
+def note(figure: Figure, folder: Path = FOLDER) -> None:
+    """Write a figure down in place of the last one of the same gate."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{figure.gate.replace(' ', '-')}.json"
+    path.write_text(json.dumps(asdict(figure), indent=1) + "\n", encoding="utf-8")
+
+
+def read(folder: Path = FOLDER) -> list[Figure]:
+    """Return the figures that are written down, by gate."""
+    paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
+    found = [Figure(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
+    return sorted(found, key=lambda one: (int(one.gate.split()[0][1:]), one.gate))
