@@ -67,6 +67,22 @@ def test_a_link_that_stays_inside_is_followed(site: Site) -> None:
     assert [] == planned.refused
 
 
+def test_a_link_to_a_file_is_a_file(site: Site) -> None:
+    """A file that another project has through link mode symlink can be overwritten, as others.
+
+    It was taken for a folder's link that leads out of the environment, into the cache:
+    with ``--overwrite-existing`` the wheel was refused, and the reason was wrong.
+    """
+    site.install(site.wheel("blunt", files={"pkg/turned": "x"}), link_mode="symlink")
+    taken = f"{site.library}/pkg/turned"
+
+    refusing, taking = Planned(site), Planned(site, overwrite=True)
+    assert refusing.places.resolve(taken) is None
+    assert [("file-in-the-way", taken)] == refusing.refused
+    assert taken == taking.places.resolve(taken)
+    assert [] == taking.refused
+
+
 @pytest.mark.parametrize("target", ["../../../../outside", "missing"])
 def test_other_links_are_refused(site: Site, target: str) -> None:
     """A link out of the environment, or to nothing, is refused once, with all below it."""

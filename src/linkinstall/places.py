@@ -14,6 +14,7 @@ Errors: none; what is refused is told to the planner.
 from __future__ import annotations
 
 import os
+from stat import S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,8 +78,10 @@ class Places:
             real = self.world.real_folder(path)
             if self.world.inside(real + "/") and self.world.kind(real) == "folder":
                 return real
-            self._refuse("leads-out", path, "is a link that leads out of the environment")
-            return None
+            status = self.world.files.status(real)
+            if status is None or not S_ISREG(status.st_mode):
+                self._refuse("leads-out", path, "is a link that leads out of the environment")
+                return None
         if self._overwrite and self.world.may_remove(path):
             self.removal.take_files(parent, [name], self._change)
             return path
