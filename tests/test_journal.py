@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from binascii import crc32
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -25,7 +26,10 @@ from linkinstall.journal import (
 from linkinstall.plan import Group, StashItem
 from linkinstall.values import as_dict, replace
 from tests.support.journals import PARTS, placed, sample_journal
-from tools.diagram import BEGIN, END, PAGE, diagram, in_place
+from tools.diagram import BEGIN, END, PAGES, diagram, in_place
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 MAGIC = b"linkinstall journal 1\n"
 STATES = {ABSENT, STAGING, OPEN, COMMITTED}
@@ -82,9 +86,10 @@ def reachable(start: str) -> set[str]:
     return found
 
 
-def test_the_page_has_the_diagram_of_the_table() -> None:
-    """The diagram of the explanation is the one that the table gives."""
-    page = PAGE.read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_the_pages_have_the_diagram_of_the_table(path: Path) -> None:
+    """The diagram of a page is the one that the table gives."""
+    page = path.read_text(encoding="utf-8")
 
     assert diagram() in page
     assert page == in_place(page), "write it with: python -m tools.diagram"

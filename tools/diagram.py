@@ -1,11 +1,11 @@
-"""Write the diagram of a transaction's states into the page that explains them.
+"""Write the diagram of a transaction's states into the pages that tell of them.
 
 Purpose: ``linkinstall.journal.TRANSITIONS`` is the one table of states; the diagram in
-``docs/explanation/how-a-change-is-made.md`` is drawn from it, and a test compares the two.
+the pages of ``PAGES`` is drawn from it, and a test compares the two.
 
 Calling sequence: ``.venv/bin/python -m tools.diagram``, from the root of the repository.
 
-Errors: ``ValueError`` where the page has lost the marks that the diagram stands between.
+Errors: ``ValueError`` where a page has lost the marks that the diagram stands between.
 """  # noqa: INP001 - run by name, from the root of the repository
 
 from __future__ import annotations
@@ -14,7 +14,11 @@ from pathlib import Path
 
 from linkinstall.journal import ABSENT, TRANSITIONS
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "explanation" / "how-a-change-is-made.md"
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+PAGES = (
+    DOCS / "explanation" / "how-a-change-is-made.md",
+    DOCS / "reference" / "journal-format.md",
+)
 BEGIN = "<!-- the states, drawn by `python -m tools.diagram` -->"
 END = "<!-- end of the states -->"
 
@@ -47,4 +51,5 @@ def in_place(page: str) -> str:
 
 
 if __name__ == "__main__":
-    PAGE.write_text(in_place(PAGE.read_text(encoding="utf-8")), encoding="utf-8")
+    for page in PAGES:
+        page.write_text(in_place(page.read_text(encoding="utf-8")), encoding="utf-8")
