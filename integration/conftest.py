@@ -19,6 +19,7 @@ from integration.support.peers import pip_install, uv_install
 from integration.support.samples import make_sample
 from integration.support.trees import differences
 from integration.support.volumes import clone_volume, other_volume
+from tests.support.gates import suited
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,8 +38,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def _posix_only() -> None:
-    if sys.platform == "win32":
-        pytest.skip("the integration tests need flock and signals of POSIX")
+    suited(sys.platform != "win32", "it has flock and signals of POSIX")
 
 
 @pytest.fixture(scope="session")

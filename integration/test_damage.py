@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from integration.support.records import (
 )
 from integration.support.samples import make_sample
 from integration.support.trees import differences
+from tests.support.gates import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -243,10 +245,8 @@ def kill_uv_at(venv: Venv, point: int) -> None:
     inject = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=unlink,unlinkat"]
     inject += ["-e", f"inject=unlink,unlinkat:signal=KILL:when={point}"]
     uninstall = [uv_program(), "pip", "uninstall", "--no-config", "--python", str(venv.python)]
-    try:
-        done = subprocess.run([*inject, *uninstall, "sample"], check=False, capture_output=True)
-    except FileNotFoundError:
-        pytest.skip("strace is not to be had here")
+    require(shutil.which("strace") is not None, "strace is installed")
+    done = subprocess.run([*inject, *uninstall, "sample"], check=False, capture_output=True)
     assert done.returncode != 0, f"uv ends before call {point}"
 
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import sysconfig
 from typing import TYPE_CHECKING
 
 import pytest
-from python_discovery import get_interpreter
 
 from integration.support.environments import Venv, make_installation
 from integration.support.records import dist_info_of, record_problems
 from integration.support.trees import differences
+from tests.support.gates import require, suited
+from tests.support.interpreters import interpreter as find_interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,20 +26,16 @@ if TYPE_CHECKING:
     from integration.support.trees import Tree
 
 VERSIONS = ["3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14"]
-PYTHONS = "LINKINSTALL_TEST_PYTHONS"
+FINDS = "its interpreter finds its library in a folder of links"
 MESSAGE = "This environment belongs to somebody else. Use their tools."
 
 
 def interpreter(version: str) -> str:
-    """Return an interpreter of CPython ``version`` on this machine, or skip the test."""
-    more = [path for path in os.environ.get(PYTHONS, "").split(os.pathsep) if path]
-    found = get_interpreter(f"cpython{version}", try_first_with=more)
-    if found is None or found.executable is None:
-        pytest.skip(f"no CPython {version} here; {PYTHONS} can name interpreters")
-    base = found.system_executable or found.executable
+    """Return an interpreter of CPython ``version`` that can make a venv, or skip the test."""
+    major, minor = version.split(".")
+    base = find_interpreter((int(major), int(minor)))
     done = subprocess.run([base, "-c", "import ensurepip"], check=False, capture_output=True)
-    if done.returncode != 0:
-        pytest.skip(f"{base} cannot make a venv")
+    suited(done.returncode == 0, f"{base} can make a venv")
     return base
 
 
@@ -76,8 +74,7 @@ def test_an_interpreter_is_asked_once_and_remembered(
     """The second install into a venv does not start its interpreter again."""
     venv = make_environment("venv")
     linkinstall.run("install", "--python", venv.root, sample)
-    if subprocess.run(["strace", "-V"], check=False, capture_output=True).returncode:
-        pytest.skip("strace is not to be had here")
+    require(shutil.which("strace") is not None, "strace is installed")
     trace = tmp_path / "trace"
     given = ("install", "--reinstall", "--python", venv.root, sample)
     command = ["strace", "-f", "-qq", "-e", "trace=execve", "-o", str(trace)]
@@ -97,8 +94,8 @@ def test_an_interpreter_is_asked_once_and_remembered(
 def managed(tmp_path: Path) -> Venv:
     """Give an installation of Python that somebody else manages (PEP 668)."""
     installation = make_installation(tmp_path / "managed")
-    if installation is None:
-        pytest.skip("this interpreter does not find its library in a folder of links")
+    suited(installation is not None, FINDS)
+    assert installation is not None
     done = subprocess.run(
         [installation.python, "-c", "import sysconfig; print(sysconfig.get_path('stdlib'))"],
         check=True,
@@ -170,8 +167,8 @@ def test_the_root_of_an_installation_can_be_given(
 ) -> None:
     """--python takes the root of an installation, which is not a venv."""
     installation = make_installation(tmp_path / "installation")
-    if installation is None:
-        pytest.skip("this interpreter does not find its library in a folder of links")
+    suited(installation is not None, FINDS)
+    assert installation is not None
     linkinstall.run("--python", installation.root, sample)
 
     assert (installation.library / "sample/data.txt").exists()

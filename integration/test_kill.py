@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
-
 import pytest
 
 from integration.faults import report
 from integration.faults.runner import sweep_all
 from integration.faults.scenarios import scenario
 from integration.faults.strace import Kill, unavailable
+from tests.support.gates import require
 
 EVERY = 4
 """Each how many-th point is struck here; ``make kill`` strikes all of them."""
@@ -25,10 +24,7 @@ SAMPLE = (
 def test_killed_run_leaves_old_or_new(name: str) -> None:
     """A run killed before any call that changes the disk is undone or finished by the next."""
     reason = unavailable()
-    if reason and os.environ.get("CI") == "true":
-        pytest.fail(f"in CI this has to run: {reason}")
-    if reason:
-        pytest.skip(f"SKIPPED: {reason}")
+    require(not reason, reason)
 
     (swept,) = sweep_all([scenario(name)], Kill(), every=EVERY)
 

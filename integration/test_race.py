@@ -9,6 +9,7 @@ import pytest
 from integration.faults import race
 from integration.faults.contests import CONTESTS, Contest
 from integration.faults.serial import ANY, Event, explained
+from tests.support.gates import require
 
 ROUNDS = {"removals": 2}
 """Rounds of each contest here, one where nothing else is said; ``make race`` does 100."""
@@ -23,11 +24,7 @@ NOT_INHERITED = ("bytecode.py", 'pass_fds=(lock,) if os.name == "posix" else (),
 
 @pytest.fixture(autouse=True)
 def _kernel_lists_locks() -> None:
-    if os.path.exists("/proc/locks"):
-        return
-    if os.environ.get("CI") == "true":
-        pytest.fail("in CI this has to run: who holds a lock is read from /proc/locks of Linux")
-    pytest.skip("SKIPPED: who holds a lock is read from /proc/locks of Linux")
+    require(os.path.exists("/proc/locks"), "/proc/locks of Linux tells who holds a lock")
 
 
 def contest(name: str) -> Contest:

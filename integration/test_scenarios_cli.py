@@ -13,6 +13,7 @@ import pytest
 from integration.support.forms import KEYS, assert_form
 from integration.support.samples import make_broken, make_sample
 from integration.support.trees import differences
+from tests.support.gates import require
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -215,8 +216,7 @@ def test_the_console_script_is_the_same_program(
 ) -> None:
     """``linkinstall`` and ``python -m linkinstall`` are the same."""
     script = os.path.join(os.path.dirname(sys.executable), "linkinstall")
-    if not os.path.exists(script):
-        pytest.skip("the package is not installed here, only imported")
+    require(os.path.exists(script), "the package is installed, not only imported")
     linkinstall.run("install", *python, sample)
     done = subprocess.run(
         [script, "list", *python],

@@ -16,6 +16,7 @@ from integration.support.records import dist_info_of, record_problems
 from integration.support.samples import make_sample, sample_files
 from integration.support.trees import find_contents, inodes_of
 from integration.support.volumes import clones
+from tests.support.gates import require, suited
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -59,8 +60,8 @@ def test_l1_each_mode_does_what_its_name_says(
     mode: str, linkinstall: Command, venv: Venv, bare: Tree, sample: Path
 ) -> None:
     """L1: a mode shows as a shared inode, a link, or a file of its own, and is counted."""
-    if mode == "clone" and not clones(venv.root):
-        pytest.skip("this volume cannot clone (test_l1_clone_on_a_volume_that_can)")
+    # test_l1_clone_on_a_volume_that_can has a volume of its own.
+    suited(mode != "clone" or clones(venv.root), "its volume can clone")
     form = linkinstall.json("install", "--python", venv.root, "--link-mode", mode, sample)
 
     expected = {"clone": "own", "copy": "own"}.get(mode, mode)
@@ -132,8 +133,7 @@ def test_l3_auto_falls_back_from_clone_silently(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """L3: where clones cannot be had, auto makes hard links and says nothing."""
-    if clones(venv.root):
-        pytest.skip("this volume clones")
+    suited(not clones(venv.root), "its volume cannot clone")
     form = linkinstall.json("install", "--python", venv.root, sample)
 
     assert {"hardlink"} == ways(venv, linkinstall)
@@ -144,8 +144,7 @@ def test_l3_clone_asked_for_falls_back_with_one_warning(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """L3: where the mode asked for cannot be had, the chain is stepped down with one warning."""
-    if clones(venv.root):
-        pytest.skip("this volume clones")
+    suited(not clones(venv.root), "its volume cannot clone")
     form = linkinstall.json("install", "--python", venv.root, "--link-mode", "clone", sample)
 
     assert {"hardlink"} == ways(venv, linkinstall)
@@ -209,8 +208,8 @@ def test_l4_an_immutable_file_of_the_cache_is_copied(
     data = sample_files()["sample/data.txt"]
     assert isinstance(data, str)
     (cached,) = find_contents(linkinstall.cache, data.encode())
-    if subprocess.run(["chattr", "+i", str(cached)], check=False, capture_output=True).returncode:
-        pytest.skip("chattr +i is not to be had here")
+    done = subprocess.run(["chattr", "+i", str(cached)], check=False, capture_output=True)
+    require(done.returncode == 0, "chattr +i works: root, and a volume with attributes")
     try:
         second = make_environment("second")
         linkinstall.run("install", "--python", second.root, "--link-mode", "hardlink", sample)
@@ -225,8 +224,7 @@ def test_l5_an_inode_with_all_its_links_taken_is_replaced(
 ) -> None:
     """L5: at EMLINK the install succeeds, and the next ones link to a fresh inode."""
     limit = os.pathconf(tmp_path, "PC_LINK_MAX")
-    if not 127 < limit <= 70_000:
-        pytest.skip(f"a limit of {limit} links cannot be reached here")
+    suited(127 < limit <= 70_000, f"its volume's limit of links ({limit}) can be reached")
     linkinstall.run("cache", "add", sample)
     data = sample_files()["sample/data.txt"]
     assert isinstance(data, str)

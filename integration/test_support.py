@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from integration.support.locks import held, is_free
 from integration.support.peers import pip, pip_install, uv_install
 from integration.support.records import dist_info_of, record_problems
 from integration.support.trees import differences, snapshot
+from tests.support.gates import require, suited
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,3 +74,27 @@ def test_a_held_lock_is_not_free(tmp_path: Path) -> None:
     with held(path):
         assert not is_free(path)
     assert is_free(path)
+
+
+@pytest.mark.parametrize(
+    ("ci", "raised"), [("true", pytest.fail.Exception), ("", pytest.skip.Exception)]
+)
+def test_what_is_missing_is_skipped_at_home_and_fails_in_ci(
+    ci: str, raised: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gate that cannot run says what is needed; in continuous integration that fails."""
+    monkeypatch.setenv("CI", ci)
+    require(available=True, what="nothing")
+    with pytest.raises(raised, match="needed: strace is installed"):
+        require(available=False, what="strace is installed")
+
+
+@pytest.mark.parametrize("ci", ["true", ""])
+def test_what_a_machine_is_not_is_skipped_everywhere(
+    ci: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A test about another kind of machine is skipped, in continuous integration too."""
+    monkeypatch.setenv("CI", ci)
+    suited(suits=True, what="nothing")
+    with pytest.raises(pytest.skip.Exception, match="it is a Debian"):
+        suited(suits=False, what="it is a Debian")

@@ -128,7 +128,6 @@ def test_i18_destdir_equals_what_installer_stages(
     linkinstall: Command, sample: Path, tmp_path: Path
 ) -> None:
     """I18: the staged tree is that of ``python -m installer``, but for what is compiled."""
-    pytest.importorskip("installer")
     linkinstall.run("--destdir", tmp_path / "ours", sample)
     subprocess.run(
         [sys.executable, "-m", "installer", "--destdir", tmp_path / "theirs", sample],

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 
-if TYPE_CHECKING:
-    import pytest
+from tests.support.gates import require
 
 # A shared machine is slow at times, and a failure has to be reproducible from its text.
 settings.register_profile("linkinstall", deadline=None, print_blob=True)
@@ -33,3 +33,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for kind in struck:
             terminalreporter.line(f"{kind:<40} {struck[kind]:>8} {broken[kind]:>8}")
         terminalreporter.line(f"{'all':<40} {struck.total():>8} {broken.total():>8}")
+
+
+@pytest.fixture
+def root() -> None:
+    """Need the rights of root, as continuous integration has them."""
+    require(hasattr(os, "geteuid") and os.geteuid() == 0, "the tests are run by root")

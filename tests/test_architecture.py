@@ -193,6 +193,35 @@ def test_every_test_module_mirrors_a_module(path: Path) -> None:
     )
 
 
+def skips(tree: ast.Module) -> list[int]:
+    """Return the lines that skip a test by themselves."""
+    ways = {"pytest.skip", "pytest.importorskip"}
+    return [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ways
+    ]
+
+
+def test_gaps_are_told_by_the_gates() -> None:
+    """No test is skipped for what a machine lacks but through ``tests.support.gates``."""
+    found = {
+        path.relative_to(REPOSITORY).as_posix(): lines
+        for folder in ("tests", "integration")
+        for path in (REPOSITORY / folder).rglob("*.py")
+        if path.name != "gates.py" and (lines := skips(tree_of(path)))
+    }
+
+    assert {} == found, "call require, or suited"
+
+
+def test_the_rule_of_gaps_finds() -> None:
+    """A skip and a skipping import are seen, an exception that is caught is none."""
+    source = "pytest.skip('a')\nx = pytest.importorskip('uv')\npytest.skip.Exception\n"
+
+    assert [1, 2] == skips(ast.parse(source))
+
+
 def test_nothing_names_this_machine() -> None:
     """No file of the project names a folder of one machine or the host of a package index."""
     found = [

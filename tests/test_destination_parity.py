@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from linkinstall import Cache, LinkInstallError
+from tests.support.gates import suited
 from tests.support.parity import (
     KINDS,
     LAYOUTS,
@@ -188,8 +189,7 @@ def test_names_that_differ_by_case_are_two_files_where_the_file_system_says_so(
 ) -> None:
     """On a case-sensitive file system ``a.py`` and ``A.py`` are both placed."""
     (tmp_path / "probe").touch()
-    if (tmp_path / "PROBE").exists():
-        pytest.skip("this file system does not tell names by case")
+    suited(not (tmp_path / "PROBE").exists(), "its file system tells names by case")
     twins.install(everything(tmp_path, **{"sample/CLI.py": "upper\n", "Sample/x.py": ""}))
     twins.assert_same()
 

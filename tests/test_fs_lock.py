@@ -32,7 +32,7 @@ print("held", flush=True)
 sys.stdin.read()
 """
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to another user: takes root")
+as_root = pytest.mark.usefixtures("root")  # gives files to another user
 
 
 @contextmanager

@@ -8,6 +8,8 @@ import io
 import os
 import stat
 import sys
+from importlib import import_module
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +17,7 @@ import pytest
 from linkinstall.fs import posix
 from linkinstall.fs.port import FileSystem
 from linkinstall.fs.posix import FICLONE, PosixFileSystem
+from tests.support.gates import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +26,7 @@ if TYPE_CHECKING:
 CONTENTS = b"0123456789" * 1000
 MOMENT = 1_600_000_000_123_456_789
 
-as_root = pytest.mark.skipif(os.geteuid() != 0, reason="changes the group of a folder: takes root")
+as_root = pytest.mark.usefixtures("root")  # changes the group of a folder
 
 
 @pytest.fixture
@@ -286,9 +289,15 @@ def test_a_flush_asks_for_the_volume_of_the_path(
     assert before == open_descriptors()
 
 
+def ctypes_core() -> Any:
+    """Return the module that calls syncfs(2); an interpreter can be built without it."""
+    require(find_spec("_ctypes") is not None, "the interpreter has _ctypes")
+    return import_module("_ctypes")
+
+
 def test_a_flush_that_fails_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A write-back that the disk refuses is EIO with the path."""
-    _ctypes = pytest.importorskip("_ctypes")
+    _ctypes = ctypes_core()
     monkeypatch.setattr(_ctypes, "call_function", lambda _function, _arguments: -1)
 
     with pytest.raises(OSError, match=os.strerror(errno.EIO)) as caught:
@@ -300,7 +309,7 @@ def test_a_flush_without_syncfs_is_a_coarser_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the C library has no syncfs, sync(2) is called."""
-    _ctypes = pytest.importorskip("_ctypes")
+    _ctypes = ctypes_core()
     called = []
     monkeypatch.setattr(_ctypes, "dlsym", refusing(errno.ENOENT))
     monkeypatch.setattr(os, "sync", lambda: called.append("sync"))

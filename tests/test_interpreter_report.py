@@ -14,6 +14,7 @@ from installer.utils import get_launcher_kind
 
 from linkinstall import interpreter_report
 from linkinstall.interpreter_report import SCHEMES, decode, encode, launcher_kind, report
+from tests.support.gates import suited
 from tests.support.interpreters import VERSIONS, interpreter, make_venv, say
 
 SCRIPT = interpreter_report.__file__
@@ -174,10 +175,9 @@ def test_debians_default_scheme_is_taken(tmp_path: Path) -> None:
 def test_a_real_debian_is_understood() -> None:
     """On Debian itself the schemes are below ``/usr/local``."""
     python = "/usr/bin/python3"
-    if not os.path.exists(python) or "posix_local" not in say(
-        python, "import sysconfig; print(sysconfig.get_scheme_names())"
-    ):
-        pytest.skip("the system's Python has no scheme posix_local: this is no Debian")
+    code = "import sysconfig; print(sysconfig.get_scheme_names())"
+    debian = os.path.exists(python) and "posix_local" in say(python, code)
+    suited(debian, "a Debian: its system's Python has a scheme posix_local")
     _, _, schemes, below_prefix = json.loads(say(python, ASK))
 
     answer = report_by(python)

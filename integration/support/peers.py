@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pytest
+from tests.support.gates import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,8 +53,8 @@ def uv_program() -> str:
     """Return the path of uv, or skip the test where there is none."""
     beside = Path(sys.executable).with_name("uv")
     found = str(beside) if beside.exists() else shutil.which("uv")
-    if found is None:
-        pytest.skip("uv is not installed")
+    require(found is not None, "uv is installed")
+    assert found is not None
     return found
 
 

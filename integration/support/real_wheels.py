@@ -21,11 +21,11 @@ import tempfile
 from functools import cache
 from pathlib import Path
 
-import pytest
 from packaging.tags import sys_tags
 from packaging.utils import parse_wheel_filename
 
 from integration.support.trees import digest_of
+from tests.support.gates import require, suited
 
 HERE = Path(__file__).resolve().parents[1]
 LOCK = HERE / "wheels.lock"
@@ -52,7 +52,8 @@ def wheel(requirement: str) -> Path:
     for _requirement, digest, filename in rows:
         if parse_wheel_filename(filename)[3] & supported:
             return _fetched(requirement, digest, filename)
-    pytest.skip(f"no pinned wheel of {requirement} suits this interpreter")
+    suited(suits=False, what=f"its interpreter suits a pinned wheel of {requirement}")
+    raise AssertionError
 
 
 def wheels(*requirements: str) -> list[Path]:
@@ -84,12 +85,7 @@ def _fetch(requirement: str, digest: str, filename: str) -> None:
         )
         found = list(Path(folder).glob("*.whl"))
         if done.returncode != 0 or len(found) != 1:
-            _unavailable(f"{requirement} could not be fetched: {done.stderr.strip()[-500:]}")
+            reason = done.stderr.strip()[-500:]
+            require(available=False, what=f"{requirement} can be fetched: {reason}")
         shutil.move(found[0], KEPT / f".{filename}.{os.getpid()}")
         os.replace(KEPT / f".{filename}.{os.getpid()}", KEPT / filename)
-
-
-def _unavailable(reason: str) -> None:
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)

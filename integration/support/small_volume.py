@@ -19,9 +19,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 from integration.support.trees import differences, snapshot
+from tests.support.gates import require
 
 if TYPE_CHECKING:
     from integration.support.command import Command
@@ -48,8 +47,8 @@ def run_on_small_volume(
         text=True,
         env=command.environ() | {"PYTHONPATH": _module_path(command)},
     )
-    if done.returncode != 0:
-        pytest.skip(f"no small volume can be mounted here: {done.stderr.strip()[-200:]}")
+    reason = done.stderr.strip()[-200:]
+    require(done.returncode == 0, f"a small volume can be mounted: {reason}")
     told = json.loads(done.stdout)
     assert isinstance(told, dict)
     return told

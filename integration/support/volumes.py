@@ -3,7 +3,8 @@
 Purpose: tests of links between volumes, and of clones where the file system has them.
 
 Calling sequence: ``other_volume(near)`` and ``clone_volume(near)`` give a fresh folder or
-skip the test; ``clones(folder)`` says what a file system can do.
+skip the test, which is a failure in continuous integration; ``clones(folder)`` says what
+a file system can do.
 
 Guarantees: folders are removed by the caller (the fixtures of ``conftest.py`` do).
 
@@ -20,7 +21,7 @@ import os
 import tempfile
 from pathlib import Path
 
-import pytest
+from tests.support.gates import require
 
 FICLONE = 0x40049409
 OTHER = "LINKINSTALL_TEST_OTHER_FOLDER"
@@ -49,7 +50,8 @@ def other_volume(near: Path) -> Path:
     for candidate in (os.environ.get(OTHER), "/dev/shm"):  # noqa: S108 a volume, not a file name
         if candidate and os.access(candidate, os.W_OK) and _device(candidate) != _device(near):
             return Path(tempfile.mkdtemp(dir=candidate))
-    pytest.skip(f"no second volume here; {OTHER} can name a folder on one")
+    require(available=False, what=f"a second volume; {OTHER} can name a folder on one")
+    raise AssertionError
 
 
 def clone_volume(near: Path) -> Path:
@@ -57,7 +59,8 @@ def clone_volume(near: Path) -> Path:
     for candidate in (os.environ.get(CLONE), str(near)):
         if candidate and clones(Path(candidate)):
             return Path(tempfile.mkdtemp(dir=candidate))
-    pytest.skip(f"this volume cannot clone; {CLONE} can name a folder on one that does")
+    require(available=False, what=f"a volume that clones; {CLONE} can name a folder on one")
+    raise AssertionError
 
 
 def _device(folder: str | Path) -> int:

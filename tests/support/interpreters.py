@@ -1,17 +1,23 @@
 """The interpreters of this machine, for tests that start real ones.
 
 ``interpreter((3, 12))`` skips the test where the machine has none; ``make_venv`` makes an
-empty venv of one.
+empty venv of one. They are looked for on ``PATH``, where pyenv, asdf, mise and uv keep
+theirs, and first among those that ``LINKINSTALL_TEST_PYTHONS`` names.
+
+A version that a machine does not have is SKIPPED in continuous integration too: each test
+is about one version by itself, the running one is always there, and nothing that these
+tests hold for one version is held for another by them.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
-import pytest
+from tests.support.gates import suited
 
 VERSIONS = [(3, minor) for minor in range(8, 15)]
 # Python 2 has to understand it too: tests of refusals look for one.
@@ -22,13 +28,29 @@ sys.stdout.write("%s %d %d %s" % ((name,) + sys.version_info[:2] + (sys.executab
 """
 
 
+PYTHONS = "LINKINSTALL_TEST_PYTHONS"
+# Where version managers keep their interpreters: a variable, its default below the home
+# folder, and where in it.
+_MANAGERS = (
+    ("PYENV_ROOT", ".pyenv", "versions/{}*"),
+    ("ASDF_DATA_DIR", ".asdf", "installs/python/{}*"),
+    ("MISE_DATA_DIR", ".local/share/mise", "installs/python/{}*"),
+    ("UV_PYTHON_INSTALL_DIR", ".local/share/uv/python", "cpython-{}*"),
+)
+
+
 def _candidates(version: tuple[int, int]) -> list[Path]:
-    """Return where an interpreter may be: on ``PATH``, and where version managers keep them."""
+    """Return where an interpreter may be: named, on ``PATH``, and at version managers'."""
     dotted = "{}.{}".format(*version)
+    found = [Path(path) for path in os.environ.get(PYTHONS, "").split(os.pathsep) if path]
+    if version == sys.version_info[:2]:
+        found.append(Path(sys.base_prefix, "bin", f"python{dotted}"))
     folders = os.environ.get("PATH", os.defpath).split(os.pathsep)
-    found = [Path(folder, f"python{dotted}") for folder in folders if folder]
-    for pattern in (f".pyenv/versions/{dotted}.*", f".local/share/uv/python/cpython-{dotted}.*"):
-        found += [path / "bin" / f"python{dotted}" for path in sorted(Path.home().glob(pattern))]
+    found += [Path(folder, f"python{dotted}") for folder in folders if folder]
+    for variable, default, inner in _MANAGERS:
+        root = Path(os.environ.get(variable) or Path.home() / default)
+        for path in sorted(root.glob(inner.format(f"{dotted}.")), reverse=True):
+            found.append(path / "bin" / f"python{dotted}")
     return [path for path in found if path.is_file()]
 
 
@@ -47,8 +69,8 @@ def _find(version: tuple[int, int]) -> str | None:
 def interpreter(version: tuple[int, int]) -> str:
     """Return the path of a CPython of this version, or skip the test."""
     found = _find(version)
-    if found is None:
-        pytest.skip("this machine has no CPython {}.{}".format(*version))
+    suited(found is not None, "it has a CPython {}.{}; {} can name one".format(*version, PYTHONS))
+    assert found is not None
     return found
 
 
@@ -70,7 +92,7 @@ def make_venv(folder: Path, python: str, *options: str) -> Path:
         check=False,
         timeout=60,
     )
-    if done.returncode != 0 and "No module named" in done.stderr:
-        pytest.skip(f"{python} comes without the venv module")
+    bare = done.returncode != 0 and "No module named" in done.stderr
+    suited(not bare, f"{python} comes with the venv module")
     assert 0 == done.returncode, done.stderr
     return folder
