@@ -140,6 +140,19 @@ def test_waiting_ends_when_the_lock_is_released(tmp_path: Path) -> None:
     second.release()
 
 
+def test_a_folder_that_cannot_be_made_is_no_endless_wait(tmp_path: Path) -> None:
+    """After some tries the error comes out, long before the time is up."""
+    (tmp_path / "link").symlink_to("nowhere")
+    tries: list[int] = []
+
+    with pytest.raises(FileNotFoundError):
+        lock_at(tmp_path / "link" / ".lock").acquire(make_folder=lambda: tries.append(1))
+    with pytest.raises(FileNotFoundError):
+        lock_at(tmp_path / "link" / ".lock").acquire()
+
+    assert limits.RETRIES == len(tries)
+
+
 def test_a_deleted_file_is_not_the_lock(tmp_path: Path) -> None:
     """A lock on a file that ``uv venv --clear`` deleted meanwhile does not count."""
     path = tmp_path / ".lock"

@@ -124,6 +124,51 @@ def test_a_venv_keeps_the_lock_file_that_was_made(site: Site, session: Session) 
     assert (site.root / ".lock").exists()
 
 
+def test_a_target_that_goes_while_another_waits_for_it_is_made_again(site: Site) -> None:
+    """Who comes next makes the folder that the first one made and took away again.
+
+    Of several runs on a new ``--target`` those that waited ended with "No such file or
+    directory": the one before had found nothing to do and removed the folder of the lock.
+    """
+    target = Environment.for_target(site.folder / "new" / "target", base=site.environment)
+    first, second = on(target), on(target)
+    first.begin(timeout=0, notify=None)
+    waited: list[str] = []
+
+    def waiting(message: str) -> None:
+        waited.append(message)
+        first.end()
+
+    second.begin(timeout=30, notify=waiting)
+
+    assert 1 == len(waited)
+    assert os.path.isdir(target.root)
+    second.end()
+    assert not os.path.exists(target.root)
+
+
+def test_folders_go_while_the_lock_is_held(site: Site) -> None:
+    """The next one who has the lock finds no folder that is about to be removed."""
+    prefix = Environment.for_prefix(site.folder / "new", base=Environment.current())
+    free: dict[str, bool] = {}
+
+    class Watched(PosixFileSystem):
+        def remove_folder(self, path: str) -> None:
+            other = prefix.lock()
+            free[os.path.relpath(path, prefix.root)] = other.try_acquire()
+            other.release(remove=True)
+            super().remove_folder(path)
+
+    session = Session(Watched(), prefix, flush=False)
+    session.begin(timeout=0, notify=None)
+    free.clear()
+    session.end()
+
+    assert not os.path.exists(prefix.root)
+    assert {".", "lib"} < free.keys()
+    assert [] == [path for path, unlocked in free.items() if unlocked and path != "."]
+
+
 def test_folders_that_were_used_stay(site: Site) -> None:
     """Where something came into the target it stays, without the lock file."""
     target = site.folder / "new" / "target"

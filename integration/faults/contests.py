@@ -131,6 +131,18 @@ def _one_cache(chance: random.Random) -> list[Contender]:
     return found
 
 
+def _new_target(chance: random.Random) -> list[Contender]:
+    def one(*words: str, left: str | None) -> Contender:
+        where = ("--target", "{venv}/../shared", "--json")
+        return Contender(run(*words, *where), {"pluggy": left}, "shared")
+
+    found = [one("install", "{pluggy-1.5.0}", left="1.5.0") for _ in range(4)]
+    found += [one("install", "{pluggy-1.6.0}", left="1.6.0") for _ in range(2)]
+    found += [one("uninstall", "pluggy", left=None) for _ in range(10)]
+    chance.shuffle(found)
+    return found
+
+
 def _removals(_chance: random.Random) -> list[Contender]:
     return [_uninstall("pluggy") for _ in range(8)]
 
@@ -176,6 +188,7 @@ CONTESTS = (
         prepare=(run("cache", "add", "{pluggy-1.5.0}"), DAMAGE),
         kill=("any", 3),
     ),
+    Contest("target", "16 that make, fill and empty one new --target", _new_target),
     Contest(
         "removals",
         "8 uninstalls of one distribution",

@@ -47,7 +47,7 @@ JOURNAL_SIZE = 1 << 30
 VENV_JOURNAL_SIZE = 4_096
 """Bytes of the journal of a virtual environment's removal, which has five short lines."""
 RETRIES = 5
-"""Attempts at a plan whose links were refused or whose files changed underneath it."""
+"""Attempts at what others may undo at the same moment: a name, a place, a folder."""
 STALE_TEMPORARY = 0.0
 """Seconds a temporary folder of the cache may be left unlocked before it is swept."""
 SHEBANG_LENGTH = 127

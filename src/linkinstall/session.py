@@ -54,8 +54,13 @@ class Session:
     def begin(self, *, timeout: float, notify: Callable[[str], None] | None) -> World:
         """Lock the environment, settle what an earlier run left, and return its world."""
         lock = self.environment.lock()
-        self.made = make_folders(self.files, os.path.dirname(lock.path))
-        lock.acquire(timeout=timeout, notify=notify)
+        folder = os.path.dirname(lock.path)
+        self.made = []
+
+        def make_folder() -> None:
+            self.made += make_folders(self.files, folder)
+
+        lock.acquire(timeout=timeout, notify=notify, make_folder=make_folder)
         self._lock = lock
         world = World(self.files, self.environment)
         self.home = world.home
@@ -75,7 +80,16 @@ class Session:
                 self._leave_no_trace()
             except OSError:
                 pass
+            # The next one who has the lock may be about to use an empty folder, so only
+            # those that hold the lock itself go afterwards.
+            self._remove_made()
+            place = os.path.dirname(self._lock.path) + "/"
+            self.made = [one for one in self.made if place.startswith(f"{one}/")]
             self._lock.release(remove=not self.environment.keeps_lock)
+        self._remove_made()
+        self.made = []
+
+    def _remove_made(self) -> None:
         for folder in reversed(self.made):
             remove_folder_if_empty(self.files, folder)
 

@@ -96,16 +96,31 @@ class FolderLock:
         *,
         timeout: float = limits.LOCK_WAIT,
         notify: Callable[[str], None] | None = None,
+        make_folder: Callable[[], None] | None = None,
     ) -> None:
         """Wait up to ``timeout`` seconds for the lock.
 
         :param notify: told once, after a second, what is waited for
+        :param make_folder: makes the folder of the file before each try: who had the lock
+            before may remove a folder that it made itself
         :raises LockTimeoutError: another process still holds it
+        :raises FileNotFoundError: the folder is not there, or gone in each of some tries
         """
         begin = time.monotonic()
         pause, longest = limits.LOCK_POLL
         told = notify is None
-        while not self.try_acquire():
+        gone = 0
+        while True:
+            try:
+                if make_folder is not None:
+                    make_folder()
+                if self.try_acquire():
+                    return
+                gone = 0
+            except FileNotFoundError:
+                gone += 1
+                if make_folder is None or gone >= limits.RETRIES:
+                    raise
             waited = time.monotonic() - begin
             if waited >= timeout:
                 from linkinstall.errors import LockTimeoutError
