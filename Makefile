@@ -8,7 +8,7 @@ WORKERS ?= auto
 WHEELS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps kill race interference rivals bench clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps kill power race interference rivals bench clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -55,6 +55,9 @@ sweeps: setup ## kills and errors at every moment, in one process, all of them (
 
 kill: setup ## the kill sweep: SIGKILL before every call that changes the disk
 	$(BIN)/python -m integration.faults.kill
+
+power: setup ## a power cut before every call that changes the disk, on ext4, xfs and btrfs
+	$(BIN)/python -m integration.faults.power
 
 race: setup ## many processes at once: 100 rounds of each contest
 	$(BIN)/python -m integration.faults.race

@@ -28,6 +28,11 @@ whether what is there now is exactly old or exactly new.
 ``interference`` ``make interference``: somebody else acts before our recovery
 ``serial``       is there an order of them that leads to what is there
 ``soundness``    what all right outcomes have in common
+``volumes``      file systems on loop devices, which can lose their power
+``mounted``      a sandbox on such volumes
+``power_cut``    the fault, and what is judged otherwise after it
+``power``        ``make power``: power cuts
+``bad_builds``   linkinstall without what a promise hangs on: tests of the tests
 ``rivals``       ``make rivals``
 ===============  ==========================================================
 

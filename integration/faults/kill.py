@@ -61,15 +61,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     swept = sweep_all(
         chosen, Kill(), every=options.every, folder=options.folder, workers=options.workers
     )
-    report.write_details(DETAILS, swept)
-    print(report.kill_table(swept))
     if not options.scenario:
         figures.note(_figure(swept, options, time.monotonic() - began))
-    print(f"\n{report.machine()}")
-    if all(one.passed for one in swept):
-        return 0
-    print(f"What broke, and how to see it again: {DETAILS}")
-    return 1
+    return report.conclude(swept, report.kill_table(swept), DETAILS)
 
 
 def _figure(swept: Sequence[Swept], options: argparse.Namespace, seconds: float) -> figures.Figure:
@@ -77,16 +71,9 @@ def _figure(swept: Sequence[Swept], options: argparse.Namespace, seconds: float)
     verbs = f"{len({one.scenario.verb for one in swept})} verbs"
     parts = [f"each {options.every}. point"] if options.every > 1 else []
     parts += [f"only {', '.join(options.verb)}"] if options.verb else []
-    return figures.Figure(
-        gate="R1 clone" if options.mode == ["clone"] else "R1",
-        what=f"SIGKILL before each call that changes the disk: {verbs}; {modes}",
-        count=sum(len(one.results) for one in swept),
-        unit="runs",
-        broken=sum(len(one.broken) + bool(one.error) for one in swept),
-        missed=sum(len(one.unfired) for one in swept),
-        seconds=seconds,
-        part=", ".join(parts),
-    )
+    gate = "R1 clone" if options.mode == ["clone"] else "R1"
+    what = f"SIGKILL before each call that changes the disk: {verbs}; {modes}"
+    return report.figure(gate, what, swept, seconds, parts)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -15,6 +15,8 @@ import platform
 import sys
 from typing import TYPE_CHECKING
 
+from integration.faults.figures import Figure
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
@@ -45,6 +47,25 @@ def kill_table(swept: Sequence[Swept]) -> str:
     return table(heads, [*rows, ("**all**", "", "", *sums)])
 
 
+def grouped_table(swept: Sequence[Swept], heads: Sequence[str]) -> str:
+    """Return one row for each ``where``, and the sum.
+
+    :param heads: the names of what ``where`` is made of, separated by commas
+    """
+    groups: dict[str, list[Swept]] = {}
+    for one in swept:
+        groups.setdefault(one.where, []).append(one)
+    counted = ("scenarios", "points", "not fired", "old", "new", "broken", "seconds")
+    rows = [(*where.split(", "), *_sums(group)) for where, group in groups.items()]
+    total = ("**all**", *[""] * (len(heads) - 1), *_sums(swept))
+    return table((*heads, *counted), [*rows, total])
+
+
+def _sums(swept: Sequence[Swept]) -> tuple[int, ...]:
+    sums = [sum(row[column] for row in map(_figures, swept)) for column in range(5)]
+    return (len(swept), *sums, round(sum(one.seconds for one in swept)))
+
+
 def _figures(swept: Swept) -> tuple[int, int, int, int, int]:
     points = {result.point for result in swept.results}
     missed = {result.point for result in swept.unfired}
@@ -59,15 +80,45 @@ def write_details(path: Path, swept: Sequence[Swept]) -> None:
     parts = [f"# What broke\n\n{machine()}\n"]
     for sweep in swept:
         if sweep.error:
-            parts.append(f"## {sweep.scenario.name}\n\n```\n{sweep.error}\n```\n")
-        parts += map(_detail, [r for r in sweep.results if not r.sound or not r.strike.fired])
+            parts.append(f"## {sweep.scenario.name} {sweep.where}\n\n```\n{sweep.error}\n```\n")
+        wrong = [r for r in sweep.results if not r.sound or not r.strike.fired]
+        parts += [_detail(one, sweep) for one in wrong]
     path.write_text("\n".join(parts), encoding="utf-8")
 
 
-def reproduce(result: Result) -> str:
+def figure(
+    gate: str, what: str, swept: Sequence[Swept], seconds: float, parts: Sequence[str]
+) -> Figure:
+    """Return the sum of a gate.
+
+    :param parts: what was left out, if anything was
+    """
+    return Figure(
+        gate=gate,
+        what=what,
+        count=sum(len(one.results) for one in swept),
+        unit="runs",
+        broken=sum(len(one.broken) + bool(one.error) for one in swept),
+        missed=sum(len(one.unfired) for one in swept),
+        seconds=seconds,
+        part=", ".join(parts),
+    )
+
+
+def conclude(swept: Sequence[Swept], figures: str, details: Path) -> int:
+    """Print a gate's table, write the details, and return the exit status."""
+    write_details(details, swept)
+    print(f"{figures}\n\n{machine()}")
+    if all(one.passed for one in swept):
+        return 0
+    print(f"What broke, and how to see it again: {details}")
+    return 1
+
+
+def reproduce(result: Result, program: str = "integration.faults.kill") -> str:
     """Return the command that strikes the same point again and keeps what it leaves."""
     return (
-        f"{sys.executable} -m integration.faults.kill --scenario {result.scenario.name} "
+        f"{sys.executable} -m {program} --scenario {result.scenario.name} "
         f"--point {result.point} --next {result.next_run} --keep FOLDER"
     )
 
@@ -81,11 +132,12 @@ def explain(result: Result) -> str:
     return "\n".join(lines) or f"sound, {result.judgement.state}"
 
 
-def _detail(result: Result) -> str:
+def _detail(result: Result, swept: Swept) -> str:
+    where = f", {swept.where}" if swept.where else ""
     return (
-        f"## {result.scenario.name}, {result.point}, {result.next_run}\n\n"
+        f"## {result.scenario.name}{where}, {result.point}, {result.next_run}\n\n"
         f"killed before `{result.strike.call}`\n\n"
         f"```\n{explain(result)}\n```\n\n"
         f"output of the next run:\n\n```\n{result.completed.output.strip()}\n```\n\n"
-        f"    {reproduce(result)}\n"
+        f"    {reproduce(result, swept.program)}\n"
     )

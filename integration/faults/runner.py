@@ -22,6 +22,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,9 +31,11 @@ from integration.faults.sweep import Fault, Result, Sweep
 from integration.faults.wheels import wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from integration.faults.scenario import Scenario
+
+    Job = Callable[[str, Mapping[str, str]], list["Swept"]]
 
 
 @dataclass(frozen=True)
@@ -43,12 +46,16 @@ class Swept:
     :param results: one for each point and next run
     :param error: why the sweep could not begin, or nothing
     :param seconds: how long it took
+    :param where: on which file system and how it was struck, where there is a choice
+    :param program: the module and the options that strike a point of it again
     """
 
     scenario: Scenario
     results: tuple[Result, ...]
     error: str
     seconds: float
+    where: str = ""
+    program: str = "integration.faults.kill"
 
     @property
     def unfired(self) -> list[Result]:
@@ -81,16 +88,34 @@ def sweep_all(
         file system is part of the test: ext4 reuses inode numbers at once, tmpfs does not
     :param workers: sweeps at once; default one for each processor
     """
+    return run_all(
+        [partial(_sweep, scenario, fault, every) for scenario in scenarios],
+        folder=folder,
+        workers=workers,
+    )
+
+
+def run_all(
+    jobs: Sequence[Job],
+    *,
+    folder: str | None = None,
+    workers: int | None = None,
+    spoil: Sequence[tuple[str, str, str]] = (),
+) -> list[Swept]:
+    """Run jobs, each with a folder of its own, and return what came of each.
+
+    :param spoil: makes a build that is known to be bad; see ``provisions``
+    """
     with (
         tempfile.TemporaryDirectory(prefix="faults-", dir=folder) as root,
         ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
     ):
-        paths = provisions(os.path.join(root, "source"))
-        jobs = [
-            pool.submit(_sweep, scenario, fault, every, os.path.join(root, str(number)), paths)
-            for number, scenario in enumerate(scenarios)
+        paths = provisions(os.path.join(root, "source"), spoil)
+        waiting = [
+            pool.submit(_told, job, os.path.join(root, str(number)), paths)
+            for number, job in enumerate(jobs)
         ]
-        return [job.result() for job in jobs]
+        return [swept for job in waiting for swept in job.result()]
 
 
 def provisions(folder: str, spoil: Sequence[tuple[str, str, str]] = ()) -> dict[str, str]:
@@ -113,13 +138,14 @@ def provisions(folder: str, spoil: Sequence[tuple[str, str, str]] = ()) -> dict[
         if text.count(good) != 1:
             raise ValueError(f"{module} does not hold {good!r} once: this bad build is outdated")
         path.write_text(text.replace(good, bad), encoding="utf-8")
-    compileall.compile_dir(package, quiet=2)
+    if not compileall.compile_dir(package, quiet=2):
+        raise ValueError(f"what was made in {folder} is no Python: {spoil}")
     return {**wheels(), "source": folder}
 
 
 def _sweep(
-    scenario: Scenario, fault: Fault, every: int, folder: str, paths: dict[str, str]
-) -> Swept:
+    scenario: Scenario, fault: Fault, every: int, folder: str, paths: Mapping[str, str]
+) -> list[Swept]:
     start = time.monotonic()
     results: tuple[Result, ...] = ()
     error = ""
@@ -127,7 +153,14 @@ def _sweep(
         results = tuple(Sweep(scenario, fault, Sandbox(folder, paths)).results(every=every))
     except SetupError as refused:
         error = str(refused)
-    swept = Swept(scenario, results, error, time.monotonic() - start)
-    figures = error.partition("\n")[0] or f"{len(swept.broken)} of {len(results)} broken"
-    print(f"{swept.seconds:6.1f} s  {scenario.name}: {figures}", file=sys.stderr, flush=True)
-    return swept
+    return [Swept(scenario, results, error, time.monotonic() - start)]
+
+
+def _told(job: Job, folder: str, paths: Mapping[str, str]) -> list[Swept]:
+    found = job(folder, paths)
+    for swept in found:
+        broken = f"{len(swept.broken)} of {len(swept.results)} broken"
+        figures = swept.error.partition("\n")[0] or broken
+        name = " ".join(filter(None, (swept.scenario.name, swept.where)))
+        print(f"{swept.seconds:6.1f} s  {name}: {figures}", file=sys.stderr, flush=True)
+    return found

@@ -74,9 +74,11 @@ class Sandbox:
         :param provisions: name -> path of what lies outside: wheels by ``name-version``
         """
         self.folder = folder
+        self.scratch = folder
         self.world = os.path.join(folder, "world")
         self.saved = os.path.join(folder, "saved")
         self.provisions = dict(provisions)
+        self._just_before: tuple[Command, ...] = ()
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         self.library = self.area("venv", "lib", version, "site-packages")
         self.python = self.area("venv", "bin", "python")
@@ -87,26 +89,44 @@ class Sandbox:
 
     def build(self, scenario: Scenario) -> None:
         """Make the old state of ``scenario`` and save it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self._just_before = ()
+        self.clear()
         for area in AREAS[1:]:
-            os.makedirs(self.area(area))
+            os.makedirs(self.area(area), exist_ok=True)
         _call([sys.executable, "-m", "venv", "--without-pip", self.area("venv")])
         with zipfile.ZipFile(self.provisions[NEIGHBOUR]) as archive:
             archive.extractall(self.library)
-        for command in scenario.prepare:
-            completed = self.run(command)
-            if completed.status not in command.statuses:
-                arguments = " ".join(self.expand(command))
-                raise SetupError(f"{scenario.name}: {arguments}\n{completed.output}")
+        self._prepare(scenario.prepare)
         for path, text in scenario.extra_files.items():
             with open(os.path.join(self.library, path), "x", encoding="utf-8") as stream:
                 stream.write(text)
-        _call(["cp", "-a", self.world, self.saved])
+        self.save()
+        self._just_before = scenario.just_before
 
     def reset(self) -> None:
-        """Bring the old state back."""
+        """Bring the old state back, and do what comes just before the fault."""
+        self.restore()
+        self._prepare(self._just_before)
+
+    def clear(self) -> None:
+        """Remove everything."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def save(self) -> None:
+        """Keep the world as it is now."""
+        _call(["cp", "-a", self.world, self.saved])
+
+    def restore(self) -> None:
+        """Bring the kept world back."""
         shutil.rmtree(self.world)
         _call(["cp", "-a", self.saved, self.world])
+
+    def _prepare(self, commands: Sequence[Command]) -> None:
+        for command in commands:
+            completed = self.run(command)
+            if completed.status not in command.statuses:
+                arguments = " ".join(self.expand(command))
+                raise SetupError(f"in preparation: {arguments}\n{completed.output}")
 
     def expand(self, command: Command) -> list[str]:
         """Return the arguments with this sandbox's paths filled in."""

@@ -82,6 +82,8 @@ class Scenario:
     :param extra_files: files a person has put into the environment, path below
         the library folder -> text
     :param cache: how the cache is compared
+    :param just_before: commands that run right before the fault, after the old state was
+        saved; what they write has not reached the disk when the fault comes
     """
 
     tool: str
@@ -95,6 +97,7 @@ class Scenario:
     works_in: tuple[State, ...]
     extra_files: Mapping[str, str] = field(default_factory=dict)
     cache: CacheRule = field(default_factory=CacheRule)
+    just_before: tuple[Command, ...] = ()
 
     @property
     def name(self) -> str:

@@ -161,7 +161,7 @@ class Kill:
 
     def strike(self, sandbox: Sandbox, command: Command, point: Point) -> Strike:
         """Run a command and kill it at a point."""
-        log = os.path.join(sandbox.folder, "strace.log")
+        log = os.path.join(sandbox.scratch, "strace.log")
         options = ["-f"] if point.everywhere else []
         options += ["-P", sandbox.world + point.path] if point.path else []
         options += ["-e", f"trace={point.call}"]
@@ -176,7 +176,7 @@ class Kill:
 
 
 def _record(sandbox: Sandbox, command: Command) -> list[Call]:
-    log = os.path.join(sandbox.folder, "strace.log")
+    log = os.path.join(sandbox.scratch, "strace.log")
     names = ",".join(f"?{name}" for name in MUTATING)
     sandbox.run(command, before=_strace(log, "-f", "-e", f"trace={names}"))
     return _calls(log)

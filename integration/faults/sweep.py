@@ -90,44 +90,63 @@ class Sweep:
         self.scenario = scenario
         self.fault = fault
         self.sandbox = sandbox
+        self._points: Sequence[Point] | None = None
         sandbox.build(scenario)
-        self._plain: dict[State, Observation] = {
-            "old": self._reference("old"),
-            "new": self._reference("new"),
-        }
+        self._plain = self.references()
         self._check_probe()
         self._references: dict[str, dict[State, Observation]] = {
-            name: {"old": self._reference("old", command), "new": self._reference("new", command)}
-            for name, command in scenario.next_runs.items()
+            name: self.references(command) for name, command in scenario.next_runs.items()
+        }
+
+    def references(self, *next_runs: Command) -> dict[State, Observation]:
+        """Return what these commands make of exactly old and of exactly new."""
+        return {
+            "old": self._reference("old", *next_runs),
+            "new": self._reference("new", *next_runs),
         }
 
     def points(self) -> Sequence[Point]:
-        """Return each point at which the fault can strike."""
-        self.sandbox.reset()
-        return self.fault.points(self.sandbox, self.scenario.act)
+        """Return each point at which the fault can strike; they are found once."""
+        if self._points is None:
+            self.sandbox.reset()
+            self._points = self.fault.points(self.sandbox, self.scenario.act)
+        return self._points
 
-    def results(self, *, every: int = 1) -> Iterator[Result]:
-        """Strike at each ``every``-th point, once for each next run."""
+    def results(self, *, every: int = 1, turn: int | None = None) -> Iterator[Result]:
+        """Strike at each ``every``-th point, once for each next run.
+
+        :param turn: strike each point once instead, the next runs taking turns, beginning
+            with the one of this number; and begin with another point for each number
+        """
+        names = tuple(self.scenario.next_runs)
         for number, point in enumerate(self.points()):
-            if number % every == 0:
-                for name in self.scenario.next_runs:
+            if turn is None and number % every == 0:
+                for name in names:
                     yield self.result(point, name)
+            elif turn is not None and (number + turn) % every == 0:
+                yield self.result(point, names[((number + turn) // every + turn) % len(names)])
 
     def result(self, point: Point, next_run: str) -> Result:
         """Strike at one point, let one next run follow, and judge."""
         self.sandbox.reset()
         strike = self.fault.strike(self.sandbox, self.scenario.act, point)
+        return self.result_after(strike, point, next_run)
+
+    def result_after(self, strike: Strike, point: Point, next_run: str) -> Result:
+        """Let one next run follow what is there now, and judge."""
         between = state_of(self._plain, environment(self.sandbox))
         completed = self.sandbox.run(self.scenario.next_runs[next_run])
-        actual = observe(self.sandbox, self.scenario)
-        judgement = judge(self._references[next_run], actual, self.scenario.cache)
+        judgement = self.judge(next_run)
         return Result(self.scenario, point, strike, between, next_run, completed, judgement)
 
-    def _reference(self, state: State, next_run: Command | None = None) -> Observation:
+    def judge(self, next_run: str) -> Judgement:
+        """Judge what a next run has left."""
+        actual = observe(self.sandbox, self.scenario)
+        return judge(self._references[next_run], actual, self.scenario.cache)
+
+    def _reference(self, state: State, *next_runs: Command) -> Observation:
         self.sandbox.reset()
-        commands = [self.scenario.act] if state == "new" else []
-        commands += [next_run] if next_run else []
-        for command in commands:
+        for command in (self.scenario.act, *next_runs) if state == "new" else next_runs:
             completed = self.sandbox.run(command)
             if completed.status not in command.statuses or completed.timed_out:
                 arguments = " ".join(self.sandbox.expand(command))

@@ -1,0 +1,45 @@
+"""Builds of linkinstall that are known to be bad: tests of the tests.
+
+Purpose: each lacks one thing that a promise hangs on, and the gate named for it has to
+find out. A gate that passes a bad build proves nothing about the good one.
+
+Calling sequence: ``provisions(folder, BAD["never flushed"])``, or ``spoil=`` of ``run_all``.
+
+Guarantees: data only. A build that no longer fits the source is an error when it is
+made, not a build that is good again.
+
+Errors: none here; ``provisions`` raises ``ValueError``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Spoil = tuple[str, str, str]
+
+_FLUSH = "            self._flush()\n            if self.staging.link"
+_LINK = "            if self.staging.link"
+_SWITCH = "        self.staging.switch()\n        if self.sync"
+_VOLUMES = "(*self.plan.states, *(entry.folder for entry in unflushed))"
+
+BAD: Mapping[str, Sequence[Spoil]] = {
+    "never flushed": [("application.py", _FLUSH, _LINK)],
+    "flushed after the changes": [
+        ("application.py", _FLUSH, _LINK),
+        (
+            "application.py",
+            _SWITCH,
+            "        self.staging.switch()\n        self._flush()\n        if self.sync",
+        ),
+    ],
+    "cache not flushed": [("application.py", _VOLUMES, "self.plan.states")],
+    "pointer not flushed": [
+        ("staging.py", "            self._flush_volume(state)\n", "            pass\n")
+    ],
+    "full not flushed": [("application.py", 'if self.sync == "full":', "if False:")],
+    "no recovery": [("recovery.py", "_settle_home(files, homes[0], flush=flush)", "Report()")],
+}
+"""What is wrong -> module, text, other text."""

@@ -1,0 +1,144 @@
+"""The fault "killed, and then the power goes", and how it is judged.
+
+Purpose: strike as ``Kill`` does, then let the volumes of the sandbox lose their power.
+
+Calling sequence::
+
+    with MountedSandbox(folder, provisions, "ext4") as sandbox:
+        sweep = PowerSweep(scenario, PowerCut("log-flushed"), sandbox)
+        for result in sweep.results(turn=0): ...
+
+Guarantees: beside the points of ``Kill`` there is ``end:1``, a power cut after the
+command has ended by itself. A volume that cannot be mounted any more counts as broken.
+
+One thing is judged otherwise than after a kill. Entries of the cache that had not been
+flushed may be lost, or hold anything: the promise is that they are marked so, never get
+into an environment, and are made anew when they are needed. So where nothing but such
+entries differ, the same wheels are installed anew, and then everything has to be right.
+
+With ``--sync full`` in its arguments, a command that has ended must be new.
+
+Errors: those of ``Sweep``.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from integration.faults import cache_check
+from integration.faults.mounted import MountedSandbox
+from integration.faults.oracle import Judgement, Observation, judge, observe
+from integration.faults.sandbox import Completed, Sandbox
+from integration.faults.strace import Kill, Point, Strike
+from integration.faults.sweep import Fault, Result, Sweep
+from integration.faults.volumes import MountError
+
+if TYPE_CHECKING:
+    from integration.faults.scenario import Command, Scenario, State
+
+END = Point("end", 1)
+"""After the command has ended by itself."""
+FULL = ("--sync", "full")
+"""The arguments with which success means that the disk has it."""
+
+
+class PowerCut:
+    """See the module docstring.
+
+    :param how: one of ``volumes.CUTS``, or nothing: killed only, the power stays
+    """
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        self.name = how or "kill"
+        self._kill = Kill()
+
+    def points(self, sandbox: Sandbox, command: Command) -> list[Point]:
+        """Return the points of ``Kill``, and the end."""
+        points = self._kill.points(sandbox, command)
+        return [*points, END] if self.how else points
+
+    def strike(self, sandbox: Sandbox, command: Command, point: Point) -> Strike:
+        """Run a command, kill it at a point, and let the power go."""
+        if point == END:
+            completed = sandbox.run(command)
+            ended = completed.status in command.statuses
+            strike = Strike(ended, "nothing, it had ended", completed)
+        else:
+            strike = self._kill.strike(sandbox, command, point)
+        if self.how and isinstance(sandbox, MountedSandbox):
+            sandbox.cut(self.how)
+        return strike
+
+
+class PowerSweep(Sweep):
+    """A sweep on volumes; see the module docstring."""
+
+    def __init__(self, scenario: Scenario, fault: Fault, sandbox: MountedSandbox) -> None:
+        self.volumes = sandbox
+        self._anew: dict[str, dict[State, Observation]] = {}
+        super().__init__(scenario, fault, sandbox)
+
+    def result(self, point: Point, next_run: str) -> Result:
+        """Strike at one point, let one next run follow, and judge."""
+        try:
+            result = super().result(point, next_run)
+        except MountError as error:
+            nothing = Completed(1, str(error))
+            strike = Strike(fired=True, call="", completed=nothing)
+            judgement = Judgement(None, (str(error),))
+            return Result(self.scenario, point, strike, None, next_run, nothing, judgement)
+        full = point == END and FULL[1] in self.scenario.act.arguments
+        if full and result.judgement.state == "old":
+            lost = Judgement(None, ("success was reported, and the change is lost",))
+            return replace(result, judgement=lost)
+        return result
+
+    def judge(self, next_run: str) -> Judgement:
+        """Judge what a next run has left; cache entries may have to be made anew."""
+        first = super().judge(next_run)
+        of_cache = all(line.startswith("cache: ") for line in first.litter)
+        removing = self.scenario.verb == "uninstall"
+        if first.sound or first.problems or not of_cache or removing:
+            return first
+        unmarked = _unmarked(self.sandbox.area("cache"))
+        if unmarked:
+            return replace(first, litter=(*unmarked, *first.litter))
+        completed = self.sandbox.run(again_anew(self.scenario))
+        actual = observe(self.sandbox, self.scenario)
+        second = judge(self._made_anew(next_run), actual, self.scenario.cache)
+        if second.sound and completed.status == 0:
+            return replace(first, litter=())
+        told = (*second.problems, *second.litter, completed.output)
+        return Judgement(None, tuple(f"after installing anew: {line}" for line in told))
+
+    def _made_anew(self, next_run: str) -> dict[State, Observation]:
+        if next_run not in self._anew:
+            command = self.scenario.next_runs[next_run]
+            self._anew[next_run] = self.references(command, again_anew(self.scenario))
+        return self._anew[next_run]
+
+
+def again_anew(scenario: Scenario) -> Command:
+    """Return the command that needs each cache entry that the scenario needs."""
+    arguments = scenario.act.arguments
+    whole = scenario.verb == "cache-add" or "--reinstall" in arguments
+    return replace(scenario.act, arguments=arguments if whole else (*arguments, "--reinstall"))
+
+
+def _unmarked(cache: str) -> list[str]:
+    """Return what is wrong with entries that count as flushed."""
+    entries = glob.glob(f"{cache}/v*/entries/*") + glob.glob(f"{cache}/v*/bytecode/*/*")
+    marked = [
+        os.path.relpath(entry, cache)
+        for entry in entries
+        if os.path.exists(os.path.join(entry, "unflushed"))
+    ]
+    return [
+        f"cache: counts as flushed: {line}"
+        for line in cache_check.problems(cache)
+        if not any(line.startswith(f"{entry}:") for entry in marked)
+    ]

@@ -1,0 +1,90 @@
+"""A sample of ``make power``: after a power cut, the next run makes it old or new."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integration.faults import bad_builds, report, scenarios
+from integration.faults.mounted import LAYOUTS, MountedSandbox
+from integration.faults.power import Case, fully_synced, unpacked_just_before
+from integration.faults.power_cut import PowerCut, PowerSweep
+from integration.faults.runner import provisions, run_all
+from integration.faults.strace import Point
+from integration.faults.strace import unavailable as no_strace
+from integration.faults.volumes import CUTS, quick_folder, unavailable
+from tests.support.gates import require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from integration.faults.scenario import Scenario
+
+EVERY = 12
+"""Each how many-th point is struck here; ``make power`` strikes all of them."""
+INSTALL = scenarios.scenario("linkinstall-install-pluggy-hardlink")
+UPGRADE = scenarios.scenario("linkinstall-upgrade-parts-hardlink")
+COLD = unpacked_just_before("hardlink")
+SYMLINKED = unpacked_just_before("symlink")
+SAMPLE = (
+    Case(UPGRADE, "one volume", "ext4", CUTS["ext4"], EVERY),
+    Case(UPGRADE, "data apart", "ext4", CUTS["ext4"], EVERY, turn=1),
+    Case(COLD, "cache apart", "ext4", CUTS["ext4"], 3 * EVERY, turn=2),
+    Case(fully_synced(INSTALL), "one volume", "ext4", CUTS["ext4"], EVERY, turn=3),
+    Case(INSTALL, "one volume", "xfs", CUTS["xfs"], EVERY, turn=4),
+    Case(INSTALL, "one volume", "btrfs", CUTS["btrfs"], 2 * EVERY, turn=5),
+)
+
+
+def can_run(*kinds: str) -> None:
+    """Go on where power cuts can be made on these file systems."""
+    reason = no_strace() or unavailable(kinds)
+    require(not reason, reason)
+
+
+@pytest.mark.parametrize("case", SAMPLE, ids=lambda one: f"{one.kind}-{one.layout}")
+def test_power_cut_leaves_old_or_new(case: Case) -> None:
+    """A run whose power goes before any call is undone or finished by the next."""
+    can_run(case.kind)
+
+    found = run_all([case], folder=quick_folder(), workers=1)
+
+    assert [""] * len(case.cuts) == [one.error for one in found]
+    assert [] == [str(result.point) for one in found for result in one.unfired]
+    complaints = [
+        f"{report.explain(result)}\n{report.reproduce(result, one.program)}"
+        for one in found
+        for result in one.broken
+    ]
+    assert [] == complaints
+    assert all(one.passed for one in found)
+
+
+@pytest.mark.parametrize(
+    ("build", "scenario", "layout", "how", "point"),
+    [
+        ("never flushed", UPGRADE, "one volume", "log-flushed", "end:1"),
+        ("flushed after the changes", UPGRADE, "one volume", "log-flushed", "syncfs:1"),
+        ("pointer not flushed", UPGRADE, "data apart", "log-flushed", "syncfs:1"),
+        ("cache not flushed", SYMLINKED, "cache apart", "log-flushed", "end:1"),
+        ("full not flushed", fully_synced(UPGRADE), "one volume", "log-lost", "end:1"),
+    ],
+)
+def test_bad_build_is_found_out(
+    tmp_path: Path, build: str, scenario: Scenario, layout: str, how: str, point: str
+) -> None:
+    """Without the flush that a promise hangs on, a power cut breaks it; with it, it holds."""
+    can_run("ext4")
+    sound = []
+
+    for number, spoil in enumerate((bad_builds.BAD[build], ())):
+        paths = provisions(str(tmp_path / f"source-{number}"), spoil)
+        folder = str(tmp_path / f"made-{number}")
+        with MountedSandbox(folder, paths, "ext4", LAYOUTS[layout]) as sandbox:
+            sweep = PowerSweep(scenario, PowerCut(how), sandbox)
+            result = sweep.result(Point.parse(point), "recover")
+        assert result.strike.fired
+        sound.append(result.sound)
+
+    assert [False, True] == sound
