@@ -6,9 +6,12 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 # Your own wheels for the demonstration: make demo WHEELS="a.whl b.whl"
 WHEELS ?=
+# The long run of the state machine: another seed, other steps.
+STEPS ?= 50000
+SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps kill power race interference rivals bench clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill power race interference rivals bench clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -52,6 +55,9 @@ docs-check: setup ## run every example of README and docs
 
 sweeps: setup ## kills and errors at every moment, in one process, all of them (half an hour)
 	LINKINSTALL_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/test_application_sweeps.py
+
+model: setup ## random changes, faults and foreign edits against a simple model (STEPS=50000 SEED=0)
+	LINKINSTALL_MODEL_STEPS=$(STEPS) $(BIN)/python -m pytest --hypothesis-seed=$(SEED) tests/test_transaction_model.py
 
 kill: setup ## the kill sweep: SIGKILL before every call that changes the disk
 	$(BIN)/python -m integration.faults.kill

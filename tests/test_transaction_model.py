@@ -1,0 +1,102 @@
+"""Random changes, faults and foreign edits leave what a simple model says, exactly.
+
+The sample is the same in every run. The long run is ``make model``: other steps for every
+``SEED``, as many as ``STEPS`` says; what fails is shrunk and printed as a program.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from linkinstall import entries
+from linkinstall.application import Application
+from linkinstall.entry_check import Inspection
+from linkinstall.removal import Removal
+from linkinstall.settle import Settlement
+from tests.support.beliefs import done
+from tests.support.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+STEPS_OF_A_RUN = 40
+SAMPLE = settings(
+    max_examples=100,
+    stateful_step_count=STEPS_OF_A_RUN,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    report_multiple_bugs=False,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def profile() -> settings:
+    """Return the sample, or the long run where ``LINKINSTALL_MODEL_STEPS`` asks for one."""
+    steps = os.environ.get("LINKINSTALL_MODEL_STEPS")
+    if not steps:
+        return SAMPLE
+    # Few runs end before their last step.
+    runs = int(steps) * 9 // (STEPS_OF_A_RUN * 8) + 1
+    return settings(SAMPLE, derandomize=False, max_examples=runs)
+
+
+def test_the_environment_equals_the_model(capsys: pytest.CaptureFixture[str]) -> None:
+    """Whatever is done, killed, refused or edited: old or new, and then nothing else."""
+    before = dict(done)
+    try:
+        run_state_machine_as_test(Machine, settings=profile())
+    finally:
+        figures = ", ".join(f"{done[name] - before[name]} {name}" for name in done)
+        with capsys.disabled():
+            sys.stdout.write(f"\nstate machine: {figures}\n")
+
+
+# -------------------------------------------------------------------- the test of the test
+
+
+def drop_the_stash_early(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Delete what was stashed before the commit point instead of after it."""
+    commit = Application.commit
+
+    def broken(application: Application) -> None:
+        settlement = application._settlement()
+        for item in settlement.journal.stash:
+            settlement._discard(item)
+        commit(application)
+
+    monkeypatch.setattr(Application, "commit", broken)
+
+
+def restore_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Roll back what came, and forget what went."""
+    monkeypatch.setattr(Settlement, "_restore", lambda *_: None)
+
+
+def leave_nothing_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Remove a file that another distribution lists too."""
+    monkeypatch.setattr(Removal, "_leave_to_others", lambda *_: None)
+
+
+def trust_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Link cache files without a look at them."""
+    monkeypatch.setattr(entries, "inspect", lambda *_: Inspection())
+
+
+@pytest.mark.parametrize(
+    "break_it", [drop_the_stash_early, restore_nothing, leave_nothing_to_others, trust_the_cache]
+)
+def test_a_broken_engine_is_caught(
+    break_it: Callable[[pytest.MonkeyPatch], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sample finds an engine that is broken on purpose."""
+    break_it(monkeypatch)
+
+    with pytest.raises(AssertionError, match="neither old nor new"):
+        run_state_machine_as_test(Machine, settings=settings(SAMPLE, phases=[Phase.generate]))
