@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,25 +38,39 @@ SAMPLE = settings(
 )
 
 
+def steps_asked() -> int:
+    """Return how many steps the long run is to have, 0 for the sample."""
+    return int(os.environ.get("LINKINSTALL_MODEL_STEPS") or 0)
+
+
 def profile() -> settings:
-    """Return the sample, or the long run where ``LINKINSTALL_MODEL_STEPS`` asks for one."""
-    steps = os.environ.get("LINKINSTALL_MODEL_STEPS")
-    if not steps:
+    """Return the sample, or the long run where one is asked for."""
+    if not steps_asked():
         return SAMPLE
-    # Few runs end before their last step.
-    runs = int(steps) * 9 // (STEPS_OF_A_RUN * 8) + 1
+    # Some runs end before their last step.
+    runs = steps_asked() * 3 // (STEPS_OF_A_RUN * 2) + 1
     return settings(SAMPLE, derandomize=False, max_examples=runs)
 
 
 def test_the_environment_equals_the_model(capsys: pytest.CaptureFixture[str]) -> None:
     """Whatever is done, killed, refused or edited: old or new, and then nothing else."""
-    before = dict(done)
+    start, before = time.monotonic(), dict(done)
+    broken = 1
     try:
         run_state_machine_as_test(Machine, settings=profile())
+        broken = 0
     finally:
-        figures = ", ".join(f"{done[name] - before[name]} {name}" for name in done)
+        count = {name: done[name] - before[name] for name in done}
         with capsys.disabled():
-            sys.stdout.write(f"\nstate machine: {figures}\n")
+            told = ", ".join(f"{number} {name}" for name, number in count.items())
+            sys.stdout.write(f"\nstate machine: {told}\n")
+        if steps_asked():
+            from integration.faults.figures import Figure, note
+
+            what = "random changes, faults and foreign edits, against a model"
+            missed = max(0, steps_asked() - count["steps"])
+            seconds = time.monotonic() - start
+            note(Figure("R14", what, count["steps"], "steps", broken, missed, seconds))
 
 
 # -------------------------------------------------------------------- the test of the test
