@@ -202,21 +202,18 @@ class Uncopyable(Denying):
 
 
 def test_the_last_refusal_names_the_file(site: Site) -> None:
-    """Where not even a copy can be made, the error has the reason and the cache file's path."""
+    """Where not even a copy can be made, the error has the reason and names the file."""
     staging = staged(site, Uncopyable(NoHardLinks(local()), "create", errno.EACCES))
     staging.write()
     assert not staging.link()
-    assert (errno.EPERM, True) == (
-        staging.last_refusal().errno,
-        str(staging.last_refusal().filename).startswith(site.cache.root),
-    )
+    assert errno.EPERM == staging.last_refusal().errno
+    assert str(staging.last_refusal().filename).endswith(tuple(os.path.basename(f) for f in FILES))
     staging.discard()
     with pytest.raises(PermissionError) as caught:
         staging.write()
 
     assert errno.EACCES == caught.value.errno
-    assert str(caught.value.filename).startswith(site.cache.root)
-    assert str(caught.value.filename).endswith(("/app/data.txt", "/app/engine.dll"))
+    assert str(caught.value.filename).endswith(("/data.txt", "/engine.dll"))
 
 
 def test_an_error_that_no_link_mode_mends_is_raised(site: Site) -> None:
