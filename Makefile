@@ -11,7 +11,7 @@ STEPS ?= 50000
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill power race interference rivals bench clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill power race interference rivals bench wine wine-all clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -76,6 +76,12 @@ rivals: setup ## the same sweep over pip and uv, their figures beside ours
 
 bench: setup ## warm and cold install against uv, pip and installer, as ratios
 	$(BIN)/python -m integration.bench
+
+wine: setup ## unit tests and Windows integration tests with a Windows CPython 3.11, under Wine
+	tools/wine-test 3.11
+
+wine-all: setup ## the same with CPython 3.11 and 3.13
+	tools/wine-test 3.11 3.13
 
 clean: ## remove what the targets made: .venv, .cache and the tools' caches
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

@@ -19,7 +19,7 @@ from integration.support.peers import pip_install, uv_install
 from integration.support.samples import make_sample
 from integration.support.trees import differences
 from integration.support.volumes import clone_volume, other_volume
-from tests.support.gates import suited
+from tests.support.platforms import skip_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,13 +32,14 @@ HERE = Path(__file__).parent
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark everything in this folder, so that ``-m 'not integration'`` leaves it out."""
     for item in items:
-        if item.path.is_relative_to(HERE):
-            item.add_marker(pytest.mark.integration)
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _posix_only() -> None:
-    suited(sys.platform != "win32", "it has flock and signals of POSIX")
+        if not item.path.is_relative_to(HERE):
+            continue
+        item.add_marker(pytest.mark.integration)
+        if item.path.is_relative_to(HERE / "windows"):
+            item.add_marker(pytest.mark.windows_real)
+        else:
+            item.add_marker(pytest.mark.posix("flock, signals and peers of POSIX"))
+    skip_foreign(items)
 
 
 @pytest.fixture(scope="session")

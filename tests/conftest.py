@@ -9,10 +9,16 @@ import pytest
 from hypothesis import settings
 
 from tests.support.gates import require
+from tests.support.platforms import skip_foreign
 
 # A shared machine is slow at times, and a failure has to be reproducible from its text.
 settings.register_profile("linkinstall", deadline=None, print_blob=True)
 settings.load_profile("linkinstall")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip what is for another platform."""
+    skip_foreign(items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

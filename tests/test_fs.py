@@ -15,6 +15,7 @@ from linkinstall import fs
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
 from linkinstall.fs.posix import PosixFileSystem
+from linkinstall.fs.windows import WindowsFileSystem
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,7 +29,7 @@ def test_everybody_gets_the_same_one() -> None:
     assert local() is local()
 
 
-@pytest.mark.parametrize(("name", "kind"), [("posix", PosixFileSystem), ("nt", FileSystem)])
+@pytest.mark.parametrize(("name", "kind"), [("posix", PosixFileSystem), ("nt", WindowsFileSystem)])
 def test_the_platform_chooses(
     name: str, kind: type[FileSystem], monkeypatch: pytest.MonkeyPatch
 ) -> None:

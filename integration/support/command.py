@@ -149,7 +149,7 @@ class Command:
             env=self.environ(env),
             cwd=folder or self.folder,
             # A test runner in the background ignores SIGINT, and children would inherit that.
-            preexec_fn=_default_signals,  # noqa: PLW1509 no threads here
+            preexec_fn=_in_child,  # noqa: PLW1509 no threads here
         )
 
     def run(
@@ -180,7 +180,7 @@ class Command:
             timeout=TIMEOUT_SECONDS,
             check=False,
             umask=umask,
-            preexec_fn=_default_signals,
+            preexec_fn=_in_child,
         )
         result = Result(tuple(str(one) for one in given), done.returncode, done.stdout, done.stderr)
         expected = (status,) if isinstance(status, int) else status
@@ -200,3 +200,6 @@ def read_log(log: Path) -> list[list[str]]:
 
 def _default_signals() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+_in_child = _default_signals if os.name == "posix" else None

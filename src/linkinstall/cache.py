@@ -29,6 +29,7 @@ import sys
 from linkinstall.fs import local
 from linkinstall.fs.trees import make_folders, make_temporary_folder, remove_tree
 from linkinstall.manifest import decode
+from linkinstall.paths import forward
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -90,7 +91,7 @@ class Cache:
     ) -> None:
         chosen = os.fspath(path) if path is not None else default_folder()
         self.path = os.path.abspath(chosen)
-        self.root = os.path.join(self.path, VERSION)
+        self.root = f"{forward(self.path)}/{VERSION}"
         self.file_system = files or local()
         self.temporary = False
 
@@ -125,16 +126,16 @@ class Cache:
 
     def entry_folder(self, entry_id: str) -> str:
         """Return where an entry is kept."""
-        return os.path.join(self.root, "entries", entry_id)
+        return f"{self.root}/entries/{entry_id}"
 
     @property
     def temporary_folder(self) -> str:
         """Where temporary folders are: what is written is renamed out of one of them."""
-        return os.path.join(self.root, "tmp")
+        return f"{self.root}/tmp"  # noqa: S108 - ours
 
     def bytecode_folder(self, entry_id: str, tag: str, level: int) -> str:
         """Return where the compiled files of an entry are kept."""
-        return os.path.join(self.root, "bytecode", entry_id, f"{tag}-{level}")
+        return f"{self.root}/bytecode/{entry_id}/{tag}-{level}"
 
     def open_folder(self, folder: str) -> Entry | None:
         """Return the entry or the set of compiled files in a folder of the cache."""
@@ -165,7 +166,7 @@ class Cache:
     def find(self, path: str) -> Added | None:
         """Return the entry of a wheel file if the cache has it."""
         name, identity = self.identify(path)
-        alias = os.path.join(self.root, "aliases", identity.alias)
+        alias = f"{self.root}/aliases/{identity.alias}"
         try:
             entry_id, hash_, _end = self.file_system.read(alias).decode("ascii").split("\n")
         except (OSError, ValueError):
@@ -196,7 +197,7 @@ class Cache:
 
     def remember(self, alias: str, entry_id: str, hash_: str) -> None:
         """Note which entry a wheel file unpacks to."""
-        folder = os.path.join(self.root, "aliases")
+        folder = f"{self.root}/aliases"
         self._write(folder, alias, f"{entry_id}\n{hash_}\n".encode("ascii"))
 
     def remember_dependent(self, entry_id: str, environment: str) -> None:
@@ -204,8 +205,8 @@ class Cache:
         from linkinstall.digest import sha256
 
         key = sha256(environment.encode("utf-8", "surrogateescape")).hexdigest()[:32]
-        folder = os.path.join(self.root, "dependents", entry_id)
-        if self.file_system.status(os.path.join(folder, key)) is None:
+        folder = f"{self.root}/dependents/{entry_id}"
+        if self.file_system.status(f"{folder}/{key}") is None:
             self._write(folder, key, environment.encode("utf-8", "surrogateescape"))
 
     def mark_flushed(self, entry: Entry) -> None:
@@ -224,7 +225,7 @@ class Cache:
         temporary = TemporaryFolder.claim(files, self.temporary_folder)
         try:
             files.write_new(f"{temporary.path}/file", data)
-            files.rename(f"{temporary.path}/file", os.path.join(folder, name))
+            files.rename(f"{temporary.path}/file", f"{folder}/{name}")
         finally:
             temporary.remove()
 
@@ -243,7 +244,7 @@ class Cache:
 
     def info(self) -> dict[str, Any]:
         """Return the folder, how many entries there are, their files and bytes."""
-        entries = os.path.join(self.root, "entries")
+        entries = f"{self.root}/entries"
         names = []
         if self.file_system.status(entries) is not None:
             names = [name for name, _ in self.file_system.scan(entries)]

@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 from stat import S_ISLNK
 
+from linkinstall.paths import normal
 from linkinstall.record import parse
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
@@ -129,7 +130,7 @@ def library_path(library: str, path: str) -> str:
     """
     odd = "./" in path or "//" in path or path.endswith((".", "/"))
     if odd or os.path.isabs(path):
-        return os.path.normpath(os.path.join(library, path))
+        return normal(os.path.join(library, path))
     return f"{library}/{path}"
 
 

@@ -233,7 +233,7 @@ class EntryWriter:
         anything away, and nothing is put onto what stands, so what was looked at is
         what is moved.
         """
-        name = os.path.relpath(target, self.cache.root).replace(os.sep, "-")
+        name = target.removeprefix(f"{self.cache.root}/").replace("/", "-")
         # Among the temporary folders, where a sweep finds what a killed process left.
         lock = FolderLock(
             f"{self.cache.temporary_folder}/{name}{LOCK_SUFFIX}", what=f"the cache entry {target}"

@@ -24,6 +24,7 @@ import os
 from binascii import crc32
 
 from linkinstall import manifest as manifests
+from linkinstall.paths import normal
 from linkinstall.plan import Group, OldDistInfo, Placement, PlanChange, StashItem, Tree
 from linkinstall.values import replace, value
 
@@ -271,7 +272,7 @@ def relocate(journal: Journal, home: str) -> Journal:
     """
     if journal.home == home:
         return journal
-    root = os.path.normpath(os.path.join(home, os.path.relpath(journal.root, journal.home)))
+    root = normal(os.path.join(home, os.path.relpath(journal.root, journal.home)))
     # A root folder may be that of all files, seen from inside a container or from outside.
     old, new = journal.root.rstrip("/"), root.rstrip("/")
 

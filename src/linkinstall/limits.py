@@ -42,6 +42,13 @@ PATH_LENGTH = 4_000
 NAME_LENGTH = 255
 """Bytes of one file name, the bound of ext4, xfs, btrfs, APFS and NTFS."""
 
+SHARING_PAUSES = (0.01, 0.02, 0.04, 0.08, 0.15, 0.3)
+"""Seconds between the tries at a file that another process has open, on Windows: 0.6 in all."""
+SHARING_WAIT = 1.5
+"""Seconds of such pauses in one window, however many files refuse."""
+SHARING_WINDOW = 30.0
+"""Seconds after which such pauses are counted anew."""
+
 JOURNAL_SIZE = 1 << 30
 """Bytes of a journal; 54,000 files take some 6 MB."""
 VENV_JOURNAL_SIZE = 4_096

@@ -16,6 +16,8 @@ from __future__ import annotations
 import os
 from stat import S_ISREG
 
+from linkinstall.paths import normal
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -49,7 +51,7 @@ class Places:
 
         :param roots: the scheme folders as they are named
         """
-        self._roots.update(os.path.normpath(root) for root in roots)
+        self._roots.update(normal(root) for root in roots)
         self._change = change
         self._overwrite = overwrite
 

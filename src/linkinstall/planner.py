@@ -22,6 +22,7 @@ import os
 
 from linkinstall.distribution import find_distributions, owners_of, same_size
 from linkinstall.outcome import Kept, Warn
+from linkinstall.paths import normal
 from linkinstall.places import Places
 from linkinstall.plan import (
     DIST_INFO,
@@ -118,7 +119,7 @@ class Planner:
         self, request: Request, nominal: str, sizes: dict[str, str]
     ) -> Iterable[tuple[int, str, tuple[str, ...]]]:
         """Yield (group, folder below its target, names) for names of one folder."""
-        folder = self._places.resolve(os.path.normpath(nominal))
+        folder = self._places.resolve(normal(nominal))
         if folder is None or not sizes:
             return
         top = self._places.top_absent(folder)

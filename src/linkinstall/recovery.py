@@ -61,7 +61,7 @@ class Report:
 
 def recover_environment(files: FileSystem, roots: Iterable[str], *, flush: bool = True) -> Report:
     """Settle whatever the state folders in ``roots`` hold; the first root is home."""
-    homes = [os.path.join(root, STATE) for root in dict.fromkeys(roots)]
+    homes = [f"{root}/{STATE}" for root in dict.fromkeys(roots)]
     report = _settle_home(files, homes[0], flush=flush)
     # What was settled just now may have put something into the trash of another volume,
     # and says so: it stays there until the next run, as at home.

@@ -23,7 +23,7 @@ import errno
 import os
 
 from linkinstall import limits
-from linkinstall.fs.lock import FolderLock
+from linkinstall.fs.lock import REMOVABLE_WHILE_HELD, FolderLock
 from linkinstall.fs.trees import remove_tree
 
 TYPE_CHECKING = False
@@ -48,7 +48,7 @@ class TemporaryFolder:
     def claim(cls, files: FileSystem, parent: str) -> TemporaryFolder:
         """Make a folder of a free name in ``parent`` and lock it."""
         for _ in range(limits.RETRIES):
-            folder = cls(files, os.path.join(parent, os.urandom(8).hex()))
+            folder = cls(files, f"{parent}/{os.urandom(8).hex()}")
             # A sweep may take the lock between its making and its locking.
             if folder.try_lock():
                 try:
@@ -73,10 +73,14 @@ class TemporaryFolder:
 
         Where something of it cannot be removed the lock's file stays, for a later sweep.
         """
-        if not remove_tree(self.files, self.path):
+        removed = not remove_tree(self.files, self.path)
+        if not REMOVABLE_WHILE_HELD:
+            self._lock.release()
+        if removed:
             parent, name = os.path.split(self.path)
             self.files.unlink_all(parent, [name + LOCK_SUFFIX])
-        self._lock.release()
+        if REMOVABLE_WHILE_HELD:
+            self._lock.release()
 
 
 def sweep(files: FileSystem, parent: str) -> None:
@@ -84,7 +88,7 @@ def sweep(files: FileSystem, parent: str) -> None:
     for name, kind in files.scan(parent):
         if kind == "folder" or not name.endswith(LOCK_SUFFIX):
             continue
-        folder = TemporaryFolder(files, os.path.join(parent, name.removesuffix(LOCK_SUFFIX)))
+        folder = TemporaryFolder(files, f"{parent}/{name.removesuffix(LOCK_SUFFIX)}")
         try:
             if folder.try_lock():
                 folder.remove()

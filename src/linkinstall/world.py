@@ -17,6 +17,8 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR, S_ISLNK
 
+from linkinstall.paths import forward
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from linkinstall.environment import Environment
@@ -43,8 +45,8 @@ class World:
         for name in ("purelib", "platlib"):
             path = environment.schemes.get(name)
             if path is not None:
-                self.bases.setdefault(files.real_path(path), path)
-        self.home = os.path.join(self.libraries[0], STATE)
+                self.bases.setdefault(files.real_path(path), forward(path))
+        self.home = f"{self.libraries[0]}/{STATE}"
         self._own = tuple({root + "/" for scheme, root in self.roots.items() if scheme != "data"})
         # "\0" begins no path: without a data folder nothing lies under it.
         self._data = self.roots["data"].rstrip("/") + "/" if "data" in self.roots else "\0"

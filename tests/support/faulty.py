@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 # Verbs that change nothing, and those that change something, with where their path and
 # their source stand among the arguments. The other verbs of the port are made of these.
 LOOKS = frozenset(
-    "status statuses scan read open_read read_link real_path umask link_limit mount_points".split()
+    "status statuses scan read open_read read_link real_path umask link_limit mount_points"
+    " holders busy".split()
 )
 CHANGES = {
     "make_folder": (0, None),

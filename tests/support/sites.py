@@ -1,8 +1,8 @@
 """A small environment with a cache of its own, made in milliseconds.
 
 ``Site`` looks like a virtual environment on disk (``pyvenv.cfg``, an interpreter's name
-in ``bin``, ``lib64 -> lib``) and is described by an ``Environment`` without asking any
-interpreter. ``snapshot`` tells everything that is below a folder.
+in ``bin``, and ``lib64 -> lib`` but on Windows) and is described by an ``Environment``
+without asking any interpreter. ``snapshot`` tells everything that is below a folder.
 
 Calling sequence::
 
@@ -59,16 +59,18 @@ class Site:
     def _make(self) -> None:
         self.library.mkdir(parents=True)
         self.scripts.mkdir()
-        (self.root / "lib64").symlink_to("lib")
         (self.root / "pyvenv.cfg").write_text("home = /opt/python/bin\n")
         (self.scripts / "python").write_text("an interpreter\n")
-        (self.scripts / "python3.11").symlink_to("python")
+        if os.name != "nt":  # a link takes a privilege there, and no venv has one
+            (self.root / "lib64").symlink_to("lib")
+            (self.scripts / "python3.11").symlink_to("python")
         (self.root / ".lock").touch()
 
     def _describe(self, *, compiler: bool) -> Environment:
+        platform = "lib" if os.name == "nt" else "lib64"
         schemes = {
             "purelib": str(self.library),
-            "platlib": str(self.root / "lib64" / "python3.11" / "site-packages"),
+            "platlib": str(self.root / platform / "python3.11" / "site-packages"),
             "headers": str(self.root / "include" / "site" / "python3.11"),
             "scripts": str(self.scripts),
             "data": str(self.root),

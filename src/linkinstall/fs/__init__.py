@@ -37,7 +37,7 @@ def local() -> FileSystem:
 
             _chosen.append(PosixFileSystem())
         else:
-            from linkinstall.fs.port import FileSystem
+            from linkinstall.fs.windows import WindowsFileSystem
 
-            _chosen.append(FileSystem())
+            _chosen.append(WindowsFileSystem())
     return _chosen[0]

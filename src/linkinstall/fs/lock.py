@@ -34,13 +34,21 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MARK", "FolderLock", "private_path", "temporary_folder"]
+__all__ = ["MARK", "REMOVABLE_WHILE_HELD", "FolderLock", "private_path", "temporary_folder"]
 
 MARK = b"linkinstall\n"
 """Contents of a lock file that we made; uv leaves its own empty."""
 
+REMOVABLE_WHILE_HELD = os.name == "posix"
+"""Whether a lock file is removed before it is let go, as is safer.
+
+Windows removes nothing that is open: there it goes afterwards, and stays where another
+process waits for it.
+"""
+
 _BUSY = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 
 _TEMPORARY_FOLDERS = {
     # The rule of tempfile; what a private lock does there is safe from other users.
@@ -167,13 +175,16 @@ class FolderLock:
         """
         if self._handle is None:
             return
+        handle, self._handle = self._handle, None
+        if not REMOVABLE_WHILE_HELD:
+            os.close(handle)
         if remove and self.made:
             try:
                 os.unlink(self.path)
             except OSError:
                 pass
-        os.close(self._handle)
-        self._handle = None
+        if REMOVABLE_WHILE_HELD:
+            os.close(handle)
 
     def _open(self) -> int | None:
         """Open the file, making it where it is missing; None where somebody interfered."""
@@ -296,15 +307,10 @@ if os.name == "posix":
             raise
         return True
 
-else:  # pragma: no cover - not reached on the platforms that are tested
+
+else:
 
     def _lock(handle: int) -> bool:
-        import msvcrt
+        from linkinstall.fs.windows_calls import Calls
 
-        try:
-            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)  # type: ignore[attr-defined]
-        except OSError as error:
-            if error.errno in (*_BUSY, errno.EDEADLK):
-                return False
-            raise
-        return True
+        return Calls().lock(handle)

@@ -42,6 +42,7 @@ __all__ = [
     "OTHER",
     "VOLUME_REFUSALS",
     "FileSystem",
+    "is_junction",
     "refusal_or_raise",
     "with_path",
 ]
@@ -131,6 +132,17 @@ class FileSystem:
     def link_limit(self, path: str) -> int:  # noqa: ARG002 - where a volume can be asked
         """Return how many hard links one file may have on the volume of ``path``."""
         return 1023
+
+    def holders(self, path: str) -> tuple[tuple[int, str], ...]:  # noqa: ARG002 - see windows
+        """Return (pid, name) of the processes that keep a file busy, where the system tells."""
+        return ()
+
+    def busy(self, folder: str, names: Iterable[str]) -> list[Refusal]:  # noqa: ARG002 - see windows
+        """Return which names of a folder could neither be renamed nor removed now, and why.
+
+        Where a folder can be renamed with what is open in it, nothing else tells.
+        """
+        return []
 
     # ---------------------------------------------------------------- make
 
@@ -293,8 +305,21 @@ def refusal_or_raise(error: OSError, path: str) -> OSError:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
-    if entry.is_symlink() or (hasattr(entry, "is_junction") and entry.is_junction()):
+    if entry.is_symlink():
+        return LINK
+    if _JUNCTION is not None and is_junction(entry.stat(follow_symlinks=False)):
         return LINK
     if entry.is_dir(follow_symlinks=False):
         return FOLDER
     return FILE if entry.is_file(follow_symlinks=False) else OTHER
+
+
+def is_junction(status: os.stat_result) -> bool:
+    """Return whether a status is that of a junction, which Windows takes for a folder."""
+    # DirEntry.is_junction came with Python 3.12; the tag is known from the listing.
+    return _JUNCTION is not None and getattr(status, "st_reparse_tag", 0) == _JUNCTION
+
+
+_JUNCTION: int | None = (
+    getattr(stat, "IO_REPARSE_TAG_MOUNT_POINT", None) if os.name == "nt" else None
+)

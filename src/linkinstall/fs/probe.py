@@ -26,7 +26,7 @@ def can_clone(source: str, folder: str) -> bool:
     """Return whether the file ``source`` can share its extents with one in ``folder``."""
     nameless = getattr(os, "O_TMPFILE", 0)
     if not nameless:
-        return os.name == "posix"  # tried at the first file, where it may still be refused
+        return _clones_by_itself(folder)
     try:
         origin = os.open(source, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -39,6 +39,19 @@ def can_clone(source: str, folder: str) -> bool:
         return _clone(origin, target)
     finally:
         os.close(origin)
+
+
+if os.name == "posix":
+
+    def _clones_by_itself(folder: str) -> bool:  # noqa: ARG001 - it is not asked
+        return True  # tried at the first file, where it may still be refused
+
+else:
+
+    def _clones_by_itself(folder: str) -> bool:
+        from linkinstall.fs.windows_calls import Calls
+
+        return Calls().shares_blocks(folder)
 
 
 def _clone(origin: int, target: int) -> bool:

@@ -59,10 +59,10 @@ def remove_tree(files: FileSystem, folder: str) -> list[tuple[str, OSError]]:
     names = []
     for name, kind in entries:
         if kind == "folder":
-            refused += remove_tree(files, os.path.join(folder, name))
+            refused += remove_tree(files, f"{folder}/{name}")
         else:
             names.append(name)
-    refused += [(os.path.join(folder, name), e) for name, e in files.unlink_all(folder, names)]
+    refused += [(f"{folder}/{name}", e) for name, e in files.unlink_all(folder, names)]
     if not refused:
         try:
             files.remove_folder(folder)

@@ -212,9 +212,7 @@ def _state(world: World) -> list[Finding]:
         )
     if "trash" in names:
         findings += [
-            Finding(
-                "", WHOLE, "trash", os.path.join(home, "trash", name), fix="linkinstall recover"
-            )
+            Finding("", WHOLE, "trash", f"{home}/trash/{name}", fix="linkinstall recover")
             for name, _ in files.scan(f"{home}/trash")
         ]
     return findings

@@ -1,0 +1,54 @@
+"""Processes that hold a file of an environment, for as long as a test wants them to.
+
+Calling sequence::
+
+    with running(venv.scripts / "tool.exe", "-c", READY):
+        ...                     # the process has said that it is ready
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+READY = "print('ready', flush=True); input()"
+"""What a process runs to say that it has begun, and to end when its input does."""
+
+
+@contextmanager
+def running(program: Path | str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a program that says ``ready`` until the block is left."""
+    process = subprocess.Popen(
+        [str(program), *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert process.stdout is not None
+    try:
+        line = process.stdout.readline()
+        assert "ready" == line.strip(), line + process.stdout.read()
+        yield process
+    finally:
+        process.communicate(timeout=60)
+
+
+@contextmanager
+def loaded(python: Path, module: str) -> Iterator[None]:
+    """Have another process import a module, which loads its ``.pyd``."""
+    with running(python, "-c", f"import {module}; {READY}"):
+        yield
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[None]:
+    """Have another process hold a file open without delete sharing, as ``more`` does."""
+    with running(sys.executable, "-c", f"f = open({str(path)!r}, 'rb'); {READY}"):
+        yield

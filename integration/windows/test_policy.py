@@ -1,0 +1,41 @@
+"""What is linked and what is copied on Windows, shown with a real wheel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from integration.support.command import Command
+    from integration.windows.conftest import WindowsVenv
+
+
+@pytest.mark.parametrize("mode", ["auto", "hardlink"])
+def test_binaries_are_copied_and_the_rest_is_linked(
+    mode: str, env: WindowsVenv, linkinstall: Command, markupsafe: Path
+) -> None:
+    """A ``.pyd`` is a file of its own; everything else that the wheel brings is a hard link."""
+    linkinstall.run("install", "--python", env.root, "--link-mode", mode, markupsafe)
+
+    package = env.library / "markupsafe"
+    links = {path.suffix: path.stat().st_nlink for path in package.iterdir() if path.is_file()}
+    assert 1 == links.pop(".pyd")
+    assert {2} == set(links.values())
+    assert "True" == env.run("import markupsafe._speedups as s; print(s.__file__.endswith('.pyd'))")
+
+
+def test_launchers_are_made_for_each_environment(
+    env: WindowsVenv, other: WindowsVenv, linkinstall: Command, tool: object
+) -> None:
+    """A script's launcher names the interpreter of its environment and shares no file."""
+    made = tool("1.0")  # type: ignore[operator]
+    for venv in (env, other):
+        linkinstall.run("install", "--python", venv.root, made)
+
+        launcher = venv.scripts / "tool.exe"
+        assert str(venv.python).encode() in launcher.read_bytes()
+        assert 1 == launcher.stat().st_nlink
+        assert 1 == (venv.scripts / "server.exe").stat().st_nlink

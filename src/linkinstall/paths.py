@@ -1,0 +1,40 @@
+r"""Paths as linkinstall writes them: absolute, normalised, ``/`` between the parts.
+
+Purpose: plans, journals and rules compare paths as text, on Windows too. There every
+path that comes from outside (a scheme, an interpreter's answer, a ``RECORD``) passes
+through here once; the system takes both separators, and :mod:`linkinstall.fs.windows`
+turns them where it must.
+
+Calling sequence::
+
+    normal("C:\env\Lib\..\Scripts")     # "C:/env/Scripts"
+    forward("C:\env")                      # "C:/env"
+
+Guarantees: pure. On POSIX :func:`forward` returns what it is given: a backslash is a
+character of a name there.
+
+Errors: none.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["forward", "normal"]
+
+
+def forward(path: str) -> str:
+    """Return ``path`` with ``/`` between its parts."""
+    return path if os.sep == "/" else path.replace(os.sep, "/")
+
+
+def _normal(path: str) -> str:
+    return os.path.normpath(path).replace(os.sep, "/")
+
+
+normal: Callable[[str], str] = os.path.normpath if os.sep == "/" else _normal
+"""Return a path normalised, with ``/`` between its parts."""

@@ -1,0 +1,22 @@
+"""Tests of paths in the form of this package."""
+
+from __future__ import annotations
+
+import pytest
+
+from linkinstall.paths import forward, normal
+
+
+@pytest.mark.posix("a backslash is a character of a name")
+def test_a_backslash_is_kept_where_it_is_part_of_a_name() -> None:
+    """On POSIX a path is not rewritten, only normalised."""
+    assert r"/env/a\b" == forward(r"/env/a\b")
+    assert r"/env/a\b" == normal(r"/env//x/../a\b")
+
+
+@pytest.mark.windows_real
+def test_windows_paths_get_one_separator() -> None:
+    """On Windows both separators become a slash, so that paths compare as text."""
+    assert "C:/env/Scripts" == normal(r"C:\env\Lib\..\Scripts")
+    assert "C:/env/a" == normal("C:/env//a")
+    assert "C:/env/Lib" == forward(r"C:\env\Lib")
