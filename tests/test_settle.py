@@ -371,6 +371,34 @@ def test_a_busy_file_waits_in_the_trash_under_its_old_name(
     assert ["trash"] == os.listdir(site.home)
 
 
+class Immutable(Refusing):
+    """Files that can neither be removed nor moved by themselves (``chattr +i``)."""
+
+    def denies(self, change: Change) -> bool:
+        """Return whether a change is refused."""
+        frozen = change.verb in {"unlink", "rename_new", "hardlink"}
+        return frozen and (change.source or change.path).endswith(self.ending)
+
+
+def test_an_immutable_file_waits_in_the_trash_with_its_folder(
+    site: Site, removal: Application
+) -> None:
+    """What can be moved only with the folder it is in goes along, and is told by its own path.
+
+    The change was made, and no later run could clean up behind it: each ended with
+    status 3 at the same file.
+    """
+    settled = settlement(committed(removal), Immutable("unlink", "/core.py", errno.EPERM))
+    settled.finish()
+    (pending,) = settled.pending
+
+    assert str(site.library / "app" / "core.py") == pending.path
+    with open(pending.moved_to) as stream:
+        assert "value = 1\n" == stream.read()
+    assert not (site.library / "app").exists()
+    assert ["trash"] == os.listdir(site.home)
+
+
 def test_folders_that_a_removal_empties_go(site: Site) -> None:
     """A namespace folder goes with its last file; with another project's file it stays."""
     for name in ("one", "two"):

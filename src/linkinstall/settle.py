@@ -252,23 +252,30 @@ class Settlement:
         stashed = self._identity.stashed(item)
         if self.files.status(stashed) is None:
             return
+        stuck: set[str] = set()
         for sub, names in sorted(item.names, reverse=True):
             inner = f"/{sub}" if sub else ""
             for name, _ in self.files.unlink_all(stashed + inner, names):
-                self._keep_busy(item, f"{stashed}{inner}/{name}", f"{item.path}{inner}/{name}")
+                busy = f"{stashed}{inner}/{name}"
+                try:
+                    self._keep_busy(item, busy, f"{item.path}{inner}/{name}")
+                except PermissionError:  # immutable: it moves with its folder only
+                    stuck.add(busy)
             remove_folder_if_empty(self.files, stashed + inner)
         if self.files.status(stashed) is not None:
             self._drop_late_compiled(item, stashed)
-            self._give_back(stashed, item.path)
+            self._give_back(stashed, item.path, stuck)
             if self.files.status(stashed) is not None:
-                self._keep_busy(item, stashed, item.path)
+                self._keep_rest(item, stashed)
 
-    def _give_back(self, stashed: str, place: str) -> None:
+    def _give_back(self, stashed: str, place: str, stuck: set[str]) -> None:
         """Put back what nobody planned: written while the folder was on its way out."""
         for name, kind in self.files.scan(stashed):
             source, target = f"{stashed}/{name}", f"{place}/{name}"
+            if source in stuck:
+                continue
             if kind == "folder":
-                self._give_back(source, target)
+                self._give_back(source, target, stuck)
             elif self._has_room(place) and self._put_back(source, target):
                 self.files.unlink(source)
         remove_folder_if_empty(self.files, stashed)
@@ -288,6 +295,20 @@ class Settlement:
         state = self.journal.states[item.state]
         moved = to_trash(self.files, state, stashed, self.journal.id)
         self.pending.append(Pending(path, moved))
+
+    def _keep_rest(self, item: StashItem, stashed: str) -> None:
+        """Move what is left of a stashed folder to the trash; name each file of it."""
+        inner = list(self._below(stashed)) or [""]
+        moved = to_trash(self.files, self.journal.states[item.state], stashed, self.journal.id)
+        self.pending += [Pending(item.path + path, moved + path) for path in inner]
+
+    def _below(self, folder: str, inner: str = "") -> Iterator[str]:
+        """Yield the paths of all files in a folder, each with a slash before it."""
+        for name, kind in self.files.scan(folder + inner):
+            if kind == "folder":
+                yield from self._below(folder, f"{inner}/{name}")
+            else:
+                yield f"{inner}/{name}"
 
     # ---------------------------------------------------------------- the state folders
 
