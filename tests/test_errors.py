@@ -96,3 +96,16 @@ def test_a_refusal_of_the_system_keeps_its_cause() -> None:
 
     assert (errno.ENOSPC, "/env/a.py", cause) == (error.errno, error.path, error.cause)
     assert "/env/a.py: No space left on device" in str(error)
+
+
+def test_a_refusal_of_the_system_is_an_oserror() -> None:
+    """Callers that catch what the system refuses get number, reason and path as usual."""
+    cause = OSError(errno.ENOSPC, "No space left on device", "/env/.linkinstall/new/0/a.py")
+
+    with pytest.raises(OSError, match="rolled back") as caught:
+        raise FileSystemError("The change was rolled back.", path="/env/a.py", cause=cause)
+
+    error = caught.value
+    assert (errno.ENOSPC, "No space left on device") == (error.errno, error.strerror)
+    assert "/env/a.py" == error.filename
+    assert str(error).startswith("The change was rolled back.")

@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall.cache import Cache
 from linkinstall.errors import FileSystemError, LinkInstallError, UsageError
 from linkinstall.outcome import Change, FileCount, Outcome, Recovered
-from linkinstall.results import typed
+from linkinstall.results import typed, unshared
+from linkinstall.transaction import Transaction
 from linkinstall.values import replace
 from tests.support.sites import Site
+from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 RECOVERED = (Recovered("t1", "rolled-back"),)
@@ -25,6 +29,12 @@ OUTCOME = Outcome(
     changes=(Change("app", "1.0", None, "installed"),),
     files=FileCount(copy=2),
 )
+
+
+@pytest.fixture
+def wheel(tmp_path: Path) -> Path:
+    """Return a wheel."""
+    return make_wheel(tmp_path, "app", "1.0")
 
 
 @pytest.fixture
@@ -105,3 +115,33 @@ def test_nothing_asked_and_nothing_left_is_done(site: Site) -> None:
     outcome = site.recover()
 
     assert ("done", ()) == (outcome.status, outcome.recovered)
+
+
+def test_links_to_a_cache_that_goes_are_told_as_copies() -> None:
+    """What was linked out of a cache that is gone in the end shares nothing with anything.
+
+    ``--destdir`` and ``--no-cache`` told of hard links, and each file had one name.
+    """
+    counts = {"clone": 1, "hardlink": 4, "symlink": 0, "copy": 2, "written": 3}
+
+    expected = {"clone": 1, "hardlink": 0, "symlink": 0, "copy": 6, "written": 3}
+    assert expected == unshared(counts)
+
+
+def test_what_is_unpacked_beside_the_target_is_told_as_copies(site: Site, wheel: Path) -> None:
+    """Without a cache, and in the dry run of it, no hard link is told of."""
+    with Transaction(site.environment, cache=Cache.none(), link_mode="hardlink") as told:
+        told.install(wheel)
+        (planned,) = dry(site, wheel)
+
+    assert told.outcome is not None
+    assert (0, planned["copy"]) == (told.outcome.files.hardlink, told.outcome.files.copy)
+    assert told.outcome.files.copy > 1
+    assert 0 == planned["hardlink"]
+
+
+def dry(site: Site, wheel: Path) -> list[Mapping[str, int]]:
+    """Return the counts that a dry run without a cache tells."""
+    transaction = Transaction(site.environment, cache=Cache.none(), link_mode="hardlink")
+    transaction.install(wheel)
+    return [one.files for one in transaction.dry_run().plan or ()]

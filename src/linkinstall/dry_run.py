@@ -15,6 +15,7 @@ from linkinstall.cache import Entry
 from linkinstall.manifest import EntryPoint, Folder, Manifest
 from linkinstall.outcome import FileCount, PlannedChange
 from linkinstall.policy import MODES, chain
+from linkinstall.results import unshared
 from linkinstall.values import as_dict
 
 TYPE_CHECKING = False
@@ -62,8 +63,13 @@ def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, 
     return Entry("", manifest), name.name, None
 
 
-def planned_changes(plan: Plan, preferences: Preferences) -> tuple[PlannedChange, ...]:
-    """Return one line for each change of a plan."""
+def planned_changes(
+    plan: Plan, preferences: Preferences, *, temporary: bool = False
+) -> tuple[PlannedChange, ...]:
+    """Return one line for each change of a plan.
+
+    :param temporary: the cache goes with the run, so that nothing is shared in the end
+    """
     groups = {group.number: group for group in plan.groups}
     result = []
     for index, change in enumerate(plan.changes):
@@ -87,7 +93,7 @@ def planned_changes(plan: Plan, preferences: Preferences) -> tuple[PlannedChange
                 change.version,
                 change.previous,
                 action,
-                counts,
+                unshared(counts) if temporary else counts,
                 tuple(sorted(added)),
                 tuple(sorted(removed)),
             )

@@ -202,8 +202,11 @@ class CacheError(LinkInstallError):
     code = "cache"
 
 
-class FileSystemError(LinkInstallError):
+class FileSystemError(LinkInstallError, OSError):
     """The operating system refused a step; everything done before it was put back.
+
+    An ``OSError`` too, with its ``errno``, ``strerror`` and ``filename``. Not one of the
+    subclasses that Python chooses by number (``PermissionError``): this is one class.
 
     :param path: the path it was about
     :param cause: the operating system's error
@@ -216,7 +219,8 @@ class FileSystemError(LinkInstallError):
         super().__init__(message, problems=[problem], next_step=next_step)
         self.path = path
         self.cause = cause
-        self.errno = cause.errno
+        self.errno, self.strerror = cause.errno, cause.strerror
+        self.filename = path
 
 
 class NotAVenvError(LinkInstallError):

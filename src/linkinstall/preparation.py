@@ -90,6 +90,11 @@ class Preparation:
         return self._entries.cache
 
     @property
+    def temporary(self) -> bool:
+        """Whether the cache goes with the run (``--no-cache``)."""
+        return self._entries.temporary
+
+    @property
     def bytecode(self) -> BytecodeCount:
         """How many compiled files there are of each kind."""
         return self._entries.bytecode

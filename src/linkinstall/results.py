@@ -15,13 +15,15 @@ from linkinstall.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from linkinstall.application import Application
     from linkinstall.environment import Environment
     from linkinstall.preparation import Preparation
     from linkinstall.recovery import Report
     from linkinstall.settle import Settlement
 
-__all__ = ["outcome_of", "typed", "with_outcome"]
+__all__ = ["outcome_of", "typed", "unshared", "with_outcome"]
 
 
 def outcome_of(
@@ -37,6 +39,7 @@ def outcome_of(
     plan = application.plan if application is not None else None
     staging = application.staging if application is not None else None
     counts = staging.counts if staging is not None else {}
+    placed = unshared(counts) if preparation.temporary else counts
     refusals = staging.refusals if staging is not None else []
     changes = preparation.changes
     return Outcome(
@@ -47,7 +50,7 @@ def outcome_of(
         environment_library=environment.library,
         recovered=report.recovered,
         changes=changes,
-        files=FileCount(**counts),
+        files=FileCount(**placed),
         bytecode=preparation.bytecode,
         pending=(*report.pending, *(settlement.pending if settlement else ())),
         kept=(
@@ -62,6 +65,15 @@ def outcome_of(
             *warnings,
         ),
     )
+
+
+def unshared(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counts in which hard links to a cache that goes with the run are copies.
+
+    A file of a temporary cache has one name in the end: nothing is shared.
+    """
+    copies = counts.get("copy", 0) + counts.get("hardlink", 0)
+    return {**counts, "hardlink": 0, "copy": copies}
 
 
 def typed(error: BaseException, root: str, outcome: Outcome) -> BaseException:

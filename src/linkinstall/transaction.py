@@ -135,7 +135,9 @@ class Transaction(Asking):
             plan = self._preparation.plan(World(self.files, self.environment), dry=True)
         except BaseException as error:
             raise self._typed(error) from error
-        planned = planned_changes(plan, self._preparation.preferences(plan))
+        planned = planned_changes(
+            plan, self._preparation.preferences(plan), temporary=self._preparation.temporary
+        )
         return replace(
             self._result(None, ()),
             changes=(),
