@@ -22,16 +22,15 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from integration.faults.volumes import FORMATS, PACKAGES
 from tests.support.gates import require
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-MAKERS = {
-    "ext4": ["mkfs.ext4", "-q", "-F", "-m", "0"],
-    "btrfs": ["mkfs.btrfs", "-q", "-f"],
-}
+NOTHING_RESERVED = {"ext4": ("-m", "0")}
+"""Space that root could use beyond what others see as full would be no full volume."""
 
 
 @contextmanager
@@ -48,8 +47,8 @@ def mounted(folder: Path, kind: str, mebibytes: int, options: str = "") -> Itera
         given = ",".join(filter(None, (f"size={mebibytes}m", options)))
         words = ["mount", "-t", "tmpfs", "-o", given, "tmpfs", str(place)]
     else:
-        maker = MAKERS[kind]
-        require(shutil.which(maker[0]) is not None, f"{maker[0]} (make setup installs it)")
+        maker = (*FORMATS[kind], *NOTHING_RESERVED.get(kind, ()))
+        require(shutil.which(maker[0]) is not None, f"{maker[0]} (package {PACKAGES[kind]})")
         with image.open("wb") as stream:
             stream.truncate(mebibytes << 20)
         call(*maker, str(image))
