@@ -11,7 +11,7 @@ STEPS ?= 50000
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill power race interference rivals bench wine wine-all clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill faults power race interference rivals bench wine wine-all clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -70,6 +70,9 @@ race: setup ## many processes at once: 100 rounds of each contest
 
 interference: setup ## pip, uv and people act between our crash and our recovery, at every kill point
 	$(BIN)/python -m integration.faults.interference
+
+faults: setup ## an error of the operating system at every call that touches the disk
+	$(BIN)/python -m integration.faults.errors
 
 rivals: setup ## the same sweep over pip and uv, their figures beside ours
 	$(BIN)/python -m integration.faults.rivals

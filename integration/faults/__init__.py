@@ -22,6 +22,10 @@ whether what is there now is exactly old or exactly new.
 ``peers``        the same for pip, uv and installer
 ``toys``         actors that are known to be good or bad: tests of the tests
 ``kill``         ``make kill``
+``errors``       ``make faults``
+``injection``    handing a command an error at one of its calls
+``meanings``     which errors a call cannot give, and why
+``verdicts``     what a command made of an error
 ``race``         ``make race``: many processes at once
 ``contests``     what they do
 ``crowd``        the program that lets them loose, and kills some

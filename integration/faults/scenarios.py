@@ -25,8 +25,9 @@ _VARIABLES = {"PYTHONPATH": "{source}", "LINKINSTALL_CACHE_DIR": "{cache}"}
 
 CACHE = CacheRule(
     unit=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+|[^/]+/[^/]+)",
-    # Says that an entry may not have reached the disk yet, which is true after a kill.
-    optional=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+)/unflushed",
+    # Says that an entry may not have reached the disk yet, which is true after a kill. And
+    # what is known of an interpreter: asked again, it is remembered in another way.
+    optional=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+)/unflushed|v1/interpreters(?:/\w+)?",
     # These hold the time of unpacking, and compiled files hold that of their sources.
     volatile=r"v1/entries/[^/]+/manifest|v1/bytecode/[^/]+/[^/]+/(?:manifest|record)",
     check=cache_check.problems,

@@ -166,8 +166,8 @@ class Kill:
         options += ["-P", sandbox.world + point.path] if point.path else []
         options += ["-e", f"trace={point.call}"]
         options += ["-e", f"inject={point.call}:signal=KILL:when={point.ordinal}"]
-        completed = sandbox.run(command, before=_strace(log, *options))
-        struck = [c for c in _calls(log) if c.ordinal == point.ordinal and not c.executed]
+        completed = sandbox.run(command, before=tracer(log, *options))
+        struck = [c for c in read_calls(log) if c.ordinal == point.ordinal and not c.executed]
         # A killed child leaves its parent to end as it can.
         died = completed.status == -signal.SIGKILL or (point.everywhere and struck)
         # A path tells the call by itself, even one that only reads.
@@ -178,8 +178,8 @@ class Kill:
 def _record(sandbox: Sandbox, command: Command) -> list[Call]:
     log = os.path.join(sandbox.scratch, "strace.log")
     names = ",".join(f"?{name}" for name in MUTATING)
-    sandbox.run(command, before=_strace(log, "-f", "-e", f"trace={names}"))
-    return _calls(log)
+    sandbox.run(command, before=tracer(log, "-f", "-e", f"trace={names}"))
+    return read_calls(log)
 
 
 def _told_by_path(
@@ -224,12 +224,13 @@ def _alone(call: Call, totals: Mapping[tuple[int, str], int]) -> bool:
     )
 
 
-def _strace(log: str, *options: str) -> list[str]:
+def tracer(log: str, *options: str) -> list[str]:
+    """Return the words that stand before a command line to have its calls written to ``log``."""
     # -y: paths of descriptors; -s 0: no contents.
     return ["strace", "-qq", "-y", "-s", "0", "-e", "signal=none", "-o", log, *options]
 
 
-def _calls(log: str) -> list[Call]:
+def read_calls(log: str) -> list[Call]:
     """Return the calls of a log in the order in which they began."""
     calls: list[Call] = []
     latest: dict[int, int] = {}

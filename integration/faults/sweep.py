@@ -82,15 +82,13 @@ class Result:
         return self.judgement.sound and not self.next_run_failed
 
 
-class Sweep:
-    """One scenario under one fault."""
+class References:
+    """One scenario in its sandbox, and what is right for it: without a fault."""
 
-    def __init__(self, scenario: Scenario, fault: Fault, sandbox: Sandbox) -> None:
+    def __init__(self, scenario: Scenario, sandbox: Sandbox) -> None:
         """Build the old state, and find out what is right."""
         self.scenario = scenario
-        self.fault = fault
         self.sandbox = sandbox
-        self._points: Sequence[Point] | None = None
         sandbox.build(scenario)
         self._plain = self.references()
         self._check_probe()
@@ -104,6 +102,41 @@ class Sweep:
             "old": self._reference("old", *next_runs),
             "new": self._reference("new", *next_runs),
         }
+
+    def judge(self, next_run: str) -> Judgement:
+        """Judge what a next run has left."""
+        actual = observe(self.sandbox, self.scenario)
+        return judge(self._references[next_run], actual, self.scenario.cache)
+
+    def _reference(self, state: State, *next_runs: Command) -> Observation:
+        self.sandbox.reset()
+        for command in (self.scenario.act, *next_runs) if state == "new" else next_runs:
+            completed = self.sandbox.run(command)
+            if completed.status not in command.statuses or completed.timed_out:
+                arguments = " ".join(self.sandbox.expand(command))
+                message = f"{self.scenario.name}: without a fault, {arguments} ends with "
+                raise SetupError(f"{message}{completed.status}\n{completed.output}")
+        return observe(self.sandbox, self.scenario)
+
+    def _check_probe(self) -> None:
+        for state, observation in self._plain.items():
+            works = observation.probe[0] == 0
+            if works != (state in self.scenario.works_in):
+                message = f"{self.scenario.name}: when {state}, the probe"
+                raise SetupError(f"{message} {'works' if works else 'fails'}")
+            # The old state may be a damaged one.
+            if state == "new" and observation.records:
+                raise SetupError(f"{self.scenario.name}: {state}: {observation.records}")
+
+
+class Sweep(References):
+    """One scenario under one fault."""
+
+    def __init__(self, scenario: Scenario, fault: Fault, sandbox: Sandbox) -> None:
+        """Build the old state, and find out what is right."""
+        super().__init__(scenario, sandbox)
+        self.fault = fault
+        self._points: Sequence[Point] | None = None
 
     def points(self) -> Sequence[Point]:
         """Return each point at which the fault can strike; they are found once."""
@@ -138,28 +171,3 @@ class Sweep:
         completed = self.sandbox.run(self.scenario.next_runs[next_run])
         judgement = self.judge(next_run)
         return Result(self.scenario, point, strike, between, next_run, completed, judgement)
-
-    def judge(self, next_run: str) -> Judgement:
-        """Judge what a next run has left."""
-        actual = observe(self.sandbox, self.scenario)
-        return judge(self._references[next_run], actual, self.scenario.cache)
-
-    def _reference(self, state: State, *next_runs: Command) -> Observation:
-        self.sandbox.reset()
-        for command in (self.scenario.act, *next_runs) if state == "new" else next_runs:
-            completed = self.sandbox.run(command)
-            if completed.status not in command.statuses or completed.timed_out:
-                arguments = " ".join(self.sandbox.expand(command))
-                message = f"{self.scenario.name}: without a fault, {arguments} ends with "
-                raise SetupError(f"{message}{completed.status}\n{completed.output}")
-        return observe(self.sandbox, self.scenario)
-
-    def _check_probe(self) -> None:
-        for state, observation in self._plain.items():
-            works = observation.probe[0] == 0
-            if works != (state in self.scenario.works_in):
-                message = f"{self.scenario.name}: when {state}, the probe"
-                raise SetupError(f"{message} {'works' if works else 'fails'}")
-            # The old state may be a damaged one.
-            if state == "new" and observation.records:
-                raise SetupError(f"{self.scenario.name}: {state}: {observation.records}")

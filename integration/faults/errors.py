@@ -1,0 +1,216 @@
+"""``make faults``: errors at every call that touches the disk, once and from then on.
+
+Purpose: the gate R3. Each error number at each call of a command, for each verb and link
+mode; one table at the end, and the details of what was wrong in a file.
+
+Calling sequence::
+
+    python -m integration.faults.errors                              # everything
+    python -m integration.faults.errors --every 20 --errno ENOSPC    # a part
+    python -m integration.faults.errors --scenario NAME --point rename:2+:EIO
+
+The last form strikes one point and prints what came of it.
+
+Guarantees: exit status 1 if anything was wrong, or where ``CI=true`` the sweep cannot
+run.
+
+Errors: none.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from integration.faults import report, scenarios
+from integration.faults.injection import ErrorPoint, Inject
+from integration.faults.meanings import ERRORS
+from integration.faults.runner import provisions
+from integration.faults.sandbox import Sandbox, SetupError
+from integration.faults.strace import unavailable
+from integration.faults.verdicts import ENDS, KINDS, ErrorSweep, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from integration.faults.scenario import Scenario
+
+DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "errors.md"
+MODES = ("hardlink", "copy", "symlink")
+CHANGES = (
+    "install-pluggy",
+    "install-set",
+    "reinstall-pluggy",
+    "upgrade-parts",
+    "downgrade-pluggy",
+    "uninstall-parts",
+    "install-pluggy-cold",
+    "cache-add-pluggy",
+)
+"""The scenarios of the gate, without tool and mode: each verb, and what fills the cache."""
+FILLING = ("install-pluggy-cold", "cache-add-pluggy")
+"""The same in each mode, so they are swept in the first."""
+
+
+@dataclass(frozen=True)
+class ErrorSwept:
+    """A scenario and what came of it.
+
+    :param error: why the sweep could not begin, or nothing
+    """
+
+    scenario: Scenario
+    verdicts: tuple[Verdict, ...]
+    error: str = ""
+
+    @property
+    def wrong(self) -> list[Verdict]:
+        """The verdicts in which something is wrong."""
+        return [verdict for verdict in self.verdicts if verdict.wrong]
+
+    @property
+    def passed(self) -> bool:
+        """Whether each error was delivered, and answered as it should be."""
+        return bool(self.verdicts) and not self.wrong
+
+
+def names(modes: Iterable[str] = MODES) -> list[str]:
+    """Return the names of the gate's scenarios."""
+    return [
+        f"linkinstall-{change}-{mode}"
+        for number, mode in enumerate(modes)
+        for change in CHANGES
+        if number == 0 or change not in FILLING
+    ]
+
+
+def sweep_errors(
+    chosen: Sequence[Scenario],
+    errors: Sequence[str] = ERRORS,
+    *,
+    every: int = 1,
+    folder: str | None = None,
+    workers: int | None = None,
+    spoil: Sequence[tuple[str, str, str]] = (),
+) -> list[ErrorSwept]:
+    """Sweep scenarios and return what came of each, in their order.
+
+    :param every: strike only each ``every``-th point, beginning elsewhere in each scenario
+    :param spoil: changes to the program that make it one that is known to be bad
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="errors-", dir=folder) as root,
+        ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
+    ):
+        paths = provisions(os.path.join(root, "source"), spoil)
+
+        def sweep(number: int, scenario: Scenario) -> ErrorSwept:
+            start = time.monotonic()
+            sandbox = Sandbox(os.path.join(root, str(number)), paths)
+            try:
+                one = ErrorSweep(scenario, Inject(errors), sandbox)
+            except SetupError as refused:
+                return ErrorSwept(scenario, (), str(refused))
+            found = one.verdicts(every=every, offset=number % every)
+            swept = ErrorSwept(scenario, tuple(found))
+            figures = f"{len(swept.wrong)} of {len(swept.verdicts)} wrong"
+            seconds = time.monotonic() - start
+            print(f"{seconds:6.1f} s  {scenario.name}: {figures}", file=sys.stderr, flush=True)
+            return swept
+
+        return [job.result() for job in [pool.submit(sweep, *one) for one in enumerate(chosen)]]
+
+
+def table(swept: Sequence[ErrorSwept]) -> str:
+    """Return one row for each error number, and the sum; what is wrong, then how it ended."""
+    verdicts = [verdict for sweep in swept for verdict in sweep.verdicts]
+    counted: dict[str, Counter[str]] = {}
+    for verdict in verdicts:
+        row = counted.setdefault(verdict.point.error, Counter())
+        row["runs"] += 1
+        row.update(verdict.wrong.keys() or [verdict.end])
+    columns = ("runs", *KINDS, *ENDS)
+    rows = [(error, *(counted[error][c] for c in columns)) for error in ERRORS if error in counted]
+    sums = [sum(row[column] for row in counted.values()) for column in columns]
+    return report.table(("error", *columns), [*rows, ("**all**", *sums)])
+
+
+def explain(verdict: Verdict) -> str:
+    """Return what is wrong with a verdict, and how to see it again."""
+    injected = verdict.injected
+    wrong = "\n".join(f"{kind}: {text}" for kind, text in verdict.wrong.items())
+    return (
+        f"## {verdict.scenario.name}, {verdict.point}\n\n"
+        f"{injected.calls[0] if injected.calls else 'no call was struck'}\n\n"
+        f"{wrong or verdict.end}\n\n"
+        f"status {injected.completed.status}:\n{injected.completed.output.strip()}\n\n"
+        f"next run ({verdict.next_run or 'none needed'}):\n{verdict.output.strip()}\n\n"
+        f"    {sys.executable} -m integration.faults.errors "
+        f"--scenario {verdict.scenario.name} --point {verdict.point}\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Sweep, print the table, return the exit status."""
+    options = _parser().parse_args(arguments)
+    reason = unavailable()
+    if reason:
+        print(f"SKIPPED errors: {reason}")
+        return int(os.environ.get("CI") == "true")
+    chosen = [scenarios.scenario(name) for name in options.scenario or names(options.mode or MODES)]
+    if options.point:
+        return _one(chosen[0], ErrorPoint.parse(options.point), options.folder)
+    swept = sweep_errors(
+        chosen,
+        tuple(options.errno or ERRORS),
+        every=options.every,
+        folder=options.folder,
+        workers=options.workers,
+    )
+    parts = [f"# What was wrong\n\n{report.machine()}\n"]
+    parts += [f"## {one.scenario.name}\n\n{one.error}\n" for one in swept if one.error]
+    parts += [explain(verdict) for one in swept for verdict in one.wrong]
+    DETAILS.parent.mkdir(parents=True, exist_ok=True)
+    DETAILS.write_text("\n".join(parts), encoding="utf-8")
+    print(table(swept))
+    print(f"\n{report.machine()}; each {options.every}th point of {len(chosen)} scenarios")
+    if all(one.passed for one in swept):
+        return 0
+    print(f"What was wrong, and how to see it again: {DETAILS}")
+    return 1
+
+
+def _one(scenario: Scenario, point: ErrorPoint, folder: str | None) -> int:
+    with tempfile.TemporaryDirectory(prefix="errors-", dir=folder) as root:
+        sandbox = Sandbox(os.path.join(root, "0"), provisions(os.path.join(root, "source")))
+        sweep = ErrorSweep(scenario, Inject([point.error]), sandbox)
+        verdict = sweep.verdict(point, next(iter(scenario.next_runs)))
+    print(explain(verdict))
+    return int(bool(verdict.wrong))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="integration.faults.errors", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--mode", action="append", help="only this link mode (repeatable)")
+    parser.add_argument("--scenario", action="append", help="only this one (repeatable)")
+    parser.add_argument(
+        "--errno", action="append", choices=ERRORS, help="only this error (repeatable)"
+    )
+    parser.add_argument("--every", type=int, default=1, help="only each n-th point")
+    parser.add_argument("--workers", type=int, help="sweeps at once; default one per processor")
+    parser.add_argument("--folder", help="where sandboxes are made; default the temporary folder")
+    parser.add_argument("--point", help="strike this point only, such as link:3+:ENOSPC")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,229 @@
+"""Errors of the operating system, handed to a command at one of its calls by strace.
+
+Purpose: the fault "the N-th call fails with this error number", once or from then on,
+without a line of code in the program that meets it.
+
+Calling sequence::
+
+    fault = Inject(("EIO", "ENOSPC"))
+    for point in fault.points(sandbox, command):
+        injected = fault.strike(sandbox, command, point)
+
+Guarantees, and the traps behind them:
+
+- Only the command's own calls are struck: those with a path in the world, or with the
+  path of a wheel. What an interpreter needs to start, and to import a module, is not.
+- *Once* is told by name and ordinal in the main thread, as in ``strace``.
+- *From then on* would hit the interpreter too (each import opens files, each message
+  is a ``write``). So for the calls in ``SHARED`` only those on paths of the world that
+  two runs share are counted and struck (``-P``); others, such as ``rename``, are the
+  command's own in any case.
+- A call is not made where it is struck; strace marks it ``(INJECTED)``. A point at which
+  no call was marked, or one on a path outside the world, did not fire.
+
+Errors: ``ValueError`` for a text that is no point.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from integration.faults.calls import MUTATING, WAITING
+from integration.faults.meanings import ERRORS, READING, reason_to_skip
+from integration.faults.strace import Call, read_calls, tracer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from integration.faults.sandbox import Completed, Sandbox
+    from integration.faults.scenario import Command
+
+SHARED = READING | {"open", "openat", "write", "ioctl"}
+"""Calls that the interpreter makes for itself as well."""
+STRUCK = (frozenset(MUTATING) | READING) - {"exit_group", *WAITING}
+READ_SAMPLE = 6
+"""Of the calls that only read, each how-manieth path and call is struck."""
+
+_TOKEN = re.compile(r'(?P<cwd>AT_FDCWD)(?:<[^>]*>)?|\d+<(?P<open>/[^>]*)>|"(?P<text>[^"]*)"')
+_NAMELESS = re.compile(r"/#\d+( \(deleted\))?$")
+
+
+@dataclass(frozen=True)
+class ErrorPoint:
+    """Where a command meets which error.
+
+    :param call: name of the system call
+    :param ordinal: 1 for the first call of that name that counts
+    :param error: the error number's name
+    :param lasting: it meets it at each further call of that name too
+    """
+
+    call: str
+    ordinal: int
+    error: str
+    lasting: bool = False
+
+    def __str__(self) -> str:
+        """Return the form that ``parse`` reads."""
+        return f"{self.call}:{self.ordinal}{'+' * self.lasting}:{self.error}"
+
+    @classmethod
+    def parse(cls, text: str) -> ErrorPoint:
+        """Return the point that ``str`` wrote."""
+        match = re.fullmatch(r"(\w+):(\d+)(\+?):(\w+)", text)
+        if match is None or match[4] not in ERRORS:
+            raise ValueError(f"{text} is no point, such as rename:2:EIO or link:3+:ENOSPC")
+        return cls(match[1], int(match[2]), match[4], bool(match[3]))
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether only calls on known paths of the world count."""
+        return self.lasting and self.call in SHARED
+
+
+@dataclass(frozen=True)
+class Injected:
+    """What a fault did.
+
+    :param fired: a call of the command itself met the error
+    :param calls: the calls that met it, as strace printed them
+    :param paths: the paths of those calls
+    :param completed: how the command ended
+    """
+
+    fired: bool
+    calls: tuple[str, ...]
+    paths: tuple[str, ...]
+    completed: Completed = field(repr=False)
+
+
+class Inject:
+    """The fault of ``make faults``."""
+
+    name = "errors"
+
+    def __init__(self, errors: Sequence[str] = ERRORS) -> None:
+        """Keep the names of the errors."""
+        self.errors = tuple(errors)
+        self.known: tuple[str, ...] = ()
+
+    def points(self, sandbox: Sandbox, command: Command) -> list[ErrorPoint]:
+        """Run a command three times without a fault; return where it can be struck.
+
+        All errors of one call stand together, so that a sample of every n-th point takes
+        each call and, in turn, each error.
+        """
+        own = Own(sandbox)
+        first = own.calls(_record(sandbox, command))
+        sandbox.reset()
+        again = own.calls(_record(sandbox, command))
+        shared = own.paths(first) & own.paths(again)
+        # strace looks through a link, and would strike what it leads to: an interpreter.
+        self.known = tuple(sorted(path for path in shared if os.path.realpath(path) == path))
+        sandbox.reset()
+        narrow = own.calls(_record(sandbox, command, self.known))
+        points = self._of(first, lasting=False)
+        points += self._of([call for call in first if call.name not in SHARED], lasting=True)
+        points += self._of([call for call in narrow if call.name in SHARED], lasting=True)
+        return points
+
+    def _of(self, calls: Sequence[Call], *, lasting: bool) -> list[ErrorPoint]:
+        return [
+            ErrorPoint(call.name, call.ordinal, error, lasting)
+            for call in _sampled(calls)
+            for error in self.errors
+            if not reason_to_skip(error, call.name, lasting=lasting, looks=not call.mutating)
+        ]
+
+    def strike(self, sandbox: Sandbox, command: Command, point: ErrorPoint) -> Injected:
+        """Run a command and let it meet an error at a point."""
+        log = os.path.join(sandbox.folder, "strace.log")
+        when = f"{point.ordinal}{'+' * point.lasting}"
+        options = ["-e", f"trace={point.call}"]
+        options += ["-e", f"inject={point.call}:error={point.error}:when={when}"]
+        options += _narrowed(self.known) if point.narrowed else []
+        completed = sandbox.run(command, before=tracer(log, *options))
+        with open(log, encoding="utf-8", errors="replace") as stream:
+            struck = tuple(line.strip() for line in stream if "(INJECTED)" in line)
+        own = Own(sandbox)
+        paths = dict.fromkeys(path for text in struck for path in paths_of(text))
+        first = paths_of(struck[0]) if struck else []
+        return Injected(any(map(own.has, first)), struck, tuple(paths), completed)
+
+
+class Own:
+    """Tells the command's own calls from those of the interpreter that runs it."""
+
+    def __init__(self, sandbox: Sandbox) -> None:
+        """Keep where the command's own paths lie."""
+        wheels = {path for path in sandbox.provisions.values() if path.endswith(".whl")}
+        self._exactly = frozenset({sandbox.world, *wheels})
+        self._below = sandbox.world + "/"
+
+    def has(self, path: str) -> bool:
+        """Tell whether a path is in the world, or that of a wheel."""
+        return path in self._exactly or path.startswith(self._below)
+
+    def calls(self, calls: Sequence[Call]) -> list[Call]:
+        """Return the calls that can be struck."""
+        return [
+            call for call in calls if _touches(call) and any(map(self.has, paths_of(call.text)))
+        ]
+
+    def paths(self, calls: Sequence[Call]) -> set[str]:
+        """Return the command's own paths in some calls."""
+        return {path for call in calls for path in paths_of(call.text) if self.has(path)}
+
+
+def paths_of(text: str) -> list[str]:
+    """Return the absolute paths of a call; a name is joined to its folder's descriptor."""
+    found: list[str] = []
+    base = ""
+    for token in _TOKEN.finditer(text.partition(" = ")[0]):
+        name = token["text"]
+        if token["cwd"]:
+            base = ""
+        elif token["open"]:
+            base = _NAMELESS.sub("", token["open"])
+            found.append(base)
+        elif name.startswith("/"):
+            found.append(name)
+        elif name and base:
+            # The folder was only the way to the name.
+            found = [path for path in found if path != base]
+            found.append(f"{base}/{name}")
+    return found
+
+
+def _touches(call: Call) -> bool:
+    return call.name in READING or call.mutating or call.name in {"open", "openat"}
+
+
+def _sampled(calls: Sequence[Call]) -> list[Call]:
+    """Return the calls that change something, and a sample of those that only look."""
+    chosen: list[Call] = []
+    seen: set[tuple[str, str]] = set()
+    for call in calls:
+        if call.mutating:
+            chosen.append(call)
+            continue
+        key = (call.name, "".join(paths_of(call.text)[-1:]))
+        if key not in seen:
+            seen.add(key)
+            if len(seen) % READ_SAMPLE == 1:
+                chosen.append(call)
+    return chosen
+
+
+def _record(sandbox: Sandbox, command: Command, known: Sequence[str] = ()) -> list[Call]:
+    log = os.path.join(sandbox.folder, "strace.log")
+    names = ",".join(f"?{name}" for name in sorted(STRUCK))
+    sandbox.run(command, before=tracer(log, "-e", f"trace={names}", *_narrowed(known)))
+    return read_calls(log)
+
+
+def _narrowed(paths: Sequence[str]) -> list[str]:
+    return [word for path in paths for word in ("-P", path)]

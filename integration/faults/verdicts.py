@@ -1,0 +1,239 @@
+"""What a command made of an error: judged in the same process, and after one next run.
+
+Purpose: the oracle says old, new or broken. An error that a command can answer asks
+more of it: it puts everything back at once, says which path it was about, and ends with
+the status that is documented.
+
+Calling sequence: ``for verdict in ErrorSweep(scenario, fault, sandbox).verdicts(): ...``
+
+Guarantees: each verdict starts from a fresh copy of the old state. Where the world is
+sound right after the error, a next run begins with what the oracle's own reference began
+with, and is made for each ``CHECKED``-th point only.
+
+Errors: ``SetupError`` if the scenario does not work without a fault.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from integration.faults.oracle import STATES, Observation, environment, judge, observe, state_of
+from integration.faults.sandbox import AREAS
+from integration.faults.snapshot import Node, Snapshot, take
+from integration.faults.sweep import References
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from integration.faults.injection import ErrorPoint, Inject, Injected
+    from integration.faults.sandbox import Completed, Sandbox
+    from integration.faults.scenario import Scenario, State
+
+CHECKED = 10
+"""Where all is well at once, each how-manieth point is followed by a next run all the same."""
+DONE, FAILED, UNSETTLED = 0, 1, 3
+"""The statuses of docs/reference/exit-status.md that an error can lead to."""
+JOURNALS = ("journal", "committed")
+PENDING = re.compile(r"left to the next run|wait in |\.linkinstall")
+"""What a command says that made its change and could not clean up behind it."""
+FILLING = "cache-add"
+"""The verb whose change is one of the cache."""
+TRACEBACK = "Traceback (most recent call last)"
+BUG = "This is a mistake in linkinstall"
+
+NOT_DELIVERED = "not delivered"
+CRASHED = "traceback"
+MIXED = "mixed"
+STATUS = "wrong status"
+UNNAMED = "path unnamed"
+KINDS = (NOT_DELIVERED, CRASHED, MIXED, STATUS, UNNAMED)
+"""What can be wrong, in the order of the table's columns."""
+ROLLED_BACK = "rolled back at once"
+SUCCESS = "new with success"
+SETTLED = "settled by the next run"
+ENDS = (ROLLED_BACK, SUCCESS, SETTLED)
+"""How it can end well."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One point and what came of it.
+
+    :param scenario: what was struck
+    :param point: where, and with which error
+    :param injected: what the fault did
+    :param wrong: kind (of ``KINDS``) -> what is wrong, in words
+    :param end: how it ended (of ``ENDS``), where nothing is wrong
+    :param next_run: name of the command that followed, or nothing
+    :param output: what that command printed
+    """
+
+    scenario: Scenario
+    point: ErrorPoint
+    injected: Injected
+    wrong: Mapping[str, str]
+    end: str
+    next_run: str = ""
+    output: str = field(default="", repr=False)
+
+
+class ErrorSweep(References):
+    """One scenario under one fault of errors."""
+
+    def __init__(self, scenario: Scenario, fault: Inject, sandbox: Sandbox) -> None:
+        """Build the old state, and find out what is right and where it can be struck."""
+        super().__init__(scenario, sandbox)
+        self.fault = fault
+        self._plain = {state: self._plainly(one) for state, one in self._plain.items()}
+        self._references = {
+            name: {state: self._plainly(one) for state, one in pair.items()}
+            for name, pair in self._references.items()
+        }
+        # Finding the points also finds the paths that a lasting error is narrowed to.
+        sandbox.reset()
+        self.points = fault.points(sandbox, scenario.act)
+
+    def verdicts(self, *, every: int = 1, offset: int = 0) -> Iterator[Verdict]:
+        """Strike at each ``every``-th point, beginning at ``offset``."""
+        names = list(self.scenario.next_runs)
+        for number, point in enumerate(self.points[offset::every]):
+            checked = number % CHECKED == 0
+            yield self.verdict(point, names[number % len(names)], checked=checked)
+
+    def verdict(self, point: ErrorPoint, next_run: str, *, checked: bool = True) -> Verdict:
+        """Strike at one point and judge.
+
+        :param checked: let the next run follow even where all is well
+        """
+        self.sandbox.reset()
+        injected = self.fault.strike(self.sandbox, self.scenario.act, point)
+        there = self._look()
+        wrong, end = _wrong(point, injected, there), _end(injected.completed, there)
+        if there.sound and not checked:
+            return Verdict(self.scenario, point, injected, wrong, end)
+        completed = self.sandbox.run(self.scenario.next_runs[next_run])
+        mixed = self._mixed(next_run, completed)
+        if mixed:
+            wrong = {**wrong, MIXED: "\n".join(filter(None, (wrong.get(MIXED, ""), mixed)))}
+        return Verdict(self.scenario, point, injected, wrong, end, next_run, completed.output)
+
+    # ---------------------------------------------------------------- right after
+
+    def _look(self) -> _RightAfter:
+        """Compare the world with old and new, without asking an interpreter."""
+        areas: dict[str, Snapshot] = {area: take(self.sandbox.area(area)) for area in AREAS[1:]}
+        areas["venv"] = self._followed(environment(self.sandbox), areas["cache"])
+        state = state_of(self._plain, areas["venv"]) or "old"
+        cache = tuple(self.scenario.cache.check(self.sandbox.area("cache")))
+        there = Observation(areas, (), self._plain[state].probe, cache)
+        new, old = (self._plain[one].areas["venv"] == areas["venv"] for one in STATES)
+        if self.scenario.verb == FILLING:
+            only_new: dict[State, Observation] = {
+                "old": self._plain["new"],
+                "new": self._plain["new"],
+            }
+            # What was unpacked and could not be removed is the next run's to sweep.
+            rest = {
+                path: node
+                for path, node in areas["cache"].items()
+                if not path.startswith("v1/tmp/")
+            }
+            kept = replace(there, areas={**areas, "cache": rest})
+            new = judge(only_new, kept, self.scenario.cache).sound
+        state_folder = f"{self.sandbox.library}/.linkinstall"
+        unfinished = os.path.lexists(state_folder)
+        begun = any(os.path.lexists(f"{state_folder}/{name}") for name in JOURNALS)
+        below = os.path.relpath(state_folder, self.sandbox.area("venv"))
+        tree = {path: node for path, node in areas["venv"].items() if not path.startswith(below)}
+        only_staged = not begun and tree == self._plain["old"].areas["venv"]
+        sound = judge(self._plain, there, self.scenario.cache).sound
+        return _RightAfter(old, new, sound, unfinished, only_staged)
+
+    def _plainly(self, observed: Observation) -> Observation:
+        venv = self._followed(observed.areas["venv"], observed.areas["cache"])
+        return replace(observed, areas={**observed.areas, "venv": venv})
+
+    def _followed(self, venv: Snapshot, cache: Snapshot) -> Snapshot:
+        """Return an environment with each link into the cache as the file that it leads to.
+
+        A file that cannot be linked is copied, with a warning: the same environment.
+        """
+        start = self.sandbox.area("cache") + "/"
+        return {path: _target(node, start, cache) for path, node in venv.items()}
+
+    def _mixed(self, next_run: str, completed: Completed) -> str:
+        """Return what is wrong after the next run, or nothing."""
+        actual = self._plainly(observe(self.sandbox, self.scenario))
+        judgement = judge(self._references[next_run], actual, self.scenario.cache)
+        lines = [*judgement.problems, *judgement.litter]
+        # A cache that could not be written lacks what it would have by now: no harm.
+        lines = [line for line in lines if not line.startswith("cache: missing")]
+        statuses = self.scenario.next_runs[next_run].statuses
+        if completed.status not in statuses or completed.timed_out or TRACEBACK in completed.output:
+            lines.insert(0, f"{next_run} ended with {completed.status}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class _RightAfter:
+    """The world before any next run.
+
+    :param old: the environment is exactly the old one
+    :param new: it is exactly the new one
+    :param sound: it is one of them, and nothing lies about anywhere
+    :param unfinished: there is something that the next run settles or sweeps
+    :param only_staged: it is the old one but for what was staged, which a lasting error
+        may also keep from being swept
+    """
+
+    old: bool
+    new: bool
+    sound: bool
+    unfinished: bool
+    only_staged: bool
+
+
+def _wrong(point: ErrorPoint, injected: Injected, there: _RightAfter) -> dict[str, str]:
+    """Return kind -> what is wrong right after an error."""
+    completed = injected.completed
+    wrong = {} if injected.fired else {NOT_DELIVERED: "no call of the command met the error"}
+    if TRACEBACK in completed.output or BUG in completed.output:
+        wrong[CRASHED] = "a traceback, or a message that takes it for a mistake in the program"
+    wrong.update(_wrong_status(point, completed, there))
+    named = any(path in completed.output for path in injected.paths)
+    if completed.status in {FAILED, UNSETTLED} and injected.fired and not named:
+        wrong[UNNAMED] = f"none of {', '.join(injected.paths)}"
+    return wrong
+
+
+def _wrong_status(point: ErrorPoint, completed: Completed, there: _RightAfter) -> dict[str, str]:
+    """Return what is wrong with an exit status, seeing what is there."""
+    if completed.timed_out or completed.status not in (DONE, FAILED, UNSETTLED):
+        return {STATUS: f"status {completed.status} is not one that an error leads to"}
+    if completed.status == FAILED and not (there.old or (point.lasting and there.only_staged)):
+        return {MIXED: "it says that nothing was changed, and the environment is not old"}
+    if completed.status == UNSETTLED and not there.unfinished:
+        return {STATUS: "it says unsettled, and there is nothing to settle"}
+    if completed.status == UNSETTLED and not point.lasting:
+        return {MIXED: "one error, and it was not put back at once"}
+    if completed.status == DONE and not (there.new or PENDING.search(completed.output)):
+        return {STATUS: "it reports success, and the environment is not new"}
+    return {}
+
+
+def _target(node: Node, start: str, cache: Snapshot) -> Node:
+    """Return what a link into the cache leads to; anything else as it is."""
+    if not node.content.startswith(start):
+        return node
+    found = cache.get(node.content.removeprefix(start), node)
+    # In the cache a compiled file has no source beside it; here it has.
+    return replace(found, content=found.content.replace(" without source", " fresh"))
+
+
+def _end(completed: Completed, there: _RightAfter) -> str:
+    if completed.status == DONE and there.new:
+        return SUCCESS
+    return ROLLED_BACK if completed.status == FAILED else SETTLED

@@ -1,0 +1,127 @@
+"""A sample of ``make faults``: an error at any call is answered, put back, and told."""
+
+from __future__ import annotations
+
+import pytest
+
+from integration.faults.calls import MUTATING
+from integration.faults.errors import explain, sweep_errors, table
+from integration.faults.injection import ErrorPoint, paths_of
+from integration.faults.meanings import ERRORS, READING, reason_to_skip
+from integration.faults.scenarios import scenario
+from integration.faults.strace import unavailable
+from integration.faults.verdicts import MIXED, STATUS, UNNAMED
+from tests.support.gates import require
+
+SAMPLE = {
+    "linkinstall-upgrade-parts-hardlink": 89,
+    "linkinstall-install-pluggy-copy": 97,
+    "linkinstall-uninstall-parts-symlink": 89,
+    "linkinstall-cache-add-pluggy-hardlink": 61,
+}
+"""Scenario -> each how-many-th point is struck here; ``make faults`` strikes all of them."""
+
+
+@pytest.mark.parametrize("name", list(SAMPLE))
+def test_an_error_is_put_back_and_told(name: str) -> None:
+    """An error at any call leaves old or new at once, with its status and its path."""
+    require(not unavailable(), unavailable() or "strace")
+
+    (swept,) = sweep_errors([scenario(name)], every=SAMPLE[name])
+
+    assert "" == swept.error
+    assert [] == [explain(verdict) for verdict in swept.wrong]
+    assert swept.passed
+
+
+@pytest.mark.parametrize(
+    ("spoil", "errors", "every", "kind"),
+    [
+        # What was done before the error stays.
+        (
+            ("transaction.py", "self._application.undo()", "pass"),
+            ("EIO",),
+            19,
+            {MIXED, STATUS},
+        ),
+        # What the system says without a path is told without one.
+        (
+            (
+                "fs/named.py",
+                "return OSError(error.errno, error.strerror, path)",
+                "return OSError(error.errno, error.strerror)",
+            ),
+            ("ENOSPC",),
+            15,
+            {UNNAMED},
+        ),
+    ],
+    ids=["nothing-put-back", "no-path"],
+)
+def test_a_bad_build_is_found_out(
+    spoil: tuple[str, str, str], errors: tuple[str, ...], every: int, kind: set[str]
+) -> None:
+    """A build that puts nothing back, and one that names no path, are told by their columns."""
+    require(not unavailable(), unavailable() or "strace")
+
+    (swept,) = sweep_errors(
+        [scenario("linkinstall-upgrade-parts-hardlink")], errors, every=every, spoil=[spoil]
+    )
+
+    assert "" == swept.error
+    found = {one for verdict in swept.wrong for one in verdict.wrong}
+    assert found & kind
+    assert errors[0] in table([swept])
+
+
+def test_each_error_has_a_call_and_each_call_an_error() -> None:
+    """Nothing is left out altogether: the table of what cannot happen is not too greedy."""
+    calls = sorted({*MUTATING, *READING} - {"exit_group"})
+
+    possible = {
+        error: [c for c in calls if not reason_to_skip(error, c, lasting=False)] for error in ERRORS
+    }
+
+    assert [] == [error for error, some in possible.items() if not some]
+    assert calls == sorted({call for some in possible.values() for call in some})
+
+
+def test_a_reason_is_given_for_what_is_left_out() -> None:
+    """What an error cannot mean is said in words; an unknown error is a mistake."""
+    assert "volumes" in reason_to_skip("EXDEV", "write", lasting=False)
+    assert "for ever" in reason_to_skip("EINTR", "write", lasting=True)
+    assert "" == reason_to_skip("EINTR", "rename", lasting=True)
+    assert "" == reason_to_skip("EROFS", "openat", lasting=False)
+    assert "read" in reason_to_skip("EROFS", "openat", lasting=False, looks=True)
+    with pytest.raises(KeyError):
+        reason_to_skip("EWHAT", "write", lasting=False)
+
+
+@pytest.mark.parametrize(
+    ("call", "paths"),
+    [
+        ('rename("/a/b", "/a/c") = 0', ["/a/b", "/a/c"]),
+        ('openat(AT_FDCWD</here>, "/a/b", O_RDONLY) = 3</a/b>', ["/a/b"]),
+        ('unlinkat(5</a>, "b", 0) = -1 EIO (Input/output error) (INJECTED)', ["/a/b"]),
+        ('linkat(4</a>, "x", 5</b>, "x", 0) = 0', ["/a/x", "/b/x"]),
+        ('write(4</a/b>, ""..., 230) = 230', ["/a/b"]),
+        ("fchmod(3</a/#12 (deleted)>, 0666) = 0", ["/a"]),
+        ('write(2<pipe:[12]>, ""..., 3) = 3', []),
+    ],
+)
+def test_the_paths_of_a_call_are_told(call: str, paths: list[str]) -> None:
+    """Names are joined to the folder of their descriptor; the current folder is none."""
+    assert paths == paths_of(call)
+
+
+@pytest.mark.parametrize("text", ["rename:2:EIO", "link:3+:ENOSPC"])
+def test_a_point_has_a_form_for_the_command_line(text: str) -> None:
+    """A point that is written down can be struck again."""
+    assert text == str(ErrorPoint.parse(text))
+
+
+@pytest.mark.parametrize("text", ["rename", "rename:2", "rename:2:EWHAT", ":2:EIO"])
+def test_what_is_no_point_is_refused(text: str) -> None:
+    """A mistyped point is an error and not an empty sweep."""
+    with pytest.raises(ValueError, match="no point"):
+        ErrorPoint.parse(text)
