@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import tempfile
+from pathlib import Path
 
 import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
 
 from linkinstall.errors import ConflictError
 from tests.support.sites import Site, differences
 
-if TYPE_CHECKING:
-    from pathlib import Path
+PATHS = ("a.py", "a/b.py", "a", "a/b/c.txt", "pkg/__init__.py", "pkg/x.py", "pkg/x.py/y.txt")
+
+
+def without_inner(files: dict[str, str]) -> dict[str, str]:
+    """Return the files of a wheel that can be unpacked: none is the folder of another."""
+    outer = {path for path in files if any(one.startswith(f"{path}/") for one in files)}
+    return {path: data for path, data in files.items() if path not in outer}
+
+
+contents = st.dictionaries(
+    st.sampled_from(PATHS), st.sampled_from(["", "1"]), min_size=1, max_size=2
+).map(without_inner)
 
 
 @pytest.fixture
@@ -139,3 +152,32 @@ def test_overwriting_takes_files_and_uninstalling_gives_nothing_back(site: Site)
     site.install(site.wheel("app"), overwrite_existing=True)
 
     assert "data\n" == (site.library / "app/data.txt").read_text()
+
+
+def planned(site: Site, *wheels: Path, overwrite: bool) -> tuple[str, set[tuple[str, str]]]:
+    """Return what a dry run tells of wheels: the problems, or the paths that would be added."""
+    transaction = site.transaction(overwrite_existing=overwrite)
+    for wheel in wheels:
+        transaction.install(wheel)
+    try:
+        changes = transaction.dry_run().plan or ()
+    except ConflictError as error:
+        return "refused", {(one.code, one.path) for one in error.problems}
+    return "planned", {("", path) for change in changes for path in change.added}
+
+
+@settings(max_examples=60)
+@given(one=contents, two=contents, there=contents, overwrite=st.booleans())
+def test_the_order_of_wheels_decides_nothing(
+    one: dict[str, str], two: dict[str, str], there: dict[str, str], *, overwrite: bool
+) -> None:
+    """Two wheels are refused for the same paths, or planned to the same, in either order."""
+    with tempfile.TemporaryDirectory() as folder:
+        site = Site(Path(folder))
+        site.install(site.wheel("there", files=there))
+        wheels = [site.wheel("one", files=one), site.wheel("two", files=two)]
+        first = planned(site, *wheels, overwrite=overwrite)
+        second = planned(site, *reversed(wheels), overwrite=overwrite)
+
+    event(first[0])
+    assert first == second
