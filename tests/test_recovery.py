@@ -212,3 +212,26 @@ def test_a_state_that_is_no_folder_is_refused(site: Site) -> None:
         settle(site)
 
     assert "mine\n" == site.home.read_text()
+
+
+def test_an_empty_cache_folder_that_stood_stays(tmp_path: Path) -> None:
+    """An empty ``__pycache__`` that compiled files were to come into is there after a rollback.
+
+    Somebody had deleted the compiled files and RECORD; the rollback of the install over
+    the remains took the folder for one that an interpreter had made in the meantime.
+    """
+    site = Site(tmp_path, compiler=True)
+    wheel = site.wheel("app", files={"app/core.py": ""})
+    site.install(wheel, compile_levels=(0,))
+    for path in (site.library / "app" / "__pycache__").iterdir():
+        path.unlink()
+    (site.library / "app-1.0.dist-info" / "RECORD").unlink()
+    old = snapshot(site.root)
+    files = Watched(local(), Fault(before("rename", "/committed")))
+    transaction = site.transaction(files, compile_levels=(0,))
+    transaction.install(wheel)
+    with process(), pytest.raises(Killed):
+        transaction.run()
+    site.recover()
+
+    assert [] == differences(old, snapshot(site.root))

@@ -56,6 +56,8 @@ class Settlement:
         self.kept: list[Kept] = []
         self.pending: list[Pending] = []
         self._identity = Identity(files, journal)
+        # What a group is placed into stood before, even if it was empty.
+        self._stood = {one.target for one in journal.groups if one.kind == LOOSE}
         self._by_group: dict[int, list[Placement]] = {}
         for place in journal.placements:
             self._by_group.setdefault(place.group, []).append(place)
@@ -146,7 +148,7 @@ class Settlement:
         caches = {f"{folder}/__pycache__" for folder in folders}
         if group.kind == LOOSE:
             caches.add(f"{group.target}/__pycache__")
-        return sorted(folders | caches, reverse=True)
+        return sorted((folders | caches) - self._stood, reverse=True)
 
     def _drop_compiled(self, folder: str, modules: set[str]) -> None:
         """Drop what an interpreter compiled of our sources in between."""
@@ -160,7 +162,7 @@ class Settlement:
             if is_compiled_of(name, modules) and self._identity.counts(f"{inner}/{name}")
         ]
         self.files.unlink_all(inner, stale)
-        if stale:
+        if stale and inner not in self._stood:
             remove_folder_if_empty(self.files, inner)
 
     def _present(self, folder: str) -> set[str] | None:
