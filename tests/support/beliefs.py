@@ -155,6 +155,8 @@ class Beliefs(RuleBasedStateMachine):
         actual = Actual.of_nodes(nodes, self.base, str(self.site.cache.path))
         self._heal(actual, possible)
         assert possible, "all that was believed would be refused, and it went well"
+        if struck or self.unsettled:
+            possible = [*possible, *(without_empty_caches(one, actual) for one in possible)]
         equal = [one for one in possible if not actual.unlike(one)]
         assert equal, f"neither old nor new: {nearest(actual, possible)}"
         self.beliefs = unique(equal)
@@ -173,6 +175,21 @@ class Beliefs(RuleBasedStateMachine):
                 for model in models:
                     if name in model.files and name in actual.files:
                         model.files[name] = actual.files[name]
+
+
+def without_empty_caches(model: Model, actual: Actual) -> Model:
+    """Return the model without the empty ``__pycache__`` folders that are gone.
+
+    A rollback cannot tell one that stood before from one that an interpreter has made
+    meanwhile (docs/explanation/how-a-change-is-made.md).
+    """
+    new = model.copy()
+    new.folders -= {
+        path
+        for path in model.folders - actual.folders
+        if path.endswith("/__pycache__") and not model.below(path)
+    }
+    return new
 
 
 def unique(models: list[Model]) -> list[Model]:
