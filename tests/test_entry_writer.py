@@ -310,7 +310,8 @@ def test_who_replaces_a_damaged_entry_is_waited_for(
     name = f"entries-{os.path.basename(damaged.folder)}.lock"
     other = FolderLock(f"{cache.temporary_folder}/{name}", what="the entry")
     other.acquire()
-    monkeypatch.setattr(FolderLock.acquire, "__kwdefaults__", {"timeout": 0.0, "notify": None})
+    bounds = {**(FolderLock.acquire.__kwdefaults__ or {}), "timeout": 0.0}
+    monkeypatch.setattr(FolderLock.acquire, "__kwdefaults__", bounds)
 
     with pytest.raises(LockTimeoutError):
         published(cache, writer, damaged)
