@@ -11,7 +11,7 @@ STEPS ?= 50000
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill faults power race interference rivals bench wine wine-all clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill faults power compound race interference rivals bench wine wine-all clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -64,6 +64,10 @@ kill: setup ## the kill sweep: SIGKILL before every call that changes the disk
 
 power: setup ## a power cut before every call that changes the disk, on ext4, xfs and btrfs
 	$(BIN)/python -m integration.faults.power
+
+compound: setup ## the recovery is killed, or loses its power, at each of its own calls
+	$(BIN)/python -m integration.faults.compound
+	$(BIN)/python -m integration.faults.compound --depth 3 --every 10 --every-second 5
 
 race: setup ## many processes at once: 100 rounds of each contest
 	$(BIN)/python -m integration.faults.race

@@ -36,6 +36,7 @@ whether what is there now is exactly old or exactly new.
 ``mounted``      a sandbox on such volumes
 ``power_cut``    the fault, and what is judged otherwise after it
 ``power``        ``make power``: power cuts
+``compound``     ``make compound``: the recovery is struck as well
 ``bad_builds``   linkinstall without what a promise hangs on: tests of the tests
 ``rivals``       ``make rivals``
 ===============  ==========================================================

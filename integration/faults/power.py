@@ -44,7 +44,7 @@ from integration.faults.strace import unavailable as no_strace
 from integration.faults.volumes import CUTS, quick_folder, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from integration.faults.scenario import Scenario
     from integration.faults.sweep import Result
@@ -93,13 +93,17 @@ class Case:
     def _cut(self, sweep: PowerSweep, number: int) -> Swept:
         sweep.fault = PowerCut(self.cuts[number])
         start = time.monotonic()
-        found = tuple(sweep.results(every=self.every, turn=self.turn + number))
+        found = tuple(self.results(sweep, self.turn + number))
         return self._swept(self.cuts[number], found, seconds=time.monotonic() - start)
+
+    def results(self, sweep: PowerSweep, turn: int) -> Iterable[Result]:
+        """Return what comes of one kind of cut."""
+        return sweep.results(every=self.every, turn=turn)
 
     def _swept(
         self, how: str, found: tuple[Result, ...] = (), error: str = "", seconds: float = 0.0
     ) -> Swept:
-        where = ", ".join((self.kind, how, self.layout, _cache_of(self.scenario)))
+        where = ", ".join((self.kind, how or "kill", self.layout, _cache_of(self.scenario)))
         options = f"--file-system {self.kind} --cut {how} --layout '{self.layout}'"
         program = f"integration.faults.power {options}"
         return Swept(self.scenario, found, error, seconds, where, program)

@@ -37,6 +37,8 @@ from integration.faults.sweep import Fault, Result, Sweep
 from integration.faults.volumes import MountError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from integration.faults.scenario import Command, Scenario, State
 
 END = Point("end", 1)
@@ -84,18 +86,27 @@ class PowerSweep(Sweep):
 
     def result(self, point: Point, next_run: str) -> Result:
         """Strike at one point, let one next run follow, and judge."""
-        try:
-            result = super().result(point, next_run)
-        except MountError as error:
-            nothing = Completed(1, str(error))
-            strike = Strike(fired=True, call="", completed=nothing)
-            judgement = Judgement(None, (str(error),))
-            return Result(self.scenario, point, strike, None, next_run, nothing, judgement)
+
+        def strike() -> Strike:
+            self.sandbox.reset()
+            return self.fault.strike(self.sandbox, self.scenario.act, point)
+
+        result = self.after(strike, point, next_run)
         full = point == END and FULL[1] in self.scenario.act.arguments
         if full and result.judgement.state == "old":
             lost = Judgement(None, ("success was reported, and the change is lost",))
             return replace(result, judgement=lost)
         return result
+
+    def after(self, strike: Callable[[], Strike], point: Point, next_run: str) -> Result:
+        """Strike, let one next run follow, and judge; a volume may not mount any more."""
+        try:
+            return self.result_after(strike(), point, next_run)
+        except MountError as error:
+            nothing = Completed(1, str(error))
+            struck = Strike(fired=True, call="", completed=nothing)
+            judgement = Judgement(None, (str(error),))
+            return Result(self.scenario, point, struck, None, next_run, nothing, judgement)
 
     def judge(self, next_run: str) -> Judgement:
         """Judge what a next run has left; cache entries may have to be made anew."""
