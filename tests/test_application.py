@@ -17,6 +17,7 @@ from tests.support.scenarios import StubbornFolders
 from tests.support.sites import Site, differences, of_state, snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
@@ -235,6 +236,66 @@ def test_of_a_dist_info_record_goes_last(site: Site) -> None:
 
     assert f"{info}RECORD" == moved[-1]
     assert f"{info}licenses/LICENSE" in moved
+
+
+class RigidFolders(Denying):
+    """No folder can be renamed at all, as on Windows where something in it is open."""
+
+    def __init__(self, inner: FileSystem) -> None:
+        super().__init__(inner, "rename_new", errno.EACCES)
+
+    def denies(self, change: Change) -> bool:
+        """Return whether a folder would be renamed."""
+        return super().denies(change) and os.path.isdir(change.source)
+
+
+def test_a_new_folder_that_cannot_be_moved_comes_by_its_files(site: Site) -> None:
+    """Where a new folder refuses to be renamed, its files come one by one, and go on undo.
+
+    On Windows a scanner opens what was just written, and the folder's rename was refused.
+    """
+    old = snapshot(site.root, exact=True)
+    application = applied(site, upgrade(site), files=RigidFolders(local()))
+    application.prepare()
+
+    assert "__version__ = '2.0'\n" == (site.library / "app" / "__init__.py").read_text()
+    assert (site.library / "app-2.0.dist-info" / "RECORD").exists()
+    application.undo()
+    assert_unchanged(site, old)
+
+
+def test_folders_inside_a_new_folder_come_too(site: Site) -> None:
+    """Placed file by file, a change leaves what it leaves by renames."""
+    files = {"deep/er/module.py": "1\n", "deep/__init__.py": "", "deep/er/est/x.txt": "x"}
+    wheel = site.wheel("deep", files=files)
+    rigid = applied(site, wheel, files=RigidFolders(local()))
+    rigid.prepare()
+    by_files = snapshot(site.root, skipping=of_state)
+    rigid.undo()
+    applied(site, wheel).prepare()
+
+    assert [] == differences(snapshot(site.root, skipping=of_state), by_files)
+
+
+def test_what_somebody_has_open_is_refused_while_it_can_be_undone(site: Site) -> None:
+    """A folder may go with an open file in it, which could not be deleted later: refused."""
+    old = snapshot(site.root, exact=True)
+    files = Recording(local())
+    asked = []
+
+    def busy(folder: str, names: Sequence[str]) -> list[tuple[str, OSError]]:
+        asked.append(folder)
+        return [(name, OSError(errno.EACCES, "open")) for name in names if name == "data.txt"]
+
+    setattr(files, "busy", busy)  # noqa: B010 - a fake
+    application = applied(site, upgrade(site), files=files)
+    with pytest.raises(PermissionError) as caught:
+        application.prepare()
+
+    assert f"{site.library}/app/data.txt" == caught.value.filename
+    assert asked
+    application.undo()
+    assert_unchanged(site, old)
 
 
 def test_another_error_of_a_rename_is_raised(site: Site) -> None:

@@ -22,8 +22,7 @@ from __future__ import annotations
 import os
 
 from linkinstall import limits
-from linkinstall.fs.port import FOLDER_RENAME_REFUSALS
-from linkinstall.fs.trees import remove_folder_if_empty
+from linkinstall.fs.trees import remove_folder_if_empty, rename_folder
 from linkinstall.journal import ABSENT, OPEN, STAGING, Journal, encode, next_state
 from linkinstall.plan import WHOLE
 from linkinstall.settle import Settlement
@@ -155,18 +154,23 @@ class Application:
     def _stash(self) -> None:
         for item in self.plan.stash:
             stashed = f"{self.plan.states[item.state]}/stash/{item.number}"
-            if item.kind == WHOLE and self._stash_whole(item.path, stashed):
+            if item.kind == WHOLE and rename_folder(self.files, item.path, stashed):
+                self._refuse_busy(item.path, item.names, stashed)
                 continue
             self._stash_files(item.path, item.names, stashed, whole=item.kind == WHOLE)
 
-    def _stash_whole(self, path: str, stashed: str) -> bool:
-        try:
-            self.files.rename_new(path, stashed)
-        except OSError as error:
-            if error.errno not in FOLDER_RENAME_REFUSALS:
-                raise
-            return False
-        return True
+    def _refuse_busy(
+        self, path: str, names: Iterable[tuple[str, tuple[str, ...]]], stashed: str
+    ) -> None:
+        """Refuse while it can be undone what could not be deleted after the commit.
+
+        :raises OSError: somebody has a file open without sharing its deletion (Windows)
+        """
+        for sub, members in names:
+            inner = f"/{sub}" if sub else ""
+            for name, error in self.files.busy(stashed + inner, members):
+                error.filename = f"{path}{inner}/{name}"
+                raise error
 
     def _stash_files(
         self,

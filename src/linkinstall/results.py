@@ -9,6 +9,7 @@ Errors: none.
 from __future__ import annotations
 
 import os
+from errno import EBUSY, ETXTBSY
 
 from linkinstall.outcome import FileCount, Outcome, Warn
 from linkinstall.values import replace
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
 
     from linkinstall.application import Application
     from linkinstall.environment import Environment
+    from linkinstall.fs.port import FileSystem
     from linkinstall.preparation import Preparation
     from linkinstall.recovery import Report
     from linkinstall.settle import Settlement
 
-__all__ = ["outcome_of", "typed", "unshared", "with_outcome"]
+_SHARING = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+_BUSY = (EBUSY, ETXTBSY)
+
+__all__ = ["is_busy", "outcome_of", "typed", "unshared", "with_outcome"]
 
 
 def outcome_of(
@@ -76,21 +81,37 @@ def unshared(counts: Mapping[str, int]) -> dict[str, int]:
     return {**counts, "hardlink": 0, "copy": copies}
 
 
-def typed(error: BaseException, root: str, outcome: Outcome) -> BaseException:
-    """Return the error to raise: one of ours, with what is known of the outcome."""
+def typed(
+    error: BaseException, root: str, outcome: Outcome, files: FileSystem | None = None
+) -> BaseException:
+    """Return the error to raise: one of ours, with what is known of the outcome.
+
+    :param files: asked who holds the file, where that is why it failed
+    """
     from linkinstall.errors import FileSystemError, LinkInstallError
 
     if isinstance(error, OSError) and not isinstance(error, LinkInstallError):
         path = os.fsdecode(error.filename) if error.filename else root
         reason = error.strerror or str(error)
+        next_step = "Mend the cause and run the same command again."
+        if is_busy(error):
+            found = files.holders(path) if files is not None else ()
+            held = ", ".join(f"{name} (process {pid})" for pid, name in found)
+            reason = f"{reason.rstrip('.')}; {held or 'another program'} has it open"
+            next_step = "Close the program and run the same command again."
         error = FileSystemError(
             f"{path}: {reason}. The environment is as it was.",
             path=path,
             cause=error,
-            next_step="Mend the cause and run the same command again.",
+            next_step=next_step,
         )
     with_outcome(error, outcome)
     return error
+
+
+def is_busy(error: OSError) -> bool:
+    """Return whether an error says that somebody else is using the file."""
+    return getattr(error, "winerror", None) in _SHARING or error.errno in _BUSY
 
 
 def with_outcome(error: BaseException, outcome: Outcome) -> None:

@@ -23,12 +23,12 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR
 
-from linkinstall.fs.trees import make_folders, remove_folder_if_empty
+from linkinstall.fs.trees import make_folders, remove_folder_if_empty, rename_folder
 from linkinstall.identity import Expected, Identity
 from linkinstall.outcome import Kept, Pending
 from linkinstall.plan import LOOSE, WHOLE
 from linkinstall.removal import is_compiled_of
-from linkinstall.trash import loose_ends, sides_of, sweep_state, to_trash
+from linkinstall.trash import loose_ends, sides_of, sweep_state, to_trash, waiting
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -184,8 +184,8 @@ class Settlement:
         if not self._has_room(os.path.dirname(item.path)):
             self._to_trash(item, "something else stands where its folder was")
             return
-        if item.kind == WHOLE and self.files.status(item.path) is None:
-            self.files.rename_new(stashed, item.path)
+        free = item.kind == WHOLE and self.files.status(item.path) is None
+        if free and rename_folder(self.files, stashed, item.path):
             return
         self._merge(stashed, item.path)
         if self.files.status(stashed) is not None:
@@ -217,6 +217,10 @@ class Settlement:
     def _put_back(self, source: str, target: str) -> bool:
         """Give ``source`` its old name; return whether the stashed name may go."""
         there, kept = self.files.status(target), self.files.status(source)
+        if there is None and self.files.renames_safely:
+            # What runs can be renamed there, and none of its names removed.
+            self.files.rename_new(source, target)
+            return False
         if there is None:
             self.files.link_new(source, target)
             return self.files.status(source) is not None
@@ -240,7 +244,7 @@ class Settlement:
             self._discard(item)
         for folder in sorted({*self.journal.emptied, *self._left_standing()}, reverse=True):
             if not remove_folder_if_empty(self.files, folder) and self._present(folder) == set():
-                self.pending.append(Pending(folder, folder))
+                self.pending.append(waiting(self.files, folder, folder))
         self._clear_states("committed")
 
     def _left_standing(self) -> Iterator[str]:
@@ -296,7 +300,7 @@ class Settlement:
         """Move what cannot be deleted now to the trash, and name it by its old path."""
         state = self.journal.states[item.state]
         moved = to_trash(self.files, state, stashed, self.journal.id)
-        self.pending.append(Pending(path, moved))
+        self.pending.append(waiting(self.files, path, moved))
 
     def _keep_rest(self, item: StashItem, stashed: str) -> None:
         """Move what is left of a stashed folder to the trash; name each file of it."""

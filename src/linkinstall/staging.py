@@ -26,7 +26,12 @@ from errno import EMLINK, ENOENT
 
 from linkinstall.digest import hash_data, hash_file
 from linkinstall.fs.port import VOLUME_REFUSALS, with_path
-from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
+from linkinstall.fs.trees import (
+    make_folders,
+    remove_folder_if_empty,
+    remove_tree,
+    rename_folder,
+)
 from linkinstall.journal import Staged
 from linkinstall.outcome import FileCount
 from linkinstall.plan import LOOSE
@@ -36,7 +41,7 @@ from linkinstall.values import as_dict, replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
     from linkinstall.fs.port import FileSystem
     from linkinstall.plan import Fresh, Group, Placement, Plan
@@ -315,16 +320,30 @@ class Staging:
         for group in self.plan.groups:
             if group.kind == "whole":
                 make_folders(self.files, os.path.dirname(group.target))
-                self.files.rename_new(self.folder(group), group.target)
+                self._switch_whole(group)
                 continue
-            names = sorted(self._loose_names(group), key=lambda name: name == "RECORD")
-            for name in names:
+            for _, name in self._names(group):
                 self.files.link_new(f"{self.folder(group)}/{name}", f"{group.target}/{name}")
 
-    def _loose_names(self, group: Group) -> Iterable[str]:
-        for place in self.plan.placements:
-            if place.group == group.number:
-                yield from place.names
-        for one in self.plan.fresh:
-            if one.group == group.number:
-                yield one.name
+    def _switch_whole(self, group: Group) -> None:
+        """Put a new folder into place by one rename, or, where a scanner forbids it, by files."""
+        staged = self.folder(group)
+        if rename_folder(self.files, staged, group.target):
+            return
+        self.files.make_folder(group.target)
+        for sub in sorted(sub for number, sub in self.plan.folders if number == group.number):
+            self.files.make_folder(f"{group.target}/{sub}")
+        for sub, name in self._names(group):
+            inner = f"{sub}/{name}" if sub else name
+            self.files.link_new(f"{staged}/{inner}", f"{group.target}/{inner}")
+
+    def _names(self, group: Group) -> Iterator[tuple[str, str]]:
+        """Yield folder below the target and name of each file of a group, RECORD last."""
+        names = [
+            (place.sub, name)
+            for place in self.plan.placements
+            if place.group == group.number
+            for name in place.names
+        ]
+        names += [(one.sub, one.name) for one in self.plan.fresh if one.group == group.number]
+        yield from sorted(names, key=lambda one: one[1] == "RECORD")

@@ -295,7 +295,7 @@ class Transaction(Asking):
             call()
 
     def _typed(self, error: BaseException) -> BaseException:
-        return typed(error, self.environment.root, self._result(None, ()))
+        return typed(error, self.environment.root, self._result(None, ()), self.files)
 
     def _result(self, settlement: Settlement | None, warnings: tuple[Warn, ...]) -> Outcome:
         return outcome_of(

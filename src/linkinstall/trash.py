@@ -18,7 +18,7 @@ Errors: ``OSError`` where something cannot even be moved.
 from __future__ import annotations
 
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
-from linkinstall.outcome import Pending
+from linkinstall.outcome import Holder, Pending
 from linkinstall.world import STATE
 
 TYPE_CHECKING = False
@@ -36,6 +36,7 @@ __all__ = [
     "sweep_state",
     "sweep_trash",
     "to_trash",
+    "waiting",
 ]
 
 STAGED = ("new", "stash", "cache")
@@ -52,6 +53,12 @@ def to_trash(files: FileSystem, state: str, path: str, name: str) -> str:
     return target
 
 
+def waiting(files: FileSystem, path: str, moved_to: str) -> Pending:
+    """Return what is told of a busy file: its path, where it waits, and who holds it."""
+    holders = tuple(Holder(pid, name) for pid, name in files.holders(moved_to))
+    return Pending(path, moved_to, holders)
+
+
 def sweep_trash(files: FileSystem, state: str) -> list[Pending]:
     """Delete what waits in the trash; return what is still busy."""
     folder = f"{state}/trash"
@@ -60,7 +67,7 @@ def sweep_trash(files: FileSystem, state: str) -> list[Pending]:
     refused = remove_tree(files, folder)
     if not refused:
         remove_folder_if_empty(files, state)
-    return [Pending(path, path) for path, _ in refused]
+    return [waiting(files, path, path) for path, _ in refused]
 
 
 def sweep_state(files: FileSystem, state: str, names: Iterable[str] = ("pointer",)) -> list[str]:

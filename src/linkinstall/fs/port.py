@@ -76,6 +76,9 @@ _UMASK = allocate_lock()
 class FileSystem:
     """What linkinstall asks of a file system. See the module docstring."""
 
+    renames_safely = False
+    """Whether the system itself sees to it that :meth:`rename_new` replaces nothing."""
+
     # ---------------------------------------------------------------- look
 
     def status(self, path: str) -> os.stat_result | None:

@@ -93,6 +93,12 @@ class PosixFileSystem(FileSystem):
                 raise
         return os.path.realpath(path)
 
+    def holders(self, path: str) -> tuple[tuple[int, str], ...]:
+        """Return (pid, name) of the processes that run, map or have open a file."""
+        from linkinstall.fs.holders import holders
+
+        return holders(path)
+
     def link_limit(self, path: str) -> int:
         """Return ``_PC_LINK_MAX`` of the volume (pathconf(3))."""
         return os.pathconf(path, "PC_LINK_MAX")

@@ -10,11 +10,19 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR
 
+from linkinstall.fs.port import FOLDER_RENAME_REFUSALS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["make_folders", "make_temporary_folder", "remove_folder_if_empty", "remove_tree"]
+__all__ = [
+    "make_folders",
+    "make_temporary_folder",
+    "remove_folder_if_empty",
+    "remove_tree",
+    "rename_folder",
+]
 
 
 def make_folders(files: FileSystem, path: str) -> list[str]:
@@ -69,6 +77,20 @@ def remove_tree(files: FileSystem, folder: str) -> list[tuple[str, OSError]]:
         except OSError as error:
             refused.append((folder, error))
     return refused
+
+
+def rename_folder(files: FileSystem, source: str, target: str) -> bool:
+    """Rename a folder to a name that must be free; return False where only its files can move.
+
+    :raises OSError: for any other reason than FOLDER_RENAME_REFUSALS
+    """
+    try:
+        files.rename_new(source, target)
+    except OSError as error:
+        if error.errno not in FOLDER_RENAME_REFUSALS:
+            raise
+        return False
+    return True
 
 
 def remove_folder_if_empty(files: FileSystem, path: str) -> bool:

@@ -76,6 +76,8 @@ _REMEMBERED = 20_000
 class WindowsFileSystem(FileSystem):
     """See the module docstring."""
 
+    renames_safely = True
+
     def __init__(self, calls: Calls | None = None) -> None:
         self._calls = calls or Calls()
         self._waited = 0.0
@@ -109,7 +111,15 @@ class WindowsFileSystem(FileSystem):
 
     def real_path(self, path: str) -> str:
         """Return ``path`` with every link resolved, in the form of :mod:`linkinstall.paths`."""
-        return _plain(super().real_path(path))
+        try:
+            return _plain(super().real_path(path))
+        except OSError:
+            # Wine cannot name the file of a handle beyond 260 characters: folder by folder.
+            parent, name = ntpath.split(path)
+            status = self.status(path)
+            if not name or (status is not None and stat.S_ISLNK(status.st_mode)):
+                raise
+            return f"{self.real_path(parent)}/{name}"
 
     def holders(self, path: str) -> tuple[tuple[int, str], ...]:
         """Return (pid, name) of the processes that keep a file busy, where Windows tells."""

@@ -40,6 +40,7 @@ from linkinstall import limits
 from linkinstall.fs.port import FOLDER, FOLDER_RENAME_REFUSALS
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
 from linkinstall.outcome import Kept, Pending, Recovered
+from linkinstall.trash import waiting
 from linkinstall.values import value
 from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, SETTINGS
 
@@ -305,7 +306,7 @@ class Aside:
     def _delete(self, number: int, was: str) -> list[Pending]:
         folder = f"{self.state}/{number}"
         refused = [path for path, _ in remove_tree(self.files, folder)]
-        return [Pending(was + path[len(folder) :], path) for path in refused]
+        return [waiting(self.files, was + path[len(folder) :], path) for path in refused]
 
     def _drop_empty(self, folder: str) -> None:
         """Remove what is left of the folders that were emptied file by file."""
