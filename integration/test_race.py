@@ -71,6 +71,8 @@ IN_THE_WAY = Event({"a": ANY}, {})
         ({}, [Event({}, {"a": "2"}, optional=True), REMOVED]),
         ({}, [Event({}, {"a": "2"}, optional=True)]),
         ({"a": "1", "b": "1"}, [INSTALLED, Event({"b": None}, {"b": "1"})]),
+        # One that tells nothing of what it found is not used up where it changes nothing.
+        ({"a": "1"}, [Event({}, {"a": "1"})] * 2 + [Event({"a": "1"}, {"a": None})]),
     ],
 )
 def test_an_order_is_found(end: dict[str, str], events: list[Event]) -> None:

@@ -91,13 +91,15 @@ def _search(start: dict[str, str | None], end: dict[str, str | None], events: li
             if not left[number] or not _fits(known, event):
                 continue
             after = tuple(sorted({**known, **event.sets}.items()))
-            # What changes nothing can all be done here, and nothing is lost by it.
-            remaining = 0 if after == state else left[number] - 1
+            # What can never change anything is all done here, and nothing is lost by it.
+            # One that requires nothing may be needed elsewhere, where it does.
+            harmless = event.sets.items() <= event.requires.items()
+            remaining = 0 if harmless else left[number] - 1
             node = (after, (*left[:number], remaining, *left[number + 1 :]))
             if node not in seen:
                 seen.add(node)
                 waiting.append(node)
-            if after == state:
+            if harmless:
                 break
         if len(seen) > STATES:
             raise ValueError("too many orders to look at")
