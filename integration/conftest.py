@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from integration.faults.volumes import CLONING, Volume, unavailable
 from integration.support.command import Command
 from integration.support.environments import Venv, make_venv
 from integration.support.peers import pip_install, uv_install
 from integration.support.samples import make_sample
 from integration.support.trees import differences
-from integration.support.volumes import clone_volume, other_volume
+from integration.support.volumes import CLONE, clone_volume, other_volume
+from tests.support.gates import require
 from tests.support.platforms import skip_foreign
 
 if TYPE_CHECKING:
@@ -124,7 +126,14 @@ def other_folder(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.fixture
 def clone_folder(tmp_path: Path) -> Iterator[Path]:
-    """Give a folder on a volume that can clone files."""
+    """Give a folder on a volume that can clone files, made on a loop device if there is none."""
     folder = clone_volume(tmp_path)
-    yield folder
-    shutil.rmtree(folder)
+    if folder is not None:
+        yield folder
+        shutil.rmtree(folder)
+        return
+    reason = unavailable((CLONING,))
+    require(not reason, f"a volume that clones ({CLONE} can name a folder on one): {reason}")
+    made = str(tmp_path / "clones")
+    with Volume(CLONING, f"{made}.img", made):
+        yield Path(made)
