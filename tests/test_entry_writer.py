@@ -196,19 +196,6 @@ def test_rows_are_rendered_once(cache: Cache) -> None:
 # -------------------------------------------------------------------- publishing
 
 
-def test_the_descriptor_to_inherit_is_there_with_the_folder(cache: Cache) -> None:
-    """A process that is to write into the entry can be given its lock once it is begun."""
-    writer = EntryWriter(cache)
-    with pytest.raises(RuntimeError):
-        assert writer.descriptor
-    writer.begin()
-
-    held = os.fstat(writer.descriptor)
-    lock = os.stat(f"{os.path.dirname(writer.folder)}.lock")
-    assert os.path.samestat(held, lock)
-    writer.discard()
-
-
 def test_an_entry_appears_whole(cache: Cache) -> None:
     """What is published has its manifest, and is marked as not flushed yet."""
     entry = made_entry(cache)

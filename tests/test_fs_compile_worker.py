@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
+import py_compile
 import subprocess
 import sys
 from pathlib import Path
@@ -16,9 +16,16 @@ from tests.support.interpreters import VERSIONS, interpreter
 WORKER = Path(compile_worker.__file__)
 
 
-def work(jobs: list[tuple[str, ...]], python: str = sys.executable) -> tuple[int, str, str]:
-    """Run the worker on jobs as ``bytecode`` does; return exit status and output."""
-    data = "\0".join(field for job in jobs for field in job).encode("utf-8", "surrogateescape")
+Result = tuple[int, list[bytes], str]
+
+
+def work(jobs: list[tuple[str, ...]], python: str = sys.executable, batches: int = 1) -> Result:
+    """Run the worker on jobs; return exit status, what each was compiled to, and complaints."""
+    data = b""
+    for number in range(batches):
+        fields = (field for job in jobs[number::batches] for field in job)
+        batch = "\0".join(fields).encode("utf-8", "surrogateescape")
+        data += b"%08x" % len(batch) + batch
     done = subprocess.run(
         [python, "-I", "-S", "-B", "-W", "ignore", WORKER],
         input=data,
@@ -26,32 +33,69 @@ def work(jobs: list[tuple[str, ...]], python: str = sys.executable) -> tuple[int
         check=False,
         timeout=60,
     )
-    return done.returncode, done.stdout.decode(), done.stderr.decode()
+    results, rest = [], done.stdout
+    while rest:
+        length = int(rest[:8], 16)
+        results.append(rest[8 : 8 + length])
+        rest = rest[8 + length :]
+    return done.returncode, results, done.stderr.decode()
 
 
 def job(folder: Path, name: str, text: str, level: int = 0) -> tuple[str, ...]:
     """Write a source and return the job of compiling it."""
     (folder / name).write_text(text)
-    return f"{folder}/{name}", f"{folder}/out/{name}c", f"shown/{name}", str(level), "timestamp"
+    return f"{folder}/{name}", f"shown/{name}", str(level), "timestamp"
 
 
 def test_it_compiles_and_tells_what_failed(tmp_path: Path) -> None:
-    """Folders are made, good sources compiled, and the numbers of the others printed."""
+    """Good sources come back compiled, in their order, and of the others nothing does."""
     jobs = [
         job(tmp_path, "good.py", "x = 1\n"),
         job(tmp_path, "bad.py", "no python\n"),
         job(tmp_path, "fine.py", "'\\d'\n"),
-        ("absent.py", f"{tmp_path}/out/absent.pyc", "absent.py", "0", "timestamp"),
+        ("absent.py", "absent.py", "0", "timestamp"),
         job(tmp_path, "null.py", "x = '\0'\n"),
     ]
 
-    assert (0, "1\n3\n4", "") == work(jobs)
-    assert ["fine.pyc", "good.pyc"] == sorted(os.listdir(tmp_path / "out"))
+    status, results, complaint = work(jobs)
+
+    assert (0, "") == (status, complaint)
+    assert [True, False, True, False, False] == [bool(one) for one in results]
+
+
+@pytest.mark.parametrize("level", [0, 1, 2])
+@pytest.mark.parametrize("epoch", ["", "1700000000"])
+def test_what_it_makes_is_what_py_compile_makes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, level: int, epoch: str
+) -> None:
+    """The bytes are those of ``py_compile``, in the form with a time and in that with a digest."""
+    if epoch:
+        monkeypatch.setenv("SOURCE_DATE_EPOCH", epoch)
+    else:
+        monkeypatch.delenv("SOURCE_DATE_EPOCH", raising=False)
+    source, shown, *_ = job(tmp_path, "mod.py", "def f():\n    'doc'\n    assert f\n")
+    target = tmp_path / "mod.pyc"
+    py_compile.compile(source, str(target), shown, doraise=True, optimize=level)
+
+    _, results, _ = work([(source, shown, str(level), "default")])
+
+    assert [target.read_bytes()] == results
+
+
+def test_one_worker_serves_many_batches(tmp_path: Path) -> None:
+    """A further batch is answered as the first one was, an empty one too."""
+    jobs = [job(tmp_path, f"m{number}.py", f"x = {number}\n") for number in range(5)]
+
+    together, apart = work(jobs), work(jobs, batches=7)
+
+    assert sorted(together[1]) == sorted(apart[1])
+    assert 5 == len(together[1])
 
 
 def test_nothing_to_do_is_done() -> None:
     """Without a job there is neither output nor complaint."""
-    assert (0, "", "") == work([])
+    assert (0, [], "") == work([])
+    assert (0, [], "") == work([], batches=0)
 
 
 def test_deep_sources_fail_alone(tmp_path: Path) -> None:
@@ -62,11 +106,11 @@ def test_deep_sources_fail_alone(tmp_path: Path) -> None:
         job(tmp_path, "good.py", "x = 1\n"),
     ]
 
-    status, out, err = work(jobs)
+    status, results, complaint = work(jobs)
 
-    assert (0, "") == (status, err)
-    assert "2" not in out.split()
-    assert "0" in out.split()
+    assert (0, "") == (status, complaint)
+    assert results[2]
+    assert not results[0]
 
 
 @pytest.mark.parametrize("version", VERSIONS, ids=lambda version: ".".join(map(str, version)))
@@ -82,7 +126,10 @@ def test_every_supported_interpreter_runs_it(tmp_path: Path, version: tuple[int,
     ).stdout.strip()
     target = f"{tmp_path}/__pycache__/mod.{tag}.pyc"
 
-    assert (0, "", "") == work([(f"{tmp_path}/mod.py", target, "mod.py", "0", "timestamp")], python)
+    status, (result,), _ = work([(f"{tmp_path}/mod.py", "mod.py", "0", "timestamp")], python)
+    assert 0 == status
+    Path(target).parent.mkdir()
+    Path(target).write_bytes(result)
 
     code = "import sys; sys.path.insert(0, sys.argv[1]); import mod; print(mod.__cached__)"
     done = subprocess.run(
@@ -101,5 +148,5 @@ def test_it_stands_alone() -> None:
         for alias in node.names
     ]
 
-    assert ["os", "py_compile", "sys"] == sorted(imported)
+    assert ["gc", "importlib.util", "marshal", "os", "sys"] == sorted(imported)
     assert not any(isinstance(node, ast.ImportFrom) for node in ast.walk(tree))

@@ -239,17 +239,6 @@ def test_a_lock_whose_object_is_given_up_is_free(tmp_path: Path) -> None:
     second.release()
 
 
-def test_the_descriptor_is_that_of_the_held_lock(tmp_path: Path) -> None:
-    """It is there while the lock is held, for workers to inherit, and not before."""
-    lock = lock_at(tmp_path / ".lock")
-    with pytest.raises(RuntimeError):
-        assert lock.descriptor
-    lock.acquire(timeout=0)
-
-    assert os.path.samestat(os.fstat(lock.descriptor), os.stat(lock.path))
-    lock.release()
-
-
 def test_a_worker_that_inherited_the_lock_keeps_it(tmp_path: Path) -> None:
     """The lock ends with the last process that inherited it, not with its maker."""
     path = tmp_path / ".lock"

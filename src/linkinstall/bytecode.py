@@ -6,8 +6,8 @@ import system puts the right file name in (:pep:`3147`).
 
 Calling sequence::
 
-    found = compiled_sets(cache, entry, compiler="/usr/bin/python3", tag="cpython-312",
-                          levels=(0,))
+    found = compiled_sets(cache, entry, compilers=Compilers("/usr/bin/python3"),
+                          tag="cpython-312", levels=(0,))
 
 Guarantees: a set belongs to the entry's sources as they were unpacked: it is made
 again when the entry was. It is published by one rename, and looked at before it is
@@ -22,7 +22,6 @@ from __future__ import annotations
 import os
 import sys
 
-from linkinstall import limits
 from linkinstall.digest import sha256
 from linkinstall.entry_check import Inspection, inspect
 from linkinstall.outcome import BytecodeCount
@@ -30,15 +29,14 @@ from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterable, Iterator, Mapping
 
     from linkinstall.cache import Cache, Entry
+    from linkinstall.compilers import Compilers
 
 __all__ = ["Compiled", "compiled_sets", "normal_level"]
 
 _SCHEMES = ("purelib", "platlib")
-_PARALLEL_FROM = 64
 
 
 @value
@@ -64,7 +62,7 @@ def compiled_sets(
     cache: Cache,
     entry: Entry,
     *,
-    compiler: str,
+    compilers: Compilers,
     tag: str,
     levels: Iterable[int],
     embedded: Mapping[str, str] | None = None,
@@ -77,7 +75,7 @@ def compiled_sets(
     :param verify_cache: off, stat or full: how a set that was found is looked at
     :raises CacheError: the interpreter cannot be run
     """
-    sets = _Sets(cache, entry, compiler, tag, embedded or {})
+    sets = _Sets(cache, entry, compilers, tag, embedded or {})
     sources = sum(1 for _ in _sources(entry))
     entries: list[Entry] = []
     linked = compiled = 0
@@ -111,11 +109,16 @@ class _Sets:
     """Finds and makes the sets of one entry for one interpreter."""
 
     def __init__(
-        self, cache: Cache, entry: Entry, compiler: str, tag: str, embedded: Mapping[str, str]
+        self,
+        cache: Cache,
+        entry: Entry,
+        compilers: Compilers,
+        tag: str,
+        embedded: Mapping[str, str],
     ) -> None:
         self.cache = cache
         self.entry = entry
-        self.compiler = compiler
+        self.compilers = compilers
         self.tag = tag
         self.embedded = embedded
 
@@ -137,92 +140,29 @@ class _Sets:
 
     def make(self, level: int) -> Entry:
         """Compile, and publish instead of what is there."""
+        from io import BytesIO
+
         from linkinstall.entry_writer import EntryWriter
 
         folder = self._folder(level)
         standing = self.cache.open_folder(folder)
         suffix = f".{self.tag}.opt-{level}.pyc" if level else f".{self.tag}.pyc"
         mode = "default" if self.embedded else "timestamp"
+        jobs, targets = [], []
+        for scheme, path, name in _sources(self.entry):
+            inner = f"{path}/__pycache__" if path else "__pycache__"
+            source = f"{self.entry.files(scheme, path)}/{name}"
+            shown = os.path.join(self.embedded.get(scheme, ""), path, name)
+            jobs.append((source, shown, str(level), mode))
+            targets.append((scheme, f"{inner}/{name[:-3]}{suffix}"))
         writer = EntryWriter(self.cache)
-        writer.begin()
         try:
-            jobs, targets = [], []
-            for scheme, path, name in _sources(self.entry):
-                inner = f"{path}/__pycache__" if path else "__pycache__"
-                target = f"{inner}/{name[:-3]}{suffix}"
-                source = f"{self.entry.files(scheme, path)}/{name}"
-                place = f"{writer.folder}/files/{scheme}/{target}"
-                shown = os.path.join(self.embedded.get(scheme, ""), path, name)
-                jobs.append("\0".join((source, place, shown, str(level), mode)))
-                targets.append((scheme, target))
-            failed = _run(self.compiler, jobs, writer.descriptor)
-            for index, (scheme, target) in enumerate(targets):
-                if index not in failed:
-                    writer.adopt(scheme, target)
+            results = self.compilers.compile(jobs)
+            for (scheme, target), data in zip(targets, results, strict=True):
+                if data is not None:
+                    writer.add(scheme, target, BytesIO(data), executable=False)
             origin = self.entry.manifest
             manifest = writer.manifest(self.tag, str(origin.mtime), "", origin.root)
             return writer.publish(manifest, folder, damaged=standing)
         finally:
             writer.discard()
-
-
-def _run(compiler: str, jobs: list[str], lock: int) -> set[int]:
-    """Compile all jobs, on all processors; return the numbers of those that failed.
-
-    :param lock: the descriptor of the temporary folder's lock. Workers go on writing
-        there for a while when this process is killed, and no sweep may come before them
-    """
-    import subprocess
-
-    from linkinstall.errors import CacheError
-
-    count = (os.cpu_count() or 1) if len(jobs) >= _PARALLEL_FROM else 1
-    worker = os.path.join(os.path.dirname(__file__), "fs", "compile_worker.py")
-    failed: set[int] = set()
-    try:
-        running = [
-            subprocess.Popen(
-                [compiler, "-I", "-S", "-B", "-W", "ignore", worker],
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                pass_fds=(lock,) if os.name == "posix" else (),
-            )
-            for _ in range(count if jobs else 0)
-        ]  # fmt: skip
-    except OSError as error:
-        message = f"The interpreter {compiler} cannot be run to compile bytecode: {error}."
-        raise CacheError(message, next_step="Pass --no-compile-bytecode to do without.") from error
-    try:
-        from concurrent.futures import ThreadPoolExecutor
-
-        with ThreadPoolExecutor(max(count, 1)) as pool:
-            # Read all at once: a pipe that fills up while another is read would stall.
-            answers = list(
-                pool.map(
-                    lambda part: _answer(running[part], jobs[part::count]), range(len(running))
-                )
-            )
-    finally:
-        for process in running:
-            if process.poll() is None:
-                process.kill()
-            with process:  # waits for it, and closes its pipes
-                pass
-    for part, (numbers, code, complaint) in enumerate(answers):
-        if code:
-            message = f"The interpreter {compiler} failed to compile bytecode: {complaint}"
-            raise CacheError(message, next_step="Pass --no-compile-bytecode to do without.")
-        failed |= {part + number * count for number in numbers}
-    return failed
-
-
-def _answer(process: subprocess.Popen[bytes], jobs: list[str]) -> tuple[list[int], int, str]:
-    import subprocess
-
-    data = "\0".join(jobs).encode("utf-8", "surrogateescape")
-    try:
-        out, err = process.communicate(data, timeout=limits.COMPILE_WAIT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        return [], 1, f"it took longer than {limits.COMPILE_WAIT:g} seconds"
-    numbers = [int(number) for number in out.split()]
-    return numbers, process.returncode, err.decode("utf-8", "replace").strip()[-500:]

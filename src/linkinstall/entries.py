@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from linkinstall.cache import Added, Entry
+    from linkinstall.compilers import Compilers
     from linkinstall.environment import Environment
 
 __all__ = ["Entries"]
@@ -63,6 +64,7 @@ class Entries:
         self.used: list[Entry] = []
         self._symlinks = symlinks
         self._home = ""
+        self._compilers: Compilers | None = None
 
     def settle(self, home: str) -> None:
         """Say where a temporary cache would go, and take it where none other is wanted."""
@@ -149,10 +151,15 @@ class Entries:
             return ()
         from linkinstall.bytecode import compiled_sets
 
+        if self._compilers is None:
+            from linkinstall.compilers import Compilers
+
+            self._compilers = Compilers(environment.compiler)
+
         found = compiled_sets(
             self.cache,
             entry,
-            compiler=environment.compiler,
+            compilers=self._compilers,
             tag=environment.cache_tag,
             levels=levels,
             embedded=environment.runtime if environment.destdir else None,
@@ -168,6 +175,11 @@ class Entries:
             done.linked + more.linked, done.compiled + more.compiled, done.failed + more.failed
         )
         return found.entries
+
+    def close(self) -> None:
+        """End the interpreters that compiled."""
+        if self._compilers is not None:
+            self._compilers.close()
 
     def renew(self, paths: Iterable[str]) -> None:
         """Give cache files that take no further link a fresh inode, where that can be done."""

@@ -29,7 +29,6 @@ import time
 from linkinstall import limits
 from linkinstall.cache import Entry
 from linkinstall.digest import encode as encode_digest
-from linkinstall.digest import hash_stream
 from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.trees import make_folders
 from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
@@ -94,17 +93,6 @@ class EntryWriter:
             raise
         self._folders.add(self.folder)
 
-    @property
-    def descriptor(self) -> int:
-        """What a process that writes into the new entry has to inherit: it holds the lock.
-
-        :raises RuntimeError: the temporary folder is not made yet
-        """
-        if self._temporary is None:
-            message = "the entry is not begun"
-            raise RuntimeError(message)
-        return self._temporary.descriptor
-
     def add(
         self,
         scheme: str,
@@ -152,17 +140,6 @@ class EntryWriter:
             self._binaries.discard(f"{scheme}/{path}")
             self._rewritten.discard(f"{scheme}/{path}")
         return written
-
-    def adopt(self, scheme: str, path: str) -> Written:
-        """Take in a file that another process wrote into the new entry."""
-        result = Written(scheme, path, len(self.written), executable=False)
-        target = f"{self.folder}/files/{scheme}/{path}"
-        with self.files.open_read(target) as stream:
-            result.digest = hash_stream(stream)
-            result.size = stream.tell()
-        self.files.set_time(target, self.mtime)
-        self.written[scheme, path] = result
-        return result
 
     def add_entry_point(self, name: str, module: str, attr: str, section: str) -> None:
         """Note one script to generate."""

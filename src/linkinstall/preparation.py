@@ -117,6 +117,12 @@ class Preparation:
         :raises ConflictError: with everything that stands in the way
         :raises DistributionError: something that is to go cannot
         """
+        try:
+            return self._plan(world, dry=dry)
+        finally:
+            self._entries.close()
+
+    def _plan(self, world: World, *, dry: bool) -> Plan:
         wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self.wishes.incoming]
         coming = [name for _, _, name, _ in wanted]
         refuse_twice(coming)

@@ -11,8 +11,8 @@ Calling sequence::
     folder.remove()
 
 Guarantees: the lock is there before the folder, and goes after it, so a folder without
-a held lock is nobody's. The lock ends with the last process that has its descriptor: a
-worker that writes into the folder has to inherit it, since it may outlive its parent.
+a held lock is nobody's. Locks are those of ``filelock``: they end with the process, which
+is the only one that writes into the folder.
 
 Errors: ``OSError`` where the folder cannot be made.
 """
@@ -22,8 +22,10 @@ from __future__ import annotations
 import errno
 import os
 
+from filelock import FileLock, Timeout
+
 from linkinstall import limits
-from linkinstall.fs.lock import REMOVABLE_WHILE_HELD, FolderLock
+from linkinstall.fs.lock import REMOVABLE_WHILE_HELD
 from linkinstall.fs.trees import remove_tree
 
 TYPE_CHECKING = False
@@ -42,7 +44,8 @@ class TemporaryFolder:
     def __init__(self, files: FileSystem, path: str) -> None:
         self.files = files
         self.path = path
-        self._lock = FolderLock(path + LOCK_SUFFIX, what=f"the temporary folder {path}")
+        # Streams may come from one thread and the finalization from another.
+        self._lock = FileLock(path + LOCK_SUFFIX, timeout=0, thread_local=False)
 
     @classmethod
     def claim(cls, files: FileSystem, parent: str) -> TemporaryFolder:
@@ -61,12 +64,11 @@ class TemporaryFolder:
 
     def try_lock(self) -> bool:
         """Take the lock unless another process, or another object, holds it."""
-        return self._lock.try_acquire()
-
-    @property
-    def descriptor(self) -> int:
-        """The lock's descriptor, for workers to inherit."""
-        return self._lock.descriptor
+        try:
+            self._lock.acquire()
+        except Timeout:
+            return False
+        return True
 
     def remove(self) -> None:
         """Remove the folder with all it holds, then its lock, which is held until then.

@@ -88,17 +88,6 @@ class FolderLock:
         """Whether this object holds the lock now."""
         return self._handle is not None
 
-    @property
-    def descriptor(self) -> int:
-        """The descriptor that holds the lock; a process that inherits it holds it too.
-
-        :raises RuntimeError: the lock is not held
-        """
-        if self._handle is None:
-            message = f"{self.path} is not locked by this object"
-            raise RuntimeError(message)
-        return self._handle
-
     def acquire(
         self,
         *,

@@ -1,0 +1,127 @@
+"""Tests of ``linkinstall.compilers``."""
+
+from __future__ import annotations
+
+import marshal
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall import compilers, limits
+from linkinstall.compilers import Compilers
+from linkinstall.errors import CacheError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def pool(monkeypatch: pytest.MonkeyPatch) -> Iterator[Compilers]:
+    """Return three interpreters that start at once."""
+    monkeypatch.setattr(compilers, "PARALLEL_FROM", 1)
+    made = Compilers(sys.executable, 3)
+    yield made
+    made.close()
+
+
+def job(folder: Path, number: int, text: str = "") -> tuple[str, str, str, str]:
+    """Write a source and return the job of compiling it."""
+    source = folder / f"m{number}.py"
+    source.write_text(text or f"x = {number}\n")
+    return str(source), source.name, "0", "timestamp"
+
+
+def values(results: Iterator[bytes | None]) -> list[int | None]:
+    """Return the value of ``x`` that each compiled file sets, None where there is none."""
+    found = []
+    for data in results:
+        names: dict[str, int] = {}
+        if data is not None:
+            exec(marshal.loads(data[16:]), names)  # noqa: S102, S302 - compiled of this test's source
+        found.append(names.get("x"))
+    return found
+
+
+def test_answers_come_in_the_order_of_the_jobs(tmp_path: Path, pool: Compilers) -> None:
+    """Whatever process compiles a source, its answer stands where its job did."""
+    jobs = [job(tmp_path, number, "no python" if number == 4 else "") for number in range(11)]
+
+    assert [None if n == 4 else n for n in range(11)] == values(pool.compile(jobs))
+
+
+def test_processes_serve_again(tmp_path: Path, pool: Compilers) -> None:
+    """A further batch starts no further process."""
+    jobs = [job(tmp_path, number) for number in range(3)]
+    values(pool.compile(jobs))
+    running = [one.pid for one in pool._running]
+
+    assert [0, 1, 2] == values(pool.compile(jobs))
+    assert running == [one.pid for one in pool._running]
+
+
+def test_large_answers_do_not_stall(tmp_path: Path, pool: Compilers) -> None:
+    """More than a pipe holds goes each way."""
+    text = "x = 1\n" + "".join(f"name_{number} = {number!r}\n" for number in range(9_000))
+    jobs = [job(tmp_path, number, text) for number in range(6)]
+
+    assert [1] * 6 == values(pool.compile(jobs))
+
+
+def test_a_batch_that_was_given_up_spoils_no_further_one(tmp_path: Path, pool: Compilers) -> None:
+    """Answers that nobody has read are not taken for those of the next batch."""
+    results = pool.compile([job(tmp_path, number) for number in range(9)])
+    next(results)
+    results.close()  # type: ignore[attr-defined]
+
+    assert [20] == values(pool.compile([job(tmp_path, 20)]))
+
+
+def test_nothing_to_compile_starts_nothing() -> None:
+    """Without a job there is no need of an interpreter."""
+    assert [] == list(Compilers("/no/such/interpreter").compile([]))
+
+
+def test_few_sources_take_one_process(tmp_path: Path) -> None:
+    """A further interpreter is started only where its start pays."""
+    pool = Compilers(sys.executable, 8)
+    list(pool.compile([job(tmp_path, number) for number in range(5)]))
+
+    assert 1 == len(pool._running)
+    pool.close()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the stand-ins are shell scripts")
+@pytest.mark.parametrize(
+    ("script", "message"),
+    [
+        ("echo broken >&2; exit 3", "failed to compile bytecode: broken"),
+        ("printf 0000; exit 0", "failed to compile bytecode"),
+        ("exec sleep 60", "took longer than 0.2 seconds"),
+        ("sleep 60", "took longer than 0.2 seconds"),
+    ],
+    ids=["broken", "cut off", "hanging", "hanging in what it started"],
+)
+def test_an_interpreter_that_fails_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, message: str
+) -> None:
+    """An interpreter that ends or hangs is an error that says what it said."""
+    monkeypatch.setattr(limits, "COMPILE_WAIT", 0.2)
+    python = tmp_path / "python"
+    python.write_text(f"#!/bin/sh\n{script}\n")
+    python.chmod(0o755)
+    pool = Compilers(str(python))
+
+    with pytest.raises(CacheError, match=message):
+        list(pool.compile([job(tmp_path, 1)]))
+    assert [] == pool._running
+
+
+def test_an_interpreter_that_is_not_there_is_told(tmp_path: Path) -> None:
+    """What cannot be run is a typed error with a way out."""
+    with pytest.raises(CacheError, match="cannot be run") as caught:
+        list(Compilers("/no/such/interpreter").compile([job(tmp_path, 1)]))
+
+    assert "--no-compile-bytecode" in caught.value.next_step
