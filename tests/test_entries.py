@@ -62,6 +62,7 @@ def test_no_compiled_files_unless_asked(site: Site) -> None:
         plain.bytecode.failed,
     )
     found, pyc = compiled.use(entry, wheel, (0,))
+    compiled.close()
     tag = sys.implementation.cache_tag
     names = [path.rpartition("/")[2] for _, path, _, _ in pyc.manifest.files()]
     assert (entry, [f"__init__.{tag}.pyc"], 1) == (found, names, compiled.bytecode.compiled)

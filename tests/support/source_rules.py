@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PURE_OS = frozenset(
     """
     DirEntry PathLike __file__ _exit altsep cpu_count curdir defpath devnull environ error
-    extsep fsdecode fsencode fspath getcwd getenv getpid getppid getuid geteuid kill linesep
+    extsep fsdecode fsencode fspath getcwd getenv getpid getppid getuid geteuid kill killpg linesep
     name pardir path pathsep sep stat_result strerror times uname urandom
     """.split()
 )
