@@ -84,7 +84,7 @@ rivals: setup ## the same sweep over pip and uv, their figures beside ours
 bench: setup ## warm and cold install against uv, pip and installer, as ratios
 	$(BIN)/python -m integration.bench
 
-wine: setup ## unit tests and Windows integration tests with a Windows CPython 3.11, under Wine
+wine: setup ## the tests that hold on Windows, with a Windows CPython 3.11 under Wine
 	tools/wine-test 3.11
 
 wine-all: setup ## the same with CPython 3.11 and 3.13

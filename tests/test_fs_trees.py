@@ -123,6 +123,7 @@ def test_a_folder_goes_only_if_it_is_empty(tmp_path: Path) -> None:
     assert ["full"] == os.listdir(tmp_path)
 
 
+@pytest.mark.posix("modes of folders")
 def test_a_temporary_folder_is_ours_alone() -> None:
     """Each call makes another folder, which nobody else may enter."""
     first, second = make_temporary_folder(), make_temporary_folder()

@@ -296,3 +296,13 @@ def test_a_junction_has_the_status_of_a_link(one: str) -> None:
 
     assert stat.S_ISLNK(status.st_mode)
     assert os.lstat(os.path.dirname(one)).st_mtime_ns == status.st_mtime_ns
+
+
+def test_a_file_where_a_folder_must_go_is_told_as_such(one: str) -> None:
+    """Windows says "not found" of a folder below a file; the code above wants to know why."""
+    files = WindowsFileSystem(Refusing(0))
+
+    with pytest.raises(NotADirectoryError):
+        files.make_folder(f"{one}/folder")
+    with pytest.raises(FileNotFoundError):
+        files.make_folder(f"{one}-gone/folder")

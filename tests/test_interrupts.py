@@ -116,3 +116,50 @@ def test_it_costs_no_import() -> None:
     )
 
     assert "['linkinstall.interrupts']" == done.stdout.strip()
+
+
+UNMASKED = """
+import signal, threading
+import linkinstall.interrupts as interrupts
+if hasattr(signal, "pthread_sigmask"):
+    del interrupts._signal.pthread_sigmask
+
+class Told(Exception):
+    pass
+
+def tell(number, frame):
+    raise Told(signal.Signals(number).name)
+
+for number in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(number, tell)
+
+def nested():
+    with interrupts.deferred(), interrupts.deferred():
+        signal.raise_signal(signal.SIGTERM)
+        print("inside")
+
+try:
+    nested()
+    print("never")
+except Told as told:
+    print(told)
+assert signal.getsignal(signal.SIGINT) is tell
+
+def elsewhere():
+    with interrupts.deferred():
+        print("in a thread")
+
+thread = threading.Thread(target=elsewhere)
+thread.start()
+thread.join()
+assert signal.getsignal(signal.SIGTERM) is tell
+"""
+
+
+def test_where_signals_cannot_be_masked_they_are_noted() -> None:
+    """Without masks (Windows) a signal arrives after the block all the same."""
+    done = subprocess.run(
+        [sys.executable, "-c", UNMASKED], capture_output=True, text=True, check=False
+    )
+
+    assert ("inside\nSIGTERM\nin a thread\n", "") == (done.stdout, done.stderr)

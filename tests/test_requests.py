@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+import pytest
 from installer.records import RecordEntry
 from installer.utils import construct_record_file
 
@@ -71,6 +72,7 @@ def rows_installer_gets(request: Request) -> list[tuple[Scheme, RecordEntry]]:
     ]
 
 
+@pytest.mark.posix("the wheel has a name that Windows does not take")
 def test_record_is_what_installer_writes(tmp_path: Path) -> None:
     """RECORD has the bytes of ``construct_record_file``: order, quoting and prefixes."""
     site = Site(tmp_path)
@@ -86,6 +88,7 @@ def test_record_is_what_installer_writes(tmp_path: Path) -> None:
     assert expected == generated(request, f"{INFO}/RECORD").data
 
 
+@pytest.mark.posix("the wheel has a name that Windows does not take")
 def test_scripts_name_the_interpreter(tmp_path: Path) -> None:
     """Entry points and ``#!python`` scripts begin with the environment's interpreter."""
     site = Site(tmp_path)

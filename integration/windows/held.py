@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-READY = "print('ready', flush=True); input()"
+READY = "print('ready', flush=True); __import__('sys').stdin.read()"
 """What a process runs to say that it has begun, and to end when its input does."""
 
 

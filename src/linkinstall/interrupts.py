@@ -7,8 +7,9 @@ Calling sequence::
 
 Guarantees: where the platform can mask signals, none of these two is lost, and none
 interrupts the block. (In a program with more threads, one that does not hold them back
-may be handed a signal meant for the process.) It costs no import that an interpreter
-has not made already.
+may be handed a signal meant for the process.) Where it cannot (Windows), their handlers
+are exchanged for the time, by the main thread, which alone runs them. It costs no import
+that an interpreter has not made already.
 
 Errors: none.
 """
@@ -19,12 +20,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
     from types import TracebackType
+    from typing import Any
 else:
     import _signal  # what every interpreter has loaded; ``signal`` costs an import
 
 __all__ = ["deferred"]
 
 _HELD = (_signal.SIGINT, _signal.SIGTERM)
+_NOTED = (*_HELD, _signal.SIGBREAK) if hasattr(_signal, "SIGBREAK") else _HELD
 
 
 class deferred:  # noqa: N801 - reads as a verb: ``with deferred():``
@@ -35,6 +38,28 @@ class deferred:  # noqa: N801 - reads as a verb: ``with deferred():``
         self._before: set[int | _signal.Signals] | None = None
         if hasattr(_signal, "pthread_sigmask"):
             self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
+        else:
+            self._exchange()
+
+    def _exchange(self) -> None:
+        """Have the signals noted instead of answered."""
+        self._came: list[int] = []
+        self._handlers: dict[int, Any] = {}
+        try:
+            for number in _NOTED:
+                self._handlers[number] = _signal.signal(number, self._note)
+        except ValueError:  # not the main thread: nothing can interrupt this one
+            pass
+
+    def _note(self, number: int, _frame: object) -> None:
+        self._came.append(number)
+
+    def _change_back(self) -> None:
+        """Have the signals answered again, first those that came."""
+        for number, handler in self._handlers.items():
+            _signal.signal(number, handler)
+        for number in self._came:
+            _signal.raise_signal(number)
 
     def __exit__(
         self,
@@ -45,3 +70,5 @@ class deferred:  # noqa: N801 - reads as a verb: ``with deferred():``
         """Let them through again."""
         if self._before is not None:
             _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
+        else:
+            self._change_back()

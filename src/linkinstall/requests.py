@@ -262,4 +262,6 @@ def _quote(path: str) -> str:
     # urllib.parse.quote costs 10 ms to import; this is RFC 3986's unreserved set.
     data = os.fsencode(path.replace("\\", "/") if os.name == "nt" else path)
     text = "".join(chr(byte) if byte in _SAFE else f"%{byte:02X}" for byte in data)
+    if os.name == "nt":
+        text = text.replace("%3A", ":", 1)  # the drive's
     return text if text.startswith("/") else "/" + text

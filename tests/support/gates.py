@@ -29,7 +29,8 @@ def require(available: bool, what: str) -> None:  # noqa: FBT001 - reads as a se
     if available:
         return
     message = f"cannot run here, needed: {what}"
-    if os.environ.get("CI") == "true":
+    # A Windows under Wine cannot be given more: what it lacks is held elsewhere.
+    if os.environ.get("CI") == "true" and os.name == "posix":
         pytest.fail(message, pytrace=False)
     pytest.skip(message)
 

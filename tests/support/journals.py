@@ -7,7 +7,6 @@ the names that codecs stumble over.
 
 from __future__ import annotations
 
-import os
 from functools import cache
 from typing import TypeVar
 
@@ -34,7 +33,7 @@ T = TypeVar("T")
 # Any bytes that a POSIX name can have, as Python shows them: surrogates for what is no UTF-8.
 ODD = b"ab. '\",\t\n\r\\#\xc3\xa9\xff\x80end"
 names = st.lists(st.sampled_from(sorted(set(ODD))), min_size=1, max_size=6).map(
-    lambda codes: os.fsdecode(bytes(codes))
+    lambda codes: bytes(codes).decode("utf-8", "surrogateescape")
 )
 plain_names = names.map(lambda name: name.replace("\n", "-"))
 numbers = st.integers(min_value=0, max_value=1 << 62)
@@ -113,9 +112,13 @@ def placed(draw: st.DrawFn) -> dict[str, object]:
     return {"trees": tuple(trees), "placements": tuple(placements)}
 
 
+UNDECODABLE = b"\xff".decode("utf-8", "surrogateescape")
+"""A name that is no UTF-8, as POSIX can have one."""
+
+
 def sample_manifest() -> Manifest:
     """Return a manifest that has one of everything."""
-    inner = Folder("purelib", "pkg/a b", ("x.py", "ü'\"\t.txt", os.fsdecode(b"\xff")),
+    inner = Folder("purelib", "pkg/a b", ("x.py", "ü'\"\t.txt", UNDECODABLE),
                    ("1", "20", "0"), ("a" * 43, "b" * 43, "c" * 43))  # fmt: skip
     manifest = Manifest(
         "", "Pkg", "1.0", "pkg-1.0.dist-info", "purelib", 1_700_000_000_123_456_789, 0o022,

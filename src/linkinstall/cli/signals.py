@@ -30,6 +30,11 @@ __all__ = ["Termination", "listen"]
 SECOND = 2
 
 
+_ANSWERED = [signal_module.SIGINT, signal_module.SIGTERM]
+if hasattr(signal_module, "SIGBREAK"):  # Ctrl-Break, and how Windows ends a process group
+    _ANSWERED.append(signal_module.SIGBREAK)
+
+
 class Termination(KeyboardInterrupt):
     """The process was asked to end (SIGTERM)."""
 
@@ -51,13 +56,13 @@ class Listener:
         if self.count == SECOND:
             _say("still putting things back")
             return
-        raise Termination if number == signal_module.SIGTERM else KeyboardInterrupt
+        raise KeyboardInterrupt if number == signal_module.SIGINT else Termination
 
 
 def listen() -> None:
     """Answer SIGINT and SIGTERM from now on, where they are not ignored."""
     listener = Listener()
-    for number in (signal_module.SIGINT, signal_module.SIGTERM):
+    for number in _ANSWERED:
         if signal_module.getsignal(number) != signal_module.SIG_IGN:
             signal_module.signal(number, listener)
 

@@ -90,7 +90,7 @@ class FileSystem:
 
     def statuses(self, folder: str, names: Iterable[str]) -> list[os.stat_result | None]:
         """Return :meth:`status` of each of ``names`` in ``folder``, in their order."""
-        return [self.status(os.path.join(folder, name)) for name in names]
+        return [self.status(f"{folder}/{name}") for name in names]
 
     def scan(self, folder: str) -> list[tuple[str, str]]:
         """Return (name, kind) of each entry, sorted; kinds are FOLDER, FILE, LINK, OTHER."""
@@ -202,9 +202,9 @@ class FileSystem:
             name = ""
             try:
                 for name in pending:
-                    one(os.path.join(source, name), os.path.join(target, name))
+                    one(f"{source}/{name}", f"{target}/{name}")
             except OSError as error:
-                refused.append((name, refusal_or_raise(error, os.path.join(target, name))))
+                refused.append((name, refusal_or_raise(error, f"{target}/{name}")))
             else:
                 return refused
 
@@ -243,7 +243,7 @@ class FileSystem:
         refused: list[Refusal] = []
         for name in names:
             try:
-                self.unlink(os.path.join(folder, name))
+                self.unlink(f"{folder}/{name}")
             except (FileNotFoundError, NotADirectoryError):
                 continue
             except OSError as error:

@@ -145,7 +145,14 @@ class WindowsFileSystem(FileSystem):
 
     def make_folder(self, path: str) -> None:
         """Make one folder; its parent must be there."""
-        super().make_folder(extended(path))
+        try:
+            super().make_folder(extended(path))
+        except FileNotFoundError:
+            parent = self.status(os.path.dirname(path))
+            if parent is None or stat.S_ISDIR(parent.st_mode):
+                raise
+            # Windows does not tell this from a missing parent.
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path) from None
 
     def create(self, path: str, *, executable: bool = False) -> BinaryIO:
         """Make a new file and open it for writing; see the port."""
