@@ -397,6 +397,23 @@ def test_a_private_lock_is_for_one_user(tmp_path: Path) -> None:
     assert not path.exists()
 
 
+def test_a_private_lock_is_ours_whatever_it_contains(tmp_path: Path) -> None:
+    """The lock that a power cut has emptied goes with the next run's.
+
+    A power cut in ``venv remove`` left the private lock of the place empty in the folder for
+    temporary files: its name had reached the disk, its contents had not. The next run took
+    the empty file for uv's, and it stayed for ever. Nobody else uses such a name.
+    """
+    path = tmp_path / "linkinstall-0-0123456789abcdef.lock"
+    path.touch()
+    lock = lock_at(path, private=True)
+    lock.acquire()
+
+    assert lock.made
+    lock.release(remove=True)
+    assert [] == list(tmp_path.iterdir())
+
+
 @as_root
 def test_a_private_lock_passes_over_another_users_file(tmp_path: Path) -> None:
     """A file that another user put at our name, and holds, does not make us wait."""

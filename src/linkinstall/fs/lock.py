@@ -14,7 +14,8 @@ Guarantees: after :meth:`FolderLock.acquire` the file that is locked is the one
 that stands at the path (``uv venv --clear`` deletes it: ``fstat`` is compared with
 ``stat``, and the wait goes on where they differ). The lock ends with the last
 process that inherited it. A lock file of ours says so in its contents, so that a
-later run can remove what a killed one left.
+later run can remove what a killed one left; a private one says so by its name and its
+owner, whatever a power cut has left of its contents.
 
 Errors: :class:`~linkinstall.errors.LockTimeoutError` after the wait; ``OSError``
 where the file cannot be made or locked.
@@ -145,7 +146,7 @@ class FolderLock:
                 return False
             try:
                 if _lock(handle) and self._stands(handle):
-                    self.made = os.read(handle, len(MARK) + 1) == MARK
+                    self.made = self.private or os.read(handle, len(MARK) + 1) == MARK
                     self._handle, handle = handle, -1
                     return True
             finally:
