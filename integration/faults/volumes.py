@@ -32,7 +32,6 @@ finding. ``subprocess.CalledProcessError`` where it cannot be formatted or unmou
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import struct
@@ -155,6 +154,8 @@ class Volume:
 
     def shut_down(self, how: str) -> None:
         """Let nothing that is not on the disk by now get there any more."""
+        import fcntl  # Windows, which reads this module too, has none
+
         handle = os.open(self.mountpoint, os.O_RDONLY)
         try:
             fcntl.ioctl(handle, SHUTDOWN, struct.pack("I", _FLAGS[how]))
