@@ -445,6 +445,13 @@ def test_case_collisions_are_told() -> None:
     assert (("purelib/sample/A.py", "purelib/sample/a.py"),) == vetted.case_collisions
 
 
+def test_case_collisions_are_refused_on_windows() -> None:
+    """Where the system itself takes two paths for one, nothing is unpacked of such a wheel."""
+    data = raw_wheel({"sample/a.py": b"", "sample/A.py": b""})
+
+    assert {"member-case"} == codes(data, windows=True)
+
+
 class Source(WheelFile):
     """A wheel whose .data folder is the one that was found in it."""
 

@@ -232,6 +232,9 @@ class _Vetting:
         record_rows = rows.comparable(table, installed)
         covered = record_rows.keys() == installed
         alias = self._identify(dist_info)
+        alike = layout.case_collisions(files, scripts)
+        for group in alike if self.windows else ():
+            self.problems.add("member-case", group[0], f"Windows takes it for {group[1]}")
         self._warn_of(files, skipped)
         return VettedWheel(
             name.distribution,
@@ -244,7 +247,7 @@ class _Vetting:
             points,
             tuple(one.member for one in skipped),
             tuple(warnings),
-            layout.case_collisions(files, scripts),
+            alike,
             covered,
             alias if covered else None,
         )
