@@ -155,6 +155,7 @@ def test_a_plain_install() -> None:
         "lock_timeout": None,
         "dry_run": False,
         "notify": None,
+        "processes": True,
     } == recorder.arguments
 
 

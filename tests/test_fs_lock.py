@@ -120,7 +120,7 @@ def test_what_is_waited_for_is_told_once(tmp_path: Path) -> None:
     told: list[str] = []
 
     with held_by_another(path), pytest.raises(LockTimeoutError):
-        lock_at(path).acquire(timeout=0.05, notify=told.append)
+        lock_at(path).acquire(timeout=0.5, notify=told.append)
 
     assert [f"waiting for another process to release the environment (lock: {path})"] == told
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
-    from linkinstall.staging import Preferences
+    from linkinstall.linking import Preferences
 
 
 @pytest.fixture

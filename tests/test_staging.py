@@ -10,9 +10,10 @@ import pytest
 
 from linkinstall.digest import hash_data
 from linkinstall.fs import local
+from linkinstall.linking import Preferences
 from linkinstall.plan import LOOSE
 from linkinstall.policy import Capabilities
-from linkinstall.staging import Preferences, Staging
+from linkinstall.staging import Staging
 from linkinstall.values import replace
 from tests.support.applications import planned
 from tests.support.faulty import Change, Denying, NoHardLinks, OtherVolume, Recording

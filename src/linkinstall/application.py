@@ -35,8 +35,8 @@ if TYPE_CHECKING:
 
     from linkinstall.cache import Cache, Entry
     from linkinstall.fs.port import FileSystem
+    from linkinstall.linking import Preferences, Refused
     from linkinstall.plan import Plan
-    from linkinstall.staging import Preferences, Refused
 
 __all__ = ["SYNC", "Application", "Origin"]
 

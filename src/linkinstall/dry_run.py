@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from linkinstall.cache import Cache
+    from linkinstall.linking import Preferences
     from linkinstall.plan import Placement, Plan
-    from linkinstall.staging import Preferences
 
 __all__ = ["foresee", "planned_changes"]
 

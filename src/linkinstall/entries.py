@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from linkinstall.cache import Added, Entry
     from linkinstall.compilers import Compilers
     from linkinstall.environment import Environment
+    from linkinstall.filling import Filled
 
 __all__ = ["Entries"]
 
@@ -53,6 +54,7 @@ class Entries:
         validate_record: str,
         verify_cache: str,
         symlinks: bool,
+        processes: bool = False,
     ) -> None:
         self.cache = cache
         self.environment = environment
@@ -65,6 +67,9 @@ class Entries:
         self._symlinks = symlinks
         self._home = ""
         self._compilers: Compilers | None = None
+        self._processes = processes
+        self._found: dict[str, Added] = {}
+        self._filled: dict[str, Filled] = {}
 
     def settle(self, home: str) -> None:
         """Say where a temporary cache would go, and take it where none other is wanted."""
@@ -83,8 +88,40 @@ class Entries:
         self.cache = Cache(f"{self._home}/cache", files=self.cache.file_system)
         self.temporary = True
 
+    def fill(self, paths: list[str], levels: tuple[int, ...]) -> None:
+        """Unpack at once, on several processors, what is not in the cache yet.
+
+        :param levels: of the compiled files that are made at once, too
+        :raises InvalidWheelError: one of the wheels cannot be read
+        """
+        if not self._processes or self.validate_record != "all":
+            return  # where RECORD was not looked at, an entry is not found by its wheel
+        missing = []
+        for path in dict.fromkeys(paths):
+            found = self.cache.find(path)
+            if found is None:
+                missing.append(path)
+            else:
+                self._found[path] = found
+        if len(missing) > 1:
+            from linkinstall.filling import CompileFor, fill
+
+            environment = self.environment
+            compile_for = None
+            if levels and environment.compiler:
+                embedded = environment.runtime if environment.destdir else None
+                compile_for = CompileFor(
+                    environment.compiler, environment.cache_tag, levels, embedded
+                )
+            self._filled = fill(self.cache, missing, compile_for)
+
     def bring(self, path: str) -> Added:
         """Return the entry of a wheel file."""
+        found = self._found.get(path)
+        if found is not None:
+            return found
+        if path in self._filled:
+            self.warnings += self._filled[path].warnings
         try:
             added = self.cache.add(path, validate_record=self.validate_record)
         except OSError as error:
@@ -117,10 +154,10 @@ class Entries:
         """
         entry = self._checked(entry, path)
         try:
-            compiled = self._compiled(entry, levels)
+            compiled = self._compiled(entry, path, levels)
         except OSError as error:
             self._fall_back(error)
-            compiled = self._compiled(entry, levels)
+            compiled = self._compiled(entry, path, levels)
         self.used += [entry, *compiled]
         if self._symlinks:
             self.cache.remember_dependent(entry.manifest.id, self.environment.root)
@@ -145,7 +182,14 @@ class Entries:
         self.warnings.append(Warn("cache-damaged", message))
         return added.entry
 
-    def _compiled(self, entry: Entry, levels: tuple[int, ...]) -> tuple[Entry, ...]:
+    def _counted(self, path: str | None, count: BytecodeCount) -> BytecodeCount:
+        """Return a count in which what was compiled while filling is not called found."""
+        filled = self._filled.pop(path or "", None)
+        return count if filled is None else filled.bytecode
+
+    def _compiled(
+        self, entry: Entry, path: str | None, levels: tuple[int, ...]
+    ) -> tuple[Entry, ...]:
         environment = self.environment
         if not levels or not environment.compiler:
             return ()
@@ -170,7 +214,7 @@ class Entries:
             named = _named(found.damaged)
             message = f"compiled files in the cache were edited and have been made anew: {named}"
             self.warnings.append(Warn("cache-damaged", message))
-        done, more = self.bytecode, found.count
+        done, more = self.bytecode, self._counted(path, found.count)
         self.bytecode = BytecodeCount(
             done.linked + more.linked, done.compiled + more.compiled, done.failed + more.failed
         )

@@ -63,6 +63,12 @@ INTERPRETER_WAIT = 60.0
 """Seconds an interpreter may take to answer what its schemes are."""
 COMPILE_WAIT = 3_600.0
 """Seconds the compiling interpreter may take for one set of wheels."""
+WORKERS = 8
+"""Processes that work at once; more of them wait for the disk and for each other."""
+FORK_FROM_LINKS = 2_000
+"""Links from which a second process pays for its fork, some 2 ms."""
+FORK_FROM_BYTES = 1 << 20
+"""Bytes of wheels to unpack from which a second process pays."""
 COPY_CHUNK = 1 << 20
 """Bytes per read while unpacking, copying and hashing."""
 SYMLINK_DEPTH = 40

@@ -1,6 +1,7 @@
 """How a plan's files can be linked, and what is said where it is not as asked.
 
-Purpose: from the user's choice and the volumes at hand to preferences for staging.
+Purpose: from the user's choice and the volumes at hand to preferences for staging, and
+what it has to say of the links that were refused.
 
 Guarantees: looks only; a probe leaves no name behind.
 
@@ -14,7 +15,7 @@ import os
 from linkinstall.fs.probe import can_clone
 from linkinstall.outcome import Warn
 from linkinstall.policy import MODES, Capabilities, chain, copies_binaries
-from linkinstall.staging import Preferences
+from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,18 +24,59 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache
     from linkinstall.fs.port import FileSystem
     from linkinstall.plan import Plan
-    from linkinstall.staging import Refused
 
-__all__ = ["Linking"]
+__all__ = ["Linking", "Preferences", "Refused"]
+
+
+@value
+class Preferences:
+    """How files are to be linked.
+
+    :param link_mode: auto or one of the link modes
+    :param private_binaries: whether binaries are never hard-linked
+    :param capabilities: what linking from the cache to each state's volume can do
+    :param private_trees: trees that were unpacked under another umask: a hard link
+        would bring their modes along
+    :param processes: whether this process may be forked to link on several processors
+    """
+
+    link_mode: str
+    private_binaries: bool
+    capabilities: tuple[Capabilities, ...]
+    private_trees: frozenset[int] = frozenset()
+    processes: bool = False
+
+
+@value
+class Refused:
+    """A link that was refused: where, which mode, and the operating system's reason.
+
+    :param path: the path that the reason was about, where that is known
+    """
+
+    state: int
+    mode: str
+    source: str
+    name: str
+    number: int
+    path: str = ""
+
+    def to_error(self) -> OSError:
+        """Return the reason as an error that names its path."""
+        path = self.path or f"{self.source}/{self.name}"
+        return OSError(self.number, os.strerror(self.number), path)
 
 
 class Linking:
     """See the module docstring."""
 
-    def __init__(self, files: FileSystem, link_mode: str, copy_binaries: str) -> None:
+    def __init__(
+        self, files: FileSystem, link_mode: str, copy_binaries: str, *, processes: bool = False
+    ) -> None:
         self.files = files
         self.link_mode = link_mode
         self.private_binaries = copies_binaries(copy_binaries)
+        self.processes = processes
         self._apart = False
         chain(link_mode, Capabilities(), binary=False)  # refuses an unknown mode now
 
@@ -58,7 +100,11 @@ class Linking:
         mask = self.files.umask()
         foreign = (i for i, tree in enumerate(plan.trees) if tree.manifest.umask != mask)
         return Preferences(
-            self.link_mode, self.private_binaries, tuple(capabilities), frozenset(foreign)
+            self.link_mode,
+            self.private_binaries,
+            tuple(capabilities),
+            frozenset(foreign),
+            self.processes,
         )
 
     def _standing(self, path: str) -> str:

@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache, Entry
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
+    from linkinstall.linking import Preferences, Refused
     from linkinstall.plan import Plan
-    from linkinstall.staging import Preferences, Refused
     from linkinstall.wishes import Exactly, Options, Wish, Wishes
     from linkinstall.world import World
 
@@ -72,13 +72,16 @@ class Preparation:
         self.environment = environment
         self.files = files
         self.options = options
-        self._linking = Linking(files, options.link_mode, options.copy_binaries)
+        self._linking = Linking(
+            files, options.link_mode, options.copy_binaries, processes=options.processes
+        )
         self._entries = Entries(
             cache,
             environment,
             validate_record=options.validate_record,
             verify_cache=options.verify_cache,
             symlinks=options.link_mode == "symlink",
+            processes=options.processes,
         )
         self._intent: list[tuple[str, str]] = []
         self._warnings: list[Warn] = []
@@ -123,6 +126,9 @@ class Preparation:
             self._entries.close()
 
     def _plan(self, world: World, *, dry: bool) -> Plan:
+        if not dry:
+            wheels = [wish.path for wish in self.wishes.incoming if wish.path is not None]
+            self._entries.fill(wheels, self.options.compile_levels)
         wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self.wishes.incoming]
         coming = [name for _, _, name, _ in wanted]
         refuse_twice(coming)

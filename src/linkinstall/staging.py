@@ -33,59 +33,24 @@ from linkinstall.fs.trees import (
     rename_folder,
 )
 from linkinstall.journal import Staged
+from linkinstall.linking import Refused
 from linkinstall.outcome import FileCount
 from linkinstall.plan import LOOSE
-from linkinstall.policy import Capabilities, chain
+from linkinstall.policy import chain
 from linkinstall.trash import loose_ends, point, sides_of, sweep_side
-from linkinstall.values import as_dict, replace, value
+from linkinstall.values import as_dict, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from linkinstall.fs.port import FileSystem
+    from linkinstall.fs.port import FileSystem, Refusal
+    from linkinstall.linking import Preferences
     from linkinstall.plan import Fresh, Group, Placement, Plan
 
-__all__ = ["Preferences", "Refused", "Staging"]
+__all__ = ["Staging"]
 
 _WRITING = ("copy", "clone")
-
-
-@value
-class Preferences:
-    """How files are to be linked.
-
-    :param link_mode: auto or one of the link modes
-    :param private_binaries: whether binaries are never hard-linked
-    :param capabilities: what linking from the cache to each state's volume can do
-    :param private_trees: trees that were unpacked under another umask: a hard link
-        would bring their modes along
-    """
-
-    link_mode: str
-    private_binaries: bool
-    capabilities: tuple[Capabilities, ...]
-    private_trees: frozenset[int] = frozenset()
-
-
-@value
-class Refused:
-    """A link that was refused: where, which mode, and the operating system's reason.
-
-    :param path: the path that the reason was about, where that is known
-    """
-
-    state: int
-    mode: str
-    source: str
-    name: str
-    number: int
-    path: str = ""
-
-    def to_error(self) -> OSError:
-        """Return the reason as an error that names its path."""
-        path = self.path or f"{self.source}/{self.name}"
-        return OSError(self.number, os.strerror(self.number), path)
 
 
 class Staging:
@@ -258,8 +223,14 @@ class Staging:
     def _place(self, mode: str, place: Placement, names: tuple[str, ...]) -> tuple[str, ...]:
         """Place names and return those that refused."""
         group = self._groups[place.group]
-        source = self.source(place)
-        refused = self.files.place(mode, source, self.folder(group, place.sub), names)
+        refused = self.files.place(mode, self.source(place), self.folder(group, place.sub), names)
+        return self._note(mode, place, names, refused)
+
+    def _note(
+        self, mode: str, place: Placement, names: tuple[str, ...], refused: list[Refusal]
+    ) -> tuple[str, ...]:
+        """Count what was placed and note what refused; return the names of these."""
+        group, source = self._groups[place.group], self.source(place)
         self.counts[mode] += len(names) - len(refused)
         if len(refused) < len(names):
             self._worked.add((group.state, mode))
@@ -283,11 +254,24 @@ class Staging:
     def link(self) -> bool:
         """Make the links; return whether all could be made."""
         before = len(self.refusals)
-        for mode, place, names in self._links:
-            if (self._groups[place.group].state, mode) in self._no_volume:
-                continue  # refused by the volume a moment ago: the next round copies
-            self._place(mode, place, names)
+        # The first ones tell whether the volume takes links at all.
+        self._link(self._links[:1])
+        self._link(self._links[1:])
         return len(self.refusals) == before
+
+    def _link(self, links: list[tuple[str, Placement, tuple[str, ...]]]) -> None:
+        if self._no_volume:  # refused a moment ago: the next round copies
+            links = [one for one in links if not self._is_refused(one[1].group, one[0])]
+        batches = [
+            (mode, self.source(place), self.folder(self._groups[place.group], place.sub), names)
+            for mode, place, names in links
+        ]
+        answers = self.files.place_all(batches, processes=self.preferences.processes)
+        for (mode, place, names), refused in zip(links, answers, strict=True):
+            self._note(mode, place, names, refused)
+
+    def _is_refused(self, group: int, mode: str) -> bool:
+        return (self._groups[group].state, mode) in self._no_volume
 
     def crowded(self) -> Iterator[Refused]:
         """Yield the cache files that have as many links as their volume allows."""

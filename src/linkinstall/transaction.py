@@ -70,6 +70,8 @@ class Transaction(Asking):
         (and success means new)
     :param lock_timeout: seconds to wait for the environment
     :param notify: told what is waited for
+    :param processes: whether this process may be forked to work on several processors:
+        it has no threads but this one
     :param command: the name of the verb, for the outcome
     """
 
@@ -88,6 +90,7 @@ class Transaction(Asking):
         sync: str = "normal",
         lock_timeout: float | None = None,
         notify: Callable[[str], None] | None = None,
+        processes: bool = False,
         files: FileSystem | None = None,
         command: str = "transaction",
     ) -> None:
@@ -108,7 +111,7 @@ class Transaction(Asking):
         self._command = command
         options = Options(
             link_mode, copy_binaries, tuple(compile_levels), overwrite_existing, reinstall,
-            validate_record, verify_cache,
+            validate_record, verify_cache, processes,
         )  # fmt: skip
         self._preparation = Preparation(
             environment, cache or Cache(), self.files, options, self._wishes

@@ -34,6 +34,7 @@ class Options:
     reinstall: bool = False
     validate_record: str = "all"
     verify_cache: str = "stat"
+    processes: bool = False
 
 
 @value

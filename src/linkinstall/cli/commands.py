@@ -120,6 +120,7 @@ def _install(arguments: Arguments, verbs: Any, environment: Environment, notify:
         lock_timeout=arguments.value("--lock-timeout"),
         dry_run=arguments.flag("--dry-run"),
         notify=notify,
+        processes=True,  # a command has no threads of its own
     )
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     Refusal = tuple[str, OSError]
+    Batch = tuple[str, str, str, Sequence[str]]
 
 __all__ = [
     "FILE",
@@ -207,6 +208,19 @@ class FileSystem:
                 refused.append((name, refusal_or_raise(error, f"{target}/{name}")))
             else:
                 return refused
+
+    def place_all(
+        self,
+        batches: Sequence[Batch],
+        *,
+        processes: bool = False,  # noqa: ARG002 - where the platform can
+    ) -> list[list[Refusal]]:
+        """Do :meth:`place` for each batch; return what each refused.
+
+        :param batches: (mode, source, target, names) of each
+        :param processes: whether this process may be forked: it has no threads
+        """
+        return [self.place(*batch) for batch in batches]
 
     def link_new(self, source: str, target: str) -> None:
         """Give a file a second name; where the volume has no hard links, move it there.

@@ -13,6 +13,7 @@ import errno
 import os
 from stat import S_IMODE, S_ISGID
 
+from linkinstall import limits
 from linkinstall.fs.named import NamedFile, set_times, status_of, with_path
 from linkinstall.fs.port import FileSystem, refusal_or_raise
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import BinaryIO
 
-    from linkinstall.fs.port import Refusal
+    from linkinstall.fs.port import Batch, Refusal
 
 __all__ = ["PosixFileSystem"]
 
@@ -122,6 +123,17 @@ class PosixFileSystem(FileSystem):
         if mode == "hardlink":
             return self._hardlink_all(source, target, names)
         return super().place(mode, source, target, names)
+
+    def place_all(
+        self, batches: Sequence[Batch], *, processes: bool = False
+    ) -> list[list[Refusal]]:
+        """Place batches, on several processors where there is enough to do; see the port."""
+        total = sum(len(names) for _, _, _, names in batches) if processes else 0
+        if total < limits.FORK_FROM_LINKS:
+            return super().place_all(batches)
+        from linkinstall.fs.parallel import place_all
+
+        return place_all(self, batches, total)
 
     def _hardlink_all(self, source: str, target: str, names: Iterable[str]) -> list[Refusal]:
         # The hot loop: one system call per file, nothing else. Directory handles

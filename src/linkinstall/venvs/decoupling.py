@@ -23,13 +23,13 @@ from linkinstall.application import Application, Origin
 from linkinstall.cache import Cache
 from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.interrupts import deferred
+from linkinstall.linking import Preferences
 from linkinstall.outcome import FileCount, Kept, Outcome, Warn
 from linkinstall.plan import LOOSE, PAYLOAD, Fresh, Group, Plan, PlanChange, StashItem
 from linkinstall.policy import Capabilities, is_binary_name
 from linkinstall.recovery import unsettled
 from linkinstall.results import typed
 from linkinstall.session import Session
-from linkinstall.staging import Preferences
 from linkinstall.values import replace, value
 from linkinstall.world import STATE
 

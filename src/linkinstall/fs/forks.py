@@ -1,0 +1,90 @@
+"""Work for several processes, forked from this one and gone when it is done.
+
+Purpose: use every processor where threads would wait for each other (a system call that
+makes a link holds Python's lock for as long as it holds the kernel's).
+
+Calling sequence::
+
+    if workers() > 1:
+        results = forked([work_on(part) for part in parts])    # bytes, None for a failure
+
+Guarantees: a child inherits the locks of its parent and holds them until it ends, so
+nobody takes over while it still works; it ends by ``os._exit`` and runs nothing of its
+parent's. Whatever ends the parent's own part ends the children, and they are waited for.
+Only where the calling process has no threads of its own: the caller knows.
+
+Errors: what the first work raises, which this process does itself.
+"""
+
+from __future__ import annotations
+
+import os
+from signal import SIGTERM
+
+from linkinstall import limits
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    Work = Callable[[], bytes]
+
+__all__ = ["forked", "workers"]
+
+
+def workers() -> int:
+    """Return how many processes can work at once here, this one among them."""
+    if not hasattr(os, "fork"):
+        return 1
+    usable = getattr(os, "sched_getaffinity", None)
+    count = len(usable(0)) if usable is not None else os.cpu_count() or 1
+    return min(count, limits.WORKERS)
+
+
+def forked(works: Sequence[Work]) -> list[bytes | None]:
+    """Do the first work in this process and each other in a child; return what came of them.
+
+    A child whose work raised, or that was killed, gives None.
+    """
+    children = []
+    try:
+        children += [_start(work) for work in works[1:]]
+        results: list[bytes | None] = [works[0]()]
+        while children:
+            results.append(_result(*children[0]))
+            del children[0]
+        return results
+    finally:
+        for child, pipe in children:
+            os.kill(child, SIGTERM)
+            _result(child, pipe)
+
+
+def _start(work: Work) -> tuple[int, int]:
+    """Fork a child; return its number and the pipe that its result comes through."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child:
+        os.close(writer)
+        return child, reader
+    status = 1
+    try:
+        os.close(reader)
+        view = memoryview(work())
+        while view:
+            view = view[os.write(writer, view) :]
+        status = 0
+    except BaseException:  # noqa: BLE001, S110 - the parent sees the status, and does it again
+        pass
+    finally:
+        os._exit(status)
+
+
+def _result(child: int, pipe: int) -> bytes | None:
+    """Wait for a child; return its result, None where it failed."""
+    data = b""
+    while chunk := os.read(pipe, 1 << 16):
+        data += chunk
+    os.close(pipe)
+    _, status = os.waitpid(child, 0)
+    return None if status else data

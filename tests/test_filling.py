@@ -1,0 +1,109 @@
+"""Tests of ``linkinstall.filling``."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall import Cache, filling, limits
+from linkinstall.filling import CompileFor, Filled, fill
+from linkinstall.outcome import BytecodeCount
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has fork")
+COMPILE = CompileFor(sys.executable, "tag", (0,))
+
+
+@pytest.fixture(autouse=True)
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let two processes work, however little there is to do."""
+    monkeypatch.setattr(filling, "workers", lambda: 2)
+    monkeypatch.setattr(limits, "FORK_FROM_BYTES", 0)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment that can compile."""
+    return Site(tmp_path, compiler=True)
+
+
+def wheels(site: Site, count: int) -> list[str]:
+    """Make wheels of a module each; one has a ``.pth`` file, which is worth a warning."""
+    made = []
+    for number in range(count):
+        files = {f"m{number}.py": f"x = {number}\n"}
+        if number == 1:
+            files["one.pth"] = "import m1\n"
+        made.append(str(site.wheel(f"p{number}", "1.0", files)))
+    return made
+
+
+def test_every_wheel_is_in_the_cache_afterwards(site: Site) -> None:
+    """Whichever process unpacked it, a wheel is found, and what was told of it comes back."""
+    made = wheels(site, 5)
+
+    filled = fill(site.cache, made, None)
+
+    assert all(site.cache.find(path) for path in made)
+    assert sorted(made) == sorted(filled)
+    alone = Cache(site.folder / "other")
+    assert {path: alone.add(path).warnings for path in made} == {
+        path: one.warnings for path, one in filled.items()
+    }
+    assert any(one.warnings for one in filled.values())
+
+
+def test_modules_are_compiled_at_once(site: Site) -> None:
+    """Compiled files are made along with the entries, and counted as made."""
+    made = wheels(site, 3)
+
+    filled = fill(site.cache, made, COMPILE)
+
+    assert [BytecodeCount(0, 1, 0)] * 3 == [filled[path].bytecode for path in made]
+
+
+def test_a_wheel_that_fails_is_left_to_whoever_asks_for_it(site: Site) -> None:
+    """A damaged wheel hinders no other, and is not said to be there."""
+    made = wheels(site, 4)
+    with open(made[2], "r+b") as stream:
+        stream.truncate(100)
+
+    filled = fill(site.cache, made, None)
+
+    assert sorted({*made} - {made[2]}) == sorted(filled)
+
+
+def test_little_is_left_alone(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a fork costs more than it gains nothing is done."""
+    monkeypatch.setattr(limits, "FORK_FROM_BYTES", 1 << 30)
+    made = wheels(site, 2)
+
+    assert {} == fill(site.cache, made, None)
+    assert site.cache.find(made[0]) is None
+
+
+def test_an_install_tells_the_same_however_many_work(site: Site, tmp_path: Path) -> None:
+    """Warnings, counts and files of an install are those of one process."""
+    made = wheels(site, 4)
+    other = Site(tmp_path / "other", compiler=True)
+
+    outcome = site.install(*map(site.folder.joinpath, made), compile_levels=(0,), processes=True)
+    alone = other.install(*map(site.folder.joinpath, made), compile_levels=(0,))
+
+    assert BytecodeCount(0, 4, 0) == outcome.bytecode == alone.bytecode
+    assert alone.warnings == outcome.warnings
+    assert other.tree().keys() == site.tree().keys()
+    assert [] == site.check()
+
+
+def test_the_same_wheel_twice_is_unpacked_once(site: Site) -> None:
+    """Two processes with one wheel end with one entry."""
+    made = wheels(site, 1)
+
+    assert {made[0]: Filled()} == fill(site.cache, [*made, *made], None)

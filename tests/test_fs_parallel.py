@@ -1,0 +1,121 @@
+"""Tests of ``linkinstall.fs.parallel``."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall import limits
+from linkinstall.fs import forks, local, parallel
+from linkinstall.fs.parallel import place_all
+from linkinstall.fs.posix import PosixFileSystem
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from linkinstall.fs.port import Batch, Refusal
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has fork")
+
+
+@pytest.fixture(autouse=True)
+def three(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let three processes work."""
+    monkeypatch.setattr(parallel, "workers", lambda: 3)
+
+
+def batches(folder: Path, *counts: int) -> list[Batch]:
+    """Make a folder of files for each count; return what places them elsewhere."""
+    made: list[Batch] = []
+    for number, count in enumerate(counts):
+        source, target = folder / f"from{number}", folder / f"to{number}"
+        source.mkdir()
+        target.mkdir()
+        names = [f"f{index}" for index in range(count)]
+        for name in names:
+            (source / name).write_text(name)
+        made.append(("hardlink", str(source), str(target), names))
+    return made
+
+
+def total(made: Sequence[Batch]) -> int:
+    """Return how many files there are to place."""
+    return sum(len(names) for _, _, _, names in made)
+
+
+@pytest.mark.parametrize("counts", [(1,), (1, 1), (5, 1, 9, 2, 2, 7), (0, 4), (3, 3, 3)])
+def test_everything_is_placed_once(tmp_path: Path, counts: tuple[int, ...]) -> None:
+    """However the batches are shared out, each file is placed, and nothing is refused."""
+    made = batches(tmp_path, *counts)
+
+    assert [[]] * len(counts) == place_all(local(), made, total(made))
+    for _, _, target, names in made:
+        assert sorted(names) == sorted(os.listdir(target))
+
+
+class Odd(PosixFileSystem):
+    """Refuses some names, or fails at one."""
+
+    def __init__(self, fatal: str = "") -> None:
+        self.fatal = fatal
+
+    def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:
+        """Place what is not odd."""
+        if self.fatal in names:
+            raise OSError(errno.ENOSPC, "No space", f"{target}/{self.fatal}")
+        odd = [name for name in names if name in {"f1", "f4"}]
+        super().place(mode, source, target, [name for name in names if name not in odd])
+        return [(name, OSError(errno.EMLINK, "Too many", f"{target}/{name}")) for name in odd]
+
+
+def test_refusals_come_back_with_their_batch(tmp_path: Path) -> None:
+    """A refusal of a child has its name, number and path, where it belongs."""
+    made = batches(tmp_path, 2, 1, 6, 5)
+
+    refused = place_all(Odd(), made, total(made))
+
+    assert [["f1"], [], ["f1", "f4"], ["f1", "f4"]] == [[n for n, _ in one] for one in refused]
+    error = refused[3][1][1]
+    assert (errno.EMLINK, f"{made[3][2]}/f4") == (error.errno, error.filename)
+
+
+def test_an_error_of_any_part_is_raised_with_its_path(tmp_path: Path) -> None:
+    """What ends a child's part ends the whole, as it would have in one process."""
+    made = batches(tmp_path, 4, 4, 6)
+
+    with pytest.raises(OSError, match="No space") as caught:
+        place_all(Odd("f5"), made, total(made))
+
+    assert (errno.ENOSPC, f"{made[2][2]}/f5") == (caught.value.errno, caught.value.filename)
+
+
+def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing passes for placed because nobody has said otherwise."""
+    monkeypatch.setattr(parallel, "forked", lambda works: [works[0](), *[None] * (len(works) - 1)])
+    made = batches(tmp_path, 4, 4)
+
+    with pytest.raises(OSError, match="has died"):
+        place_all(local(), made, total(made))
+
+
+@pytest.mark.parametrize(("processes", "expected"), [(True, 3), (False, 1)])
+def test_it_is_taken_where_there_is_enough_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, processes: bool, expected: int
+) -> None:
+    """The port forks from some thousand links on, and only where it may."""
+    monkeypatch.setattr(limits, "FORK_FROM_LINKS", 5)
+    used: list[int] = []
+
+    def counted(works: list[forks.Work]) -> list[bytes | None]:
+        used.append(len(works))
+        return forks.forked(works)
+
+    monkeypatch.setattr(parallel, "forked", counted)
+    made = batches(tmp_path, 3, 3, 3)
+
+    assert [[], [], []] == local().place_all(made, processes=processes)
+    assert ([expected] if processes else []) == used
