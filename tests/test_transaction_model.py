@@ -113,5 +113,7 @@ def test_a_broken_engine_is_caught(
     """The sample finds an engine that is broken on purpose."""
     break_it(monkeypatch)
 
+    # It ends at the first one found; how long that takes is partly the clock's doing.
+    generous = settings(SAMPLE, phases=[Phase.generate], max_examples=6 * SAMPLE.max_examples)
     with pytest.raises(AssertionError, match="neither old nor new"):
-        run_state_machine_as_test(Machine, settings=settings(SAMPLE, phases=[Phase.generate]))
+        run_state_machine_as_test(Machine, settings=generous)

@@ -26,6 +26,7 @@ from filelock import FileLock, Timeout
 
 from linkinstall import limits
 from linkinstall.fs.lock import REMOVABLE_WHILE_HELD
+from linkinstall.fs.named import with_path
 from linkinstall.fs.trees import remove_tree
 
 TYPE_CHECKING = False
@@ -68,6 +69,8 @@ class TemporaryFolder:
             self._lock.acquire()
         except Timeout:
             return False
+        except OSError as error:  # filelock's own names no path
+            raise with_path(error, self.path + LOCK_SUFFIX) from error
         return True
 
     def remove(self) -> None:
@@ -77,12 +80,18 @@ class TemporaryFolder:
         """
         removed = not remove_tree(self.files, self.path)
         if not REMOVABLE_WHILE_HELD:
-            self._lock.release()
+            self._release()
         if removed:
             parent, name = os.path.split(self.path)
             self.files.unlink_all(parent, [name + LOCK_SUFFIX])
         if REMOVABLE_WHILE_HELD:
+            self._release()
+
+    def _release(self) -> None:
+        try:
             self._lock.release()
+        except OSError as error:
+            raise with_path(error, self.path + LOCK_SUFFIX) from error
 
 
 def sweep(files: FileSystem, parent: str) -> None:
