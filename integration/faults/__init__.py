@@ -33,6 +33,7 @@ whether what is there now is exactly old or exactly new.
 ``serial``       is there an order of them that leads to what is there
 ``soundness``    what all right outcomes have in common
 ``volumes``      file systems on loop devices, which can lose their power
+``namespace``    mounts of our own, which nobody else holds
 ``mounted``      a sandbox on such volumes
 ``power_cut``    the fault, and what is judged otherwise after it
 ``power``        ``make power``: power cuts

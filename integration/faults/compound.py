@@ -10,6 +10,10 @@ Calling sequence::
     python -m integration.faults.compound                               # everything
     python -m integration.faults.compound --every 10 --every-second 3   # a part
     python -m integration.faults.compound --depth 3 --every 20 --every-second 5
+    python -m integration.faults.compound --file-system ext4 --fault kill \
+        --scenario NAME --point 'link:2 then unlink:3' --next recover --keep DIR
+
+The last form strikes one chain of points and copies what is there afterwards to DIR.
 
 Guarantees: those of ``make power``. Each fault starts from the volume as the one before
 has left it, to the inode number. In the third place one point is struck for each pair,
@@ -29,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, report, scenarios
-from integration.faults.power import Case
+from integration.faults.power import Case, strike_one
 from integration.faults.power_cut import END
 from integration.faults.runner import run_all
 from integration.faults.scenarios import RECOVER
@@ -40,7 +44,6 @@ from integration.faults.volumes import quick_folder, unavailable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from integration.faults.mounted import MountedSandbox
     from integration.faults.power_cut import PowerSweep
     from integration.faults.strace import Strike
     from integration.faults.sweep import Result
@@ -50,6 +53,8 @@ DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "compound.md"
 KINDS = ("ext4", "xfs")
 FAULTS = ("kill", "log-flushed", "log-lost")
 HEADS = ("file system", "fault", "layout", "cache")
+THEN = " then "
+"""Between the points of a chain."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +65,7 @@ class Chain(Point):
 
     def __str__(self) -> str:
         """Name all of them, in order."""
-        return " then ".join((super().__str__(), *map(str, self.then)))
+        return THEN.join((super().__str__(), *map(str, self.then)))
 
 
 @dataclass(frozen=True)
@@ -79,58 +84,72 @@ class Compound(Case):
         names = tuple(self.scenario.next_runs)
         sandbox, number = sweep.volumes, turn
         for first in sweep.points()[turn % self.every :: self.every]:
-            sandbox.reset()
-            sweep.fault.strike(sandbox, self.scenario.act, first)
-            crashed = sandbox.contents()
+            crashed = self._crash(sweep, first)
             points = sweep.fault.points(sandbox, RECOVER)
             for second in points[number % self.second :: self.second]:
                 number += 1
-                yield self._chain(sweep, crashed, (first, second), names[number % len(names)])
+                chain = [first, second]
+                yield self._chain(sweep, crashed, chain, names[number % len(names)])
+
+    def again(self, sweep: PowerSweep, points: str, next_run: str) -> Result:
+        """Strike the chain that is written in ``points``."""
+        first, *then = map(Point.parse, points.split(THEN))
+        return self._chain(sweep, self._crash(sweep, first), [first, *then], next_run)
+
+    def program(self, how: str) -> str:
+        """Return the module and the options that strike a chain again."""
+        return f"integration.faults.compound --file-system {self.kind} --fault {how or 'kill'}"
+
+    def _crash(self, sweep: PowerSweep, first: Point) -> list[Contents]:
+        sweep.volumes.reset()
+        sweep.fault.strike(sweep.volumes, self.scenario.act, first)
+        return sweep.volumes.contents()
 
     def _chain(
-        self,
-        sweep: PowerSweep,
-        crashed: list[Contents],
-        points: tuple[Point, Point],
-        next_run: str,
+        self, sweep: PowerSweep, crashed: list[Contents], points: list[Point], next_run: str
     ) -> Result:
-        first, second = points
-        sandbox, then = sweep.volumes, [second]
-
         def strike() -> Strike:
-            sandbox.fill(crashed)
-            struck = sweep.fault.strike(sandbox, RECOVER, second)
-            return struck if self.depth == 2 else self._third(sweep, sandbox, then)
+            sweep.volumes.fill(crashed)
+            struck = sweep.fault.strike(sweep.volumes, RECOVER, points[1])
+            if max(self.depth, len(points)) == 3 and struck.fired:
+                return self._third(sweep, points)
+            return struck
 
+        first = points[0]
         result = sweep.after(strike, first, next_run)
-        chain = Chain(first.call, first.ordinal, first.everywhere, first.path, tuple(then))
+        chain = Chain(first.call, first.ordinal, first.everywhere, first.path, tuple(points[1:]))
         return replace(result, point=chain)
 
-    def _third(self, sweep: PowerSweep, sandbox: MountedSandbox, then: list[Point]) -> Strike:
+    def _third(self, sweep: PowerSweep, points: list[Point]) -> Strike:
+        sandbox = sweep.volumes
         left = sandbox.contents()
-        points = sweep.fault.points(sandbox, RECOVER) or [END]
-        then.append(points[(then[0].ordinal * 7 + self.turn) % len(points)])
+        if len(points) == 2:
+            known = sweep.fault.points(sandbox, RECOVER) or [END]
+            points.append(known[(points[1].ordinal * 7 + self.turn) % len(known)])
         sandbox.fill(left)
-        return sweep.fault.strike(sandbox, RECOVER, then[-1])
+        return sweep.fault.strike(sandbox, RECOVER, points[2])
 
 
 def cases(kinds: Sequence[str], faults: Sequence[str], options: argparse.Namespace) -> list[Case]:
     """Return every scenario on these file systems."""
     known = scenarios.scenarios(tuple(options.mode or ("hardlink",)))
     cuts = tuple("" if fault == "kill" else fault for fault in faults)
-    chosen = [
-        one
-        for one in known
-        if "recover" in one.next_runs
-        and one.verb != "cache-add"
-        and (not options.scenario or one.name in options.scenario)
-    ]
+    able = [one for one in known if "recover" in one.next_runs and one.verb != "cache-add"]
     return [
         Compound(
-            one, "one volume", kind, cuts, options.every, turn, options.every_second, options.depth
+            one,
+            "one volume",
+            kind,
+            cuts,
+            options.every,
+            turn,
+            DETAILS,
+            options.every_second,
+            options.depth,
         )
         for kind in kinds
-        for turn, one in enumerate(chosen)
+        for turn, one in enumerate(able)
+        if not options.scenario or one.name in options.scenario
     ]
 
 
@@ -142,8 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if reason:
         print(f"SKIPPED compound: {reason}")
         return int(os.environ.get("CI") == "true")
-    began = time.monotonic()
     chosen = cases(kinds, options.fault or FAULTS, options)
+    if options.point:
+        return strike_one(chosen[0], options)
+    began = time.monotonic()
+    report.begin_details(DETAILS)
     swept = run_all(chosen, folder=options.folder or quick_folder(), workers=options.workers)
     parts = [f"each {options.every}. point, each {options.every_second}. of its recovery"]
     what = f"the recovery struck as well, {options.depth} faults in a row"
@@ -165,6 +187,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--depth", type=int, default=2, choices=(2, 3), help="faults in a row")
     parser.add_argument("--workers", type=int, help="sweeps at once; default one per processor")
     parser.add_argument("--folder", help="where images are made; default in memory")
+    parser.add_argument("--point", help="strike this chain of points only")
+    parser.add_argument("--next", default="recover", help="the next run that follows --point")
+    parser.add_argument("--keep", default="kept", help="the folder --point leaves the world in")
     return parser
 
 

@@ -68,6 +68,7 @@ class Case:
     :param cuts: how the power goes
     :param every: only each so-manieth point is struck
     :param turn: with which point and which next run to begin
+    :param details: a file that is told of each broken point at once
     """
 
     scenario: Scenario
@@ -76,6 +77,7 @@ class Case:
     cuts: tuple[str, ...]
     every: int = 1
     turn: int = 0
+    details: Path | None = None
 
     def __call__(self, folder: str, paths: Mapping[str, str]) -> list[Swept]:
         """Sweep it in a folder of its own, once for each kind of cut."""
@@ -91,28 +93,40 @@ class Case:
         return MountedSandbox(folder, paths, self.kind, LAYOUTS[self.layout])
 
     def _cut(self, sweep: PowerSweep, number: int) -> Swept:
-        sweep.fault = PowerCut(self.cuts[number])
+        how = self.cuts[number]
+        sweep.fault = PowerCut(how)
         start = time.monotonic()
-        found = tuple(self.results(sweep, self.turn + number))
-        return self._swept(self.cuts[number], found, seconds=time.monotonic() - start)
+        found = []
+        for result in self.results(sweep, self.turn + number):
+            found.append(result)
+            if self.details and not (result.sound and result.strike.fired):
+                report.add_detail(self.details, result, self._swept(how))
+        return self._swept(how, tuple(found), seconds=time.monotonic() - start)
 
     def results(self, sweep: PowerSweep, turn: int) -> Iterable[Result]:
         """Return what comes of one kind of cut."""
         return sweep.results(every=self.every, turn=turn)
 
+    def again(self, sweep: PowerSweep, points: str, next_run: str) -> Result:
+        """Strike the point that is written in ``points``."""
+        return sweep.result(Point.parse(points), next_run)
+
+    def program(self, how: str) -> str:
+        """Return the module and the options that strike a point again."""
+        options = f"--file-system {self.kind} --cut {how} --layout '{self.layout}'"
+        return f"integration.faults.power {options}"
+
     def _swept(
         self, how: str, found: tuple[Result, ...] = (), error: str = "", seconds: float = 0.0
     ) -> Swept:
         where = ", ".join((self.kind, how or "kill", self.layout, _cache_of(self.scenario)))
-        options = f"--file-system {self.kind} --cut {how} --layout '{self.layout}'"
-        program = f"integration.faults.power {options}"
-        return Swept(self.scenario, found, error, seconds, where, program)
+        return Swept(self.scenario, found, error, seconds, where, self.program(how))
 
 
 def cases(kinds: Sequence[str] = tuple(CUTS), *, every: int = 1) -> list[Case]:
     """Return every case on these file systems."""
     found = [
-        Case(scenario, layout, kind, CUTS[kind], every)
+        Case(scenario, layout, kind, CUTS[kind], every, details=DETAILS)
         for kind in kinds
         for layout, chosen in _by_layout(kind).items()
         for scenario in chosen
@@ -191,8 +205,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(*(f"{one.scenario.name}, {one.kind}, {one.layout}" for one in chosen), sep="\n")
         return 0
     if options.point:
-        return _one(chosen[0], options)
+        return strike_one(chosen[0], options)
     began = time.monotonic()
+    report.begin_details(DETAILS)
     swept = run_all(chosen, folder=options.folder or quick_folder(), workers=options.workers)
     if not options.scenario:
         figures.note(_figure(swept, options, time.monotonic() - began))
@@ -235,14 +250,15 @@ def _is_chosen(case: Case, options: argparse.Namespace) -> bool:
     return all(not names or value in names for value, names in wanted)
 
 
-def _one(case: Case, options: argparse.Namespace) -> int:
+def strike_one(case: Case, options: argparse.Namespace) -> int:
+    """Strike one point, show what came of it, and copy what is there afterwards."""
     keep = os.path.abspath(options.keep)
     shutil.rmtree(keep, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=options.folder or quick_folder()) as folder:
         paths = provisions(os.path.join(folder, "source"))
         with case.sandbox(os.path.join(folder, "sandbox"), paths) as sandbox:
             sweep = PowerSweep(case.scenario, PowerCut(case.cuts[0]), sandbox)
-            result = sweep.result(Point.parse(options.point), options.next)
+            result = case.again(sweep, options.point, options.next)
             subprocess.run(["cp", "-a", sandbox.world, keep], check=True)
     print(f"killed before {result.strike.call}\n{result.completed.output}")
     print(f"{report.explain(result)}\nthe world is in {keep}")

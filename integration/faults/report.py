@@ -12,6 +12,7 @@ Errors: ``OSError`` if the details cannot be written.
 from __future__ import annotations
 
 import platform
+import shlex
 import sys
 from typing import TYPE_CHECKING
 
@@ -86,6 +87,18 @@ def write_details(path: Path, swept: Sequence[Swept]) -> None:
     path.write_text("\n".join(parts), encoding="utf-8")
 
 
+def begin_details(path: Path) -> None:
+    """Begin the file that ``add_detail`` adds to: a long sweep tells at once what broke."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"# What broke\n\n{machine()}\n\n", encoding="utf-8")
+
+
+def add_detail(path: Path, result: Result, swept: Swept) -> None:
+    """Add what is wrong with one point to a file."""
+    with path.open("a", encoding="utf-8") as stream:
+        stream.write(_detail(result, swept) + "\n")
+
+
 def figure(
     gate: str, what: str, swept: Sequence[Swept], seconds: float, parts: Sequence[str]
 ) -> Figure:
@@ -119,7 +132,7 @@ def reproduce(result: Result, program: str = "integration.faults.kill") -> str:
     """Return the command that strikes the same point again and keeps what it leaves."""
     return (
         f"{sys.executable} -m {program} --scenario {result.scenario.name} "
-        f"--point {result.point} --next {result.next_run} --keep FOLDER"
+        f"--point {shlex.quote(str(result.point))} --next {result.next_run} --keep FOLDER"
     )
 
 

@@ -23,7 +23,8 @@ Calling sequence::
         volume.cut("log-flushed")            # mounted again
         volume.restore(kept)                 # as it was, to the inode number
 
-Guarantees: nothing stays mounted after the block. A volume starts empty: there is no
+Guarantees: nothing stays mounted after the block, nor when this process is killed: mounts
+are made in a namespace of the thread's own (``namespace``). A volume starts empty: there is no
 ``lost+found``.
 
 Errors: ``MountError`` where a volume cannot be mounted: after a power cut that is a
@@ -39,6 +40,8 @@ import subprocess
 import tempfile
 import time
 from typing import TYPE_CHECKING
+
+from integration.faults.namespace import enter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -119,6 +122,7 @@ class Volume:
 
     def mount(self) -> None:
         """Mount it, which replays its log where there is something to replay."""
+        enter()
         os.makedirs(self.mountpoint, exist_ok=True)
         # The loop device goes with the mount, whatever becomes of this process.
         try:

@@ -22,6 +22,7 @@ import subprocess
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from integration.faults.namespace import enter
 from integration.faults.volumes import FORMATS, PACKAGES
 from tests.support.gates import require
 
@@ -40,6 +41,7 @@ def mounted(folder: Path, kind: str, mebibytes: int, options: str = "") -> Itera
     :param options: further mount options, joined by commas
     """
     require(os.geteuid() == 0, "root, to mount a small file system")
+    enter()
     place = folder / f"{kind}-volume"
     place.mkdir(parents=True)
     image = folder / f"{kind}.image"
