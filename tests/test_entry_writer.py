@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -30,10 +31,12 @@ from tests.support.entries import (
     published,
 )
 from tests.support.faulty import Faulty, Killed, LowLinks, Recording
+from tests.support.watched import process
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from linkinstall.fs.port import FileSystem
     from tests.support.faulty import Change
 
 
@@ -339,6 +342,39 @@ def test_a_damaged_entry_is_replaced(cache: Cache) -> None:
     assert is_sound(cache, again)
     assert damaged.manifest.mtime != again.manifest.mtime
     assert "tmp/" in contents(cache)
+
+
+def test_a_damaged_entry_stands_where_the_new_one_cannot_be_published(tmp_path: Path) -> None:
+    """After an error at any call, or a kill and a sweep, an entry stands in the place.
+
+    An environment with symbolic links into an entry was installed again after the entry had
+    been edited. The rename that publishes the new entry was refused; the old one had been
+    moved away and was deleted: "the environment is as it was", but its links dangled.
+    """
+    recording = Recording(local())
+    again_after_damage(tmp_path / "recorded", recording)
+
+    for at in range(len(recording.changes)):
+        for error in (errno.EPERM, None):
+            folder = tmp_path / f"{at}-{error}"
+            entry = again_after_damage(folder, Faulty(local(), at, error))
+            cache = Cache(folder)
+            cache.sweep()
+            assert os.path.exists(file_of(entry, "purelib/pkg/data.bin")), (at, error)
+            assert "tmp/" in contents(cache)
+
+
+def again_after_damage(folder: Path, files: FileSystem) -> Entry:
+    """Make an entry, damage it, and let ``files`` publish another; return the first."""
+    entry = made_entry(Cache(folder))
+    file_of(entry, "purelib/pkg/data.bin").write_bytes(b"edited")
+    with process(), contextlib.suppress(OSError, Killed):
+        writer = EntryWriter(Cache(folder, files=files))
+        try:
+            published(writer.cache, begun(writer.cache, writer=writer), entry)
+        finally:
+            writer.discard()
+    return entry
 
 
 def test_two_that_replace_a_damaged_entry_end_with_one(cache: Cache) -> None:

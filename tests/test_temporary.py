@@ -175,3 +175,76 @@ def test_what_cannot_be_removed_is_tried_again(tmp_path: Path) -> None:
 
     sweep(local(), str(tmp_path))
     assert [] == os.listdir(tmp_path)
+
+
+# -------------------------------------------------------------------- set aside
+
+
+def entry_in(cache: Path) -> str:
+    """Make something that stands in a cache and return its path."""
+    entry = cache / "bytecode" / "50%2F" / "tag-0"
+    entry.mkdir(parents=True)
+    (entry / "file").write_text("old")
+    (cache / "work").mkdir()
+    return str(entry)
+
+
+def test_what_was_set_aside_goes_back(tmp_path: Path) -> None:
+    """Where nothing has taken its place, removing the folder puts back what came from there."""
+    entry = entry_in(tmp_path)
+    folder = TemporaryFolder.claim(local(), f"{tmp_path}/work")
+
+    folder.set_aside(entry)
+    assert not os.path.exists(entry)
+    folder.remove()
+
+    assert ["file"] == os.listdir(entry)
+    assert [] == os.listdir(tmp_path / "work")
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_what_was_set_aside_goes_where_its_place_is_taken(tmp_path: Path, times: int) -> None:
+    """What stands in the place by then is never replaced; what was there goes."""
+    entry = entry_in(tmp_path)
+    folder = TemporaryFolder.claim(local(), f"{tmp_path}/work")
+
+    for number in range(times):
+        folder.set_aside(entry)
+        os.mkdir(entry)
+        open(f"{entry}/{number}", "w").close()
+    folder.remove()
+
+    assert [str(times - 1)] == os.listdir(entry)
+    assert [] == os.listdir(tmp_path / "work")
+
+
+def test_a_sweep_puts_back_what_a_killed_process_had_set_aside(tmp_path: Path) -> None:
+    """What a process has set aside before it was killed is back after the next sweep.
+
+    A process that was killed between its two renames left symbolic links into the entry
+    dangling, and the sweep deleted what they led to.
+    """
+    entry = entry_in(tmp_path)
+    folder = TemporaryFolder.claim(local(), f"{tmp_path}/work")
+    folder.set_aside(entry)
+    folder._lock.release()  # as when its process dies
+
+    sweep(local(), f"{tmp_path}/work")
+
+    assert ["file"] == os.listdir(entry)
+    assert [] == os.listdir(tmp_path / "work")
+
+
+def test_what_cannot_be_put_back_waits_for_the_next_sweep(tmp_path: Path) -> None:
+    """Where putting back is refused nothing is deleted, and the lock is let go."""
+    entry = entry_in(tmp_path)
+    folder = TemporaryFolder.claim(local(), f"{tmp_path}/work")
+    folder.set_aside(entry)
+    folder.files = Denying(local(), "rename_new", errno.EPERM)
+
+    folder.remove()
+    assert 2 == len(os.listdir(tmp_path / "work"))
+
+    sweep(local(), f"{tmp_path}/work")
+    assert ["file"] == os.listdir(entry)
+    assert [] == os.listdir(tmp_path / "work")

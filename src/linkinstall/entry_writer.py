@@ -13,6 +13,7 @@ Calling sequence::
 Guarantees: a file is read once and digested while it is written. Whatever ends the
 writing, nothing of an unpublished entry is ever used (:mod:`linkinstall.temporary`).
 A sound entry that stands is never moved or replaced, however many writers there are.
+A damaged one goes back where the new one cannot be published: links may lead into it.
 
 Errors: ``FileExistsError`` for a path that comes twice, ``OSError`` where the cache
 cannot be written, :class:`~linkinstall.errors.LockTimeoutError` where another process
@@ -185,12 +186,12 @@ class EntryWriter:
         self.files.write_new(self.folder + "/unflushed", b"")
         make_folders(self.files, os.path.dirname(target))
         try:
-            for attempt in range(limits.RETRIES):
+            for _ in range(limits.RETRIES):
                 standing = self._sound(target, damaged)
                 if standing is not None:
                     return standing  # another process was faster
                 if self.files.status(target) is not None:
-                    self._set_aside(target, attempt, damaged)
+                    self._set_aside(target, damaged)
                 if self._put(target):
                     return Entry(target, manifest, flushed=False)
             message = "other processes keep replacing this entry of the cache"
@@ -202,7 +203,7 @@ class EntryWriter:
         standing = self.cache.open_folder(target)
         return None if standing is None or _is_same(standing, damaged) else standing
 
-    def _set_aside(self, target: str, attempt: int, damaged: Entry | None) -> None:
+    def _set_aside(self, target: str, damaged: Entry | None) -> None:
         """Move what stands at the entry's place, and is no sound entry, to where it is deleted.
 
         Looked at again under a lock: in between another process may have put a sound
@@ -217,8 +218,8 @@ class EntryWriter:
         )
         lock.acquire()
         try:
-            if self._sound(target, damaged) is None:
-                self.files.rename(target, f"{os.path.dirname(self.folder)}/old{attempt}")
+            if self._sound(target, damaged) is None and self._temporary is not None:
+                self._temporary.set_aside(target)
         except FileNotFoundError:  # somebody else has cleaned up
             pass
         finally:

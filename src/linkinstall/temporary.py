@@ -8,19 +8,25 @@ Calling sequence::
     sweep(files, "/cache/v1/tmp")
     folder = TemporaryFolder.claim(files, "/cache/v1/tmp")
     ...                                     # write below folder.path
+    folder.set_aside("/cache/v1/entries/ID")   # to put something else there
     folder.remove()
 
 Guarantees: the lock is there before the folder, and goes after it, so a folder without
 a held lock is nobody's. Locks are those of ``filelock``: they end with the process, which
 is the only one that writes into the folder.
+What was set aside goes back before the folder goes, unless something stands in its place
+by then: symbolic links may lead there. Its name in the folder tells where it belongs, so a
+sweep puts back what a killed process has left. From the kill until then it is missing, since
+no portable call exchanges two folders in one step.
 
-Errors: ``OSError`` where the folder cannot be made.
+Errors: ``OSError`` where the folder cannot be made, or something cannot be set aside.
 """
 
 from __future__ import annotations
 
 import errno
 import os
+from stat import S_ISDIR
 
 from filelock import FileLock, Timeout
 
@@ -37,6 +43,10 @@ __all__ = ["LOCK_SUFFIX", "TemporaryFolder", "sweep"]
 
 LOCK_SUFFIX = ".lock"
 """What the name of a lock's file ends with; the folder it is for has the name without."""
+_ASIDE = "aside "
+"""What the name of something set aside begins with; a number and its old path follow."""
+_TAKEN = frozenset((errno.EEXIST, errno.ENOTEMPTY, errno.ENOENT, errno.ENOTDIR))
+"""Error numbers that say: the place is taken, or is no more."""
 
 
 class TemporaryFolder:
@@ -45,6 +55,7 @@ class TemporaryFolder:
     def __init__(self, files: FileSystem, path: str) -> None:
         self.files = files
         self.path = path
+        self._moved = 0
         # Streams may come from one thread and the finalization from another.
         self._lock = FileLock(path + LOCK_SUFFIX, timeout=0, thread_local=False)
 
@@ -73,12 +84,48 @@ class TemporaryFolder:
             raise with_path(error, self.path + LOCK_SUFFIX) from error
         return True
 
+    @property
+    def _root(self) -> str:
+        return os.path.dirname(os.path.dirname(self.path))
+
+    def set_aside(self, path: str) -> None:
+        """Move what stands at ``path`` in the cache into the folder.
+
+        It goes back with :meth:`remove` unless its place is taken by then.
+        """
+        inner = path.removeprefix(f"{self._root}/").replace("%", "%25").replace("/", "%2F")
+        self.files.rename(path, f"{self.path}/{_ASIDE}{self._moved} {inner}")
+        self._moved += 1
+
+    def _put_back(self) -> bool:
+        """Put back what was set aside, never over what stands there; return False if refused."""
+        status = self.files.status(self.path)
+        if status is None or not S_ISDIR(status.st_mode):
+            return True
+        try:
+            for name, _ in self.files.scan(self.path):
+                if name.startswith(_ASIDE):
+                    inner = name[len(_ASIDE) :].partition(" ")[2]
+                    inner = inner.replace("%2F", "/").replace("%25", "%")
+                    self._move_back(f"{self.path}/{name}", f"{self._root}/{inner}")
+        except OSError:
+            return False
+        return True
+
+    def _move_back(self, moved: str, path: str) -> None:
+        try:
+            self.files.rename_new(moved, path)
+        except OSError as error:
+            if error.errno not in _TAKEN:
+                raise
+
     def remove(self) -> None:
         """Remove the folder with all it holds, then its lock, which is held until then.
 
-        Where something of it cannot be removed the lock's file stays, for a later sweep.
+        Where something of it cannot be put back, or removed, the lock's file stays, for a
+        later sweep.
         """
-        removed = not remove_tree(self.files, self.path)
+        removed = self._put_back() and not remove_tree(self.files, self.path)
         if not REMOVABLE_WHILE_HELD:
             self._release()
         if removed:
