@@ -11,7 +11,7 @@ STEPS ?= 50000
 SEED ?= 0
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill faults power compound race interference rivals bench wine wine-all clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound race interference rivals bench wine wine-all clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -80,6 +80,9 @@ faults: setup ## an error of the operating system at every call that touches the
 
 rivals: setup ## the same sweep over pip and uv, their figures beside ours
 	$(BIN)/python -m integration.faults.rivals
+
+proof: setup ## every gate in full, one after the other (hours), and one table of them
+	$(BIN)/python -m integration.proof
 
 bench: setup ## warm and cold install against uv, pip and installer, as ratios
 	$(BIN)/python -m integration.bench

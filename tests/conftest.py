@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import time
 from collections import Counter
 
 import pytest
 from hypothesis import settings
 
+from integration.faults.figures import Figure, note
 from tests.support.gates import require
 from tests.support.platforms import skip_foreign
 
@@ -19,6 +21,9 @@ settings.load_profile("linkinstall")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what is for another platform."""
     skip_foreign(items)
+
+
+BEGAN = time.monotonic()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -39,6 +44,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for kind in struck:
             terminalreporter.line(f"{kind:<40} {struck[kind]:>8} {broken[kind]:>8}")
         terminalreporter.line(f"{'all':<40} {struck.total():>8} {broken.total():>8}")
+        if os.environ.get("LINKINSTALL_SWEEP") == "full":
+            taken = time.monotonic() - BEGAN
+            what = "the same and errors in one process, each batch struck at each item"
+            note(Figure("R2", what, struck.total(), "moments", broken.total(), 0, taken))
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ whether what is there now is exactly old or exactly new.
 ``cache_check``  each file of our cache against its digest
 ``strace``       recording a command's calls, and killing it before one of them
 ``sweep``        scenario and fault -> results
+``figures``      the sum of each gate, written down for ``make proof``
 ``report``       tables, and details of what broke with how to see it again
 ``wheels``       the pinned wheels
 ``scenarios``    what linkinstall is put to

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import report, scenarios
+from integration.faults.figures import Figure, note
 from integration.faults.injection import ErrorPoint, Inject
 from integration.faults.meanings import ERRORS
 from integration.faults.runner import provisions
@@ -168,6 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [scenarios.scenario(name) for name in options.scenario or names(options.mode or MODES)]
     if options.point:
         return _one(chosen[0], ErrorPoint.parse(options.point), options.folder)
+    began = time.monotonic()
     swept = sweep_errors(
         chosen,
         tuple(options.errno or ERRORS),
@@ -181,11 +183,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     DETAILS.parent.mkdir(parents=True, exist_ok=True)
     DETAILS.write_text("\n".join(parts), encoding="utf-8")
     print(table(swept))
+    if not (options.scenario or options.errno):
+        note(_figure(swept, options.every, time.monotonic() - began))
     print(f"\n{report.machine()}; each {options.every}th point of {len(chosen)} scenarios")
     if all(one.passed for one in swept):
         return 0
     print(f"What was wrong, and how to see it again: {DETAILS}")
     return 1
+
+
+def _figure(swept: Sequence[ErrorSwept], every: int, seconds: float) -> Figure:
+    return Figure(
+        "R3",
+        f"{len(ERRORS)} errors at every call, once and from then on",
+        sum(len(one.verdicts) for one in swept),
+        "runs",
+        sum(len(one.wrong) + bool(one.error) for one in swept),
+        0,
+        seconds,
+        f"each {every}. point" if every > 1 else "",
+    )
 
 
 def _one(scenario: Scenario, point: ErrorPoint, folder: str | None) -> int:

@@ -33,7 +33,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from integration.faults import peers, report
+from integration.faults import figures, peers, report
 from integration.faults.runner import provisions
 from integration.faults.sandbox import Sandbox
 from integration.faults.scenario import Command, Scenario
@@ -283,6 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [one for one in chosen if not options.act or one.name in options.act]
     if options.point:
         return _one(scenarios[0], chosen[0], options)
+    began = time.monotonic()
     found = meet_all(
         scenarios,
         chosen,
@@ -295,6 +296,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in met.problems:
             print(f"{met.scenario} --act {met.act} --point {met.point}: {problem}")
     print(table(found))
+    if not (options.scenario or options.tool or options.act or options.call):
+        what = "pip, uv or a person acts between our crash and our recovery"
+        broken, taken = sum(bool(met.problems) for met in found), time.monotonic() - began
+        part = f"each {options.every}. point" if options.every > 1 else ""
+        figures.note(figures.Figure("R1 others", what, len(found), "runs", broken, 0, taken, part))
     versions = peers.versions()
     print(f"\n{report.machine()}, pip {versions['pip']}, uv {versions['uv']}")
     return int(any(met.problems for met in found))

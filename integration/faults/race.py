@@ -36,7 +36,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from integration.faults import crowd, report
+from integration.faults import crowd, figures, report
 from integration.faults.contests import CONTESTS, VENV, Contender, Contest
 from integration.faults.runner import provisions
 from integration.faults.sandbox import Sandbox
@@ -279,6 +279,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in one.problems:
             print(f"{one.contest.name}, seed {one.seed}: {problem}")
     print(table(found))
+    if not options.contest:
+        what = f"{len(CONTESTS)} contests of many processes at once"
+        broken, taken = sum(bool(one.problems) for one in found), sum(one.seconds for one in found)
+        figures.note(figures.Figure("R8", what, len(found), "rounds", broken, 0, taken))
     print(f"\n{report.machine()}, {os.cpu_count()} processors")
     return int(any(one.problems for one in found))
 
