@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,10 +29,11 @@ from typing import TYPE_CHECKING
 
 from integration.faults.sandbox import Sandbox, SetupError
 from integration.faults.sweep import Fault, Result, Sweep
+from integration.faults.volumes import CLONING, Volume
 from integration.faults.wheels import wheels
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from integration.faults.scenario import Scenario
 
@@ -95,6 +97,16 @@ def sweep_all(
     )
 
 
+@contextmanager
+def sandbox_of(scenario: Scenario, folder: str, paths: Mapping[str, str]) -> Iterator[Sandbox]:
+    """Give a sandbox in a folder; what is to be cloned gets a volume that can, mounted there."""
+    if scenario.mode == "clone":
+        with Volume(CLONING, f"{folder}.img", folder):
+            yield Sandbox(os.path.join(folder, "sandbox"), paths)
+    else:
+        yield Sandbox(folder, paths)
+
+
 def run_all(
     jobs: Sequence[Job],
     *,
@@ -150,7 +162,8 @@ def _sweep(
     results: tuple[Result, ...] = ()
     error = ""
     try:
-        results = tuple(Sweep(scenario, fault, Sandbox(folder, paths)).results(every=every))
+        with sandbox_of(scenario, folder, paths) as sandbox:
+            results = tuple(Sweep(scenario, fault, sandbox).results(every=every))
     except SetupError as refused:
         error = str(refused)
     return [Swept(scenario, results, error, time.monotonic() - start)]

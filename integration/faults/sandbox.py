@@ -153,6 +153,8 @@ class Sandbox:
             "PYTHONHASHSEED": "0",
             "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONNOUSERSITE": "1",
+            # In the background virtualenv asks for newer seeds, and notes when.
+            "VIRTUALENV_NO_PERIODIC_UPDATE": "1",
         }
         extra = Command(tuple(command.variables.values()))
         return {**fixed, **dict(zip(command.variables, self.expand(extra), strict=True))}

@@ -19,7 +19,7 @@ from integration.faults.scenario import CacheRule, Command, Scenario, State
 MODES = ("hardlink", "copy")
 """The link modes that are swept unless others are asked for."""
 ALL_MODES = ("hardlink", "copy", "symlink", "clone")
-"""Clone needs a sandbox folder on a file system that can."""
+"""Clone needs a file system that can: ``runner.sandbox_of`` makes one."""
 
 _VARIABLES = {"PYTHONPATH": "{source}", "LINKINSTALL_CACHE_DIR": "{cache}"}
 
