@@ -14,6 +14,7 @@ from linkinstall.fs.trees import (
     make_temporary_folder,
     remove_folder_if_empty,
     remove_tree,
+    remove_unused_folder,
 )
 from tests.support.faulty import Denying, Recording
 
@@ -121,6 +122,24 @@ def test_a_folder_goes_only_if_it_is_empty(tmp_path: Path) -> None:
     assert remove_folder_if_empty(local(), f"{tmp_path}/absent")
     assert not remove_folder_if_empty(local(), f"{tmp_path}/full")
     assert ["full"] == os.listdir(tmp_path)
+
+
+def test_a_folder_that_nobody_uses_goes_or_is_an_error(tmp_path: Path) -> None:
+    """What is in a folder, or in its place, is no error; an empty one that is refused is."""
+    for name in ("empty", "refused", "full"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "full" / "file").touch()
+    (tmp_path / "file").touch()
+    refusing = Denying(local(), "remove_folder", errno.EACCES)
+
+    assert remove_unused_folder(local(), f"{tmp_path}/empty")
+    assert remove_unused_folder(local(), f"{tmp_path}/absent")
+    assert not remove_unused_folder(local(), f"{tmp_path}/full")
+    assert not remove_unused_folder(refusing, f"{tmp_path}/full")
+    assert not remove_unused_folder(local(), f"{tmp_path}/file")
+    with pytest.raises(PermissionError):
+        remove_unused_folder(refusing, f"{tmp_path}/refused")
+    assert ["file", "full", "refused"] == sorted(os.listdir(tmp_path))
 
 
 @pytest.mark.posix("modes of folders")

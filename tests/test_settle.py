@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import shutil
@@ -12,7 +13,7 @@ import pytest
 from linkinstall.fs import local
 from linkinstall.settle import Settlement
 from tests.support.applications import applied, journal_of
-from tests.support.faulty import Change, Denying, OtherVolume, Recording
+from tests.support.faulty import Change, Denying, Faulty, OtherVolume, Recording
 from tests.support.sites import Site, differences, of_state, snapshot
 
 if TYPE_CHECKING:
@@ -250,6 +251,46 @@ def test_a_file_that_cannot_be_removed_ends_the_rollback(
     assert (site.home / "journal").exists()
     settlement(upgrade).roll_back()
     assert [] == differences(old, snapshot(site.root, exact=True))
+
+
+def test_an_error_at_any_call_of_a_rollback_costs_another_run_at_most(tmp_path: Path) -> None:
+    """Whatever call of a rollback is refused once, after the next run everything is as it was.
+
+    A reinstall was killed before its commit. The next run could not remove the new, empty
+    dist-info folder, took no notice and dropped the journal: the folder stood there for
+    ever, as a distribution without METADATA.
+    """
+    at, fired = 0, True
+    while fired:
+        files = Faulty(local(), at, errno.EACCES)
+        site = Site(tmp_path / str(at))
+        site.install(site.wheel(files={"app/__init__.py": ""}), compile_levels=())
+        old = snapshot(site.root, exact=True)
+        new = {"app/__init__.py": "", "app/new/inner.txt": "new\n"}
+        application = applied(site, site.wheel(version="2.0", files=new))
+        application.prepare()
+        compiled = site.library / "app" / "__pycache__" / "__init__.cpython-311.pyc"
+        compiled.parent.mkdir()
+        compiled.write_bytes(b"")
+
+        with contextlib.suppress(OSError):
+            settlement(application, files).roll_back()
+        site.recover()
+
+        assert [] == differences(old, payload(site)), files.changes[-1]
+        at, fired = at + 1, files.fired
+
+
+def test_a_folder_that_somebody_uses_does_not_hold_a_rollback_up(
+    site: Site, upgrade: Application
+) -> None:
+    """Where a refusal hides that a folder is in use, the rollback still ends."""
+    (site.library / "app" / "new" / "mine.txt").write_text("mine\n")
+
+    settlement(upgrade, Refusing("remove_folder", "/app/new", errno.EACCES)).roll_back()
+
+    assert ["mine.txt"] == os.listdir(site.library / "app" / "new")
+    assert not site.home.exists()
 
 
 def test_missing_parents_are_made_again(site: Site, old: Snapshot, removal: Application) -> None:

@@ -23,7 +23,12 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR
 
-from linkinstall.fs.trees import make_folders, remove_folder_if_empty, rename_folder
+from linkinstall.fs.trees import (
+    make_folders,
+    remove_folder_if_empty,
+    remove_unused_folder,
+    rename_folder,
+)
 from linkinstall.identity import Expected, Identity
 from linkinstall.outcome import Kept, Pending
 from linkinstall.plan import LOOSE, WHOLE
@@ -91,14 +96,13 @@ class Settlement:
                 for name, expected in names.items()
                 if name in present and self._is_ours(f"{folder}/{name}", expected, foreign)
             ]
-            for name, error in self.files.unlink_all(folder, ours):
-                raise OSError(error.errno, error.strerror, f"{folder}/{name}")
+            self._unlink_all(folder, ours)
             sources[folder] = self._lost_modules(folder, names)
         for folder, modules in sources.items():
             self._drop_compiled(folder, modules)
         for folder in self._planned_folders(group):
             if self._identity.counts(folder) and self._identity.is_real(folder):
-                remove_folder_if_empty(self.files, folder)
+                remove_unused_folder(self.files, folder)
 
     def _is_ours(self, path: str, expected: Expected, foreign: set[int]) -> bool:
         return (
@@ -161,9 +165,13 @@ class Settlement:
             for name in present
             if is_compiled_of(name, modules) and self._identity.counts(f"{inner}/{name}")
         ]
-        self.files.unlink_all(inner, stale)
+        self._unlink_all(inner, stale)
         if stale and inner not in self._stood:
-            remove_folder_if_empty(self.files, inner)
+            remove_unused_folder(self.files, inner)
+
+    def _unlink_all(self, folder: str, names: list[str]) -> None:
+        for name, error in self.files.unlink_all(folder, names):
+            raise OSError(error.errno, error.strerror, f"{folder}/{name}")
 
     def _present(self, folder: str) -> set[str] | None:
         status = self.files.status(folder)
@@ -212,7 +220,7 @@ class Settlement:
                 self._merge(source, target)
             elif self._put_back(source, target):
                 self.files.unlink(source)
-        remove_folder_if_empty(self.files, stashed)
+        remove_unused_folder(self.files, stashed)
 
     def _put_back(self, source: str, target: str) -> bool:
         """Give ``source`` its old name; return whether the stashed name may go."""

@@ -7,6 +7,7 @@ Errors: ``OSError`` from making folders; removal returns what was left.
 
 from __future__ import annotations
 
+import errno
 import os
 from stat import S_ISDIR
 
@@ -21,8 +22,12 @@ __all__ = [
     "make_temporary_folder",
     "remove_folder_if_empty",
     "remove_tree",
+    "remove_unused_folder",
     "rename_folder",
 ]
+
+_USED = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
+"""Error numbers that say: there is something in the folder, or something else in its place."""
 
 
 def make_folders(files: FileSystem, path: str) -> list[str]:
@@ -101,4 +106,21 @@ def remove_folder_if_empty(files: FileSystem, path: str) -> bool:
         return True
     except OSError:
         return False
+    return True
+
+
+def remove_unused_folder(files: FileSystem, path: str) -> bool:
+    """Remove a folder where nobody uses it; return whether it is gone.
+
+    :raises OSError: it is empty, and the system refuses all the same
+    """
+    try:
+        files.remove_folder(path)
+    except FileNotFoundError:
+        return True
+    except OSError as error:
+        # Where even its parent cannot be written, that comes before what is in it.
+        if error.errno in _USED or files.scan(path):
+            return False
+        raise
     return True
