@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall import Cache
 from linkinstall.entries import Entries
 from linkinstall.errors import CacheError, InvalidWheelError, UsageError
+from linkinstall.fs import local
+from linkinstall.fs.posix import PosixFileSystem
+from tests.support.faulty import Denying
 from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from io import BufferedReader
+
+    from tests.support.faulty import Change
 
 
 @pytest.fixture
@@ -123,6 +134,76 @@ def test_links_into_a_cache_that_goes_are_refused(site: Site) -> None:
 
     with pytest.raises(UsageError, match="cache that stays"):
         asked.settle(str(site.home))
+
+
+def test_a_folder_on_the_way_to_the_cache_that_cannot_be_made_is_the_caches(site: Site) -> None:
+    """A home that cannot be written stands in the way of the cache, and of nothing else."""
+
+    class Closed(Denying):
+        def denies(self, change: Change) -> bool:
+            return change.path == f"{site.folder}/home"
+
+    files = Closed(local(), "make_folder", errno.EACCES)
+    asked = entries(site, Cache(site.folder / "home" / "cache", files=files))
+    asked.settle(str(site.home))
+    added = asked.bring(str(site.wheel()))
+
+    assert added.entry.folder.startswith(f"{site.home}/cache/")
+    assert ["cache-unwritable"] == [warning.code for warning in asked.warnings]
+
+
+def test_links_need_the_cache_that_cannot_be_written(site: Site) -> None:
+    """Where no temporary cache will do, the error is about the cache, not about the call.
+
+    With --link-mode symlink a cache on a read-only volume ended as a usage error, status 2,
+    that advised to leave out --no-cache, which nobody had given.
+    """
+    cache = Cache(site.folder / "other", files=Denying(local(), "make_folder", errno.EROFS))
+    asked = entries(site, cache, symlinks=True)
+    asked.settle(str(site.home))
+    with pytest.raises(CacheError, match=os.strerror(errno.EROFS)) as caught:
+        asked.bring(str(site.wheel()))
+
+    assert 1 == caught.value.exit_status
+    assert cache.path in caught.value.message
+    assert "--link-mode" in caught.value.next_step
+    assert cache is asked.cache
+
+
+def test_a_wheel_that_cannot_be_read_is_no_reason_for_another_cache(site: Site) -> None:
+    """Only what is refused in the cache, or on the way to it, is the cache's.
+
+    Any "permission denied" was taken for the cache's, also that of the wheel: a warning
+    told of a cache that could be written, and the install went on without it.
+    """
+    wheel = str(site.wheel())
+
+    class Closing(PosixFileSystem):
+        opened = 0
+
+        def open_read(self, path: str) -> BufferedReader:
+            self.opened += path == wheel
+            if self.opened > 2:  # it was identified twice, and is unpacked now
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return super().open_read(path)
+
+    cache = Cache(site.cache.path, files=Closing())
+    asked = entries(site, cache)
+    asked.settle(str(site.home))
+    with pytest.raises(PermissionError, match=r"app-1\.0"):
+        asked.bring(wheel)
+
+    assert (cache, []) == (asked.cache, asked.warnings)
+
+
+def test_an_error_that_names_no_path_is_not_the_caches(site: Site) -> None:
+    """What nobody can attribute is told as it is."""
+    asked = entries(site)
+    asked.settle(str(site.home))
+    error = OSError(errno.EPERM, os.strerror(errno.EPERM))
+
+    with pytest.raises(OSError, match="not permitted"):
+        asked._fall_back(error)
 
 
 def test_a_bad_wheel_is_no_reason_for_another_cache(site: Site) -> None:

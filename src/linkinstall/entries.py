@@ -12,16 +12,19 @@ cache cannot be written, a temporary one in the target's state folder stands in,
 one warning.
 
 Errors: those of :meth:`linkinstall.cache.Cache.add`;
-:class:`~linkinstall.errors.CacheError` for a damaged entry that cannot be made anew.
+:class:`~linkinstall.errors.CacheError` for a damaged entry that cannot be made anew, and
+for a cache that cannot be written where a temporary one would not do (symbolic links).
 """
 
 from __future__ import annotations
 
 import errno
+import os
 
 from linkinstall.cache import Cache
 from linkinstall.entry_check import inspect
 from linkinstall.outcome import BytecodeCount, Warn
+from linkinstall.paths import forward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -74,10 +77,8 @@ class Entries:
     def settle(self, home: str) -> None:
         """Say where a temporary cache would go, and take it where none other is wanted."""
         self._home = home
-        if self.temporary and self.cache.temporary:
-            self._use_temporary()
-
-    def _use_temporary(self) -> None:
+        if not (self.temporary and self.cache.temporary):
+            return
         if self._symlinks:
             from linkinstall.errors import UsageError
 
@@ -85,6 +86,9 @@ class Entries:
                 "Link mode symlink needs a cache that stays.",
                 next_step="Leave out --no-cache, or take another --link-mode.",
             )
+        self._use_temporary()
+
+    def _use_temporary(self) -> None:
         self.cache = Cache(f"{self._home}/cache", files=self.cache.file_system)
         self.temporary = True
 
@@ -135,9 +139,18 @@ class Entries:
         from linkinstall.errors import LinkInstallError
 
         refused = isinstance(error, LinkInstallError) or error.errno not in _UNWRITABLE
-        if self.temporary or refused:
+        if self.temporary or refused or not self._is_of_cache(error):
             raise error
         reason = error.strerror or str(error)
+        if self._symlinks:
+            from linkinstall.errors import CacheError
+
+            raise CacheError(
+                f"The cache {self.cache.path} cannot be written: "
+                f"{os.fsdecode(error.filename)}: {reason}.",
+                next_step="Nothing was changed. Link mode symlink needs a cache that stays: make "
+                "it writable, name another one (--cache-dir), or take another --link-mode.",
+            ) from error
         self.warnings.append(
             Warn(
                 "cache-unwritable",
@@ -146,6 +159,16 @@ class Entries:
             )
         )
         self._use_temporary()
+
+    def _is_of_cache(self, error: OSError) -> bool:
+        """Return whether an error is about a path in the cache, or on the way to it.
+
+        The wheel, the interpreter that compiles and others can be refused just the same.
+        """
+        if error.filename is None:
+            return False
+        path, cache = forward(os.fsdecode(error.filename)), forward(self.cache.path)
+        return f"{path}/".startswith(f"{cache}/") or cache.startswith(f"{path}/")
 
     def use(self, entry: Entry, path: str | None, levels: tuple[int, ...]) -> tuple[Entry, ...]:
         """Return the entry, sound, and the sets of its compiled files.
