@@ -16,10 +16,13 @@ from typing import TYPE_CHECKING
 import platformdirs
 import pytest
 
+from linkinstall import limits
 from linkinstall.cache import Cache, default_folder
+from linkinstall.entry_writer import renew
 from linkinstall.errors import InvalidWheelError
 from linkinstall.fs import local
-from tests.support.entries import contents, file_of, is_sound, made_entry
+from linkinstall.fs.posix import PosixFileSystem
+from tests.support.entries import begun, contents, file_of, is_sound, made_entry, published
 from tests.support.faulty import Denying, Faulty, Killed, Recording
 from tests.support.wheels import make_record, make_wheel
 
@@ -455,6 +458,48 @@ def test_a_flushed_entry_is_known_as_such(cache: Cache) -> None:
     found = cache.open(entry.manifest.id)
     assert found is not None
     assert found.flushed
+
+
+@pytest.mark.parametrize("by", ["renewing", "replacing"])
+def test_a_mark_that_is_not_ours_stays(cache: Cache, by: str) -> None:
+    """Who has flushed an entry removes the mark that it had before, and no later one.
+
+    Between the flush of one process and its removal of the mark another process may put a
+    fresh file into the entry. Its mark went too, and after a power cut nobody looked at
+    the file.
+    """
+    flushed = made_entry(cache)
+    if by == "renewing":
+        renew(cache, str(file_of(flushed, "purelib/pkg/data.bin")))
+    else:
+        published(cache, begun(cache), flushed)
+    cache.mark_flushed(flushed)
+
+    found = cache.open(flushed.manifest.id)
+    assert found is not None
+    assert not found.flushed
+    cache.mark_flushed(found)
+    again = cache.open(flushed.manifest.id)
+    assert again is not None
+    assert again.flushed
+
+
+def test_a_mark_that_cannot_be_read_stays(tmp_path: Path) -> None:
+    """An entry with such a mark is no worse than unflushed."""
+    entry = made_entry(Cache(tmp_path))
+
+    class Closed(PosixFileSystem):
+        def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
+            if path.endswith("/unflushed"):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return super().read(path, limit)
+
+    cache = Cache(tmp_path, files=Closed())
+    found = cache.open(entry.manifest.id)
+    assert found is not None
+    assert not found.flushed
+    cache.mark_flushed(found)
+    assert os.path.exists(f"{entry.folder}/unflushed")
 
 
 def test_a_cache_that_cannot_be_written_is_not_marked(tmp_path: Path) -> None:

@@ -45,6 +45,9 @@ __all__ = ["Added", "Cache", "Entry", "default_folder"]
 
 VERSION = "v1"
 """Version of the layout; another layout gets another folder."""
+UNFLUSHED = "unflushed"
+"""Name of the mark of an entry whose files may not have reached the disk; it holds random
+bytes, so that each writer removes its own."""
 
 
 @value
@@ -53,11 +56,13 @@ class Entry:
 
     :param folder: its folder in the cache
     :param flushed: False while its files may not have reached the disk yet
+    :param mark: what the note of that held when it was read: it tells which writer's it is
     """
 
     folder: str
     manifest: Manifest
     flushed: bool = True
+    mark: bytes = b""
 
     def files(self, scheme: str, path: str) -> str:
         """Return the folder that holds the files of one directory of a scheme."""
@@ -143,8 +148,13 @@ class Cache:
             manifest = decode(self.file_system.read(folder + "/manifest"))
         except (OSError, ValueError):
             return None
-        flushed = self.file_system.status(folder + "/unflushed") is None
-        return Entry(folder, manifest, flushed)
+        if self.file_system.status(f"{folder}/{UNFLUSHED}") is None:
+            return Entry(folder, manifest)
+        try:
+            mark = self.file_system.read(f"{folder}/{UNFLUSHED}")
+        except OSError:  # gone by now, or not ours to read: then it is not ours to remove
+            mark = b""
+        return Entry(folder, manifest, flushed=False, mark=mark)
 
     def identify(self, path: str) -> tuple[WheelName, WheelIdentity]:
         """Return name and identity of a wheel file, reading its directory and RECORD only.
@@ -210,9 +220,15 @@ class Cache:
             self._write(folder, key, environment.encode("utf-8", "surrogateescape"))
 
     def mark_flushed(self, entry: Entry) -> None:
-        """Note that an entry's files have reached the disk."""
+        """Note that an entry's files have reached the disk.
+
+        Only those that were there when the entry was opened: a mark that another process
+        has written since is about files that came later, and stays.
+        """
+        path = f"{entry.folder}/{UNFLUSHED}"
         try:
-            self.file_system.unlink(entry.folder + "/unflushed")
+            if self.file_system.read(path) == entry.mark:
+                self.file_system.unlink(path)
         except OSError:  # another process did it first, or the cache is read-only
             pass
 

@@ -28,7 +28,7 @@ import os
 import time
 
 from linkinstall import limits
-from linkinstall.cache import Entry
+from linkinstall.cache import UNFLUSHED, Entry
 from linkinstall.digest import encode as encode_digest
 from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.trees import make_folders
@@ -183,7 +183,8 @@ class EntryWriter:
             self.begin()
         self.files.write_new(self.folder + "/manifest", encode(manifest))
         self.files.write_new(self.folder + "/record", self._record(manifest))
-        self.files.write_new(self.folder + "/unflushed", b"")
+        mark = _new_mark()
+        self.files.write_new(f"{self.folder}/{UNFLUSHED}", mark)
         make_folders(self.files, os.path.dirname(target))
         try:
             for _ in range(limits.RETRIES):
@@ -193,7 +194,7 @@ class EntryWriter:
                 if self.files.status(target) is not None:
                     self._set_aside(target, damaged)
                 if self._put(target):
-                    return Entry(target, manifest, flushed=False)
+                    return Entry(target, manifest, flushed=False, mark=mark)
             message = "other processes keep replacing this entry of the cache"
             raise FileExistsError(errno.EEXIST, message, target)
         finally:
@@ -316,11 +317,16 @@ def renew(cache: Cache, path: str) -> None:
         if _mode(files, fresh) == _mode(files, path):
             # Until its contents have reached the disk, the entry is looked at.
             entry = path[: path.index("/files/", len(cache.root))]
-            if files.status(f"{entry}/unflushed") is None:
-                files.write_new(f"{entry}/unflushed", b"")
+            # A mark that stands may be removed at any moment, by who has flushed before this.
+            files.write_new(f"{writer.folder}/{UNFLUSHED}", _new_mark())
+            files.rename(f"{writer.folder}/{UNFLUSHED}", f"{entry}/{UNFLUSHED}")
             files.rename(fresh, path)
     finally:
         writer.discard()
+
+
+def _new_mark() -> bytes:
+    return os.urandom(8).hex().encode("ascii")
 
 
 def _mode(files: FileSystem, path: str) -> int | None:
