@@ -46,6 +46,11 @@ if TYPE_CHECKING:
     from integration.faults.sandbox import Sandbox
     from integration.faults.scenario import Scenario
 
+FORKING = (
+    ("limits.py", "FORK_FROM_LINKS = 2_000", "FORK_FROM_LINKS = 1"),
+    ("limits.py", "FORK_FROM_BYTES = 1 << 20", "FORK_FROM_BYTES = 1"),
+)
+"""Changes after which several processes link and unpack, however little there is to do."""
 DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "kill.md"
 
 
@@ -65,7 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _one(chosen[0], options)
     began = time.monotonic()
     swept = sweep_all(
-        chosen, Kill(), every=options.every, folder=options.folder, workers=options.workers
+        chosen,
+        Kill(),
+        every=options.every,
+        folder=options.folder,
+        workers=options.workers,
+        changes=FORKING if options.forks else (),
     )
     if not options.scenario and swept:
         figures.note(_figure(swept, options, time.monotonic() - began))
@@ -89,8 +99,10 @@ def _figure(swept: Sequence[Swept], options: argparse.Namespace, seconds: float)
     parts = [f"each {options.every}. point"] if options.every > 1 else []
     only = [*(options.mode or ()), *(options.verb or ())]
     parts += [f"only {', '.join(only)}"] if only else []
+    parts += ["forked processes at work"] if options.forks else []
     what = f"SIGKILL before each call that changes the disk: {verbs}; {modes}"
-    return report.figure("R1", what, swept, seconds, parts)
+    gate = "R1 forks" if options.forks else "R1"
+    return report.figure(gate, what, swept, seconds, parts)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,6 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--verb", action="append", help="only this verb (repeatable)")
     parser.add_argument("--scenario", action="append", help="only this one (repeatable)")
     parser.add_argument("--every", type=int, default=1, help="only each n-th point")
+    parser.add_argument("--forks", action="store_true", help="let the smallest install fork")
     parser.add_argument("--workers", type=int, help="sweeps at once; default one per processor")
     parser.add_argument("--folder", help="where sandboxes are made; default the temporary folder")
     parser.add_argument("--list", action="store_true", help="name the scenarios and end")

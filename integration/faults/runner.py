@@ -82,6 +82,7 @@ def sweep_all(
     every: int = 1,
     folder: str | None = None,
     workers: int | None = None,
+    changes: Sequence[tuple[str, str, str]] = (),
 ) -> list[Swept]:
     """Sweep all scenarios and return what came of each.
 
@@ -89,11 +90,13 @@ def sweep_all(
     :param folder: where the sandboxes are made; default the temporary folder. Its
         file system is part of the test: ext4 reuses inode numbers at once, tmpfs does not
     :param workers: sweeps at once; default one for each processor
+    :param changes: to the program that is swept; see ``provisions``
     """
     return run_all(
         [partial(_sweep, scenario, fault, every) for scenario in scenarios],
         folder=folder,
         workers=workers,
+        spoil=changes,
     )
 
 
