@@ -9,9 +9,11 @@ WHEELS ?=
 # The long run of the state machine: another seed, other steps.
 STEPS ?= 50000
 SEED ?= 0
+# Crash images of each file system.
+IMAGES ?= 1000
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound race interference rivals bench wine wine-all clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals bench wine wine-all clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -68,6 +70,9 @@ power: setup ## a power cut before every call that changes the disk, on ext4, xf
 compound: setup ## the recovery is killed, or loses its power, at each of its own calls
 	$(BIN)/python -m integration.faults.compound
 	$(BIN)/python -m integration.faults.compound --depth 3 --every 10 --every-second 5
+
+images: setup ## a power cut at any moment, with any of the writes under way (IMAGES=1000 SEED=0)
+	$(BIN)/python -m integration.faults.images --images $(IMAGES) --seed $(SEED)
 
 race: setup ## many processes at once: 100 rounds of each contest
 	$(BIN)/python -m integration.faults.race

@@ -1,0 +1,65 @@
+"""A sample of ``make images``: any moment, any of the writes under way, old or new."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+
+from integration.faults import bad_builds, report, scenarios
+from integration.faults.blocklog import Blocks
+from integration.faults.blocklog import unavailable as no_log
+from integration.faults.images import KINDS, REORDERED, Images
+from integration.faults.runner import run_all
+from integration.faults.volumes import quick_folder, unavailable
+from tests.support.gates import require
+
+UPGRADE = scenarios.scenario("linkinstall-upgrade-parts-hardlink")
+SAMPLE = Images(UPGRADE, "one volume", "ext4", REORDERED, images=10)
+
+
+def can_run(kind: str) -> None:
+    """Go on where a disk can log what is written to it."""
+    reason = unavailable((kind,)) or no_log()
+    require(not reason, reason)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_any_write_under_way_leaves_old_or_new(kind: str) -> None:
+    """What a disk holds at any moment, in any order, is undone or finished by the next run."""
+    can_run(kind)
+
+    (swept,) = run_all([replace(SAMPLE, kind=kind)], folder=quick_folder(), workers=1)
+
+    assert "" == swept.error
+    assert [] == [f"{one.point}: {report.explain(one)}" for one in swept.broken]
+    assert 10 == len(swept.results)
+
+
+def test_build_that_never_flushes_is_found_out() -> None:
+    """Without a flush, what was written before a change may come after it, or never."""
+    can_run("ext4")
+    build = bad_builds.BAD["never flushed"]
+
+    (swept,) = run_all([replace(SAMPLE, images=6)], folder=quick_folder(), workers=1, spoil=build)
+
+    assert "" == swept.error
+    assert [] != swept.broken
+
+
+def test_power_cut_lets_through_what_was_flushed_and_any_of_the_rest() -> None:
+    """All writes before the last flush are there, of the later ones any, in any order."""
+    first, second, third, fourth = ((number, bytes([number])) for number in range(4))
+    blocks = Blocks((first, second, None, third, fourth))
+
+    found = {blocks.crash(random.Random(seed)) for seed in range(200)}  # noqa: S311
+
+    flushed = {
+        (first, second, *rest)
+        for rest in ((), (third,), (fourth,), (third, fourth), (fourth, third))
+    }
+    before = {(), (first,), (second,), (first, second), (second, first)}
+    assert flushed | before == found
+    assert (first, second) == blocks.durable()
+    assert blocks.crash(random.Random(1)) == blocks.crash(random.Random(1))  # noqa: S311
