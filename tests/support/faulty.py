@@ -229,7 +229,9 @@ class OtherVolume(Denying):
         if status is None or self.hidden:
             return status
         # A status holds more than its first fields (times in nanoseconds, among others):
-        # those go by name.
-        others = {name: getattr(status, name) for name in dir(status) if name.startswith("st_")}
+        # those go by name, and from Python 3.13 on no other may.
+        plain = {"st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", "st_size"}
+        names = {name for name in dir(status) if name.startswith("st_")} - plain
+        others = {name: getattr(status, name) for name in names}
         fields = (*status[:2], status.st_dev + 1_000_000, *status[3:])
         return os.stat_result(fields, others)

@@ -296,8 +296,13 @@ def _plain(path: str) -> str:
     return path.replace("\\", "/")
 
 
+_IN_SEQUENCE = {"st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", "st_size"}
+
+
 def _as_link(status: os.stat_result) -> os.stat_result:
     """Return the status with the kind of a link."""
     mode = stat.S_IFLNK | stat.S_IMODE(status.st_mode)
-    rest = {name: getattr(status, name) for name in dir(status) if name.startswith("st_")}
-    return os.stat_result((mode, *tuple(status)[1:]), {**rest, "st_mode": mode})
+    # From Python 3.13 on what stands in the sequence must not be named as well.
+    names = {name for name in dir(status) if name.startswith("st_")} - _IN_SEQUENCE
+    rest = {name: getattr(status, name) for name in names}
+    return os.stat_result((mode, *tuple(status)[1:]), rest)
