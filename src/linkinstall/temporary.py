@@ -33,6 +33,7 @@ from filelock import FileLock, Timeout
 from linkinstall import limits
 from linkinstall.fs.lock import REMOVABLE_WHILE_HELD
 from linkinstall.fs.named import with_path
+from linkinstall.fs.port import FOLDER
 from linkinstall.fs.trees import remove_tree
 
 TYPE_CHECKING = False
@@ -142,11 +143,19 @@ class TemporaryFolder:
 
 
 def sweep(files: FileSystem, parent: str) -> None:
-    """Remove the temporary folders in ``parent`` that nobody holds a lock on."""
-    for name, kind in files.scan(parent):
-        if kind == "folder" or not name.endswith(LOCK_SUFFIX):
-            continue
-        folder = TemporaryFolder(files, f"{parent}/{name.removesuffix(LOCK_SUFFIX)}")
+    """Remove the temporary folders in ``parent`` that nobody holds a lock on.
+
+    Of one that could not be removed the lock's file may be gone: on Windows filelock
+    deletes it when the lock is let go.
+    """
+    found = files.scan(parent)
+    names = {
+        name.removesuffix(LOCK_SUFFIX)
+        for name, kind in found
+        if (kind == FOLDER) != name.endswith(LOCK_SUFFIX)
+    }
+    for name in sorted(names):
+        folder = TemporaryFolder(files, f"{parent}/{name}")
         try:
             if folder.try_lock():
                 folder.remove()
