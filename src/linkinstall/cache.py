@@ -29,7 +29,7 @@ import sys
 from linkinstall.fs import local
 from linkinstall.fs.trees import make_folders, make_temporary_folder, remove_tree
 from linkinstall.manifest import decode
-from linkinstall.paths import forward
+from linkinstall.paths import normal
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -95,8 +95,8 @@ class Cache:
         self, path: str | os.PathLike[str] | None = None, *, files: FileSystem | None = None
     ) -> None:
         chosen = os.fspath(path) if path is not None else default_folder()
-        self.path = os.path.abspath(chosen)
-        self.root = f"{forward(self.path)}/{VERSION}"
+        self.path = normal(os.path.abspath(chosen))
+        self.root = f"{self.path}/{VERSION}"
         self.file_system = files or local()
         self.temporary = False
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
+from linkinstall.paths import forward
 from linkinstall.recovery import Report, recover_environment
 from linkinstall.world import World
 
@@ -54,7 +55,7 @@ class Session:
     def begin(self, *, timeout: float, notify: Callable[[str], None] | None) -> World:
         """Lock the environment, settle what an earlier run left, and return its world."""
         lock = self.environment.lock()
-        folder = os.path.dirname(lock.path)
+        folder = forward(os.path.dirname(lock.path))
         self.made = []
 
         def make_folder() -> None:
@@ -83,7 +84,7 @@ class Session:
             # The next one who has the lock may be about to use an empty folder, so only
             # those that hold the lock itself go afterwards.
             self._remove_made()
-            place = os.path.dirname(self._lock.path) + "/"
+            place = forward(os.path.dirname(self._lock.path)) + "/"
             self.made = [one for one in self.made if place.startswith(f"{one}/")]
             self._lock.release(remove=not self.environment.keeps_lock)
         self._remove_made()
