@@ -5,13 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from integration.faults.figures import Figure, note
 from tests.support.gates import require
-from tests.support.platforms import skip_foreign
+from tests.support.platforms import skip_foreign, slashed
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # A shared machine is slow at times, and a failure has to be reproducible from its text.
 settings.register_profile("linkinstall", deadline=None, print_blob=True)
@@ -54,3 +58,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 def root() -> None:
     """Need the rights of root, as continuous integration has them."""
     require(hasattr(os, "geteuid") and os.geteuid() == 0, "the tests are run by root")
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Path:
+    """Give the test's folder as linkinstall writes paths."""
+    return slashed(tmp_path)

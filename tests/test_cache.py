@@ -511,6 +511,7 @@ def test_a_cache_that_cannot_be_written_is_not_marked(tmp_path: Path) -> None:
     assert os.path.exists(f"{entry.folder}/unflushed")
 
 
+@pytest.mark.posix("a name on Windows is Unicode, whatever it is")
 def test_dependents_are_noted_once(tmp_path: Path) -> None:
     """Each environment that holds links into an entry is noted by its path, and not again."""
     files = Recording(local())

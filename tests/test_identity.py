@@ -101,7 +101,14 @@ def symlink(source: Path, place: Path) -> None:
     place.symlink_to(source)
 
 
-@pytest.mark.parametrize("place_it", [hardlink, copy, symlink])
+@pytest.mark.parametrize(
+    "place_it",
+    [
+        hardlink,
+        copy,
+        pytest.param(symlink, marks=pytest.mark.posix("a link takes a privilege on Windows")),
+    ],
+)
 def test_what_was_planned_is_known_in_every_link_mode(
     upgrade: Application, source: Path, tmp_path: Path, place_it: Callable[[Path, Path], None]
 ) -> None:
@@ -219,6 +226,7 @@ def test_a_path_that_was_free_counts(site: Site, upgrade: Application) -> None:
     assert identity_of(upgrade).counts(str(site.library / "app-2.0.dist-info" / "RECORD"))
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_folder_that_became_a_link_is_not_real(
     site: Site, upgrade: Application, tmp_path: Path
 ) -> None:

@@ -33,6 +33,7 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_folder_of_the_second_library_is_the_first_ones(site: Site) -> None:
     """``lib64 -> lib`` is one folder under two names: both resolve to the real path."""
     planned = Planned(site)
@@ -46,6 +47,7 @@ def test_a_folder_of_the_second_library_is_the_first_ones(site: Site) -> None:
     assert [] == planned.refused
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_where_a_root_leads_is_the_users_choice(site: Site) -> None:
     """A scheme folder that is a link itself is followed wherever it leads."""
     outside = site.folder / "scripts"
@@ -57,6 +59,7 @@ def test_where_a_root_leads_is_the_users_choice(site: Site) -> None:
     assert [] == planned.refused
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_link_that_stays_inside_is_followed(site: Site) -> None:
     """A link below a root that leads to another folder of the environment stands for it."""
     (site.library / "real").mkdir()
@@ -83,6 +86,7 @@ def test_a_link_to_a_file_is_a_file(site: Site) -> None:
     assert [] == taking.refused
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 @pytest.mark.parametrize("target", ["../../../../outside", "missing"])
 def test_other_links_are_refused(site: Site, target: str) -> None:
     """A link out of the environment, or to nothing, is refused once, with all below it."""

@@ -107,6 +107,7 @@ def test_empty_inits_are_shared_through_links_too(site: Site) -> None:
     assert [] == site.check()
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_link_that_leads_out_is_not_written_through(site: Site, tmp_path: Path) -> None:
     """A package folder that is a link out of the environment is refused, also by force."""
     outside = tmp_path / "outside"
@@ -118,6 +119,7 @@ def test_a_link_that_leads_out_is_not_written_through(site: Site, tmp_path: Path
     assert [] == list(outside.iterdir())
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_link_that_stays_inside_is_followed(site: Site) -> None:
     """A folder that is a link to another one of the environment takes the files."""
     (site.root / "share").mkdir()
@@ -127,6 +129,7 @@ def test_a_link_that_stays_inside_is_followed(site: Site) -> None:
     assert "a" == (site.root / "share/a.txt").read_text()
 
 
+@pytest.mark.posix("a wheel with such names is refused on Windows before it is unpacked")
 def test_names_that_differ_by_case_are_refused_unless_insisted(site: Site) -> None:
     """I9: a wheel that half of all machines cannot unpack needs ``overwrite_existing``."""
     wheel = site.wheel("app", files={"app/a.py": "1", "app/A.py": "2"})

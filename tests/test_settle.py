@@ -171,6 +171,7 @@ def test_compiled_files_of_a_foreign_module_stay(site: Site, upgrade: Applicatio
     assert b"compiled of mine" == (folder / "mine.cpython-311.pyc").read_bytes()
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_nothing_is_done_through_a_folder_that_became_a_link(
     site: Site, upgrade: Application, tmp_path: Path
 ) -> None:
@@ -186,6 +187,7 @@ def test_nothing_is_done_through_a_folder_that_became_a_link(
     assert str(site.library / "app") in [one.path for one in settled.kept]
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_nothing_is_put_back_through_a_link(site: Site, tmp_path: Path) -> None:
     """Where the folder above old files became a link, they are kept, not sent elsewhere."""
     wheel = site.wheel("deep", files={"deep-1.0.data/data/share/deep/x.txt": "x"})

@@ -72,6 +72,8 @@ class Wrapper(FileSystem):
 
     def __init__(self, inner: FileSystem) -> None:
         self.inner = inner
+        self.renames_safely = inner.renames_safely
+        self.open_files_refuse = inner.open_files_refuse
         for verb in LOOKS:
             setattr(self, verb, getattr(inner, verb))
         for verb in CHANGES:

@@ -5,12 +5,16 @@ Three markers, each skipping where its tests would show nothing:
 - ``windows_real``: needs a Windows CPython; Wine's will do (``make wine``).
 - ``not_wine``: needs what Wine 8 does not reproduce (docs/reference/testing-windows.md).
 - ``posix(reason)``: is about something that Windows does not have.
+
+:func:`slashed` gives a path that reads as linkinstall writes it, so that a test compares
+the same text everywhere; ``tmp_path`` and all that is made of it are such paths.
 """
 
 from __future__ import annotations
 
 import ctypes
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,6 +23,24 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 WINDOWS = os.name == "nt"
+
+
+class _Slashed(type(Path())):  # type: ignore[misc]
+    """A path whose text has ``/`` between its parts; see ``linkinstall.paths``."""
+
+    def __str__(self) -> str:
+        return str(self.as_posix())
+
+    def as_posix(self) -> str:
+        """Return the text with slashes."""
+        return str(super().__str__()).replace("\\", "/")
+
+    __fspath__ = __str__
+
+
+def slashed(path: Path) -> Path:
+    """Return ``path`` with ``/`` between the parts of its text; on POSIX as it is."""
+    return _Slashed(path) if WINDOWS else path
 
 
 def on_wine() -> bool:
