@@ -10,8 +10,10 @@ import pytest
 
 from linkinstall.fs import local
 from linkinstall.fs.trees import (
+    busy_in_tree,
     make_folders,
     make_temporary_folder,
+    remove_empty_folders,
     remove_folder_if_empty,
     remove_tree,
     remove_unused_folder,
@@ -19,6 +21,7 @@ from linkinstall.fs.trees import (
 from tests.support.faulty import Denying, Recording
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from tests.support.faulty import Change
@@ -140,6 +143,38 @@ def test_a_folder_that_nobody_uses_goes_or_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PermissionError):
         remove_unused_folder(refusing, f"{tmp_path}/refused")
     assert ["file", "full", "refused"] == sorted(os.listdir(tmp_path))
+
+
+def test_empty_folders_go_from_the_inside_out(tmp_path: Path) -> None:
+    """Folders with only empty folders in them go; a file, or the name that stays, keeps its own."""
+    for path in ("tree/a/b/c", "tree/full/empty", "tree/kept/inner"):
+        (tmp_path / path).mkdir(parents=True)
+    (tmp_path / "tree" / "full" / "file").touch()
+
+    remove_empty_folders(local(), f"{tmp_path}/tree", but="kept")
+    remove_empty_folders(local(), f"{tmp_path}/absent")
+
+    assert ["full", "kept"] == sorted(os.listdir(tmp_path / "tree"))
+    assert ["file"] == os.listdir(tmp_path / "tree" / "full")
+    assert ["inner"] == os.listdir(tmp_path / "tree" / "kept")
+
+
+def test_what_is_open_in_a_tree_is_told_by_its_path_below(tmp_path: Path) -> None:
+    """Each folder's files are asked for together, folders and links never."""
+    (tmp_path / "tree" / "a" / "b").mkdir(parents=True)
+    for path in ("tree/one", "tree/a/open", "tree/a/b/open"):
+        (tmp_path / path).touch()
+    asked = []
+
+    def busy(folder: str, names: Sequence[str]) -> list[tuple[str, OSError]]:
+        asked.append((folder.removeprefix(f"{tmp_path}/tree"), names))
+        return [(name, OSError(name)) for name in names if name == "open"]
+
+    files = Recording(local())
+    setattr(files, "busy", busy)  # noqa: B010 - a fake
+
+    assert ["a/open", "a/b/open"] == [path for path, _ in busy_in_tree(files, f"{tmp_path}/tree")]
+    assert [("", ["one"]), ("/a", ["open"]), ("/a/b", ["open"])] == asked
 
 
 @pytest.mark.posix("modes of folders")

@@ -9,10 +9,12 @@ import pytest
 
 from linkinstall.cache import Cache
 from linkinstall.errors import FileSystemError, LinkInstallError, UsageError
+from linkinstall.fs import local
 from linkinstall.outcome import Change, FileCount, Outcome, Recovered
-from linkinstall.results import typed, unshared
+from linkinstall.results import told, typed, unshared
 from linkinstall.transaction import Transaction
 from linkinstall.values import replace
+from tests.support.faulty import Recording
 from tests.support.sites import Site
 from tests.support.wheels import make_wheel
 
@@ -69,6 +71,22 @@ def test_an_error_of_the_disk_becomes_one_of_ours(name: str | None, path: str) -
     assert isinstance(error, FileSystemError)
     assert f"{path}: No space left on device. The environment is as it was." == error.message
     assert error.outcome is not None
+
+
+@pytest.mark.parametrize(
+    ("holders", "who"),
+    [((), "another program"), (((7, "code"), (9, "more")), "code (process 7), more (process 9)")],
+)
+def test_who_holds_a_file_is_told(holders: tuple[tuple[int, str], ...], who: str) -> None:
+    """The reason for a busy file names the processes that hold it, where the system tells."""
+    files = Recording(local())
+    setattr(files, "holders", lambda _path: holders)  # noqa: B010 - a fake
+    error = OSError(errno.EBUSY, "Device or resource busy", "/env/a")
+
+    path, reason, next_step = told(error, "/env", files)
+
+    assert ("/env/a", f"Device or resource busy; {who} has it open") == (path, reason)
+    assert next_step.startswith("Close")
 
 
 def test_an_outcome_that_is_there_is_kept() -> None:

@@ -69,6 +69,15 @@ def test_what_is_never_removed(
     }
 
 
+@pytest.mark.windows_real
+def test_a_home_folder_is_one_in_any_case(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path is compared as it is written on the disk, however it was typed."""
+    home = make_venv(tmp_path / "users" / "me")
+    monkeypatch.setenv("USERPROFILE", str(home))
+
+    assert "home-folder" == refusal(home.with_name("ME"), force=True)
+
+
 def test_what_only_force_removes(tmp_path: Path) -> None:
     """What is left of a venv, an empty folder, and a venv around a project need force."""
     broken = make_venv(tmp_path / "broken", settings=False)
@@ -107,6 +116,7 @@ def test_mount_points_inside_are_named(tmp_path: Path) -> None:
     assert "mount-point" == caught.value.problems[0].code
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_dangling_link_is_said_to_be_one(tmp_path: Path) -> None:
     """A link that leads nowhere is named with what it leads to."""
     (tmp_path / "link").symlink_to("gone")

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from linkinstall.errors import VenvError
 from linkinstall.fs import local
 from linkinstall.venvs.making import Wanted, make, wanted_again
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def python_of(place: Path) -> Path:
@@ -32,7 +29,7 @@ def test_an_environment_is_made_as_asked(tmp_path: Path) -> None:
         capture_output=True,
         text=True,
     )
-    assert str(tmp_path / "v") == done.stdout.strip()
+    assert tmp_path / "v" == Path(done.stdout.strip())
     activate = python_of(tmp_path / "v").with_name("activate").read_text(encoding="utf-8")
     assert "blue" in activate
     text = (tmp_path / "v" / "pyvenv.cfg").read_text(encoding="utf-8")

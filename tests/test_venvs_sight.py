@@ -24,6 +24,7 @@ def test_a_venv_is_known_by_its_settings_and_an_interpreter(tmp_path: Path) -> N
     assert VENV == kind(make_venv(tmp_path / "v"))
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_an_interpreter_may_be_a_link_to_one_that_is_gone(tmp_path: Path) -> None:
     """An environment whose base was upgraded away is still one, and can be removed."""
     place = make_venv(tmp_path / "v")
@@ -103,6 +104,7 @@ def test_a_project_around_a_venv_is_noted(tmp_path: Path) -> None:
     assert (VENV, ("pyproject.toml",)) == (sight.kind, sight.own)
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_links_are_followed_and_noted(tmp_path: Path) -> None:
     """Each link that a path leads through is known, the one that was named first."""
     place = make_venv(tmp_path / "real")
@@ -115,6 +117,7 @@ def test_links_are_followed_and_noted(tmp_path: Path) -> None:
     assert (str(place), VENV) == (sight.place, sight.kind)
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_link_among_the_folders_above_is_no_link_of_the_venv(tmp_path: Path) -> None:
     """A linked parent folder is resolved, and is not taken for the environment's link."""
     make_venv(tmp_path / "real" / "v")
@@ -125,6 +128,7 @@ def test_a_link_among_the_folders_above_is_no_link_of_the_venv(tmp_path: Path) -
     assert ((), str(tmp_path / "real" / "v")) == (sight.links, sight.place)
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_dangling_links_and_loops(tmp_path: Path) -> None:
     """A link to nothing is said to be one, and so is one that leads back to itself."""
     (tmp_path / "link").symlink_to("nothing")

@@ -20,11 +20,12 @@ from linkinstall.fs import local
 from linkinstall.fs.lock import FolderLock
 from linkinstall.venvs import place as place_module
 from linkinstall.verbs.venv import clear_venv, create_venv, decouple_venv, remove_venv
-from tests.support.faulty import Denying, Faulty, Killed
+from tests.support.faulty import Denying, Faulty, Killed, Recording
+from tests.support.platforms import WINDOWS
 from tests.support.venvs import LIBRARY, Held, contents, make_venv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from linkinstall.venvs.making import Wanted
@@ -153,6 +154,7 @@ def test_clear_keeps_what_the_environment_was_made_with(tmp_path: Path, made: li
     ]
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_linked_environment_stays_linked(tmp_path: Path, made: list[Wanted]) -> None:
     """Links, nested ones too, stay links, however often the environment is made anew.
 
@@ -209,6 +211,7 @@ def test_remove_where_nothing_is(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_remove_drops_a_link_alone(tmp_path: Path) -> None:
     """Of a link only the link goes, and the environment stays as it is."""
     place = make_venv(tmp_path / "real")
@@ -222,6 +225,7 @@ def test_remove_drops_a_link_alone(tmp_path: Path) -> None:
     assert ["link"] == [one.code for one in outcome.warnings]
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_remove_of_a_dangling_link_says_that_it_was_one(tmp_path: Path) -> None:
     """A link to nothing goes, and is said to have been one."""
     (tmp_path / "v").symlink_to("gone")
@@ -232,6 +236,7 @@ def test_remove_of_a_dangling_link_says_that_it_was_one(tmp_path: Path) -> None:
     assert ["dangling-link"] == [one.code for one in outcome.warnings]
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_remove_follows_where_it_is_told_to(tmp_path: Path) -> None:
     """With follow the environment goes, and the links that led to it; links in it do not."""
     place = make_venv(tmp_path / "real")
@@ -248,14 +253,20 @@ def test_remove_follows_where_it_is_told_to(tmp_path: Path) -> None:
 
 
 def test_from_inside_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An environment can be removed by a relative path from a folder inside it."""
+    """An environment can be removed by a relative path from a folder inside it.
+
+    On Windows the folder that somebody is in waits until they have left.
+    """
     place = make_venv(tmp_path / "v")
     monkeypatch.chdir(place / "bin")
 
-    remove_venv("..", **FAST)
+    outcome = remove_venv("..", **FAST)
 
-    assert [] == visible(tmp_path)
+    assert not place.exists()
     monkeypatch.chdir(tmp_path)
+    assert ([f"{place}/bin"] if WINDOWS else []) == [one.path for one in outcome.pending]
+    remove_venv(place, **FAST)
+    assert [] == visible(tmp_path)
 
 
 def test_what_cannot_be_moved_refuses_the_removal(tmp_path: Path) -> None:
@@ -272,6 +283,44 @@ def test_what_cannot_be_moved_refuses_the_removal(tmp_path: Path) -> None:
     assert ("unchanged", 1) == (caught.value.state, caught.value.exit_status)
     assert before == contents(tmp_path)
     assert "done" == remove_venv(place, **FAST).status
+
+
+def test_a_folder_that_goes_with_an_open_file_comes_back(tmp_path: Path) -> None:
+    """Where a folder can be renamed with an open file in it, that file is asked for, and refuses.
+
+    After the commit it could not be deleted, and the command would have succeeded while
+    a file of the environment is left. Our own lock is let go before: it is an open file too.
+    """
+    place = make_venv(tmp_path / "v")
+    (place / ".lock").touch()
+    before = contents(tmp_path)
+    held: list[bool] = []
+
+    class Sharing(Recording):
+        """Moves folders with what is open in them, and has one file open."""
+
+        def busy(self, folder: str, names: Iterable[str]) -> list[tuple[str, OSError]]:
+            if ".lock" in names:
+                lock = FolderLock(f"{folder}/.lock", what="it")
+                held.append(not lock.try_acquire())
+                lock.release()
+            error = OSError(errno.EBUSY, "It is open")
+            return [(name, error) for name in names if name == "__init__.py"]
+
+        def holders(self, path: str) -> tuple[tuple[int, str], ...]:
+            return ((7, "more"),) if path == f"{place}/{LIBRARY}/pkg/__init__.py" else ()
+
+    files = Sharing(local())
+    files.open_files_refuse = True
+    for name in ("busy", "holders"):
+        del vars(files)[name]
+
+    with pytest.raises(FileSystemError, match=r"more \(process 7\) has it open") as caught:
+        remove_venv(place, files=files, **FAST)
+
+    assert f"{place}/{LIBRARY}/pkg/__init__.py" == caught.value.path
+    assert [False] == held
+    assert before == contents(tmp_path)
 
 
 def test_a_running_image_waits_in_the_trash_and_goes_later(

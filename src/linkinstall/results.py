@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SHARING = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _BUSY = (EBUSY, ETXTBSY)
 
-__all__ = ["is_busy", "outcome_of", "typed", "unshared", "with_outcome"]
+__all__ = ["is_busy", "outcome_of", "told", "typed", "unshared", "with_outcome"]
 
 
 def outcome_of(
@@ -91,14 +91,7 @@ def typed(
     from linkinstall.errors import FileSystemError, LinkInstallError
 
     if isinstance(error, OSError) and not isinstance(error, LinkInstallError):
-        path = os.fsdecode(error.filename) if error.filename else root
-        reason = error.strerror or str(error)
-        next_step = "Mend the cause and run the same command again."
-        if is_busy(error):
-            found = files.holders(path) if files is not None else ()
-            held = ", ".join(f"{name} (process {pid})" for pid, name in found)
-            reason = f"{reason.rstrip('.')}; {held or 'another program'} has it open"
-            next_step = "Close the program and run the same command again."
+        path, reason, next_step = told(error, root, files)
         error = FileSystemError(
             f"{path}: {reason}. The environment is as it was.",
             path=path,
@@ -107,6 +100,22 @@ def typed(
         )
     with_outcome(error, outcome)
     return error
+
+
+def told(error: OSError, root: str, files: FileSystem | None) -> tuple[str, str, str]:
+    """Return what an error is about: the path, the reason, and what to do next.
+
+    :param root: the path to name where the error names none
+    :param files: asked who holds the file, where that is why it failed
+    """
+    path = os.fsdecode(error.filename) if error.filename else root
+    reason = (error.strerror or str(error)).rstrip(".")
+    if not is_busy(error):
+        return path, reason, "Mend the cause and run the same command again."
+    found = files.holders(path) if files is not None else ()
+    held = ", ".join(f"{name} (process {pid})" for pid, name in found)
+    reason = f"{reason}; {held or 'another program'} has it open"
+    return path, reason, "Close the program and run the same command again."
 
 
 def is_busy(error: OSError) -> bool:

@@ -12,7 +12,9 @@ import errno
 import os
 from typing import TYPE_CHECKING
 
+from linkinstall.paths import forward
 from tests.support.faulty import Wrapper
+from tests.support.platforms import WINDOWS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +26,19 @@ LIBRARY = "lib/python3.11/site-packages"
 
 
 def make_venv(place: Path, *, settings: bool = True) -> Path:
-    """Make what looks like a virtual environment with a package, a link and a binary."""
+    """Make what looks like a virtual environment with a package, a link and a binary.
+
+    Its layout is that of POSIX on every platform.
+    """
     for folder in ("bin", "include", f"{LIBRARY}/pkg"):
         (place / folder).mkdir(parents=True)
-    (place / "bin" / "python").symlink_to("/opt/python/bin/python3.11")
+    if WINDOWS:  # no environment has a link there
+        (place / "bin" / "python").write_text("an interpreter\n")
+    else:
+        (place / "bin" / "python").symlink_to("/opt/python/bin/python3.11")
+        (place / "lib64").symlink_to("lib")
     (place / "bin" / "activate").write_text("# activate\n")
     (place / "bin" / "tool.exe").write_bytes(b"MZ tool")
-    (place / "lib64").symlink_to("lib")
     (place / LIBRARY / "pkg" / "__init__.py").write_text("value = 1\n")
     (place / LIBRARY / "pkg" / "fast.pyd").write_bytes(b"MZ fast")
     if settings:
@@ -44,7 +52,7 @@ def contents(folder: Path) -> dict[str, str]:
     for base, folders, names in os.walk(folder):
         for name in [*folders, *names]:
             path = os.path.join(base, name)
-            key = os.path.relpath(path, folder)
+            key = forward(os.path.relpath(path, folder))
             if os.path.islink(path):
                 found[key] = f"-> {os.readlink(path)}"
             elif os.path.isdir(path):

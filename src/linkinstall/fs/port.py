@@ -79,6 +79,8 @@ class FileSystem:
 
     renames_safely = False
     """Whether the system itself sees to it that :meth:`rename_new` replaces nothing."""
+    open_files_refuse = False
+    """Whether a file that is open can refuse to go, so that :meth:`busy` has to be asked."""
 
     # ---------------------------------------------------------------- look
 

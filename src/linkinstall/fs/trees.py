@@ -11,15 +11,19 @@ import errno
 import os
 from stat import S_ISDIR
 
-from linkinstall.fs.port import FOLDER_RENAME_REFUSALS
+from linkinstall.fs.port import FILE, FOLDER, FOLDER_RENAME_REFUSALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from linkinstall.fs.port import FileSystem
+    from collections.abc import Iterator
+
+    from linkinstall.fs.port import FileSystem, Refusal
 
 __all__ = [
+    "busy_in_tree",
     "make_folders",
     "make_temporary_folder",
+    "remove_empty_folders",
     "remove_folder_if_empty",
     "remove_tree",
     "remove_unused_folder",
@@ -124,3 +128,26 @@ def remove_unused_folder(files: FileSystem, path: str) -> bool:
             return False
         raise
     return True
+
+
+def remove_empty_folders(files: FileSystem, folder: str, *, but: str = "") -> None:
+    """Remove the empty folders in a folder, and then itself, as far as they are empty.
+
+    :param but: a name that is left alone
+    """
+    if files.status(folder) is None:
+        return
+    for name, kind in files.scan(folder):
+        if kind == FOLDER and name != but:
+            remove_empty_folders(files, f"{folder}/{name}", but=but)
+    remove_folder_if_empty(files, folder)
+
+
+def busy_in_tree(files: FileSystem, folder: str) -> Iterator[Refusal]:
+    """Yield the path below ``folder`` of each file that :meth:`FileSystem.busy` names, and why."""
+    entries = files.scan(folder)
+    yield from files.busy(folder, [name for name, kind in entries if kind == FILE])
+    for name, kind in entries:
+        if kind == FOLDER:
+            for inner, error in busy_in_tree(files, f"{folder}/{name}"):
+                yield f"{name}/{inner}", error

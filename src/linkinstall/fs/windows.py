@@ -77,6 +77,7 @@ class WindowsFileSystem(FileSystem):
     """See the module docstring."""
 
     renames_safely = True
+    open_files_refuse = True
 
     def __init__(self, calls: Calls | None = None) -> None:
         self._calls = calls or Calls()

@@ -38,8 +38,15 @@ from stat import S_ISDIR
 
 from linkinstall import limits
 from linkinstall.fs.port import FOLDER, FOLDER_RENAME_REFUSALS
-from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
+from linkinstall.fs.trees import (
+    busy_in_tree,
+    make_folders,
+    remove_empty_folders,
+    remove_folder_if_empty,
+    remove_tree,
+)
 from linkinstall.outcome import Kept, Pending, Recovered
+from linkinstall.paths import forward
 from linkinstall.trash import waiting
 from linkinstall.values import value
 from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, SETTINGS
@@ -79,7 +86,7 @@ class Settled:
 def state_folders(place: str) -> tuple[str, str]:
     """Return where the state of a place may be: beside it, and inside it."""
     parent, name = os.path.split(place)
-    return os.path.join(parent, f".linkinstall-{name}"), os.path.join(place, INNER)
+    return forward(os.path.join(parent, f".linkinstall-{name}")), f"{place}/{INNER}"
 
 
 def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
@@ -139,8 +146,7 @@ class Aside:
         """
         self._stood = self.files.status(self.place) is not None
         self.state = self._make_state()
-        taken = [int(name) for name, _ in self.files.scan(self.state) if name.isdecimal()]
-        self.number = max(taken, default=0) + 1
+        self.number = self._last_number() + 1
         self.id, self.what = os.urandom(6).hex(), what
         stood = "stood" if self._stood else "absent"
         text = "\n".join((_MAGIC, self.id, str(self.number), what, stood, ""))
@@ -184,7 +190,7 @@ class Aside:
         self._take_entries("")
 
     def _take_whole(self) -> bool:
-        if self.state.startswith(self.place + os.sep):
+        if self.state.startswith(f"{self.place}/"):
             return False
         try:
             self.files.rename_new(self.place, self.stash)
@@ -192,6 +198,11 @@ class Aside:
             if error.errno not in _REFUSALS:
                 raise
             return False
+        if self.files.open_files_refuse:
+            # Refused while it can be undone: after the commit it could not be deleted.
+            for inner, refusal in busy_in_tree(self.files, self.stash):
+                refusal.filename = f"{self.place}/{inner}"
+                raise refusal
         return True
 
     def _take_entries(self, sub: str) -> None:
@@ -250,10 +261,7 @@ class Aside:
         if status is None:
             self.files.rename_new(stashed, place)
             return
-        if not S_ISDIR(status.st_mode):
-            self._leave(place)
-            return
-        if stashed == self.stash and self._is_others(place):
+        if not S_ISDIR(status.st_mode) or (stashed == self.stash and self._is_others(place)):
             self._leave(place)
             return
         for name, kind in self.files.scan(stashed):
@@ -286,7 +294,7 @@ class Aside:
             self.files.flush_volume(self.state)
         pending = self._delete(self.number, self.place)
         if self.what == "remove" and self.files.status(f"{self.place}/{SETTINGS}") is None:
-            self._drop_empty(self.place)
+            remove_empty_folders(self.files, self.place, but=INNER)
         self.files.unlink_all(self.state, ["committed"])
         self._drop_state()
         return pending
@@ -308,15 +316,6 @@ class Aside:
         refused = [path for path, _ in remove_tree(self.files, folder)]
         return [waiting(self.files, was + path[len(folder) :], path) for path in refused]
 
-    def _drop_empty(self, folder: str) -> None:
-        """Remove what is left of the folders that were emptied file by file."""
-        if self.files.status(folder) is None:
-            return
-        for name, kind in self.files.scan(folder):
-            if kind == FOLDER and name != INNER:
-                self._drop_empty(f"{folder}/{name}")
-        remove_folder_if_empty(self.files, folder)
-
     def _drop_state(self) -> None:
         if {name for name, _ in self.files.scan(self.state)} <= {".gitignore"}:
             self.files.unlink_all(self.state, [".gitignore"])
@@ -336,8 +335,11 @@ class Aside:
                 self.id, self.number, self.what = fields[0], int(fields[1]), fields[2]
                 self._stood = fields[3] == "stood"
                 return
-        numbers = [int(name) for name, _ in self.files.scan(self.state) if name.isdecimal()]
-        self.number = max(numbers, default=0)
+        self.number = self._last_number()
+
+    def _last_number(self) -> int:
+        names = (name for name, _ in self.files.scan(self.state))
+        return max((int(name) for name in names if name.isdecimal()), default=0)
 
 
 def _busy_first(entry: tuple[str, str]) -> tuple[int, str]:

@@ -95,7 +95,7 @@ def decouple(
             except OSError as cause:
                 failure = unsettled(session.home, cause)
                 raise typed(failure, sight.place, outcome) from error
-        raise typed(error, sight.place, outcome) from error
+        raise typed(error, sight.place, outcome, files) from error
     finally:
         session.end()
 

@@ -121,7 +121,7 @@ def _own_code() -> Iterator[str]:
 
 
 def _is_within(path: str, folder: str) -> bool:
-    return path == folder or path.startswith(folder.rstrip(os.sep) + os.sep)
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
 
 
 def _dangling(sight: Sight) -> Exception:

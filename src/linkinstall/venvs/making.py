@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 
+from linkinstall.paths import forward
 from linkinstall.values import value
 from linkinstall.venvs.sight import SETTINGS
 
@@ -94,5 +95,5 @@ def _base_of(files: FileSystem, known: dict[str, str]) -> str:
     home = known.get("home", "")
     named = ["python" + ".".join(version), "python3", "python", "python.exe"] if home else []
     candidates = [known.get("base-executable", ""), known.get("executable", "")]
-    candidates += [os.path.join(home, name) for name in named]
+    candidates += [forward(os.path.join(home, name)) for name in named]
     return next((one for one in candidates if one and files.status(one) is not None), "")

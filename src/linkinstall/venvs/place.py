@@ -23,7 +23,7 @@ from linkinstall.fs import local
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.recovery import unsettled
-from linkinstall.results import with_outcome
+from linkinstall.results import told, with_outcome
 from linkinstall.values import replace
 from linkinstall.venvs.aside import Aside, Settled, settle, state_folders
 from linkinstall.venvs.guards import refuse_empty_path, refuse_removal
@@ -150,7 +150,7 @@ class Place:
         refuse_removal(self.files, self.sight, force=force)
         aside = self._begin("remove")
         with self._undoing(aside):
-            aside.take(self._release_environment)
+            self._take(aside)
         outcome = self._end(aside, "removed")
         for link in self.sight.links:
             self.files.unlink(link)
@@ -164,10 +164,15 @@ class Place:
         aside = self._begin("create" if fresh else "clear")
         with self._undoing(aside):
             if not fresh:
-                aside.take(self._release_environment)
+                self._take(aside)
             aside.mark()
             make(self.sight.place, wanted)
         return self._end(aside, "created" if fresh else "cleared")
+
+    def _take(self, aside: Aside) -> None:
+        if self.files.open_files_refuse:  # the file of the lock is one
+            self._release_environment()
+        aside.take(self._release_environment)
 
     def _begin(self, what: str) -> Aside:
         if self.sight.kind == VENV:
@@ -242,20 +247,16 @@ class _Undoing:
             except OSError as cause:
                 raise unsettled(aside.state, cause) from error
         if isinstance(error, OSError):
-            raise _refused(error, aside.place) from error
+            raise _refused(error, aside.place, self.files) from error
 
 
-def _refused(error: OSError, place: str) -> Exception:
-    """Return the error that names what cannot be moved."""
+def _refused(error: OSError, place: str, files: FileSystem) -> Exception:
+    """Return the error that names what cannot be moved, and who holds it."""
     from linkinstall.errors import FileSystemError
 
-    path = os.fsdecode(error.filename) if error.filename else place
-    reason = error.strerror or str(error)
+    path, reason, next_step = told(error, place, files)
     return FileSystemError(
-        f"{path}: {reason}. {place} is as it was.",
-        path=path,
-        cause=error,
-        next_step="Close what uses it, or mend the cause, and run the same command again.",
+        f"{path}: {reason}. {place} is as it was.", path=path, cause=error, next_step=next_step
     )
 
 

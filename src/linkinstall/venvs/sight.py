@@ -24,6 +24,7 @@ import os
 from stat import S_ISDIR, S_ISLNK
 
 from linkinstall import limits
+from linkinstall.paths import normal
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -74,7 +75,7 @@ class Sight:
 
 def look(files: FileSystem, path: str) -> Sight:
     """Return what stands at ``path``, which is not empty."""
-    named = os.path.abspath(path)
+    named = normal(os.path.abspath(path))
     place, links = _resolve(files, named)
     status = files.status(place)
     if status is None or S_ISLNK(status.st_mode):
@@ -91,12 +92,14 @@ def _resolve(files: FileSystem, path: str) -> tuple[str, tuple[str, ...]]:
     links: list[str] = []
     for _ in range(limits.SYMLINK_DEPTH):
         folder, name = os.path.split(path)
-        path = os.path.join(files.real_path(folder), name) if name else files.real_path(path)
+        real = files.real_path(folder)
+        path = normal(os.path.join(real, name)) if name else files.real_path(path)
         status = files.status(path)
         if status is None or not S_ISLNK(status.st_mode):
-            break
+            # Windows takes a name in any case; as it is written it is compared.
+            return (path if status is None else files.real_path(path)), tuple(links)
         links.append(path)
-        path = os.path.abspath(os.path.join(os.path.dirname(path), files.read_link(path)))
+        path = normal(os.path.abspath(os.path.join(os.path.dirname(path), files.read_link(path))))
     return path, tuple(links)
 
 
@@ -117,18 +120,18 @@ def _has_interpreter(files: FileSystem, place: str, names: set[str]) -> bool:
         name.lower().startswith(("python", "pypy"))
         for folder in FOLDERS_OF_SCRIPTS
         if folder in names
-        for name in _names(files, os.path.join(place, folder))
+        for name in _names(files, f"{place}/{folder}")
     )
 
 
 def _has_parts(files: FileSystem, place: str, names: set[str]) -> bool:
     for folder in FOLDERS_OF_SCRIPTS:
         if folder in names:
-            inside = _names(files, os.path.join(place, folder))
+            inside = _names(files, f"{place}/{folder}")
             if any(name.lower().startswith(("activate", "python")) for name in inside):
                 return True
     for folder in _LIBRARIES:
-        inside = _names(files, os.path.join(place, folder)) if folder in names else []
+        inside = _names(files, f"{place}/{folder}") if folder in names else []
         if any(name.startswith(("site-packages", "python", "pypy")) for name in inside):
             return True
     return False
