@@ -21,7 +21,7 @@ from linkinstall.cache import Cache, default_folder
 from linkinstall.entry_writer import renew
 from linkinstall.errors import InvalidWheelError
 from linkinstall.fs import local
-from linkinstall.fs.posix import PosixFileSystem
+from linkinstall.fs.port import FileSystem
 from tests.support.entries import begun, contents, file_of, is_sound, made_entry, published
 from tests.support.faulty import Denying, Faulty, Killed, Recording
 from tests.support.wheels import make_record, make_wheel
@@ -488,7 +488,7 @@ def test_a_mark_that_cannot_be_read_stays(tmp_path: Path) -> None:
     """An entry with such a mark is no worse than unflushed."""
     entry = made_entry(Cache(tmp_path))
 
-    class Closed(PosixFileSystem):
+    class Closed(FileSystem):
         def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
             if path.endswith("/unflushed"):
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import posixpath
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
@@ -18,8 +19,6 @@ from tests.support.sites import Site
 from tests.support.wheels import record_hash
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from installer.utils import Scheme
 
     from linkinstall.requests import Generated, Request
@@ -130,7 +129,7 @@ def test_a_local_wheel_has_a_file_url(tmp_path: Path) -> None:
 
     parts = urlsplit(data["url"])
     assert ("file", "", "", "") == (parts.scheme, parts.netloc, parts.query, parts.fragment)
-    assert str(path) == url2pathname(parts.path)
+    assert path == Path(url2pathname(parts.path))
     assert {"hash": "sha256=" + "ab" * 32, "hashes": {"sha256": "ab" * 32}} == data["archive_info"]
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from linkinstall.entry_check import inspect
 from linkinstall.entry_writer import EntryWriter
+from tests.support.platforms import slashed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -63,7 +64,7 @@ def made_entry(
 
 def file_of(entry: Entry, key: str) -> Path:
     """Return the cache's file for ``scheme/path``."""
-    return Path(entry.folder, "files", key)
+    return slashed(Path(entry.folder, "files", key))
 
 
 def is_sound(cache: Cache, entry: Entry) -> bool:
