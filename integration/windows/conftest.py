@@ -6,13 +6,11 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.support.command import Command, Result
 from integration.support.real_wheels import wheel
-from tests.support.platforms import on_wine
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -56,33 +54,6 @@ class WindowsVenv:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip()
-
-
-class PatientCommand(Command):
-    """The command line, again where Wine could not start an interpreter.
-
-    Wine 8 fails to start one process in some hundreds ("Internal error"), the one that
-    linkinstall asks for its layout too; nothing has been done by then.
-    """
-
-    def run(self, *given: object, status: Any = 0, **options: Any) -> Result:
-        """Run the command to its end."""
-        result = super().run(*given, status=None, **options)
-        for _ in range(2):
-            said = result.out + result.err
-            started = "Internal error" not in said and "Unable to create process" not in said
-            if started or not on_wine():
-                break
-            result = super().run(*given, status=None, **options)
-        expected = (status,) if isinstance(status, int) else status
-        assert expected is None or result.status in expected, f"expected {expected}\n{result}"
-        return result
-
-
-@pytest.fixture
-def linkinstall(tmp_path: Path) -> Command:
-    """Give the command line, with a cache of its own on the volume of the environments."""
-    return PatientCommand(tmp_path)
 
 
 @pytest.fixture
