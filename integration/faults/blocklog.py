@@ -213,7 +213,7 @@ class Disk:
 
 def main(image: str, log: str, served: str) -> None:
     """Serve until unmounted."""
-    import mfusepy  # type: ignore[import-untyped]
+    import mfusepy
 
     # One thread: the order of the log is the order of what is written.
     mfusepy.FUSE(Disk(image, log), served, foreground=True, nothreads=True)
