@@ -68,6 +68,17 @@ def test_modules_are_compiled_at_once(site: Site) -> None:
     assert [BytecodeCount(0, 1, 0)] * 3 == [filled[path].bytecode for path in made]
 
 
+def test_what_unpacking_tells_outlives_a_compiler_that_fails(site: Site) -> None:
+    """Where the interpreter cannot be run the warnings come back, and no count."""
+    made = wheels(site, 3)
+
+    filled = fill(site.cache, made, CompileFor("/no/such/interpreter", "tag", (0,)))
+
+    assert sorted(made) == sorted(filled)
+    assert filled[made[1]].warnings
+    assert {None} == {one.bytecode for one in filled.values()}
+
+
 def test_a_wheel_that_fails_is_left_to_whoever_asks_for_it(site: Site) -> None:
     """A damaged wheel hinders no other, and is not said to be there."""
     made = wheels(site, 4)

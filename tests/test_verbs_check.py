@@ -35,6 +35,19 @@ def test_a_sound_environment_has_no_findings(site: Site) -> None:
     ]
 
 
+def test_a_folder_of_compiled_files_need_not_be_there(site: Site) -> None:
+    """A listed ``__pycache__`` that the interpreter has not made yet is no finding.
+
+    virtualenv lists these folders. In an environment that ``venv create`` had just made,
+    ``check`` had 134 findings, and ``list`` called pip modified.
+    """
+    record = site.library / "app-1.0.dist-info" / "RECORD"
+    record.write_text(record.read_text() + "app/__pycache__,,\napp/sub/__pycache__,,\n")
+
+    assert [] == site.check()
+    assert ["whole"] == [one.health for one in list_distributions(site.environment)]
+
+
 @pytest.mark.parametrize(
     ("path", "expected"),
     [

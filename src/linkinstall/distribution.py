@@ -19,7 +19,7 @@ import os
 from stat import S_ISLNK
 
 from linkinstall.paths import normal
-from linkinstall.record import parse
+from linkinstall.record import is_compiled, parse
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
 
@@ -153,7 +153,7 @@ def quick_health(
         if status is not None and not row.path.startswith(inner):
             present += 1
         if status is None or not same_size(files, path, row, status):
-            differing += not row.path.endswith(".pyc")
+            differing += not is_compiled(row.path)
     if payload and not present:
         return HALF_REMOVED
     return MODIFIED if differing else WHOLE

@@ -208,7 +208,8 @@ class Entries:
     def _counted(self, path: str | None, count: BytecodeCount) -> BytecodeCount:
         """Return a count in which what was compiled while filling is not called found."""
         filled = self._filled.pop(path or "", None)
-        return count if filled is None else filled.bytecode
+        made = filled.bytecode if filled is not None else None
+        return count if made is None else made
 
     def _compiled(
         self, entry: Entry, path: str | None, levels: tuple[int, ...]

@@ -48,11 +48,11 @@ class CompileFor:
 class Filled:
     """What unpacking a wheel has told.
 
-    :param bytecode: the compiled files that were made
+    :param bytecode: the compiled files that were made; None where none were
     """
 
     warnings: tuple[Warn, ...] = ()
-    bytecode: BytecodeCount = BytecodeCount()
+    bytecode: BytecodeCount | None = None
 
 
 def fill(cache: Cache, wheels: Iterable[str], compile_for: CompileFor | None) -> dict[str, Filled]:
@@ -69,7 +69,8 @@ def fill(cache: Cache, wheels: Iterable[str], compile_for: CompileFor | None) ->
     made: dict[str, Filled] = {}
     for answer in forked(works):
         for path, warnings, counts in marshal.loads(answer) if answer else ():  # noqa: S302 - written by our own child
-            made[path] = Filled(tuple(Warn(*one) for one in warnings), BytecodeCount(*counts))
+            bytecode = BytecodeCount(*counts) if counts is not None else None
+            made[path] = Filled(tuple(Warn(*one) for one in warnings), bytecode)
     return made
 
 
@@ -110,10 +111,12 @@ def _work(
 
 def _make(
     cache: Cache, path: str, compile_for: CompileFor | None, compilers: Compilers | None
-) -> tuple[str, list[tuple[str, str]], tuple[int, int, int]]:
+) -> tuple[str, list[tuple[str, str]], tuple[int, int, int] | None]:
     added = cache.add(path)
-    count = BytecodeCount()
-    if compile_for is not None and compilers is not None:
+    warnings = [(one.code, one.message) for one in added.warnings]
+    if compile_for is None or compilers is None:
+        return path, warnings, None
+    try:
         count = compiled_sets(
             cache,
             added.entry,
@@ -122,5 +125,6 @@ def _make(
             levels=compile_for.levels,
             embedded=compile_for.embedded,
         ).count
-    warnings = [(one.code, one.message) for one in added.warnings]
+    except Exception:  # noqa: BLE001 - met again; what unpacking has told must not be lost
+        return path, warnings, None
     return path, warnings, (count.linked, count.compiled, count.failed)

@@ -10,7 +10,7 @@ Errors: ``OSError`` where the entry cannot be read.
 from __future__ import annotations
 
 from linkinstall.distribution import library_path, read_rows, same_size
-from linkinstall.record import path_of
+from linkinstall.record import is_compiled, path_of
 from linkinstall.requests import prefix_of, template
 
 TYPE_CHECKING = False
@@ -47,7 +47,7 @@ def compare(
     more = [
         path
         for path, _, _ in listed - wanted
-        if not path.startswith(info) and not path.endswith(".pyc")
+        if not path.startswith(info) and not is_compiled(path)
     ]
     if len(more) > len(manifest.entry_points) + len(manifest.rewritten):
         return OTHER
@@ -74,5 +74,5 @@ def _stands(files: FileSystem, installed: Distribution, row: Row) -> bool:
     path = library_path(installed.base, row.path)
     status = files.status(path)
     if status is None:
-        return row.path.endswith(".pyc")
+        return is_compiled(row.path)
     return same_size(files, path, row, status)

@@ -20,7 +20,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Row", "parse", "path_of", "render", "row"]
+__all__ = ["Row", "is_compiled", "parse", "path_of", "render", "row"]
 
 _COLUMNS = 3
 
@@ -63,6 +63,14 @@ def _columns(text: str) -> list[list[str]]:
     except csv.Error as error:
         message = f"not a RECORD: {error}"
         raise ValueError(message) from error
+
+
+def is_compiled(path: str) -> bool:
+    """Return whether a row's path is that of a compiled file, or of a folder of them.
+
+    The interpreter makes both again. virtualenv lists the folders, which are not there yet.
+    """
+    return path.endswith((".pyc", "/__pycache__"))
 
 
 def row(path: str, hash_: str = "", size: int | str = "") -> str:

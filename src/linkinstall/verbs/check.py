@@ -32,6 +32,7 @@ from linkinstall.distribution import (
 )
 from linkinstall.fs import local
 from linkinstall.outcome import DistributionState, Finding
+from linkinstall.record import is_compiled
 from linkinstall.values import replace
 from linkinstall.wheel import canonicalize
 from linkinstall.world import World
@@ -156,7 +157,7 @@ def _judge(one: Distribution, rows: list[Row] | None, findings: list[Finding]) -
     codes = {finding.code for finding in findings}
     inner = one.folder + "/"
     payload = [
-        row for row in rows or () if not row.path.startswith(inner) and row.path[-4:] != ".pyc"
+        row for row in rows or () if not (row.path.startswith(inner) or is_compiled(row.path))
     ]
     lost = [f for f in findings if f.code == "missing" and not f.path.startswith(one.path + "/")]
     if "metadata-missing" in codes or (payload and len(lost) == len(payload)):
@@ -170,7 +171,7 @@ def _check_row(files: FileSystem, one: Distribution, row: Row, fix: str) -> Find
     path = library_path(one.base, row.path)
     status = files.status(path)
     if status is None:
-        if path.endswith(".pyc"):  # the interpreter makes it again
+        if is_compiled(row.path):
             return None
         return Finding(one.name, MODIFIED, "missing", path, row.hash or None, None, fix)
     if not row.hash:
