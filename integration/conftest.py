@@ -21,7 +21,7 @@ from integration.support.samples import make_sample
 from integration.support.trees import differences
 from integration.support.volumes import CLONE, clone_volume, other_volume
 from tests.support.gates import require
-from tests.support.platforms import skip_foreign
+from tests.support.platforms import listen_to_interrupts, skip_foreign
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from integration.support.trees import Tree
 
 HERE = Path(__file__).parent
+
+listen_to_interrupts()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,7 +12,7 @@ from hypothesis import settings
 
 from integration.faults.figures import Figure, note
 from tests.support.gates import require
-from tests.support.platforms import skip_foreign, slashed
+from tests.support.platforms import listen_to_interrupts, skip_foreign, slashed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # A shared machine is slow at times, and a failure has to be reproducible from its text.
 settings.register_profile("linkinstall", deadline=None, print_blob=True)
 settings.load_profile("linkinstall")
+listen_to_interrupts()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -19,7 +19,9 @@ Errors: :class:`~linkinstall.errors.ConflictError`.
 from __future__ import annotations
 
 import os
+from itertools import compress
 
+from linkinstall.claims import Claims, is_compiled_file
 from linkinstall.distribution import find_distributions, owners_of, same_size
 from linkinstall.outcome import Kept, Warn
 from linkinstall.paths import normal
@@ -45,6 +47,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from linkinstall.cache import Entry
     from linkinstall.distribution import Distribution
     from linkinstall.errors import Problem
     from linkinstall.removal import Removal
@@ -74,7 +77,8 @@ class Planner:
         self._groups: dict[tuple[str, int], Group] = {}
         self._folders: dict[tuple[int, str], None] = {}
         self._places = Places(world, removal, self._refuse_path)
-        self._claims: dict[str, list[tuple[Request, dict[str, str]]]] = {}
+        self._claims = Claims(self._refuse)
+        self._new: dict[tuple[str, str], tuple[int, str, str]] = {}
         self._states = {world.device(world.libraries[0]): world.home}
         self._owners: dict[str, str] | None = None
         self._overwrite = overwrite
@@ -86,58 +90,103 @@ class Planner:
         self._overwrite = self.overwrite or request.overwrite
         self._places.begin(request.schemes.values(), request.change, overwrite=self._overwrite)
         for entry in request.entries:
-            tree = len(self.trees)
-            self.trees.append(Tree(entry.manifest, entry.folder, request.change))
-            # A destination leaves what installer's leaves; elsewhere a wheel that
-            # half of all machines cannot unpack is refused unless one insists.
-            exact = self._overwrite or request.exact
-            if self.world.ignores_case or not exact:
-                for path in sorted(entry.manifest.collisions):
-                    self._refuse("case-collision", path, None, "differs from another only by case")
-            for index, folder in enumerate(entry.manifest.folders):
-                base = request.schemes[folder.scheme]
-                target = os.path.join(base, folder.path) if folder.path else base
-                sizes = dict(zip(folder.names, folder.sizes, strict=True))
-                if request.skipped:
-                    for name in folder.names:
-                        if f"{folder.scheme}/{folder.join(name)}" in request.skipped:
-                            del sizes[name]
-                for group, sub, names in self._locate(request, target, sizes):
-                    self.placements.append(Placement(group, sub, tree, index, names))
+            self._install_entry(request, entry)
         for one in request.generated:
             self._generate(request, one)
 
+    def _install_entry(self, request: Request, entry: Entry) -> None:
+        manifest, tree = entry.manifest, len(self.trees)
+        self.trees.append(Tree(manifest, entry.folder, request.change))
+        # A destination leaves what installer's leaves; elsewhere a wheel that
+        # half of all machines cannot unpack is refused unless one insists.
+        exact = self._overwrite or request.exact
+        if self.world.ignores_case or not exact:
+            for path in sorted(manifest.collisions):
+                self._refuse("case-collision", path, None, "differs from another only by case")
+        place, skipped = self.placements.append, request.skipped
+        for index, folder in enumerate(manifest.folders):
+            names, sizes = folder.names, folder.sizes
+            if skipped:
+                kept = [f"{folder.scheme}/{folder.join(name)}" not in skipped for name in names]
+                names, sizes = (tuple(compress(one, kept)) for one in (names, sizes))
+            for group, sub, here in self._locate(request, folder.scheme, folder.path, names, sizes):
+                place(Placement(group, sub, tree, index, here))
+
     def _generate(self, request: Request, one: Generated) -> None:
-        folder, name = os.path.split(os.path.join(request.schemes[one.scheme], one.path))
-        for group, sub, names in self._locate(request, folder, {name: str(len(one.data))}):
+        folder, _, name = one.path.rpartition("/")
+        sizes = (str(len(one.data)),)
+        for group, sub, names in self._locate(request, one.scheme, folder, (name,), sizes):
             if names:
                 self.fresh.append(Fresh(group, sub, name, one.data, one.executable, request.change))
 
     # ---------------------------------------------------------------- places
 
     def _locate(
-        self, request: Request, nominal: str, sizes: dict[str, str]
+        self,
+        request: Request,
+        scheme: str,
+        path: str,
+        names: tuple[str, ...],
+        sizes: tuple[str, ...],
     ) -> Iterable[tuple[int, str, tuple[str, ...]]]:
-        """Yield (group, folder below its target, names) for names of one folder."""
-        folder = self._places.resolve(normal(nominal))
-        if folder is None or not sizes:
+        """Return (group, folder below its target, names) for names of one folder."""
+        if not names:
+            return ()
+        base = request.schemes[scheme]
+        first, _, inner = path.partition("/")
+        found = self._new.get((base, first)) or self._new_folder(base, first)
+        if found is None:
+            return self._locate_among(request, base, path, names, sizes)
+        # Mostly a package is new from its top-most folder on, and then nothing below
+        # that has to be looked at.
+        group, sub, folder = found
+        if inner:
+            sub, folder = (f"{sub}/{inner}" if sub else inner), f"{folder}/{inner}"
+        names, _ = self._claims.free(request, folder, names, sizes)
+        self._note_folders(group, sub)
+        return ((group, sub, names),)
+
+    def _new_folder(self, base: str, first: str) -> tuple[int, str, str] | None:
+        """Return group, folder below its target, and path of a folder that is not there yet."""
+        if not first:
+            return None
+        folder = self._places.resolve(normal(f"{base}/{first}"))
+        top = folder and self._places.top_absent(folder)
+        if not folder or not top:
+            return None
+        group = self._group(WHOLE, top, _phase(top))
+        found = (group.number, folder[len(top) + 1 :], folder)
+        self._new[base, first] = found
+        return found
+
+    def _locate_among(
+        self,
+        request: Request,
+        base: str,
+        path: str,
+        names: tuple[str, ...],
+        sizes: tuple[str, ...],
+    ) -> Iterable[tuple[int, str, tuple[str, ...]]]:
+        """Yield the same for a folder that may stand, or whose top-most folder does."""
+        folder = self._places.resolve(normal(f"{base}/{path}" if path else base))
+        if folder is None:
             return
         top = self._places.top_absent(folder)
-        sizes = self._without_claimed(request, folder, sizes)
+        names, sizes = self._claims.free(request, folder, names, sizes)
         if top is not None:
             group = self._group(WHOLE, top, _phase(top))
             sub = folder[len(top) + 1 :]
             self._note_folders(group.number, sub)
-            yield group.number, sub, tuple(sizes)
+            yield group.number, sub, names
             return
-        free = self._without_present(request, folder, sizes)
+        free = self._without_present(request, folder, dict(zip(names, sizes, strict=True)))
         late = [name for name in free if name.endswith(".pth") and folder in self.world.libraries]
-        for phase, names in (
+        for phase, part in (
             (_phase(folder), [name for name in free if name not in late]),
             (LATE, late),
         ):
-            if names:
-                yield self._group(LOOSE, folder, phase).number, "", tuple(names)
+            if part:
+                yield self._group(LOOSE, folder, phase).number, "", tuple(part)
 
     def _group(self, kind: str, target: str, phase: int) -> Group:
         key = (target, phase)
@@ -160,33 +209,6 @@ class Planner:
         while sub and (group, sub) not in self._folders:
             self._folders[group, sub] = None
             sub = sub.rpartition("/")[0]
-
-    def _without_claimed(
-        self, request: Request, folder: str, sizes: dict[str, str]
-    ) -> dict[str, str]:
-        """Drop names that another wheel of this plan claims, or refuse them."""
-        claims = self._claims.setdefault(folder, [])
-        free = sizes
-        for other, names in claims:
-            for name in free.keys() & names.keys():
-                if _is_shared(folder, name, free[name], names[name]):
-                    free = {key: size for key, size in free.items() if key != name}
-                elif other is request:
-                    self._refuse(
-                        "claimed-twice",
-                        f"{folder}/{name}",
-                        request.name,
-                        "comes twice in one wheel",
-                    )
-                else:
-                    self._refuse(
-                        "claimed-twice",
-                        f"{folder}/{name}",
-                        other.name,
-                        f"is in both {other.name} and {request.name}",
-                    )
-        claims.append((request, sizes))
-        return free
 
     def _without_present(self, request: Request, folder: str, sizes: dict[str, str]) -> list[str]:
         """Return the names that are free in a folder that stays; refuse or take the others."""
@@ -214,7 +236,7 @@ class Planner:
         if size == "0" and name == "__init__.py" and self._is_empty(path):
             return False  # the same empty file: shared, not fought over
         owner = self._owner(path)
-        if owner is not None and _is_compiled(folder, name):
+        if owner is not None and is_compiled_file(folder, name):
             return False
         if owner is None and self._is_leftover(request, folder, name):
             self.removal.take_files(folder, [name], request.change)
@@ -233,7 +255,7 @@ class Planner:
         if not self.world.may_remove(f"{folder}/{name}"):
             return False
         # Compiled files of a source that comes belong to it, whoever wrote them.
-        if _is_compiled(folder, name):
+        if is_compiled_file(folder, name):
             return True
         return request.replaces_leftovers()
 
@@ -267,7 +289,7 @@ class Planner:
 
         :raises ConflictError: all problems together
         """
-        self._check_files_against_folders()
+        self._claims.check_files_against_folders()
         if self.problems:
             raise self._conflict()
         stash = tuple(self._with_state(item) for item in self.removal.ordered())
@@ -289,18 +311,6 @@ class Planner:
         state = self._state(os.path.dirname(item.path) if item.kind == WHOLE else item.path)
         return replace(item, state=state) if state else item
 
-    def _check_files_against_folders(self) -> None:
-        for folder in list(self._claims):
-            parent, name = os.path.split(folder)
-            for request, names in self._claims.get(parent, ()):
-                if name in names:
-                    self._refuse(
-                        "file-in-the-way",
-                        folder,
-                        request.name,
-                        "would be a file and a folder at once",
-                    )
-
     def _conflict(self) -> Exception:
         from linkinstall.errors import ConflictError
 
@@ -316,14 +326,3 @@ class Planner:
 
 def _phase(target: str) -> int:
     return DIST_INFO if target.endswith(".dist-info") else PAYLOAD
-
-
-def _is_shared(folder: str, name: str, size: str, other: str) -> bool:
-    """Return whether two distributions may hold one file: empty, or compiled from such."""
-    return _is_compiled(folder, name) or (name == "__init__.py" and size == other == "0")
-
-
-def _is_compiled(folder: str, name: str) -> bool:
-    # Compiled files follow their source: where two have one source, the second is
-    # no conflict, and where the sources are in conflict, those are named.
-    return name.endswith(".pyc") and folder.endswith("/__pycache__")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,12 @@ class _Slashed(type(Path())):  # type: ignore[misc]
 def slashed(path: Path) -> Path:
     """Return ``path`` with ``/`` between the parts of its text; on POSIX as it is."""
     return _Slashed(path) if WINDOWS else path
+
+
+def listen_to_interrupts() -> None:
+    """Undo that a shell's ``&`` lets the tests, and all they start, ignore Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def on_wine() -> bool:

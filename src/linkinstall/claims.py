@@ -1,0 +1,89 @@
+"""Who brings which file: the names that the wheels of one plan claim.
+
+Purpose: find the files that two wheels of a plan bring, or one wheel twice, and the
+paths that would be a file and a folder at once. What is on the disk is not asked here.
+
+Calling sequence: ``free`` for the names of each folder, ``check_files_against_folders``
+when all are known.
+
+Guarantees: pure. A name is looked at only where its folder is claimed a second time.
+
+Errors: none; what is refused is told to the planner.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linkinstall.requests import Request
+
+    _Claim = tuple[Request, tuple[str, ...], tuple[str, ...]]  # its names and their sizes
+
+__all__ = ["Claims", "is_compiled_file"]
+
+
+class Claims:
+    """See the module docstring.
+
+    :param refuse: told code, path, owner and reason of what is in the way
+    """
+
+    def __init__(self, refuse: Callable[[str, str, str | None, str], None]) -> None:
+        self._refuse = refuse
+        self._claims: dict[str, list[_Claim]] = {}
+
+    def free(
+        self, request: Request, folder: str, names: tuple[str, ...], sizes: tuple[str, ...]
+    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Claim names; return those that no wheel has claimed before, with their sizes.
+
+        What two wheels may share is the first one's; all else is refused.
+
+        :param sizes: bytes of each, as decimal text
+        """
+        claims = self._claims.get(folder)
+        if claims is None:
+            self._claims[folder] = [(request, names, sizes)]
+            return names, sizes
+        free = dict(zip(names, sizes, strict=True))
+        for other, their_names, their_sizes in claims:
+            for name, size in zip(their_names, their_sizes, strict=True):
+                if name not in free:
+                    continue
+                if _is_shared(folder, name, free[name], size):
+                    del free[name]
+                else:
+                    self._refuse_second(request, other, f"{folder}/{name}")
+        claims.append((request, names, sizes))
+        return tuple(free), tuple(free.values())
+
+    def _refuse_second(self, request: Request, other: Request, path: str) -> None:
+        reason = "comes twice in one wheel"
+        if other is not request:
+            reason = f"is in both {other.name} and {request.name}"
+        self._refuse("claimed-twice", path, other.name, reason)
+
+    def check_files_against_folders(self) -> None:
+        """Refuse what would be a file of one wheel and a folder of another."""
+        for folder in self._claims:
+            parent, _, name = folder.rpartition("/")
+            for request, names, _ in self._claims.get(parent, ()):
+                if name in names:
+                    reason = "would be a file and a folder at once"
+                    self._refuse("file-in-the-way", folder, request.name, reason)
+
+
+def _is_shared(folder: str, name: str, size: str, other: str) -> bool:
+    """Return whether two distributions may hold one file: empty, or compiled from such."""
+    return is_compiled_file(folder, name) or (name == "__init__.py" and size == other == "0")
+
+
+def is_compiled_file(folder: str, name: str) -> bool:
+    """Return whether a path is that of a compiled file.
+
+    Compiled files follow their source: where two have one source, the second is no
+    conflict, and where the sources are in conflict, those are named.
+    """
+    return name.endswith(".pyc") and folder.endswith("/__pycache__")

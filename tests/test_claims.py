@@ -1,0 +1,107 @@
+"""Who brings which file."""
+
+from __future__ import annotations
+
+from linkinstall.claims import Claims, is_compiled_file
+from linkinstall.requests import Request
+
+Refusal = tuple[str, str, str | None, str]
+
+ONE, TWO = (Request(name, number, (), {}, ()) for number, name in enumerate(("one", "two")))
+
+
+def claims() -> tuple[Claims, list[Refusal]]:
+    """Return empty claims and the list of what they refuse."""
+    refused: list[Refusal] = []
+    return Claims(lambda *told: refused.append(told)), refused
+
+
+def test_names_of_a_folder_nobody_claimed_are_free() -> None:
+    """The first wheel of a folder gets all its names, with their sizes."""
+    own, refused = claims()
+    assert (("a.py", "b.py"), ("1", "2")) == own.free(ONE, "/e/pkg", ("a.py", "b.py"), ("1", "2"))
+    assert [] == refused
+
+
+def test_other_names_of_a_claimed_folder_are_free() -> None:
+    """Two wheels may put different files into one folder."""
+    own, refused = claims()
+    own.free(ONE, "/e/pkg", ("a.py",), ("1",))
+    assert (("b.py",), ("2",)) == own.free(TWO, "/e/pkg", ("b.py",), ("2",))
+    assert [] == refused
+
+
+def test_a_name_claimed_by_two_wheels_is_refused_and_names_both() -> None:
+    """A file that two wheels bring is refused, with the first one as its owner."""
+    own, refused = claims()
+    own.free(ONE, "/e/pkg", ("a.py",), ("1",))
+    own.free(TWO, "/e/pkg", ("a.py",), ("1",))
+    assert [("claimed-twice", "/e/pkg/a.py", "one", "is in both one and two")] == refused
+
+
+def test_a_name_that_one_wheel_brings_twice_is_refused() -> None:
+    """A file that comes twice in one wheel is refused."""
+    own, refused = claims()
+    own.free(ONE, "/e/pkg", ("a.py",), ("1",))
+    own.free(ONE, "/e/pkg", ("a.py",), ("1",))
+    assert [("claimed-twice", "/e/pkg/a.py", "one", "comes twice in one wheel")] == refused
+
+
+def test_an_empty_init_is_shared() -> None:
+    """An ``__init__.py`` that is empty in both wheels is the first one's, and no conflict."""
+    own, refused = claims()
+    own.free(ONE, "/e/ns", ("__init__.py",), ("0",))
+    assert (("b.py",), ("2",)) == own.free(TWO, "/e/ns", ("__init__.py", "b.py"), ("0", "2"))
+    assert [] == refused
+
+
+def test_an_init_with_contents_is_not_shared() -> None:
+    """An ``__init__.py`` that has contents in one of the wheels is a conflict."""
+    own, refused = claims()
+    own.free(ONE, "/e/ns", ("__init__.py",), ("0",))
+    own.free(TWO, "/e/ns", ("__init__.py",), ("7",))
+    assert ["claimed-twice"] == [code for code, *_ in refused]
+
+
+def test_compiled_files_are_shared() -> None:
+    """Compiled files of two wheels with one source are no conflict of their own."""
+    own, refused = claims()
+    own.free(ONE, "/e/ns/__pycache__", ("m.cpython-312.pyc",), ("5",))
+    assert ((), ()) == own.free(TWO, "/e/ns/__pycache__", ("m.cpython-312.pyc",), ("6",))
+    assert [] == refused
+
+
+def test_a_third_wheel_meets_what_the_second_claimed() -> None:
+    """Claims add up: the second wheel's names are claimed for the third."""
+    own, refused = claims()
+    own.free(ONE, "/e/pkg", ("a.py",), ("1",))
+    own.free(TWO, "/e/pkg", ("b.py",), ("1",))
+    third = Request("three", 2, (), {}, ())
+    own.free(third, "/e/pkg", ("b.py",), ("1",))
+    assert [("/e/pkg/b.py", "two")] == [(path, owner) for _, path, owner, _ in refused]
+
+
+def test_a_file_where_another_wheel_has_a_folder_is_refused() -> None:
+    """A path that would be a file and a folder at once is refused, in either order."""
+    for first, second in ((("/e", "pkg"), ("/e/pkg", "a.py")), (("/e/pkg", "a.py"), ("/e", "pkg"))):
+        own, refused = claims()
+        own.free(ONE, first[0], (first[1],), ("1",))
+        own.free(TWO, second[0], (second[1],), ("1",))
+        own.check_files_against_folders()
+        assert [("file-in-the-way", "/e/pkg")] == [(code, path) for code, path, *_ in refused]
+
+
+def test_folders_beside_files_pass() -> None:
+    """Files and folders with different names are in nobody's way."""
+    own, refused = claims()
+    own.free(ONE, "/e", ("pkg.py",), ("1",))
+    own.free(ONE, "/e/pkg", ("a.py",), ("1",))
+    own.check_files_against_folders()
+    assert [] == refused
+
+
+def test_compiled_files_are_known_by_folder_and_suffix() -> None:
+    """Only a ``.pyc`` in a ``__pycache__`` folder counts as compiled from a source."""
+    assert is_compiled_file("/e/__pycache__", "m.cpython-312.pyc")
+    assert not is_compiled_file("/e", "m.pyc")
+    assert not is_compiled_file("/e/__pycache__", "m.py")
