@@ -116,5 +116,5 @@ def test_a_broken_engine_is_caught(
     # It ends at the first one found; how long that takes is partly the clock's doing.
     generous = settings(SAMPLE, phases=[Phase.generate], max_examples=6 * SAMPLE.max_examples)
     # A model that was misled before it looks at the disk says so at the next command.
-    with pytest.raises(AssertionError, match="neither old nor new|believed would be refused"):
+    with pytest.raises(AssertionError, match=r"neither old nor new|believed would be refused"):
         run_state_machine_as_test(Machine, settings=generous)

@@ -8,7 +8,7 @@ Errors: :class:`~linkinstall.errors.ConflictError`,
 
 from __future__ import annotations
 
-from linkinstall.distribution import read_installer, read_rows
+from linkinstall.distribution import read_installer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def refuse_twice(names: list[str]) -> None:
 
 def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:
     """Refuse to remove distributions that have no RECORD (PyPA: tools must not)."""
-    lost = [old for old in leaving if read_rows(world.files, old) is None]
+    lost = [old for old in leaving if world.rows(old) is None]
     if not lost:
         return
     from linkinstall.errors import DistributionError, Problem

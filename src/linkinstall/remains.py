@@ -10,7 +10,7 @@ Errors: ``OSError`` where a folder cannot be read.
 
 from __future__ import annotations
 
-from linkinstall.distribution import WHOLE, leftovers, quick_health
+from linkinstall.distribution import WHOLE, quick_health
 from linkinstall.outcome import Warn
 from linkinstall.wheel import canonicalize
 
@@ -33,6 +33,14 @@ def remains(
     pip renames a folder by putting ``~`` in the place of its first letter
     (``AdjacentTempDirectory``), so the rest of the name tells whose it was.
     """
+    left = [
+        (library, entry)
+        for library in world.libraries
+        for entry in world.entries(library)
+        if entry.startswith("~")
+    ]
+    if not left:  # mostly so
+        return []
     stems = {name, name.replace("-", "_")}
     for old in olds:
         stems |= {old.folder, old.folder.rpartition("-")[0]}
@@ -41,13 +49,12 @@ def remains(
         stems |= {folder.path.partition("/")[0] for folder in manifest.folders}
     tails = {stem[1:] for stem in stems if len(stem) > 1}
     found = []
-    for library in world.libraries:
-        for entry in leftovers(world.files, library):
-            tail = entry[1:]
-            stem, dot, _ = tail.partition(".dist-info")
-            project = stem.rpartition("-")[0] if dot else tail
-            if tail in tails or project in tails:
-                found.append(f"{library}/{entry}")
+    for library, entry in left:
+        tail = entry[1:]
+        stem, dot, _ = tail.partition(".dist-info")
+        project = stem.rpartition("-")[0] if dot else tail
+        if tail in tails or project in tails:
+            found.append(f"{library}/{entry}")
     return found
 
 

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 
-from linkinstall.distribution import library_path, read_rows
+from linkinstall.distribution import library_path
 from linkinstall.outcome import Kept
 from linkinstall.plan import LOOSE, WHOLE, OldDistInfo, StashItem
 
@@ -56,7 +56,7 @@ class Removal:
 
     def take(self, distribution: Distribution, change: int) -> None:
         """Plan that ``distribution`` goes, whatever its health is."""
-        owned = self._owned(distribution, read_rows(self.world.files, distribution) or [])
+        owned = self._owned(distribution, self.world.rows(distribution) or [])
         info = distribution.path
         rest = {folder: names for folder, names in owned.items() if not _below(folder, info)}
         self._add(rest, change, self.items)
@@ -115,39 +115,38 @@ class Removal:
     # ---------------------------------------------------------------- what is owned
 
     def _owned(self, distribution: Distribution, rows: list[Row]) -> dict[str, set[str]]:
-        listed: dict[str, list[Row]] = {}
-        for row in rows:
-            path = library_path(distribution.base, row.path)
-            listed.setdefault(os.path.dirname(path), []).append(row)
         owned: dict[str, set[str]] = {}
-        for nominal, members in listed.items():
+        for nominal, members in _by_folder(distribution.base, rows).items():
             folder = self.world.real_folder(nominal)
             if not self.world.inside(folder + "/"):
-                for row in members:
-                    self.kept.append(Kept(f"{nominal}/{_name(row)}", "outside the environment"))
+                for name in members:
+                    self.kept.append(Kept(f"{nominal}/{name}", "outside the environment"))
                 continue
-            names = owned.setdefault(folder, set())
-            names.update(self._allowed(folder, members))
+            owned.setdefault(folder, set()).update(self._allowed(folder, members))
         self._leave_to_others(distribution, owned)
         self._add_compiled(owned)
         return owned
 
-    def _allowed(self, folder: str, rows: list[Row]) -> Iterator[str]:
+    def _allowed(self, folder: str, rows: dict[str, Row]) -> Iterable[str]:
+        """Return the names of rows that may go; note why the others stay."""
         entries = self.world.entries(folder)
-        for row in rows:
-            name = _name(row)
-            kind = entries.get(name)
-            path = f"{folder}/{name}"
-            if kind is None:
-                continue
-            if kind == "folder":
-                self.kept.append(Kept(path, "RECORD names a folder"))
-            elif not self.world.may_remove(path):
-                self.kept.append(Kept(path, "belongs to the environment itself"))
-            elif not self.world.owned(path) and not self._unchanged(path, row):
-                self.kept.append(Kept(path, "changed since it was installed"))
-            else:
-                yield name
+        present = rows.keys() & entries.keys()
+        folders = [name for name in present if entries[name] == "folder"]
+        for name in folders:
+            self.kept.append(Kept(f"{folder}/{name}", "RECORD names a folder"))
+        present.difference_update(folders)
+        if self.world.removes_freely(folder):
+            return present
+        return [name for name in present if self._may_go(f"{folder}/{name}", rows[name])]
+
+    def _may_go(self, path: str, row: Row) -> bool:
+        if not self.world.may_remove(path):
+            self.kept.append(Kept(path, "belongs to the environment itself"))
+        elif not self.world.owned(path) and not self._unchanged(path, row):
+            self.kept.append(Kept(path, "changed since it was installed"))
+        else:
+            return True
+        return False
 
     def _unchanged(self, path: str, row: Row) -> bool:
         algorithm, _, expected = row.hash.partition("=")
@@ -181,7 +180,7 @@ class Removal:
         for other, data in self._standing:
             if not any(token in data for token in encoded):
                 continue
-            for row in read_rows(self.world.files, other) or ():
+            for row in self.world.rows(other) or ():
                 path = library_path(other.base, row.path)
                 folder = self.world.real_folder(os.path.dirname(path))
                 name = _name(row)
@@ -283,6 +282,25 @@ class Removal:
         if names:
             self.gone.setdefault(folder, set()).update(names)
             items.append(StashItem(0, LOOSE, folder, (("", tuple(names)),), change))
+
+
+def _by_folder(base: str, rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
+    """Return the rows of each folder, by name.
+
+    :param base: the folder that rows are relative to
+    """
+    folders: dict[str, dict[str, Row]] = {}
+    written: dict[str, dict[str, Row]] = {}  # by the folder as RECORD has it: mostly one text
+    for row in rows:
+        inner, _, name = row.path.rpartition("/")
+        members = written.get(inner)
+        if members is None or name in ("", ".", ".."):
+            folder, _, name = library_path(base, row.path).rpartition("/")
+            members = folders.setdefault(folder, {})
+            if name == row.path.rpartition("/")[2]:
+                written[inner] = members
+        members[name] = row
+    return folders
 
 
 def is_compiled_of(name: str, sources: set[str]) -> bool:

@@ -43,7 +43,7 @@ def value(cls: type[T]) -> type[T]:
 
     def compile_and_init(self: T, *arguments: Any, **named: Any) -> None:
         # At the first instance: compiling costs 75 µs, and a run makes values of few classes.
-        init = _make_init(cls.__name__, fields, defaults)
+        init = _make_init(made, fields, defaults)
         type.__setattr__(made, "__init__", init)
         init(self, *arguments, **named)
 
@@ -79,16 +79,18 @@ def _fields(instance: object) -> tuple[str, ...]:
     return type(instance).__match_args__  # type: ignore[attr-defined, no-any-return]
 
 
-def _make_init(owner: str, fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
+def _make_init(owner: type[Any], fields: tuple[str, ...], defaults: dict[str, Any]) -> Any:
     # Compiled once per class, as dataclasses does: a generic __init__ over
-    # *args and **kwargs is five times slower per instance.
+    # *args and **kwargs is five times slower per instance. The slots' own setters
+    # take half as long as object.__setattr__, which looks each of them up.
     arguments = [f"{name}=defaults[{name!r}]" if name in defaults else name for name in fields]
-    store = "".join(f"    store(self, {name!r}, {name})\n" for name in fields)
+    store = "".join(f"    store_{name}(self, {name})\n" for name in fields)
     text = f"def __init__({', '.join(['self', *arguments])}):\n{store or '    pass'}"
-    namespace: dict[str, Any] = {"store": object.__setattr__, "defaults": defaults}
+    namespace: dict[str, Any] = {f"store_{name}": vars(owner)[name].__set__ for name in fields}
+    namespace["defaults"] = defaults
     exec(text, namespace)
     init = namespace["__init__"]
-    init.__qualname__ = f"{owner}.__init__"
+    init.__qualname__ = f"{owner.__name__}.__init__"
     return init
 
 

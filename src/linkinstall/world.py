@@ -17,12 +17,15 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR, S_ISLNK
 
+from linkinstall.distribution import read_rows
 from linkinstall.paths import forward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from linkinstall.distribution import Distribution
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
+    from linkinstall.record import Row
 
 __all__ = ["STATE", "World"]
 
@@ -50,9 +53,11 @@ class World:
         self._own = tuple({root + "/" for scheme, root in self.roots.items() if scheme != "data"})
         # "\0" begins no path: without a data folder nothing lies under it.
         self._data = self.roots["data"].rstrip("/") + "/" if "data" in self.roots else "\0"
+        self._scripts = self.roots.get("scripts", "\0") + "/"
         self._real: dict[str, str] = {}
         self._entries: dict[str, dict[str, str]] = {}
         self._devices: dict[str, int] = {}
+        self._rows: dict[str, list[Row] | None] = {}
         self._ignores_case: bool | None = None
         self._protected = self._protect()
 
@@ -71,8 +76,17 @@ class World:
         """Return a folder's path with every symbolic link resolved."""
         real = self._real.get(path)
         if real is None:
-            real = self._real[path] = self.files.real_path(path)
+            real = self._real[path] = self._resolve(path)
         return real
+
+    def _resolve(self, path: str) -> str:
+        # Below a root the listings tell what is a link: a plain folder is not looked at again.
+        parent, _, name = path.rpartition("/")
+        if not self.owned(path) or path in self._protected or name in (".", ".."):
+            return self.files.real_path(path)
+        above = self.real_folder(parent)
+        plain = self.owned(f"{above}/") and self.entries(above).get(name) == "folder"
+        return f"{above}/{name}" if plain else self.files.real_path(path)
 
     def entries(self, folder: str) -> dict[str, str]:
         """Return name -> kind of a folder's entries; empty where there is no folder."""
@@ -84,6 +98,13 @@ class World:
                 entries = {}
             self._entries[folder] = entries
         return entries
+
+    def rows(self, distribution: Distribution) -> list[Row] | None:
+        """Return the rows of a RECORD, or None where there is none that says anything."""
+        path = distribution.path
+        if path not in self._rows:
+            self._rows[path] = read_rows(self.files, distribution)
+        return self._rows[path]
 
     def kind(self, path: str) -> str | None:
         """Return the kind of what stands at ``path`` (no link followed), or None."""
@@ -122,6 +143,11 @@ class World:
         """Return whether ``path`` lies below any of the scheme roots."""
         return path.startswith((*self._own, self._data))
 
+    def removes_freely(self, folder: str) -> bool:
+        """Return whether :meth:`may_remove` holds for all names in a folder, unread."""
+        inner = f"{folder}/"
+        return self.owned(inner) and not inner.startswith(self._scripts)
+
     def may_remove(self, path: str) -> bool:
         """Return whether ``path`` may go at all: never what the environment itself is.
 
@@ -130,8 +156,7 @@ class World:
         """
         name = os.path.basename(path)
         if self.owned(path):
-            scripts = self.roots.get("scripts", "\0") + "/"
-            return not (path.startswith(scripts) and is_interpreter_name(name))
+            return not (path.startswith(self._scripts) and is_interpreter_name(name))
         inner = path.removeprefix(self._data)
         return not (name == "pyvenv.cfg" or ".dist-info/" in inner or is_interpreter_name(name))
 

@@ -324,13 +324,13 @@ def refusal_or_raise(error: OSError, path: str) -> OSError:
 
 
 def _kind(entry: os.DirEntry[str]) -> str:
+    if entry.is_file(follow_symlinks=False):  # mostly: one question in place of three
+        return FILE
     if entry.is_symlink():
         return LINK
     if _JUNCTION is not None and is_junction(entry.stat(follow_symlinks=False)):
         return LINK
-    if entry.is_dir(follow_symlinks=False):
-        return FOLDER
-    return FILE if entry.is_file(follow_symlinks=False) else OTHER
+    return FOLDER if entry.is_dir(follow_symlinks=False) else OTHER
 
 
 def is_junction(status: os.stat_result) -> bool:
