@@ -83,7 +83,7 @@ interference: setup ## pip, uv and people act between our crash and our recovery
 faults: setup ## an error of the operating system at every call that touches the disk
 	$(BIN)/python -m integration.faults.errors
 
-rivals: setup ## the same sweep over pip and uv, their figures beside ours
+rivals: setup ## the same sweep over pip, uv, installer, PDM and Poetry, beside ours
 	$(BIN)/python -m integration.faults.rivals
 
 proof: setup ## every gate in full, one after the other (hours), and one table of them

@@ -6,19 +6,14 @@ import os
 
 import pytest
 
-from integration.faults import race
+from integration.faults import bad_builds, race
 from integration.faults.contests import CONTESTS, Contest
 from integration.faults.serial import ANY, Event, explained
+from linkinstall.fs.forks import workers
 from tests.support.gates import require
 
 ROUNDS = {"removals": 2}
 """Rounds of each contest here, one where nothing else is said; ``make race`` does 100."""
-
-NO_LOCK = (
-    "fs/lock.py",
-    "            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
-    "            pass",
-)
 
 
 @pytest.fixture(autouse=True)
@@ -39,9 +34,19 @@ def test_what_many_leave_is_what_some_order_of_them_leaves(name: str) -> None:
     assert [] == [f"seed {one.seed}: {problem}" for one in found for problem in one.problems]
 
 
-def test_a_build_that_is_known_to_be_bad_is_caught() -> None:
-    """Within some rounds of a build that does not lock at least one is broken."""
-    found = race.rounds(contest("holder"), range(10), spoil=[NO_LOCK], until_broken=True)
+@pytest.mark.parametrize(
+    ("build", "where"),
+    [("no lock", "holder"), ("lock not inherited", "linking"), ("no second look", "mending")],
+)
+def test_a_build_that_is_known_to_be_bad_is_caught(build: str, where: str) -> None:
+    """Within some rounds of a build that lacks what keeps processes apart one is broken.
+
+    One does not lock at all, in one the processes that link let go of the lock, and one
+    moves an entry of the cache away without looking whether it was mended meanwhile.
+    """
+    require(workers() > 1 or where != "linking", "two processors, for processes that link")
+
+    found = race.rounds(contest(where), range(12), spoil=bad_builds.BAD[build], until_broken=True)
 
     assert found[-1].problems
 

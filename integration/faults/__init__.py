@@ -20,7 +20,8 @@ whether what is there now is exactly old or exactly new.
 ``report``       tables, and details of what broke with how to see it again
 ``wheels``       the pinned wheels
 ``scenarios``    what linkinstall is put to
-``peers``        the same for pip, uv and installer
+``peers``        the same for other tools
+``projects``     PDM and Poetry, which install what a project asks for
 ``toys``         actors that are known to be good or bad: tests of the tests
 ``kill``         ``make kill``
 ``errors``       ``make faults``

@@ -40,6 +40,36 @@ BAD: Mapping[str, Sequence[Spoil]] = {
         ("staging.py", "            self._flush_volume(state)\n", "            pass\n")
     ],
     "full not flushed": [("application.py", 'if self.sync == "full":', "if False:")],
+    "no lock": [
+        (
+            "fs/lock.py",
+            "            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+            "            pass",
+        )
+    ],
+    "lock not inherited": [
+        (
+            "fs/forks.py",
+            "        os.close(reader)\n",
+            # A lock file of ours is told by its contents.
+            """\
+        os.close(reader)
+        for number in range(3, 99):
+            try:
+                if os.pread(number, 99, 0) == b"linkinstall\\n":
+                    os.close(number)
+            except OSError:
+                pass
+""",
+        )
+    ],
+    "no second look": [
+        (
+            "entry_writer.py",
+            "            if self._sound(target, damaged) is None and self._temporary is not None:",
+            "            if self._temporary is not None:",
+        )
+    ],
     "no recovery": [("recovery.py", "_settle_home(files, homes[0], flush=flush)", "Report()")],
 }
 """What is wrong -> module, text, other text."""

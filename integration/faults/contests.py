@@ -23,7 +23,7 @@ from integration.faults.scenarios import RECOVER, install, run, uninstall
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 VENV = "venv"
 CLEANERS: tuple[Command, ...] = (RECOVER,)
@@ -69,6 +69,8 @@ class Contest:
     :param losers: the error codes with which a command may end
     :param kill: whom to kill (see ``crowd``), and how many of them
     :param start: the state of the environment before
+    :param changes: to the program (see ``runner.provisions``): pauses that leave it as right
+        or wrong as it is, and thresholds, so that what takes moments can be met
     """
 
     name: str
@@ -78,6 +80,7 @@ class Contest:
     losers: frozenset[str] = frozenset()
     kill: tuple[str, int] | None = None
     start: Mapping[str, str] = field(default_factory=dict)
+    changes: Sequence[tuple[str, str, str]] = ()
 
 
 def _install(*wheels: str, mode: str = "hardlink", wait: float | None = None) -> Contender:
@@ -158,6 +161,19 @@ def _compiling(_chance: random.Random) -> list[Contender]:
     return [_install("bulk-1.0") for _ in range(4)]
 
 
+def _linking(chance: random.Random) -> list[Contender]:
+    # The second one has files in a folder that is always there: whoever still links
+    # after the lock has gone on is seen, though all folders of ours are gone by then.
+    found = [_install("parts-1.0", "clasha-1.0") for _ in range(10)]
+    found += [_uninstall("parts", "clasha") for _ in range(6)]
+    chance.shuffle(found)
+    return found
+
+
+def _mending(_chance: random.Random) -> list[Contender]:
+    return [_target(number, "pluggy-1.5.0", "hardlink") for number in range(12)]
+
+
 def _with_uv(chance: random.Random) -> list[Contender]:
     uv = peers.uv_commands()
     found = _changes(chance)[:8]
@@ -170,6 +186,31 @@ def _with_uv(chance: random.Random) -> list[Contender]:
     return found
 
 
+FORKING = (
+    ("limits.py", "FORK_FROM_LINKS = 2_000", "FORK_FROM_LINKS = 1"),
+    ("limits.py", "FORK_FROM_BYTES = 1 << 20", "FORK_FROM_BYTES = 1"),
+)
+"""Changes after which several processes link and unpack, however little there is to do."""
+_LINK_SLOWLY = (
+    "fs/forks.py",
+    "        view = memoryview(work())",
+    "        __import__('time').sleep(0.3)\n        view = memoryview(work())",
+)
+_MEND_SLOWLY = (
+    (
+        "entry_writer.py",
+        "        lock.acquire()\n",
+        "        time.sleep(int.from_bytes(os.urandom(1), 'big') / 1000)\n        lock.acquire()\n",
+    ),
+    (
+        "entry_writer.py",
+        "                    self._set_aside(target, damaged)\n",
+        """\
+                    self._set_aside(target, damaged)
+                    time.sleep(0.05)
+""",
+    ),
+)
 _REFUSED = frozenset({"conflict", "lock-timeout"})
 _PLUGGY = install("hardlink", "pluggy-1.5.0")
 
@@ -199,5 +240,20 @@ CONTESTS = (
     Contest("holder", "4 of 16 killed while they hold the lock", _changes, kill=("holder", 4)),
     Contest("compiling", "2 of 4 killed while their workers compile", _compiling,
             kill=("compiling", 2)),
+    Contest(
+        "linking",
+        "4 of 16 killed while their forked processes link",
+        _linking,
+        prepare=(run("cache", "add", "{parts-1.0}", "{clasha-1.0}"),),
+        kill=("forked", 4),
+        changes=(*FORKING, _LINK_SLOWLY),
+    ),
+    Contest(
+        "mending",
+        "12 that find the same entry of the cache damaged",
+        _mending,
+        prepare=(run("cache", "add", "{pluggy-1.5.0}"), DAMAGE),
+        changes=_MEND_SLOWLY,
+    ),
     Contest("uv", "8 of ours and 8 of uv, one environment", _with_uv),
 )  # fmt: skip

@@ -7,10 +7,12 @@ Calling sequence: ``crowd.py JOB ANSWER`` with two paths. The job is JSON::
 
     {"folder": where outputs go, "seconds": until it counts as a deadlock, "seed": 7,
      "commands": [[words], ...],
-     "kill": null | {"what": "holder" | "compiling" | "any", "lock": path, "times": 2}}
+     "kill": null | {"what": "holder" | "compiling" | "forked" | "any", "lock": path,
+              "times": 2}}
 
 A command that begins with a path is executed, any other is a call of linkinstall's
-command line. ``holder`` is who holds the lock, ``compiling`` who waits for a worker.
+command line. ``holder`` is who holds the lock, ``compiling`` who waits for a worker,
+``forked`` who holds the lock and has forked.
 The answer is a list of ``{"status", "output", "errors"}``, in the order of the commands;
 a status is null where the time was over.
 
@@ -92,6 +94,15 @@ def compiling(running: dict[int, int]) -> set[int]:
     return {process for process in running if any(map(_compiles, _children(process)))}
 
 
+def forked(path: str) -> set[int]:
+    """Return the processes that locked a file and have a child that is a copy of them."""
+    return {
+        process
+        for process in holders(path)
+        if any(_words(child) == _words(str(process)) for child in _children(process))
+    }
+
+
 def _children(process: int) -> list[str]:
     try:
         with open(f"/proc/{process}/task/{process}/children", encoding="ascii") as stream:
@@ -101,11 +112,16 @@ def _children(process: int) -> list[str]:
 
 
 def _compiles(process: str) -> bool:
+    return b"compile_worker" in _words(process)
+
+
+def _words(process: str) -> bytes:
+    """Return the command line of a process; nothing of one that is gone."""
     try:
         with open(f"/proc/{process}/cmdline", "rb") as stream:
-            return b"compile_worker" in stream.read()
+            return stream.read()
     except OSError:
-        return False
+        return b""
 
 
 def kill_one(rule: dict[str, Any], running: dict[int, int], chance: random.Random) -> bool:
@@ -113,8 +129,10 @@ def kill_one(rule: dict[str, Any], running: dict[int, int], chance: random.Rando
     what = rule["what"]
     if what == "any":
         victims = set(running)
+    elif what == "holder":
+        victims = holders(rule["lock"])
     else:
-        victims = holders(rule["lock"]) if what == "holder" else compiling(running)
+        victims = compiling(running) if what == "compiling" else forked(rule["lock"])
     for process in sorted(victims & running.keys(), key=lambda _: chance.random()):
         time.sleep(chance.random() * LATEST)
         if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:

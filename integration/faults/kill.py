@@ -33,6 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, peers, report, scenarios
+from integration.faults.contests import FORKING
 from integration.faults.runner import provisions, sandbox_of, sweep_all
 from integration.faults.strace import Kill, Point, unavailable
 from integration.faults.sweep import Sweep
@@ -46,11 +47,6 @@ if TYPE_CHECKING:
     from integration.faults.sandbox import Sandbox
     from integration.faults.scenario import Scenario
 
-FORKING = (
-    ("limits.py", "FORK_FROM_LINKS = 2_000", "FORK_FROM_LINKS = 1"),
-    ("limits.py", "FORK_FROM_BYTES = 1 << 20", "FORK_FROM_BYTES = 1"),
-)
-"""Changes after which several processes link and unpack, however little there is to do."""
 DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "kill.md"
 
 

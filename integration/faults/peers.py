@@ -1,4 +1,4 @@
-"""The same for pip, uv and installer: the scenarios of ``make rivals``.
+"""The same for other tools: the scenarios of ``make rivals``.
 
 Purpose: the bar today. Each tool installs and removes one small wheel with its own
 usual options, is killed, and is then asked to do the same again, which is what a
@@ -17,12 +17,11 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import os
-import shutil
-import sys
 import tomllib
 from pathlib import Path
 
 from integration.faults import scenarios as own
+from integration.faults.projects import PROJECT_TOOLS, ProjectTool, uv_program
 from integration.faults.scenario import CacheRule, Command, Scenario, State
 
 REPOSITORY = Path(__file__).parents[2]
@@ -33,6 +32,7 @@ PROBE = "import pluggy; print(pluggy.__version__)"
 def versions() -> dict[str, str]:
     """Return the version of each tool."""
     found = {tool: importlib.metadata.version(tool) for tool in ("pip", "uv", "installer")}
+    found |= {tool.name: tool.version for tool in PROJECT_TOOLS}
     project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
     return {"linkinstall": project["project"]["version"], **found}
 
@@ -51,6 +51,16 @@ def scenarios() -> list[Scenario]:
         _scenario("uv", "install", uv["install"], uv["install"], uv["install"], uv["uninstall"]),
         _scenario("installer", "install", installer, installer),
         _scenario("installer", "install (again with --overwrite-existing)", installer, overwriting),
+        *(one for tool in PROJECT_TOOLS for one in _of_projects(tool)),
+    ]
+
+
+def _of_projects(tool: ProjectTool) -> list[Scenario]:
+    install, uninstall = tool.commands().values()
+    projects = tool.projects(WHEEL)
+    return [
+        _scenario(tool.name, "uninstall", uninstall, uninstall, *projects, install),
+        _scenario(tool.name, "install", install, install, *projects),
     ]
 
 
@@ -60,7 +70,7 @@ def _scenario(tool: str, verb: str, act: Command, again: Command, *prepare: Comm
         tool=tool,
         verb=verb,
         subject=WHEEL,
-        mode="copy" if tool in {"pip", "installer"} else "hardlink",
+        mode="hardlink" if tool in {"linkinstall", "uv"} else "copy",
         prepare=prepare,
         act=act,
         next_runs={"again": again},
@@ -95,11 +105,7 @@ def uv_commands(wheel: str = WHEEL, *more: str) -> dict[str, Command]:
     :param more: options of its install
     :raises FileNotFoundError: uv is missing
     """
-    beside = os.path.join(os.path.dirname(sys.executable), "uv")
-    found = shutil.which(beside) or shutil.which("uv")
-    if found is None:
-        raise FileNotFoundError("uv is missing: it is in the test group of pyproject.toml")
-    program = (found, "pip")
+    program = (uv_program(), "pip")
     variables = {
         "UV_CACHE_DIR": "{cache}",
         "UV_OFFLINE": "1",

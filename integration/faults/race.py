@@ -239,7 +239,8 @@ def rounds(
     """
     found: list[Round] = []
     with tempfile.TemporaryDirectory(prefix="race-", dir=folder) as root:
-        arena = Arena(contest, root, provisions(os.path.join(root, "source"), spoil))
+        changes = (*contest.changes, *spoil)
+        arena = Arena(contest, root, provisions(os.path.join(root, "source"), changes))
         for seed in seeds:
             found.append(arena.round(seed))
             if until_broken and found[-1].problems:
@@ -290,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _one(contest: Contest, options: argparse.Namespace) -> int:
     keep = os.path.abspath(options.keep)
     shutil.rmtree(keep, ignore_errors=True)
-    arena = Arena(contest, keep, provisions(os.path.join(keep, "source")))
+    arena = Arena(contest, keep, provisions(os.path.join(keep, "source"), contest.changes))
     found = arena.round(options.seed)
     print(*found.problems, dict(found.ends), sep="\n")
     print(f"the world is in {arena.sandbox.world}, the streams are in {keep}/streams")

@@ -1,10 +1,12 @@
-"""``make rivals``: the kill sweep over pip, uv and installer, beside ours.
+"""``make rivals``: the kill sweep over pip, uv, installer, PDM and Poetry, beside ours.
 
 Purpose: one Markdown table for the docs, with versions and the command.
 
 Calling sequence: ``python -m integration.faults.rivals [--workers N] [--folder DIR]``.
 
-Guarantees: exit status 1 if one of our rows has anything broken.
+Guarantees: exit status 1 if one of our rows has anything broken. PDM and Poetry are
+installed first where they are not there yet; where that cannot be, they are SKIPPED, which
+is a failure with ``CI=true``.
 
 Errors: none.
 """
@@ -18,11 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import peers, report
+from integration.faults.projects import PROJECT_TOOLS
 from integration.faults.runner import Swept, sweep_all
 from integration.faults.strace import Kill, unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
 DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "rivals.md"
 
@@ -39,13 +42,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"SKIPPED rivals: {reason}")
         return int(os.environ.get("CI") == "true")
     chosen = [s for s in peers.scenarios() if not options.tool or s.tool in options.tool]
+    missing = _missing({one.tool for one in chosen})
+    chosen = [one for one in chosen if one.tool not in missing]
     swept = sweep_all(chosen, Kill(), folder=options.folder, workers=options.workers)
     report.write_details(DETAILS, swept)
     print(_table(swept))
     print("\nRight after a kill our environments hold a journal, which the next run settles.")
     print(f"Made by `make rivals`: {peers.WHEEL}, {report.machine()}. Details: {DETAILS}")
     ours = [s for s in swept if s.scenario.tool == "linkinstall"]
-    return int(not all(s.passed for s in ours))
+    skipped = missing and os.environ.get("CI") == "true"
+    return int(bool(skipped) or not all(s.passed for s in ours))
+
+
+def _missing(tools: Container[str]) -> set[str]:
+    """Return the tools that cannot be had here, after saying why."""
+    reasons = {tool.name: tool.unavailable() for tool in PROJECT_TOOLS if tool.name in tools}
+    for name, reason in reasons.items():
+        if reason:
+            print(f"SKIPPED {name}: {reason}")
+    return {name for name, reason in reasons.items() if reason}
 
 
 def _table(swept: Sequence[Swept]) -> str:

@@ -226,8 +226,10 @@ def _alone(call: Call, totals: Mapping[tuple[int, str], int]) -> bool:
 
 def tracer(log: str, *options: str) -> list[str]:
     """Return the words that stand before a command line to have its calls written to ``log``."""
-    # -y: paths of descriptors; -s 0: no contents.
-    return ["strace", "-qq", "-y", "-s", "0", "-e", "signal=none", "-o", log, *options]
+    # By its path: a command's own PATH need not lead to it. -y: paths of descriptors;
+    # -s 0: no contents.
+    program = shutil.which("strace") or "strace"
+    return [program, "-qq", "-y", "-s", "0", "-e", "signal=none", "-o", log, *options]
 
 
 def read_calls(log: str) -> list[Call]:
