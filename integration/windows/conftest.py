@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+LAUNCHERS = ("python.exe", "venvlauncher.exe")
+
+
 @dataclass(frozen=True)
 class WindowsVenv:
     """A venv as Windows lays it out."""
@@ -90,7 +93,9 @@ def markupsafe() -> Path:
 @pytest.fixture
 def tool(tmp_path: Path) -> Callable[[str], Path]:
     """Make versions of a wheel with a program of its own and one from an entry point."""
-    launcher = Path(sys.base_prefix) / "Lib" / "venv" / "scripts" / "nt" / "python.exe"
+    launchers = Path(sys.base_prefix) / "Lib" / "venv" / "scripts" / "nt"
+    # From 3.13 on venv keeps it by another name.
+    launcher = next(launchers / one for one in LAUNCHERS if (launchers / one).exists())
 
     def make(version: str) -> Path:
         main = (

@@ -13,6 +13,7 @@ the same text everywhere; ``tmp_path`` and all that is made of it are such paths
 from __future__ import annotations
 
 import ctypes
+import ntpath
 import os
 import signal
 from pathlib import Path
@@ -37,6 +38,17 @@ class _Slashed(type(Path())):  # type: ignore[misc]
         return str(super().__str__()).replace("\\", "/")
 
     __fspath__ = __str__
+
+    # From Python 3.13 on paths are compared by their texts, which differ by these slashes.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Path) and _compared(self) == _compared(other)
+
+    def __hash__(self) -> int:
+        return hash(_compared(self))
+
+
+def _compared(path: Path) -> str:
+    return ntpath.normcase(str(path))
 
 
 def slashed(path: Path) -> Path:
