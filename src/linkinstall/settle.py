@@ -275,7 +275,9 @@ class Settlement:
                     self._keep_busy(item, busy, f"{item.path}{inner}/{name}")
                 except PermissionError:  # immutable: it moves with its folder only
                     stuck.add(busy)
-            remove_folder_if_empty(self.files, stashed + inner)
+            if not remove_folder_if_empty(self.files, stashed + inner):
+                # Deleted while it was open, a name may stay on Windows until it is closed.
+                stuck |= {f"{stashed}{inner}/{name}" for name in names}
         if self.files.status(stashed) is not None:
             self._drop_late_compiled(item, stashed)
             self._give_back(stashed, item.path, stuck)
