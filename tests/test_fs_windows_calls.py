@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import stat
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from linkinstall import limits
+from linkinstall.fs import windows_calls
 from linkinstall.fs.windows_calls import Calls
 
 if TYPE_CHECKING:
@@ -131,6 +134,146 @@ def test_the_restart_manager_names_who_holds_a_file(tmp_path: Path) -> None:
         holders = Calls().holders(str(tmp_path / "held"))
 
     assert os.getpid() in [pid for pid, _ in holders]
+
+
+# ------------------------------------------------------------------ the Restart Manager's protocol
+
+# As the manual of RmGetList has it. Wine answers nobody, so here the library itself is stood
+# in for, and what is shown is what we do with each of its answers.
+
+
+class Manager:
+    """Stands for ``rstrtmgr.dll``.
+
+    :param using: who uses the file at each call of ``RmGetList``; the last one stays
+    :param failing: the function that fails, and how
+    """
+
+    def __init__(self, *using: list[tuple[int, str]], failing: tuple[str, int] = ("", 0)) -> None:
+        self.using = list(using)
+        self.failing = failing
+        self.calls: list[str] = []
+        self.sizes: list[int] = []
+        self.asked: list[str] = []
+
+    def _answer(self, name: str) -> int:
+        self.calls.append(name)
+        return self.failing[1] if self.failing[0] == name else 0
+
+    def RmStartSession(self, session: Any, flags: int, key: Any) -> int:  # noqa: N802 - the library's
+        """Begin a session; its key has 32 characters."""
+        assert (0, 33) == (flags, len(key))
+        session._obj.value = 7
+        return self._answer("RmStartSession")
+
+    def RmRegisterResources(self, session: Any, files: int, paths: Any, *rest: object) -> int:  # noqa: N802
+        """Take the paths that are asked about."""
+        assert (7, (0, None, 0, None)) == (session.value, rest)
+        self.asked = list(paths)[:files]
+        return self._answer("RmRegisterResources")
+
+    def RmGetList(self, session: Any, needed: Any, count: Any, found: Any, reason: Any) -> int:  # noqa: N802
+        """Fill the array, or say how large it has to be (``ERROR_MORE_DATA``)."""
+        assert (7, 0) == (session.value, reason._obj.value)
+        using = self.using.pop(0) if len(self.using) > 1 else self.using[0]
+        self.sizes.append(len(found))
+        assert len(found) == count._obj.value
+        needed._obj.value = len(using)
+        if answer := self._answer("RmGetList"):
+            return answer
+        if len(using) > len(found):
+            return 234
+        for one, (pid, name) in zip(found, using, strict=False):
+            one.pid, one.name = pid, name
+        count._obj.value = len(using)
+        return 0
+
+    def RmEndSession(self, session: Any) -> int:  # noqa: N802
+        """End the session."""
+        assert 7 == session.value
+        return self._answer("RmEndSession")
+
+
+EDITOR, INDEXER, SCANNER = (11, "editor.exe"), (12, "indexer"), (13, "scanner.exe")
+
+
+def ask(monkeypatch: pytest.MonkeyPatch, manager: Manager) -> list[tuple[int, str]]:
+    """Ask who uses a file."""
+    loaded: list[str] = []
+
+    def load(name: str) -> Manager:
+        loaded.append(name)
+        return manager
+
+    monkeypatch.setattr("linkinstall.fs.windows_calls._windll", load)
+    found = Calls().holders("C:\\env\\file.txt")
+    assert ["rstrtmgr"] == loaded
+    return found
+
+
+@pytest.mark.parametrize("using", [[], [EDITOR]])
+def test_the_restart_manager_answers_at_once(
+    monkeypatch: pytest.MonkeyPatch, using: list[tuple[int, str]]
+) -> None:
+    """Nobody or one process fits into the first array; the session is ended."""
+    manager = Manager(using)
+
+    assert using == ask(monkeypatch, manager)
+
+    assert ["C:\\env\\file.txt"] == manager.asked
+    assert ["RmStartSession", "RmRegisterResources", "RmGetList", "RmEndSession"] == manager.calls
+
+
+def test_the_restart_manager_needs_more_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With ERROR_MORE_DATA the array grows to what is needed, and by one for who comes."""
+    manager = Manager([EDITOR, INDEXER], [EDITOR, INDEXER, SCANNER])
+
+    assert [EDITOR, INDEXER, SCANNER] == ask(monkeypatch, manager)
+
+    assert [1, 3] == manager.sizes
+    assert "RmEndSession" == manager.calls[-1]
+
+
+def test_processes_that_end_meanwhile_are_not_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is read of a larger array is as much as the last answer fills."""
+    manager = Manager([EDITOR, INDEXER, SCANNER], [INDEXER])
+
+    assert [INDEXER] == ask(monkeypatch, manager)
+    assert [1, 4] == manager.sizes
+
+
+def test_a_list_that_never_fits_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A manager that always asks for more room is asked a bounded number of times."""
+    manager = Manager([EDITOR], failing=("RmGetList", 234))
+
+    assert [] == ask(monkeypatch, manager)
+
+    assert limits.RETRIES == len(manager.sizes)
+    assert "RmEndSession" == manager.calls[-1]
+
+
+@pytest.mark.parametrize(
+    ("failing", "ended"),
+    [("RmStartSession", False), ("RmRegisterResources", True), ("RmGetList", True)],
+)
+def test_a_restart_manager_that_fails_names_nobody(
+    monkeypatch: pytest.MonkeyPatch, failing: str, *, ended: bool
+) -> None:
+    """Whatever fails (here ERROR_SEM_TIMEOUT), nobody is named; a session that began is ended."""
+    manager = Manager([EDITOR], failing=(failing, 121))
+
+    assert [] == ask(monkeypatch, manager)
+
+    assert ended == ("RmEndSession" in manager.calls)
+
+
+@pytest.mark.windows_real
+def test_what_the_restart_manager_fills_has_its_size() -> None:
+    """RM_PROCESS_INFO takes 668 bytes, in 32 and in 64 bits."""
+    assert 668 == ctypes.sizeof(windows_calls._process_info())
+
+
+# ------------------------------------------------------------------ the volume
 
 
 @pytest.mark.windows_real

@@ -12,6 +12,8 @@ Errors: ``KeyError`` for an unknown name.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from integration.faults import cache_check
 from integration.faults.sandbox import NEIGHBOUR
 from integration.faults.scenario import CacheRule, Command, Scenario, State
@@ -179,12 +181,17 @@ def _filling(mode: str) -> list[Row]:
 
 def _of_venvs(mode: str) -> list[Scenario]:
     """Return what is done to a whole environment."""
-    remove, clear = run("venv", "remove", "{venv}"), run("venv", "clear", "{venv}")
+    remove, clear = run("venv", "remove", "{venv}"), _unseeded(run("venv", "clear", "{venv}"))
+    create = _unseeded(run("venv", "create", "--clear", "{venv}"))
+    # Settles what was begun there, and then refuses: the environment stands there.
+    settle = replace(run("venv", "create", "{venv}"), statuses=(1,))
     decouple = run("venv", "decouple", "--all", "{venv}")
     parts = install("hardlink", "parts-1.0", "pluggy-1.5.0")
     rows = (
-        ("venv-remove", remove, OLD, {"again": remove, "clear": clear}),
-        ("venv-decouple", decouple, BOTH, {"again": decouple, "recover": RECOVER}),
+        ("venv-remove", remove, OLD, (parts,), {"again": remove, "clear": clear}),
+        ("venv-clear", clear, OLD, (clear, parts), {"settle": settle, "remove": remove}),
+        ("venv-create", create, OLD, (create, parts), {"settle": settle, "again": create}),
+        ("venv-decouple", decouple, BOTH, (parts,), {"again": decouple, "recover": RECOVER}),
     )
     return [
         Scenario(
@@ -192,12 +199,17 @@ def _of_venvs(mode: str) -> list[Scenario]:
             verb=verb,
             subject="parts pluggy",
             mode=mode,
-            prepare=(parts,),
+            prepare=prepare,
             act=act,
             next_runs=next_runs,
             probe=PARTS,
             works_in=works_in,
             cache=CACHE,
         )
-        for verb, act, works_in, next_runs in rows
+        for verb, act, works_in, prepare, next_runs in rows
     ]
+
+
+def _unseeded(command: Command) -> Command:
+    """Return a command whose virtualenv installs no pip: thousands of calls that are its own."""
+    return replace(command, variables={**command.variables, "VIRTUALENV_NO_SEED": "1"})

@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import os
 
+from linkinstall import limits
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -172,17 +174,18 @@ class Calls:
                 return []
             needed, count, reason = ctypes.c_uint(), ctypes.c_uint(), ctypes.c_ulong()
             process = _process_info()
-            answer = _MORE_DATA
-            found = (process * 1)()
-            while answer == _MORE_DATA and count.value <= needed.value:
+            for _ in range(limits.RETRIES):
+                # The answer says how many there are; by the next call there may be more.
                 count.value = needed.value + 1
                 found = (process * count.value)()
                 answer = manager.RmGetList(
                     session, ctypes.byref(needed), ctypes.byref(count), found, ctypes.byref(reason)
                 )
-            if answer:
+                if answer != _MORE_DATA:
+                    break
+            else:
                 return []
-            return [(one.pid, one.name) for one in found[: count.value]]
+            return [] if answer else [(one.pid, one.name) for one in found[: count.value]]
         finally:
             manager.RmEndSession(session)
 
