@@ -14,12 +14,16 @@ from tests.support.gates import require
 
 EVERY = 4
 """Each how many-th point is struck here; ``make kill`` strikes all of them."""
+EVERY_OF_VENVS = 16
+"""The same for whole environments, which take more calls."""
 SAMPLE = (
     "linkinstall-install-pluggy-hardlink",
     "linkinstall-upgrade-parts-hardlink",
     "linkinstall-uninstall-pluggy-hardlink",
     "linkinstall-install-pluggy-cold-copy",
     "linkinstall-upgrade-pluggy-clone",
+    "linkinstall-venv-remove-parts-pluggy-hardlink",
+    "linkinstall-venv-clear-parts-pluggy-hardlink",
 )
 
 
@@ -29,7 +33,8 @@ def test_killed_run_leaves_old_or_new(name: str) -> None:
     reason = unavailable() or (no_volume((CLONING,)) if name.endswith("clone") else "")
     require(not reason, reason)
 
-    (swept,) = sweep_all([scenario(name)], Kill(), every=EVERY)
+    every = EVERY_OF_VENVS if "-venv-" in name else EVERY
+    (swept,) = sweep_all([scenario(name)], Kill(), every=every)
 
     assert "" == swept.error
     assert [] == [str(result.point) for result in swept.unfired]

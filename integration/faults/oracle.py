@@ -116,10 +116,14 @@ def judge(
     }
     state: State = "new" if len(differences["new"]) <= len(differences["old"]) else "old"
     nearest = references[state]
+    others = re.compile(rule.temporary)
+    temporary = {
+        path: node for path, node in actual.areas["temp"].items() if not others.fullmatch(path)
+    }
     litter = [
         f"{area}: {line}"
-        for area in ("temp", "home")
-        for line in difference(nearest.areas[area], actual.areas[area])
+        for area, found in (("temp", temporary), ("home", actual.areas["home"]))
+        for line in difference(nearest.areas[area], found)
     ]
     litter += [f"beside: {name}" for name in actual.strays if name not in nearest.strays]
     if not rule.ignore:

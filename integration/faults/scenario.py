@@ -55,6 +55,8 @@ class CacheRule:
     :param optional: regular expression for the paths that may be there or not
     :param volatile: regular expression for the files that hold times, so that two
         sound ones differ
+    :param temporary: regular expression for the names that a library of somebody else's
+        leaves in the temporary folder where it is killed
     :param check: looks at a cache by itself and returns what is wrong
     :param ignore: the cache is not judged at all (other tools' caches)
     """
@@ -62,6 +64,7 @@ class CacheRule:
     unit: str = r"[^/]+"
     optional: str = r"(?!)"
     volatile: str = r"(?!)"
+    temporary: str = r"(?!)"
     check: Callable[[str], list[str]] = no_problems
     ignore: bool = False
 

@@ -179,6 +179,10 @@ def _filling(mode: str) -> list[Row]:
     ]
 
 
+MAKING = replace(CACHE, temporary=r"(?:TmP)?\w{8}(?:-b)?")
+"""The same where virtualenv works, which finds out in the temporary folder what a disk can do."""
+
+
 def _of_venvs(mode: str) -> list[Scenario]:
     """Return what is done to a whole environment."""
     remove, clear = run("venv", "remove", "{venv}"), _unseeded(run("venv", "clear", "{venv}"))
@@ -204,7 +208,7 @@ def _of_venvs(mode: str) -> list[Scenario]:
             next_runs=next_runs,
             probe=PARTS,
             works_in=works_in,
-            cache=CACHE,
+            cache=MAKING,
         )
         for verb, act, works_in, prepare, next_runs in rows
     ]
