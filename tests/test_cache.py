@@ -23,7 +23,7 @@ from linkinstall.errors import InvalidWheelError
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
 from tests.support.entries import begun, contents, file_of, is_sound, made_entry, published
-from tests.support.faulty import Denying, Faulty, Killed, Recording
+from tests.support.faulty import Change, Denying, Faulty, Killed, Recording
 from tests.support.wheels import make_record, make_wheel
 
 if TYPE_CHECKING:
@@ -509,6 +509,41 @@ def test_a_cache_that_cannot_be_written_is_not_marked(tmp_path: Path) -> None:
     Cache(tmp_path, files=Denying(local(), "unlink", errno.EROFS)).mark_flushed(entry)
 
     assert os.path.exists(f"{entry.folder}/unflushed")
+
+
+def test_a_kill_leaves_no_folder_of_dependents_without_a_file(tmp_path: Path) -> None:
+    """A folder for the dependents of an entry appears together with its first file.
+
+    An install with symbolic links that was killed between the two left an empty folder
+    in the cache, which no later run removed.
+    """
+    recording = Recording(local())
+    Cache(tmp_path / "recorded", files=recording).remember_dependent("id", "/env")
+    left = []
+
+    for at in range(len(recording.changes)):
+        folder = tmp_path / str(at)
+        with pytest.raises(Killed):
+            Cache(folder, files=Faulty(local(), at)).remember_dependent("id", "/env")
+        place = folder / "v1" / "dependents" / "id"
+        left.append(len(os.listdir(place)) if place.exists() else None)
+
+    assert {None, 1} == set(left)
+
+
+def test_who_notes_a_dependent_second_takes_the_folder_of_the_first(tmp_path: Path) -> None:
+    """A folder that appears in between is no error: both files are in it."""
+    plain = Cache(tmp_path)
+
+    class Late(Recording):
+        def before(self, change: Change) -> None:
+            if change.verb == "rename_new":
+                plain.remember_dependent("id", "/env/a")
+
+    Cache(tmp_path, files=Late(local())).remember_dependent("id", "/env/b")
+
+    assert 2 == len(os.listdir(f"{plain.root}/dependents/id"))
+    assert [] == os.listdir(plain.temporary_folder)
 
 
 @pytest.mark.posix("a name on Windows is Unicode, whatever it is")

@@ -23,6 +23,7 @@ Errors: :class:`~linkinstall.errors.InvalidWheelError`,
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 
@@ -233,15 +234,26 @@ class Cache:
             pass
 
     def _write(self, folder: str, name: str, data: bytes) -> None:
+        """Put a file into a folder; where that is missing, both appear by one rename."""
         from linkinstall.temporary import TemporaryFolder
 
         files = self.file_system
-        for wanted in (folder, self.temporary_folder):
+        for wanted in (os.path.dirname(folder), self.temporary_folder):
             make_folders(files, wanted)
         temporary = TemporaryFolder.claim(files, self.temporary_folder)
+        made = f"{temporary.path}/made"
         try:
-            files.write_new(f"{temporary.path}/file", data)
-            files.rename(f"{temporary.path}/file", f"{folder}/{name}")
+            files.make_folder(made)
+            files.write_new(f"{made}/{name}", data)
+            if files.status(folder) is None:
+                try:
+                    files.rename_new(made, folder)
+                except OSError as error:
+                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                        raise  # else another process was faster
+                else:
+                    return
+            files.rename(f"{made}/{name}", f"{folder}/{name}")
         finally:
             temporary.remove()
 
