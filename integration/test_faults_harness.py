@@ -17,7 +17,7 @@ from integration.faults.scenarios import RECOVER
 from integration.faults.scenarios import scenario as named
 from integration.faults.snapshot import difference, take
 from integration.faults.strace import Kill, Point, unavailable
-from integration.faults.sweep import Result, Sweep
+from integration.faults.sweep import Result, Sweep, sampled
 from integration.faults.wheels import wheels
 from tests.support.gates import require
 
@@ -191,6 +191,14 @@ def test_threads_are_killed_too(sandbox: Sandbox) -> None:
 
     assert strike.fired
     assert not os.path.exists(f"{sandbox.library}/made")
+
+
+@pytest.mark.parametrize(("count", "expected"), [(7, [1, 4]), (2, [1]), (1, [0]), (0, [])])
+def test_sample_is_never_empty(count: int, expected: list[int]) -> None:
+    """A sample of few points has one of them: none would prove nothing, and is a failure."""
+    points = [Point("rename", number) for number in range(count)]
+
+    assert expected == [point.ordinal for point in sampled(points, 3, 1)]
 
 
 @pytest.mark.parametrize("text", ["rename:2", "openat:17+", "unlink:1+/venv/a b"])

@@ -39,6 +39,7 @@ from integration.faults.runner import run_all
 from integration.faults.scenarios import RECOVER
 from integration.faults.strace import Point
 from integration.faults.strace import unavailable as no_strace
+from integration.faults.sweep import sampled
 from integration.faults.volumes import quick_folder, unavailable
 
 if TYPE_CHECKING:
@@ -83,10 +84,10 @@ class Compound(Case):
         """Strike twice or three times, let one next run follow, and judge."""
         names = tuple(self.scenario.next_runs)
         sandbox, number = sweep.volumes, turn
-        for first in sweep.points()[turn % self.every :: self.every]:
+        for first in sampled(sweep.points(), self.every, turn):
             crashed = self._crash(sweep, first)
             points = sweep.fault.points(sandbox, RECOVER)
-            for second in points[number % self.second :: self.second]:
+            for second in sampled(points, self.second, number):
                 number += 1
                 chain = [first, second]
                 yield self._chain(sweep, crashed, chain, names[number % len(names)])

@@ -82,6 +82,14 @@ class Result:
         return self.judgement.sound and not self.next_run_failed
 
 
+def sampled(points: Sequence[Point], every: int, turn: int) -> Sequence[Point]:
+    """Return each ``every``-th point, beginning with another one for each turn.
+
+    There is always one, however few points there are: a sweep without any proves nothing.
+    """
+    return points[turn % every :: every] or points[turn % max(len(points), 1) :][:1]
+
+
 class References:
     """One scenario in its sandbox, and what is right for it: without a fault."""
 
@@ -152,12 +160,12 @@ class Sweep(References):
             with the one of this number; and begin with another point for each number
         """
         names = tuple(self.scenario.next_runs)
-        for number, point in enumerate(self.points()):
-            if turn is None and number % every == 0:
+        for number, point in enumerate(sampled(self.points(), every, turn or 0)):
+            if turn is not None:
+                yield self.result(point, names[(number + turn) % len(names)])
+            else:
                 for name in names:
                     yield self.result(point, name)
-            elif turn is not None and (number + turn) % every == 0:
-                yield self.result(point, names[((number + turn) // every + turn) % len(names)])
 
     def result(self, point: Point, next_run: str) -> Result:
         """Strike at one point, let one next run follow, and judge."""
