@@ -8,8 +8,8 @@ from linkinstall.cli.command_table import COMMANDS, COMMANDS_BY_NAME, GROUPS_OF_
 def test_the_commands_are_those_of_the_brief() -> None:
     """There is a command for each verb that exists, and no other."""
     expected = (
-        "install uninstall recover list check venv-create venv-clear venv-remove venv-decouple "
-        "cache-dir cache-info cache-add"
+        "install uninstall recover list check repair "
+        "venv-create venv-clear venv-remove venv-decouple cache-dir cache-info cache-add"
     ).split()
 
     assert expected == [name.replace(" ", "-") for name in COMMANDS_BY_NAME]

@@ -29,6 +29,7 @@ class Environment:
     """An environment that is managed by somebody else, if ``managed`` says so."""
 
     root, python, library = "/e", "/e/bin/python", "/e/lib"
+    kind, destdir = "venv", None
     managed = False
 
     @classmethod
@@ -250,7 +251,8 @@ def test_leftovers_of_the_cache_that_the_call_names_are_swept(words: list[str]) 
 
 
 @pytest.mark.parametrize(
-    "words", [["a.whl"], ["uninstall", "a"], ["recover"], ["list"], ["check", "a"]]
+    "words",
+    [["a.whl"], ["uninstall", "a"], ["recover"], ["list"], ["check", "a"], ["repair", "a"]],
 )
 def test_the_real_verbs_take_what_the_command_line_passes(words: list[str]) -> None:
     """The stand-ins of these tests do not hide an argument that a verb does not know."""
@@ -258,6 +260,39 @@ def test_the_real_verbs_take_what_the_command_line_passes(words: list[str]) -> N
     name = parse(words, {}).command
 
     signature(Verbs()[name]).bind(*recorder.positional, **recorder.arguments)
+
+
+def test_repair_passes_names_and_options() -> None:
+    """``repair`` hands over names, wheels, and what is done with them."""
+    recorder, _ = run(
+        "repair", "A_b", "--from=a.whl", "--from", "b.whl", "--remove", "--all", "--leftovers",
+        "--full", "--link-mode=copy", "--no-compile-bytecode", "--sync=off", "--dry-run",
+    )  # fmt: skip
+    del recorder.arguments["environment"]
+
+    assert (["A_b"],) == recorder.positional
+    assert {
+        "cache": None,
+        "wheels": ("a.whl", "b.whl"),
+        "remove": True,
+        "every": True,
+        "leftovers": True,
+        "full": True,
+        "link_mode": "copy",
+        "copy_binaries": "auto",
+        "compile_levels": (),
+        "sync": "off",
+        "lock_timeout": None,
+        "dry_run": True,
+        "notify": None,
+        "processes": True,
+    } == recorder.arguments
+
+
+def test_repair_needs_to_be_told_what() -> None:
+    """A call that names nothing to repair is refused."""
+    with pytest.raises(UsageError, match="repair needs a NAME"):
+        run("repair")
 
 
 def test_uninstall_passes_names_and_options() -> None:
@@ -350,6 +385,7 @@ def test_check_fails_with_findings(count: int) -> None:
     recorder, outcome = run("check", "a", verbs=verbs)
 
     assert (["a"],) == recorder.positional
+    assert ["--python", "/e"] == recorder.arguments["words"]
     assert (count, tuple(verbs.findings), "done") == (
         outcome.exit,
         outcome.findings,

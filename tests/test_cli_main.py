@@ -218,7 +218,7 @@ def test_usage_errors_are_two() -> None:
 
     assert (2, "") == (status, out)
     assert (
-        "error: --sync is no option of list; it belongs to install, uninstall, recover, "
+        "error: --sync is no option of list; it belongs to install, uninstall, recover, repair, "
         "venv create, venv clear, venv remove, venv decouple.\n"
         "`linkinstall list --help` tells what there is.\n"
     ) == err

@@ -185,13 +185,14 @@ def test_a_call_without_a_meaning_is_refused(words: list[str], expected: str) ->
     assert expected in refusal(*words)
 
 
-@pytest.mark.parametrize("word", ["repair", "help", "rich", "a.zip", "dist"])
+@pytest.mark.parametrize("word", ["mend", "help", "rich", "a.zip", "dist"])
 def test_other_words_are_no_commands(word: str) -> None:
     """A word that is neither a command nor a wheel is refused with the list of commands."""
     message = refusal(word, "x")
 
     assert message.startswith(f"'{word}' is neither a command nor a wheel file (.whl).")
-    assert "The commands are install, uninstall, recover, list, check, venv, cache." in message
+    commands = "install, uninstall, recover, list, check, repair, venv, cache"
+    assert f"The commands are {commands}." in message
 
 
 @pytest.mark.parametrize("verb", ["verify", "prune", "clean"])

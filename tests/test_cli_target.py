@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from linkinstall.cli.parse import parse
-from linkinstall.cli.target import choose_environment
+from linkinstall.cli.target import choose_environment, words_of
 from linkinstall.errors import UsageError
 
 if TYPE_CHECKING:
@@ -118,3 +120,29 @@ def test_contradictions_are_usage_errors(words: list[str], named: str) -> None:
     """Two targets, or half of one, are refused with the options' names."""
     with pytest.raises(UsageError, match=named):
         calls(*words)
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ([], ["--python", "/v"]),
+        (["--python=v"], ["--python", "/v"]),
+        (["--cache-dir=c"], ["--python", "/v", "--cache-dir", "/here/c"]),
+        (["--target=t"], ["--target", "/here/t"]),
+        (["--python=v", "--prefix=/q"], ["--python", "/v/bin/python", "--prefix", "/q"]),
+        (
+            ["--purelib=p", "--data=d"],
+            ["--purelib", "/here/p", "--data", "/here/d"],
+        ),
+    ],
+)
+def test_words_name_the_same_target_again(
+    words: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A remedy names environment and cache by absolute paths, whatever folder it is typed in."""
+    monkeypatch.setattr("os.path.abspath", lambda path: os.path.join("/here", path))
+    environment: Any = SimpleNamespace(
+        kind="venv", root="/v", python="/v/bin/python", compiler="/v/bin/python", destdir=None
+    )
+
+    assert expected == words_of(parse(["check", *words], {}), environment)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from linkinstall.verbs.check import check
     from linkinstall.verbs.install import install
     from linkinstall.verbs.recover import recover
+    from linkinstall.verbs.repair import repair
     from linkinstall.verbs.uninstall import uninstall
     from linkinstall.verbs.venv import clear_venv, create_venv, decouple_venv, remove_venv
 
@@ -48,6 +49,7 @@ __all__ = [
     "install",
     "recover",
     "remove_venv",
+    "repair",
     "uninstall",
 ]
 
@@ -68,6 +70,7 @@ _HOMES = {
     "install": "verbs.install",
     "recover": "verbs.recover",
     "remove_venv": "verbs.venv",
+    "repair": "verbs.repair",
     "uninstall": "verbs.uninstall",
 }
 

@@ -17,10 +17,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from linkinstall.cache import Entry
+    from linkinstall.cache import Cache, Entry
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
     from linkinstall.wishes import Exactly
+    from linkinstall.world import World
 
 __all__ = ["NEW", "Asking"]
 
@@ -91,6 +92,11 @@ class Asking:
         """Ask for a distribution to be removed, by any spelling of its name."""
         self._require_new()
         self._wishes.want_removal(name)
+
+    def look(self, call: Callable[[World, Cache, Wishes], None]) -> None:
+        """Have ``call`` say what is wanted once the environment is locked and settled."""
+        self._require_new()
+        self._wishes.later.append(call)
 
     def on_commit(self, call: Callable[[], None]) -> None:
         """Have ``call`` called once after the commit."""

@@ -240,15 +240,23 @@ class Planner:
             return False
         if owner is None and self._is_leftover(request, folder, name):
             self.removal.take_files(folder, [name], request.change)
-            self.warnings.append(
-                Warn("leftover-replaced", f"replaced {path}, left behind by {request.name}")
-            )
+            if not request.mends:
+                message = f"replaced {path}, left behind by {request.name}"
+                self.warnings.append(Warn("leftover-replaced", message))
             return True
-        if self._overwrite and self.world.may_remove(path):
-            self.removal.take_files(folder, [name], request.change)
+        if self._gives_way(request, folder, name):
             return True
         code, reason = ("owned", f"belongs to {owner}") if owner else ("unowned", "exists already")
         self._refuse(code, path, owner, f"{reason}, and {request.name} brings it too")
+        return False
+
+    def _gives_way(self, request: Request, folder: str, name: str) -> bool:
+        """Take a file into the stash if that was asked for; return whether it was."""
+        if request.mends and self.removal.take_edited(folder, name, request.change):
+            return True
+        if self._overwrite and self.world.may_remove(f"{folder}/{name}"):
+            self.removal.take_files(folder, [name], request.change)
+            return True
         return False
 
     def _is_leftover(self, request: Request, folder: str, name: str) -> bool:

@@ -25,7 +25,7 @@ from linkinstall.planner import Planner
 from linkinstall.refusals import refuse_twice, refuse_unremovable
 from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.removal import Removal
-from linkinstall.requests import Wanted, direct_url, direct_url_of, make_request
+from linkinstall.requests import Wanted, direct_url, direct_url_of, make_request, unlisted
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
     from linkinstall.linking import Preferences, Refused
     from linkinstall.plan import Plan
-    from linkinstall.wishes import Exactly, Options, Wish, Wishes
+    from linkinstall.wishes import Exactly, Options, Parting, Wish, Wishes
     from linkinstall.world import World
 
     Installed = dict[str, list[Distribution]]
@@ -50,11 +50,17 @@ _IDLE = ("unchanged", "skipped")
 
 @value
 class _Step:
-    """One change: what it is, what goes for it, what comes."""
+    """One change: what it is, what goes for it, what comes.
+
+    :param part: one dist-info that goes alone, with what it owns
+    :param leftovers: what belongs to no project, and goes
+    """
 
     change: Change
     olds: tuple[Distribution, ...] = ()
     wanted: Wanted | None = None
+    part: Parting | None = None
+    leftovers: tuple[str, ...] = ()
 
 
 class Preparation:
@@ -109,7 +115,7 @@ class Preparation:
 
     def settle_cache(self, home: str) -> None:
         """Say where a temporary cache would be; take it where none other is wanted."""
-        if any(wish.entry is None for wish in self.wishes.incoming):
+        if self.wishes.later or any(wish.entry is None for wish in self.wishes.incoming):
             self._entries.settle(home)
 
     # ---------------------------------------------------------------- the plan
@@ -126,6 +132,7 @@ class Preparation:
             self._entries.close()
 
     def _plan(self, world: World, *, dry: bool) -> Plan:
+        self.wishes.look(world, self.cache)
         if not dry:
             wheels = [wish.path for wish in self.wishes.incoming if wish.path is not None]
             self._entries.fill(wheels, self.options.compile_levels)
@@ -145,7 +152,11 @@ class Preparation:
             steps.append(self._step_in(world, wish, entry, name, hash_, olds, dry=dry))
         leaving = (o for s in steps if s.change.action == "removed" for o in s.olds)
         refuse_unremovable(world, leaving)
-        self.changes = tuple(step.change for step in steps)
+        steps += [_parting(part) for part in self.wishes.partings]
+        self.changes = (*(step.change for step in steps), *self.wishes.idle)
+        if self.wishes.leftovers:
+            nothing = Change("", None, None, "removed")
+            steps.append(_Step(nothing, leftovers=tuple(self.wishes.leftovers)))
         return self._make(world, present, [s for s in steps if s.change.action not in _IDLE])
 
     def _entry_of(self, wish: Wish, *, dry: bool) -> tuple[Entry, str, str | None]:
@@ -192,7 +203,7 @@ class Preparation:
         likeness = OTHER
         if len(olds) == 1:
             likeness = compare(self.files, olds[0], entry, self.environment)
-        if likeness == SAME and not self.options.reinstall:
+        if likeness == SAME and not (self.options.reinstall or wish.mends):
             return _Step(Change(name, version, previous, "unchanged"), olds)
         compiled: tuple[Entry, ...] = ()
         if not dry:
@@ -202,9 +213,9 @@ class Preparation:
             self._warnings += damage_of(world, old)
         action = "installed"
         if olds:
-            action = "replaced" if likeness == OTHER else "reinstalled"
-        listed = self.environment.metadata
-        wanted = Wanted(name, entry, self._metadata(wish, hash_), compiled, list_compiled=listed)
+            action = "replaced" if likeness == OTHER and not wish.mends else "reinstalled"
+        metadata, listed = self._metadata(wish, hash_), self.environment.metadata
+        wanted = Wanted(name, entry, metadata, compiled, list_compiled=listed, mends=wish.mends)
         return _Step(Change(name, version, previous, action), olds, wanted)
 
     def _step_exactly(self, exactly: Exactly, entry: Entry, name: str) -> _Step:
@@ -216,7 +227,7 @@ class Preparation:
             {},
             tuple(compiled),
             generated=exactly.generated,
-            skipped=exactly.skipped | _unlisted(compiled, exactly.sources),
+            skipped=exactly.skipped | unlisted(compiled, exactly.sources),
             overwrite=exactly.overwrite,
         )
         return _Step(Change(name, entry.manifest.version, None, "installed"), (), wanted)
@@ -252,12 +263,13 @@ class Preparation:
 
     def _take_out(self, world: World, removal: Removal, step: _Step, index: int) -> None:
         for old in step.olds:
-            removal.take(old, index)
+            removal.take(old, index, step.part.rows if step.part else None)
         wanted = step.wanted
         if wanted is not None and wanted.generated is not None:
             return
         manifest = wanted.entry.manifest if wanted is not None else None
-        for path in remains(world, step.change.name, step.olds, manifest):
+        lost = step.leftovers or remains(world, step.change.name, step.olds, manifest)
+        for path in lost:
             removal.take_folder(path, index)
             message = f"took away {path}, left behind by another tool"
             self._warnings.append(Warn("leftover-replaced", message))
@@ -273,8 +285,9 @@ class Preparation:
             entry = manifest.id
             scheme = self.environment.scheme_for(manifest.distribution)[manifest.root]
             new = f"{world.real_folder(scheme)}/{manifest.dist_info}"
-            # Of a destination's, other versions may stand; they are known to.
-            olds = olds or present.get(change.name, ())
+        if step.part is not None or (wanted is not None and not olds):
+            # Others of the project may stand (a destination's, a twin); they are known to.
+            olds = present.get(change.name, ())
         marks = tuple(removal.old_dist_info(old) for old in olds)
         return PlanChange(
             change.name, change.version, change.previous, change.action, marks, new, entry
@@ -307,7 +320,8 @@ class Preparation:
         for step in steps:
             name, wanted = step.change.name, step.wanted
             if wanted is None:
-                note(("uninstall", name))
+                alone = step.part is not None or step.leftovers
+                note(("part", name) if alone else ("uninstall", name))
                 continue
             note(("install", f"{name} {wanted.entry.manifest.id}"))
             for file, data in wanted.metadata.items():
@@ -318,16 +332,7 @@ class Preparation:
         return tuple(self._intent)
 
 
-def _unlisted(compiled: Iterable[Entry], sources: frozenset[str]) -> frozenset[str]:
-    """Return the compiled files whose sources are not among ``sources``."""
-    left = set()
-    for entry in compiled:
-        for scheme, path, _, _ in entry.manifest.files():
-            folder, _, name = path.rpartition("/")
-            source = name
-            package = folder.removesuffix("__pycache__")
-            while source and f"{scheme}/{package}{source}.py" not in sources:
-                source = source.rpartition(".")[0]
-            if not source:
-                left.add(f"{scheme}/{path}")
-    return frozenset(left)
+def _parting(part: Parting) -> _Step:
+    one = part.distribution
+    change = Change(one.name, one.version, one.version, "removed")
+    return _Step(change, (one,), part=part)

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Removal"]
 
+_EDITED = "changed since it was installed"
 _MARKS = ("RECORD", "METADATA", "INSTALLER", "WHEEL")
 
 
@@ -54,9 +55,16 @@ class Removal:
         self._standing = [(one, _read(world, one)) for one in standing]
         self._last: list[StashItem] = []
 
-    def take(self, distribution: Distribution, change: int) -> None:
-        """Plan that ``distribution`` goes, whatever its health is."""
-        owned = self._owned(distribution, self.world.rows(distribution) or [])
+    def take(
+        self, distribution: Distribution, change: int, rows: Iterable[Row] | None = None
+    ) -> None:
+        """Plan that ``distribution`` goes, whatever its health is.
+
+        :param rows: what it owns; default what its RECORD says
+        """
+        if rows is None:
+            rows = self.world.rows(distribution) or ()
+        owned = self._owned(distribution, list(rows))
         info = distribution.path
         rest = {folder: names for folder, names in owned.items() if not _below(folder, info)}
         self._add(rest, change, self.items)
@@ -75,6 +83,15 @@ class Removal:
         if names:
             self._add_loose(folder, names, change, self.items)
             self.take_compiled(folder, names, change)
+
+    def take_edited(self, folder: str, name: str, change: int) -> bool:
+        """Plan that a file goes that was kept for being edited; return whether it was."""
+        edited = Kept(f"{folder}/{name}", _EDITED)
+        if edited not in self.kept:
+            return False
+        self.kept.remove(edited)
+        self.take_files(folder, [name], change)
+        return True
 
     def take_compiled(self, folder: str, names: Iterable[str], change: int) -> None:
         """Plan that the compiled files of sources go, which are replaced or which come.
@@ -143,7 +160,7 @@ class Removal:
         if not self.world.may_remove(path):
             self.kept.append(Kept(path, "belongs to the environment itself"))
         elif not self.world.owned(path) and not self._unchanged(path, row):
-            self.kept.append(Kept(path, "changed since it was installed"))
+            self.kept.append(Kept(path, _EDITED))
         else:
             return True
         return False

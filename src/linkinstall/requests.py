@@ -24,7 +24,7 @@ from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from linkinstall.cache import Entry
     from linkinstall.environment import Environment
@@ -40,6 +40,7 @@ __all__ = [
     "prefix_of",
     "rendered_record",
     "template",
+    "unlisted",
 ]
 
 
@@ -65,6 +66,7 @@ class Request:
     :param replaces_leftovers: whether unowned files at its paths are remains of it
     :param overwrite: take what stands in its way into the stash
     :param exact: asked for by a destination
+    :param mends: edited files of the project itself go, too
     """
 
     name: str
@@ -76,6 +78,7 @@ class Request:
     replaces_leftovers: Callable[[], bool] = bool
     overwrite: bool = False
     exact: bool = False
+    mends: bool = False
 
 
 @value
@@ -88,6 +91,7 @@ class Wanted:
     :param generated: exactly what is generated, where a destination says so
     :param skipped: ``scheme/path`` of the entry's files that are left out
     :param overwrite: this wheel may replace files in its way
+    :param mends: it replaces the same one, edited files and all
     """
 
     name: str
@@ -98,6 +102,7 @@ class Wanted:
     generated: tuple[Generated, ...] | None = None
     skipped: frozenset[str] = frozenset()
     overwrite: bool = False
+    mends: bool = False
 
 
 def make_request(
@@ -130,7 +135,23 @@ def make_request(
         generated,
         manifest.rewritten,
         replaces_leftovers,
+        mends=wanted.mends,
     )
+
+
+def unlisted(compiled: Iterable[Entry], sources: frozenset[str]) -> frozenset[str]:
+    """Return the compiled files whose sources are not among ``sources``."""
+    left = set()
+    for entry in compiled:
+        for scheme, path, _, _ in entry.manifest.files():
+            folder, _, name = path.rpartition("/")
+            source = name
+            package = folder.removesuffix("__pycache__")
+            while source and f"{scheme}/{package}{source}.py" not in sources:
+                source = source.rpartition(".")[0]
+            if not source:
+                left.add(f"{scheme}/{path}")
+    return frozenset(left)
 
 
 def _scripts(files: FileSystem, environment: Environment, wanted: Wanted) -> list[Generated]:

@@ -1,9 +1,10 @@
 """What is asked of a transaction, noted until it is prepared.
 
 Purpose: the options of a transaction and its wishes: wheel files, entries, what a
-destination wants placed exactly so, and names to remove.
+destination wants placed exactly so, names to remove, and what depends on the state the
+environment is in once it is locked and settled.
 
-Guarantees: plain values; nothing is looked at.
+Guarantees: plain values; nothing is looked at before :meth:`Wishes.look`.
 
 Errors: none.
 """
@@ -15,12 +16,16 @@ from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
-    from linkinstall.cache import Entry
+    from linkinstall.cache import Cache, Entry
+    from linkinstall.distribution import Distribution
+    from linkinstall.outcome import Change
+    from linkinstall.record import Row
     from linkinstall.requests import Generated
+    from linkinstall.world import World
 
-__all__ = ["Exactly", "Options", "Wish", "Wishes"]
+__all__ = ["Exactly", "Options", "Parting", "Wish", "Wishes"]
 
 
 @value
@@ -57,7 +62,10 @@ class Exactly:
 
 @value
 class Wish:
-    """One wheel that is wanted: a file, or an entry that is there already."""
+    """One wheel that is wanted: a file, or an entry that is there already.
+
+    :param mends: it is to replace the same one, whatever that looks like
+    """
 
     path: str | None
     entry: Entry | None
@@ -65,6 +73,18 @@ class Wish:
     requested: bool = True
     direct_url: str | None = None
     exactly: Exactly | None = None
+    mends: bool = False
+
+
+@value
+class Parting:
+    """One dist-info that goes by itself, whatever else its project has.
+
+    :param rows: the files that are proven to be its own; None: what its RECORD says
+    """
+
+    distribution: Distribution
+    rows: tuple[Row, ...] | None = None
 
 
 class Wishes:
@@ -73,6 +93,16 @@ class Wishes:
     def __init__(self) -> None:
         self.incoming: list[Wish] = []
         self.outgoing: list[str] = []
+        self.partings: list[Parting] = []
+        self.leftovers: list[str] = []
+        self.idle: list[Change] = []
+        self.later: list[Callable[[World, Cache, Wishes], None]] = []
+
+    def look(self, world: World, cache: Cache) -> None:
+        """Let what depends on the environment's state say now what it wants."""
+        later, self.later = self.later, []
+        for call in later:
+            call(world, cache, self)
 
     def want(self, wish: Wish) -> None:
         """Note something to install."""

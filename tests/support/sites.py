@@ -25,6 +25,7 @@ from linkinstall.transaction import Transaction
 from linkinstall.verbs.check import check
 from linkinstall.verbs.install import install
 from linkinstall.verbs.recover import recover
+from linkinstall.verbs.repair import repair
 from linkinstall.verbs.uninstall import uninstall
 from linkinstall.world import World
 from tests.support.wheels import make_wheel
@@ -128,9 +129,14 @@ class Site:
         options: dict[str, Any] = {"cache": self.cache, "sync": "off", "lock_timeout": 5.0}
         return recover(self.environment, policy=policy, **options)
 
-    def check(self, *names: str) -> list[Finding]:
+    def repair(self, *names: str, **options: Any) -> Outcome:
+        """Repair by the verb."""
+        chosen = {"cache": self.cache, "sync": "off", "lock_timeout": 5.0, **options}
+        return repair(names, environment=self.environment, **chosen)
+
+    def check(self, *names: str, full: bool = False) -> list[Finding]:
         """Check by the verb."""
-        return check(names, environment=self.environment)
+        return check(names, environment=self.environment, full=full, cache=self.cache)
 
     def tree(self) -> Snapshot:
         """Return what is below the environment, contents and modes."""

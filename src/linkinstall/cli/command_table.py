@@ -41,7 +41,8 @@ COMMANDS = (
     Command("uninstall", "Remove distributions, all of them or none.", "NAME", required=True),
     Command("recover", "Settle unfinished transactions and empty the trash."),
     Command("list", "List the distributions with their health."),
-    Command("check", "Compare every file with RECORD and look for leftovers.", "NAME"),
+    Command("check", "Compare what is there with RECORD and look for leftovers.", "NAME"),
+    Command("repair", "Make damaged distributions whole again, all of them or none.", "NAME"),
     Command("venv create", "Make a virtual environment.", "PATH", required=True, single=True),
     Command(
         "venv clear",

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 
-from linkinstall.cli.target import choose_environment, uses_no_cache
+from linkinstall.cli.target import choose_environment, uses_no_cache, words_of
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -37,6 +37,7 @@ LOCATIONS = {
     "recover": ("linkinstall.verbs.recover", "recover"),
     "list": ("linkinstall.verbs.check", "list_distributions"),
     "check": ("linkinstall.verbs.check", "check"),
+    "repair": ("linkinstall.verbs.repair", "repair"),
     "venv create": ("linkinstall.verbs.venv", "create_venv"),
     "venv clear": ("linkinstall.verbs.venv", "clear_venv"),
     "venv remove": ("linkinstall.verbs.venv", "remove_venv"),
@@ -159,9 +160,45 @@ def _list(_arguments: Arguments, verbs: Any, environment: Environment, _notify: 
 
 
 def _check(arguments: Arguments, verbs: Any, environment: Environment, _notify: Any) -> Outcome:
-    findings = tuple(verbs["check"](list(arguments.words), environment=environment))
+    findings = tuple(
+        verbs["check"](
+            list(arguments.words),
+            environment=environment,
+            full=arguments.flag("--full"),
+            cache=_cache_of_change(arguments, verbs),
+            words=words_of(arguments, environment),
+        )
+    )
     outcome = blank_outcome("check", environment)
     return replace(outcome, findings=findings, exit=1 if findings else 0)
+
+
+def _repair(arguments: Arguments, verbs: Any, environment: Environment, notify: Any) -> Any:
+    wheels = arguments.value("--from") or []
+    every, leftovers = arguments.flag("--all"), arguments.flag("--leftovers")
+    if not (arguments.words or wheels or every or leftovers):
+        from linkinstall.errors import UsageError
+
+        raise UsageError("repair needs a NAME, or one of --all, --leftovers and --from WHEEL.")
+    _respect_manager(arguments, environment)
+    return verbs["repair"](
+        list(arguments.words),
+        environment=environment,
+        cache=_cache_of_change(arguments, verbs),
+        wheels=wheels,
+        remove=arguments.flag("--remove"),
+        every=every,
+        leftovers=leftovers,
+        full=arguments.flag("--full"),
+        link_mode=_link_mode(arguments),
+        copy_binaries=arguments.value("--copy-binaries"),
+        compile_levels=_compile_levels(arguments),
+        sync=arguments.value("--sync"),
+        lock_timeout=arguments.value("--lock-timeout"),
+        dry_run=arguments.flag("--dry-run"),
+        notify=notify,
+        processes=True,  # a command has no threads of its own
+    )
 
 
 def _respect_manager(arguments: Arguments, environment: Environment) -> None:
@@ -234,6 +271,7 @@ OF_ENVIRONMENTS: dict[str, Callable[[Arguments, Any, Environment, Any], Any]] = 
     "recover": _recover,
     "list": _list,
     "check": _check,
+    "repair": _repair,
 }
 OF_THE_CACHE: dict[str, Callable[[Arguments, Any, Any], Outcome]] = {
     "cache dir": _cache_dir,

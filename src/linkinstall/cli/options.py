@@ -100,11 +100,12 @@ SAID = "what is said"
 GROUPS = (WHERE, HOW, CACHE, BYTECODE, SCRIPTS, METADATA, SAID)
 
 _INSTALL = ("install",)
+_PLACING = ("install", "repair")
 _MAKING = ("venv create", "venv clear")
 _VENV = (*_MAKING, "venv remove", "venv decouple")
-_CHANGING = ("install", "uninstall")
-_SETTLING = ("install", "uninstall", "recover", *_VENV)
-_TARGETED = ("install", "uninstall", "recover", "list", "check")
+_CHANGING = ("install", "uninstall", "repair")
+_SETTLING = ("install", "uninstall", "recover", "repair", *_VENV)
+_TARGETED = ("install", "uninstall", "recover", "list", "check", "repair")
 
 OPTIONS = (
     Option(
@@ -173,7 +174,7 @@ OPTIONS = (
         "--link-mode",
         "how files get from the cache into the environment",
         HOW,
-        _INSTALL,
+        _PLACING,
         "MODE",
         choices=("auto", "clone", "hardlink", "symlink", "copy"),
         default="auto",
@@ -183,7 +184,7 @@ OPTIONS = (
         "--copy-binaries",
         "never hardlink .exe, .dll and .pyd files; auto: on Windows",
         HOW,
-        _INSTALL,
+        _PLACING,
         "WHEN",
         choices=("auto", "always", "never"),
         default="auto",
@@ -230,7 +231,37 @@ OPTIONS = (
         HOW,
         (*_MAKING, "venv remove"),
     ),
-    Option("--all", "every hard-linked file, not binaries alone", HOW, ("venv decouple",)),
+    Option(
+        "--all",
+        "with repair, all that is not whole; with decouple, every hard-linked file, not "
+        "binaries alone",
+        HOW,
+        ("repair", "venv decouple"),
+    ),
+    Option(
+        "--full", "read every file; otherwise only what looks changed", HOW, ("check", "repair")
+    ),
+    Option(
+        "--from",
+        "a wheel file to repair from, where the cache has none; repeatable",
+        HOW,
+        ("repair",),
+        "WHEEL",
+        convert=filled,
+        repeatable=True,
+    ),
+    Option(
+        "--remove",
+        "take damaged distributions away: what RECORD or the wheel's manifest proves theirs",
+        HOW,
+        ("repair",),
+    ),
+    Option(
+        "--leftovers",
+        "take away what other tools left behind and nobody owns",
+        HOW,
+        ("repair",),
+    ),
     Option("--prompt", "what shells show while it is active", HOW, _MAKING, "TEXT"),
     Option(
         "--system-site-packages",
@@ -271,18 +302,18 @@ OPTIONS = (
         "compile modules at this optimization level; repeatable; 0 by default, "
         "0 and 1 with --destdir",
         BYTECODE,
-        _INSTALL,
+        _PLACING,
         "LEVEL",
         convert=whole_number,
         choices=(0, 1, 2),
         repeatable=True,
     ),
-    Option("--no-compile-bytecode", "do not compile modules", BYTECODE, _INSTALL),
+    Option("--no-compile-bytecode", "do not compile modules", BYTECODE, _PLACING),
     Option(
         "--interpreter",
         "the interpreter in the first line of scripts",
         SCRIPTS,
-        _INSTALL,
+        _PLACING,
         "PATH",
         "-i",
         convert=filled,
@@ -291,7 +322,7 @@ OPTIONS = (
         "--script-kind",
         "the kind of launcher that is made for entry points",
         SCRIPTS,
-        _INSTALL,
+        _PLACING,
         "KIND",
         choices=("posix", "win-ia32", "win-amd64", "win-arm", "win-arm64"),
     ),

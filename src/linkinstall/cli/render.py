@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["error_lines", "json_text", "message_lines", "result_lines"]
 
 VENV = ("venv create", "venv clear", "venv remove", "venv decouple")
-CHANGING = ("install", "uninstall", *VENV)
+CHANGING = ("install", "uninstall", "repair", *VENV)
 NO_STATE = ("usage", "bug")
 """Codes of errors that say nothing about the environment."""
 UNSETTLED_NEXT = (

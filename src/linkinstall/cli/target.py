@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from linkinstall.cli.parse import Arguments
     from linkinstall.environment import Environment
 
-__all__ = ["choose_environment", "uses_no_cache"]
+__all__ = ["choose_environment", "uses_no_cache", "words_of"]
 
 SCHEMES = ("--purelib", "--platlib", "--headers", "--scripts", "--data")
 
@@ -52,6 +52,25 @@ def uses_no_cache(arguments: Arguments) -> bool:
     # not one that LINKINSTALL_CACHE_DIR names for every call.
     staged = arguments.flag("--destdir") and not arguments.flag("--cache-dir")
     return arguments.flag("--no-cache") or staged
+
+
+def words_of(arguments: Arguments, environment: Environment) -> list[str]:
+    """Return the words that name the same environment and cache in another call.
+
+    They hold whatever folder that is made in, and whichever interpreter runs it.
+    """
+    import os
+
+    from linkinstall.remedies import words_of as words_of_environment
+
+    folders = ("--target", "--prefix", "--destdir", *SCHEMES)
+    given = [name for name in (*folders, "--cache-dir") if arguments.flag(name)]
+    words = [word for name in given for word in (name, os.path.abspath(arguments.given[name]))]
+    if not set(given) & set(folders):
+        return [*words_of_environment(environment), *words]
+    if arguments.flag("--python") and environment.compiler:
+        words = ["--python", environment.compiler, *words]
+    return words
 
 
 def _base(arguments: Arguments, environments: type[Environment]) -> Environment:

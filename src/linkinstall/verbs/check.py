@@ -3,10 +3,11 @@
 Calling sequence::
 
     for finding in check(environment=Environment.of(".venv")):
-        ...
+        print(finding.path, finding.fix)
 
-Guarantees: reads only, takes no lock. ``check`` reads every file that RECORD lists;
-:func:`list_distributions` looks at presence and size alone.
+Guarantees: reads only, takes no lock. :func:`list_distributions` looks at presence and
+size alone; ``check`` also at times, and reads what those do not clear; with ``full`` it
+reads every file.
 
 Errors: :class:`~linkinstall.errors.DistributionError` for a name that is not
 installed.
@@ -14,39 +15,30 @@ installed.
 
 from __future__ import annotations
 
-import hashlib
-import os
-from stat import S_ISLNK
-
-from linkinstall.digest import encode
 from linkinstall.distribution import (
     HALF_INSTALLED,
     HALF_REMOVED,
     MODIFIED,
     WHOLE,
     find_distributions,
-    leftovers,
-    library_path,
     quick_health,
-    read_rows,
 )
 from linkinstall.fs import local
 from linkinstall.outcome import DistributionState, Finding
-from linkinstall.record import is_compiled
-from linkinstall.values import replace
 from linkinstall.wheel import canonicalize
 from linkinstall.world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from linkinstall.cache import Cache
     from linkinstall.distribution import Distribution
     from linkinstall.environment import Environment
-    from linkinstall.fs.port import FileSystem
-    from linkinstall.record import Row
+    from linkinstall.health import Examined
+    from linkinstall.remedies import Remedies
 
-__all__ = ["check", "list_distributions"]
+__all__ = ["check", "list_distributions", "require_installed"]
 
 
 def list_distributions(environment: Environment | None = None) -> list[DistributionState]:
@@ -64,38 +56,44 @@ def list_distributions(environment: Environment | None = None) -> list[Distribut
     ]
 
 
-def check(names: Iterable[str] = (), *, environment: Environment | None = None) -> list[Finding]:
-    """Compare distributions with their RECORD, byte by byte, and look for leftovers.
+def check(
+    names: Iterable[str] = (),
+    *,
+    environment: Environment | None = None,
+    full: bool = False,
+    cache: Cache | None = None,
+    words: Sequence[str] | None = None,
+) -> list[Finding]:
+    """Compare distributions with their RECORD, and look for what lies about.
 
     :param names: only these projects; default all, and what belongs to none
+    :param full: read every file
+    :param cache: where a repair would look first
+    :param words: words of the command line that name the environment and the cache in a
+        finding's ``fix``; default those of the environment
     :raises DistributionError: one of them is not installed
     """
+    from linkinstall.cache import Cache
+    from linkinstall.remedies import Remedies, words_of
+
     world = _world(environment)
     wanted = {canonicalize(name) for name in names}
     found = find_distributions(world.files, world.libraries, world.bases)
-    _require_installed(wanted, found)
-    findings: list[Finding] = []
-    unfinished = _unfinished(world)
-    for one in found:
-        if not wanted or one.name in wanted:
-            findings += _check_one(world.files, one, unfinished.get(one.name))
-            findings += _duplicates(one, found)
+    require_installed(wanted, found)
+    chosen = words_of(world.environment) if words is None else words
+    remedies = Remedies(world, cache or Cache(), chosen)
+    findings = _of_distributions(world, found, wanted, remedies, full=full)
     if not wanted:
-        findings += _state(world)
-        for library in world.libraries:
-            findings += _foreign(world.files, library)
+        findings += _state(world, remedies)
+        findings += _leftovers(world, found, remedies)
     return sorted(findings, key=lambda one: (one.distribution, one.path, one.code))
 
 
-def _world(environment: Environment | None) -> World:
-    if environment is None:
-        from linkinstall.environment import Environment
+def require_installed(wanted: set[str], found: Iterable[Distribution]) -> None:
+    """Refuse names that no distribution has.
 
-        environment = Environment.current()
-    return World(local(), environment)
-
-
-def _require_installed(wanted: set[str], found: list[Distribution]) -> None:
+    :raises DistributionError: one of them is not installed
+    """
     missing = sorted(wanted - {one.name for one in found})
     if missing:
         from linkinstall.errors import DistributionError, Problem
@@ -107,6 +105,14 @@ def _require_installed(wanted: set[str], found: list[Distribution]) -> None:
             ],
             next_step="`linkinstall list` shows what is installed.",
         )
+
+
+def _world(environment: Environment | None) -> World:
+    if environment is None:
+        from linkinstall.environment import Environment
+
+        environment = Environment.current()
+    return World(local(), environment)
 
 
 def _unfinished(world: World) -> dict[str, str]:
@@ -128,103 +134,63 @@ def _unfinished(world: World) -> dict[str, str]:
     }
 
 
-def _check_one(files: FileSystem, one: Distribution, unfinished: str | None) -> list[Finding]:
-    names = {name for name, _ in files.scan(one.path)}
-    fix = f"linkinstall install a wheel of {one.name} over it"
-    if not names:
-        health = unfinished or HALF_REMOVED
-        return [Finding(one.name, health, "empty-dist-info", one.path, fix=fix)]
-    rows = read_rows(files, one)
-    findings = []
-    if "METADATA" not in names:
-        path = f"{one.path}/METADATA"
-        findings.append(Finding(one.name, HALF_REMOVED, "metadata-missing", path, fix=fix))
-    if rows is None:
-        path = f"{one.path}/RECORD"
-        findings.append(Finding(one.name, HALF_INSTALLED, "record-missing", path, fix=fix))
-    told = {f"{one.folder}/{os.path.basename(finding.path)}" for finding in findings}
-    for row in rows or ():
-        if row.path in told:
-            continue
-        finding = _check_row(files, one, row, fix)
-        if finding is not None:
-            findings.append(finding)
-    health = unfinished or _judge(one, rows, findings)
-    return [replace(finding, health=health) for finding in findings]
+def _of_distributions(
+    world: World,
+    found: list[Distribution],
+    wanted: set[str],
+    remedies: Remedies,
+    *,
+    full: bool,
+) -> list[Finding]:
+    from linkinstall.health import examine
 
-
-def _judge(one: Distribution, rows: list[Row] | None, findings: list[Finding]) -> str:
-    codes = {finding.code for finding in findings}
-    inner = one.folder + "/"
-    payload = [
-        row for row in rows or () if not (row.path.startswith(inner) or is_compiled(row.path))
+    unfinished = _unfinished(world)
+    examined = [
+        examine(world.files, one, full=full, unfinished=unfinished.get(one.name))
+        for one in found
+        if not wanted or one.name in wanted
     ]
-    lost = [f for f in findings if f.code == "missing" and not f.path.startswith(one.path + "/")]
-    if "metadata-missing" in codes or (payload and len(lost) == len(payload)):
-        return HALF_REMOVED
-    if "record-missing" in codes:
-        return HALF_INSTALLED
-    return MODIFIED if findings else WHOLE
+    findings: list[Finding] = []
+    for seen in examined:
+        name = seen.distribution.name
+        findings += remedies.of(seen, found, unfinished=name in unfinished)
+        twins = [one for one in examined if one.distribution.name == name and one is not seen]
+        if twins:
+            findings.append(_duplicate(seen, twins, remedies))
+    return findings
 
 
-def _check_row(files: FileSystem, one: Distribution, row: Row, fix: str) -> Finding | None:
-    path = library_path(one.base, row.path)
-    status = files.status(path)
-    if status is None:
-        if is_compiled(row.path):
-            return None
-        return Finding(one.name, MODIFIED, "missing", path, row.hash or None, None, fix)
-    if not row.hash:
-        return None
-    algorithm, _, expected = row.hash.partition("=")
-    try:
-        with files.open_read(path) as stream:
-            digest = hashlib.file_digest(stream, algorithm).digest()
-    except FileNotFoundError:
-        target = files.read_link(path) if S_ISLNK(status.st_mode) else None
-        return Finding(one.name, MODIFIED, "dangling-link", path, row.hash, target, fix)
-    except (OSError, ValueError) as error:
-        return Finding(one.name, MODIFIED, "changed", path, row.hash, str(error), fix)
-    actual = f"{algorithm}={encode(digest)}"
-    if encode(digest) == expected.rstrip("="):
-        return None
-    return Finding(one.name, MODIFIED, "changed", path, row.hash, actual, fix)
+def _duplicate(seen: Examined, twins: list[Examined], remedies: Remedies) -> Finding:
+    one = seen.distribution
+    versions = ", ".join(sorted(twin.distribution.version for twin in twins))
+    fix = remedies.of_duplicate(seen, twins)
+    return Finding(one.name, MODIFIED, "duplicate", one.path, None, f"also {versions}", fix)
 
 
-def _duplicates(one: Distribution, found: list[Distribution]) -> list[Finding]:
-    others = [other for other in found if other.name == one.name and other.path != one.path]
-    if not others:
-        return []
-    fix = f"linkinstall uninstall {one.name}, then install it again"
-    versions = ", ".join(sorted(other.version for other in others))
-    return [Finding(one.name, MODIFIED, "duplicate", one.path, None, f"also {versions}", fix)]
-
-
-def _state(world: World) -> list[Finding]:
+def _state(world: World, remedies: Remedies) -> list[Finding]:
     """Return what the state folder holds: an unfinished transaction, trash."""
     files, home = world.files, world.home
     if files.status(home) is None:
         return []
     findings = []
     names = {name for name, _ in files.scan(home)}
-    if names - {"trash"}:
-        findings.append(
-            Finding("", WHOLE, "unfinished-transaction", home, fix="linkinstall recover")
-        )
+    if names - {"trash"} or not names:
+        fix = remedies.recover
+        findings.append(Finding("", WHOLE, "unfinished-transaction", home, fix=fix))
     if "trash" in names:
         findings += [
-            Finding("", WHOLE, "trash", f"{home}/trash/{name}", fix="linkinstall recover")
+            Finding("", WHOLE, "trash", f"{home}/trash/{name}", fix=remedies.recover)
             for name, _ in files.scan(f"{home}/trash")
         ]
     return findings
 
 
-def _foreign(files: FileSystem, library: str) -> list[Finding]:
-    """Return what a killed pip leaves behind: folders that begin with ``~``."""
+def _leftovers(world: World, found: list[Distribution], remedies: Remedies) -> list[Finding]:
+    from linkinstall.leftovers import find_leftovers
+
     return [
         Finding(
-            "", HALF_REMOVED, "foreign-leftover", f"{library}/{name}",
-            fix="install or uninstall the project it belongs to with linkinstall, or delete it",
+            "", HALF_REMOVED, "foreign-leftover", one.path, None, one.what, remedies.leftovers
         )
-        for name in leftovers(files, library)
+        for one in find_leftovers(world, found)
     ]  # fmt: skip

@@ -85,6 +85,8 @@ def _redo(
     asked: dict[str, list[str]] = {}
     for key, text in journal.intent:
         asked.setdefault(key, []).append(text)
+    if "part" in asked:
+        return "what it was to take away has to be found anew: run `linkinstall repair` again"
     path = asked.get("cache", [""])[0]
     if not path and "install" in asked:
         return "it was unpacked without a cache"
@@ -120,7 +122,8 @@ def _finish(outcome: Outcome, redo: Transaction | str) -> Outcome:
     from linkinstall.outcome import Recovered
 
     if isinstance(redo, str):
-        raise _refused(outcome, f"The install cannot be finished ({redo}); it was rolled back.")
+        message = f"The transaction cannot be finished ({redo}); it was rolled back."
+        raise _refused(outcome, message)
     try:
         done = redo.run()
     except LinkInstallError as error:

@@ -1,0 +1,164 @@
+"""What mends a finding: a command that can be typed as it stands, and works.
+
+Purpose: the ``fix`` of each finding.
+
+Calling sequence::
+
+    remedies = Remedies(world, cache, words_of(environment))
+    findings = remedies.of(examined)
+
+Guarantees: reads only. Where nothing is at hand to install from, the command names
+``WHEEL`` in place of the wheel's path, and says behind ``#`` which wheel it has to be.
+
+Errors: ``OSError`` where something cannot be read.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.distribution import WHOLE, library_path, read_rows
+from linkinstall.evidence import Evidence
+from linkinstall.values import replace
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from linkinstall.cache import Cache
+    from linkinstall.distribution import Distribution
+    from linkinstall.environment import Environment
+    from linkinstall.health import Examined
+    from linkinstall.outcome import Finding
+    from linkinstall.world import World
+
+__all__ = ["Remedies", "words_of"]
+
+_PROGRAM = "linkinstall"
+
+
+def words_of(environment: Environment) -> list[str]:
+    """Return the words of the command line that name an environment."""
+    if environment.destdir is not None or environment.kind == "schemes":
+        schemes = environment.schemes
+        return [word for name in sorted(schemes) for word in (f"--{name}", schemes[name])]
+    if environment.kind in ("target", "prefix"):
+        return [f"--{environment.kind}", environment.root]
+    return ["--python", environment.root if environment.kind == "venv" else environment.python]
+
+
+class Remedies:
+    """See the module docstring.
+
+    :param words: words of the command line that name the environment and the cache
+    """
+
+    def __init__(self, world: World, cache: Cache, words: Sequence[str]) -> None:
+        self.world = world
+        self.words = tuple(words)
+        self._evidence = Evidence(world, cache)
+        self._others: dict[str, list[tuple[str, str]]] | None = None
+
+    def command(self, *words: str) -> str:
+        """Return a command of linkinstall on this environment, quoted for a shell."""
+        import shlex
+
+        first, *others = words
+        return shlex.join([_PROGRAM, first, *self.words, *others])
+
+    @property
+    def recover(self) -> str:
+        """What settles an unfinished transaction and empties the trash."""
+        return self.command("recover")
+
+    @property
+    def leftovers(self) -> str:
+        """What takes away what other tools left behind."""
+        return self.command("repair", "--leftovers")
+
+    def of(
+        self, examined: Examined, found: Iterable[Distribution], *, unfinished: bool = False
+    ) -> list[Finding]:
+        """Return the findings of a distribution, each with what mends it.
+
+        :param found: all distributions of the environment
+        :param unfinished: whether a transaction on it is unfinished
+        """
+        if not examined.findings:
+            return []
+        if unfinished:
+            return [replace(one, fix=self.recover) for one in examined.findings]
+        fix = self._repair(examined)
+        return [
+            replace(one, fix=self._moved_first(one) or self._shared(one, found) or fix)
+            for one in examined.findings
+        ]
+
+    def of_duplicate(self, examined: Examined, twins: Iterable[Examined]) -> str:
+        """Return what leaves one of several dist-infos of one project."""
+        seen = [examined, *twins]
+        name = examined.distribution.name
+        if any(one.health == WHOLE for one in seen):
+            return self.command("repair", name)
+        sources = (self._evidence.source(one) for one in seen)
+        if any(source.usable for source in sources):
+            return self.command("repair", name)
+        return self._from_wheel(examined.distribution)
+
+    def _repair(self, examined: Examined) -> str:
+        one = examined.distribution
+        if self._evidence.source(examined).usable:
+            return self.command("repair", one.name)
+        if any(finding.code == "empty-dist-info" for finding in examined.findings):
+            return self.leftovers
+        return self._from_wheel(one)
+
+    def _from_wheel(self, one: Distribution) -> str:
+        command = self.command("repair", one.name, "--from", "WHEEL")
+        return f"{command}  # WHEEL: the wheel file of {one.name} {one.version}"
+
+    def _moved_first(self, finding: Finding) -> str:
+        """Return what mends a path where somebody's folder, file or link stands in the way."""
+        import shlex
+
+        path = self._in_the_way(finding)
+        if not path:
+            return ""
+        move = shlex.join(["mv", path, f"{path}.aside"])
+        return f"{move} && {self.command('repair', finding.distribution)}"
+
+    def _in_the_way(self, finding: Finding) -> str:
+        """Return what a repair would not take away: a folder there, or none above."""
+        if finding.code == "changed" and self.world.kind(finding.path) == "folder":
+            return finding.path
+        folder = os.path.dirname(finding.path)
+        if finding.code != "missing" or self.world.kind(folder) == "folder":
+            return ""
+        while not self.world.keeps_folder(folder):
+            kind = self.world.kind(folder)
+            real = self.world.real_folder(folder)
+            out = kind == "link" and not self.world.inside(real + "/")
+            if kind == "file" or out:
+                return folder
+            folder = os.path.dirname(folder)
+        return ""
+
+    def _shared(self, finding: Finding, found: Iterable[Distribution]) -> str:
+        """Return what mends a file that two distributions list, of which one has its own there."""
+        if finding.code != "changed" or finding.actual is None:
+            return ""
+        if self._others is None:
+            self._others = self._listed(found)
+        for owner, hash_ in self._others.get(finding.path, ()):
+            if owner != finding.distribution and hash_ == finding.actual:
+                first = self.command("uninstall", owner)
+                return f"{first} && {self.command('repair', finding.distribution)}"
+        return ""
+
+    def _listed(self, found: Iterable[Distribution]) -> dict[str, list[tuple[str, str]]]:
+        listed: dict[str, list[tuple[str, str]]] = {}
+        for one in found:
+            for row in read_rows(self.world.files, one) or ():
+                path = library_path(one.base, row.path)
+                listed.setdefault(path, []).append((one.name, row.hash))
+        return listed

@@ -1,0 +1,259 @@
+"""Where an installed distribution can be had from again."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall import Cache
+from linkinstall.distribution import find_distributions
+from linkinstall.evidence import Evidence, Source, claims_of
+from linkinstall.health import examine
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from linkinstall.cache import Entry
+
+FILES = {"app/__init__.py": "one = 1\n", "app/data.txt": "data\n", "app/more.txt": "more\n"}
+BUILT_ANEW = {**FILES, "app/__init__.py": "one = 2\n"}
+LARGER = {**FILES, "app/extra.txt": "extra\n"}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Make an environment with one distribution, of which nothing else is known."""
+    site = Site(tmp_path)
+    site.install(site.wheel("app", files=FILES), link_mode="copy", direct_url="none")
+    return site
+
+
+def evidence(site: Site, cache: Cache | None = None) -> Source:
+    """Return what the only distribution can be installed from."""
+    world = site.world()
+    (one,) = find_distributions(world.files, world.libraries, world.bases)
+    seen = examine(world.files, one, full=True)
+    return Evidence(world, cache or site.cache).source(seen)
+
+
+def manifest(site: Site) -> Entry | None:
+    """Return what is known of the files of the only distribution."""
+    world = site.world()
+    (one,) = find_distributions(world.files, world.libraries, world.bases)
+    return Evidence(world, site.cache).manifest(examine(world.files, one, full=True))
+
+
+def info(site: Site) -> Path:
+    """Return the dist-info folder."""
+    return site.library / "app-1.0.dist-info"
+
+
+def first_entry(site: Site) -> Path:
+    """Return the folder of an entry of the cache."""
+    (one,) = (site.folder / "cache" / "v1" / "entries").iterdir()
+    return one
+
+
+def add_rebuilt(site: Site, files: dict[str, str] = BUILT_ANEW) -> None:
+    """Put another wheel of the same name and version into the cache."""
+    wheel = site.wheel("app", files=files, filename="app-1.0-2-py3-none-any.whl")
+    site.cache.add(wheel)
+
+
+def lose_record(site: Site) -> None:
+    """Delete RECORD."""
+    (info(site) / "RECORD").unlink()
+
+
+def empty(site: Site) -> None:
+    """Empty the dist-info folder."""
+    for path in info(site).iterdir():
+        path.unlink()
+
+
+def lose_everything(site: Site) -> None:
+    """Leave an empty dist-info folder alone."""
+    empty(site)
+    for path in (site.library / "app").iterdir():
+        path.unlink()
+
+
+def leave_empty_files(site: Site) -> None:
+    """Leave METADATA and RECORD with nothing in them, as a power cut does."""
+    for name in ("METADATA", "RECORD"):
+        (info(site) / name).unlink()
+        (info(site) / name).touch()
+
+
+def edit_record(site: Site) -> None:
+    """Give a file that is as it was another digest in RECORD."""
+    record = info(site) / "RECORD"
+    lines = record.read_text().splitlines()
+    wrong = [line.replace("sha256=", "sha256=X") if "more.txt" in line else line for line in lines]
+    record.write_text("\n".join(wrong) + "\n")
+
+
+def cut_record(site: Site) -> None:
+    """Cut RECORD behind two rows; a file is lost besides."""
+    record = info(site) / "RECORD"
+    record.write_text("".join(record.read_text().splitlines(keepends=True)[:2]))
+    (site.library / "app/more.txt").unlink()
+
+
+def edit_payload(site: Site) -> None:
+    """Edit a file."""
+    (site.library / "app/data.txt").write_text("mine\n")
+
+
+DAMAGES = [
+    edit_payload, lose_record, empty, lose_everything, leave_empty_files, edit_record, cut_record,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_the_entry_is_found_by_what_is_left(site: Site, damage: Callable[[Site], None]) -> None:
+    """Name and version and whatever else is left lead to the entry."""
+    damage(site)
+    source = evidence(site)
+
+    assert source.entry is not None
+    assert ("app", "1.0") == (source.entry.manifest.distribution, source.entry.manifest.version)
+
+
+@pytest.mark.parametrize("damage", [one for one in DAMAGES if one is not lose_everything])
+def test_another_build_of_the_version_is_told_apart(
+    site: Site, damage: Callable[[Site], None]
+) -> None:
+    """Of two wheels of one version the one is taken that what is left speaks for."""
+    installed = first_entry(site).name
+    add_rebuilt(site)
+    damage(site)
+    source = evidence(site)
+
+    assert source.entry is not None
+    assert installed == source.entry.manifest.id
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_build_with_more_files_may_have_lost_some(
+    site: Site, damage: Callable[[Site], None]
+) -> None:
+    """Where no RECORD says so, a file that is not there does not speak against a wheel."""
+    installed = first_entry(site).name
+    add_rebuilt(site, LARGER)
+    damage(site)
+    source = evidence(site)
+
+    if damage in (edit_payload, edit_record):
+        assert source.entry is not None
+        assert installed == source.entry.manifest.id
+    else:
+        assert "several wheels" in source.reason
+
+
+@pytest.mark.parametrize("files", [BUILT_ANEW, LARGER])
+def test_another_build_alone_is_not_taken(
+    tmp_path: Path, site: Site, files: dict[str, str]
+) -> None:
+    """A wheel that a row of RECORD and the file both speak against is another one."""
+    other = Site(tmp_path / "other")
+    add_rebuilt(other, files)
+    edit_payload(site)
+    source = evidence(site, other.cache)
+
+    assert not source.usable
+    assert "no wheel of app 1.0 that matches" in source.reason
+
+
+def test_where_nothing_tells_them_apart_none_is_taken(site: Site) -> None:
+    """Of two wheels that fit alike neither is guessed."""
+    add_rebuilt(site)
+    lose_everything(site)
+
+    assert not evidence(site).usable
+    assert "several wheels" in evidence(site).reason
+
+
+def test_a_damaged_entry_is_no_source(site: Site) -> None:
+    """What is in the cache is read before it is handed out; its manifest still tells the files."""
+    edit_payload(site)
+    cached = first_entry(site) / "files/purelib/app/data.txt"
+    cached.write_text("mine\n")
+
+    assert not evidence(site).usable
+    assert "damaged, too" in evidence(site).reason
+    found = manifest(site)
+    assert found is not None
+    assert "app/data.txt" in claims_of(site.world(), found.manifest)
+
+
+class TestDirectUrl:
+    """What ``direct_url.json`` says where the cache has nothing."""
+
+    @pytest.fixture
+    def wheel(self, site: Site) -> Path:
+        """Return the wheel that the distribution says it was installed from."""
+        wheel = site.wheel("app", files=FILES)
+        site.install(wheel, link_mode="copy", reinstall=True)
+        edit_payload(site)
+        return wheel
+
+    def test_the_file_is_found(self, site: Site, wheel: Path) -> None:
+        """A local wheel with the digest that was noted is a source."""
+        source = evidence(site, Cache(site.folder / "empty"))
+
+        assert (None, str(wheel)) == (source.entry, source.wheel)
+
+    def test_another_file_is_not_taken(self, site: Site, wheel: Path) -> None:
+        """A wheel that was built anew at the same place is not the one that was installed."""
+        wheel.unlink()
+        site.wheel("app", files=BUILT_ANEW)
+
+        assert not evidence(site, Cache(site.folder / "empty")).usable
+
+    @pytest.mark.parametrize(("files", "usable"), [(FILES, True), (BUILT_ANEW, False)])
+    def test_without_a_digest_its_record_is_compared(
+        self, site: Site, wheel: Path, files: dict[str, str], *, usable: bool
+    ) -> None:
+        """Where no digest was noted, what is left has to speak for the wheel."""
+        wheel.unlink()
+        site.wheel("app", files=files)
+        url = info(site) / "direct_url.json"
+        url.unlink()
+        url.write_text(json.dumps({"url": wheel.as_uri(), "archive_info": {}}))
+
+        assert usable == evidence(site, Cache(site.folder / "empty")).usable
+
+    def test_the_digest_leads_to_the_entry(self, site: Site, wheel: Path) -> None:
+        """Where nothing else is left, the digest of the wheel file tells the entry."""
+        add_rebuilt(site)
+        kept = (info(site) / "direct_url.json").read_bytes()
+        lose_everything(site)
+        (info(site) / "direct_url.json").write_bytes(kept)
+        wheel.unlink()
+        source = evidence(site)
+
+        assert source.entry is not None
+        files = claims_of(site.world(), source.entry.manifest)
+        one = site.folder / "one"
+        original = Site(one)
+        original.install(original.wheel("app", files=FILES), link_mode="copy")
+        assert manifest(original) is not None
+        expected = manifest(original)
+        assert expected is not None
+        assert claims_of(original.world(), expected.manifest) == files
+
+    @pytest.mark.parametrize(
+        "text", ["", "[]", '{"url": 3}', '{"url": "https://x/app-1.0-py3-none-any.whl"}', "\xff"]
+    )
+    def test_nonsense_is_nothing(self, site: Site, wheel: Path, text: str) -> None:
+        """A ``direct_url.json`` of any contents does no harm."""
+        assert wheel.exists()
+        (info(site) / "direct_url.json").unlink()
+        (info(site) / "direct_url.json").write_bytes(text.encode("latin-1"))
+
+        assert not evidence(site, Cache(site.folder / "empty")).usable

@@ -1,0 +1,174 @@
+"""One distribution against its RECORD."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.distribution import find_distributions
+from linkinstall.fs import local
+from linkinstall.health import Examined, digest_at, examine
+from tests.support.faulty import Wrapper
+from tests.support.sites import Site
+from tests.support.wheels import record_hash
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from io import BufferedReader
+    from pathlib import Path
+
+    from linkinstall.fs.port import FileSystem
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Make an environment with one distribution."""
+    site = Site(tmp_path)
+    site.install(site.wheel("app"), link_mode="copy")
+    return site
+
+
+def seen(site: Site, *, full: bool = False, files: FileSystem | None = None) -> Examined:
+    """Examine the only distribution."""
+    world = site.world()
+    (one,) = find_distributions(world.files, world.libraries, world.bases)
+    return examine(files or world.files, one, full=full)
+
+
+def told(examined: Examined) -> list[tuple[str, str]]:
+    """Return code and file name of each finding."""
+    return [(one.code, os.path.basename(one.path)) for one in examined.findings]
+
+
+def remove(path: str) -> Callable[[Site], None]:
+    """Return a damage: a file of the library is gone."""
+    return lambda site: (site.library / path).unlink()
+
+
+def become_folder(site: Site) -> None:
+    """Put a folder where a file was."""
+    path = site.library / "app/data.txt"
+    path.unlink()
+    path.mkdir()
+
+
+def point_nowhere(site: Site) -> None:
+    """Put a link to nothing where a file was."""
+    path = site.library / "app/data.txt"
+    path.unlink()
+    path.symlink_to("nothing")
+
+
+def lose_a_row(site: Site) -> None:
+    """Cut RECORD behind its first row."""
+    path = site.library / "app-1.0.dist-info/RECORD"
+    path.write_text(path.read_text().splitlines(keepends=True)[0])
+
+
+@pytest.mark.parametrize(
+    ("damage", "health", "expected"),
+    [
+        (remove("app/data.txt"), "modified", ("missing", "data.txt")),
+        (remove("app-1.0.dist-info/METADATA"), "half-removed", ("metadata-missing", "METADATA")),
+        (remove("app-1.0.dist-info/RECORD"), "half-installed", ("record-missing", "RECORD")),
+        (become_folder, "modified", ("changed", "data.txt")),
+        (point_nowhere, "modified", ("dangling-link", "data.txt")),
+        (lose_a_row, "modified", ("changed", "RECORD")),
+    ],
+)
+def test_what_differs_is_named(
+    site: Site, damage: Callable[[Site], None], health: str, expected: tuple[str, str]
+) -> None:
+    """Each way in which a file differs has its code, and decides the health."""
+    damage(site)
+    examined = seen(site)
+
+    assert (health, [expected]) == (examined.health, told(examined))
+    assert {health} == {one.health for one in examined.findings}
+
+
+def test_an_unreadable_file_has_changed(site: Site) -> None:
+    """A file whose mode was taken away is a finding, whoever looks."""
+    (site.library / "app/data.txt").chmod(0)
+    examined = seen(site)
+
+    assert [("changed", "data.txt")] == told(examined)
+    assert "its mode is 0" == examined.findings[0].actual
+
+
+def test_what_is_empty_says_so_alone(site: Site) -> None:
+    """Of an empty dist-info there is one finding."""
+    for path in (site.library / "app-1.0.dist-info").iterdir():
+        path.unlink()
+
+    assert ("half-removed", [("empty-dist-info", "app-1.0.dist-info")]) == (
+        seen(site).health,
+        told(seen(site)),
+    )
+
+
+def test_an_edit_of_equal_size_is_found_by_its_time(site: Site) -> None:
+    """What was written to after RECORD is read, though its size is the same."""
+    (site.library / "app/data.txt").write_text("atad\n")
+
+    (finding,) = seen(site).findings
+    assert (record_hash(b"data\n"), record_hash(b"atad\n")) == (finding.expected, finding.actual)
+
+
+def test_a_forged_edit_is_found_in_full_alone(site: Site) -> None:
+    """An edit that puts size and time back is seen only where every file is read."""
+    path = site.library / "app/data.txt"
+    before = path.stat()
+    path.write_text("atad\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert [] == told(seen(site))
+    assert [("changed", "data.txt")] == told(seen(site, full=True))
+
+
+class Counting(Wrapper):
+    """Notes the names of the files that are opened."""
+
+    def __init__(self) -> None:
+        super().__init__(local())
+        self.opened: list[str] = []
+        vars(self)["open_read"] = self._open
+
+    def _open(self, path: str) -> BufferedReader:
+        self.opened.append(os.path.basename(path))
+        return self.inner.open_read(path)
+
+
+@pytest.mark.parametrize("mode", ["copy", "hardlink", "symlink"])
+def test_what_is_whole_is_not_read(tmp_path: Path, mode: str) -> None:
+    """Without ``full`` the files of a whole distribution are told by their status, links too."""
+    site = Site(tmp_path)
+    site.cache.add(site.wheel("app"))
+    site.install(site.wheel("app"), link_mode=mode)
+    files = Counting()
+
+    assert "whole" == seen(site, files=files).health
+    assert "data.txt" not in files.opened
+    assert "whole" == seen(site, full=True, files=files).health
+    assert "data.txt" in files.opened
+
+
+def test_an_unfinished_transaction_decides_the_health(site: Site) -> None:
+    """Whatever is there, a transaction that is under way says what it is."""
+    (site.library / "app/data.txt").unlink()
+    world = site.world()
+    (one,) = find_distributions(world.files, world.libraries, world.bases)
+
+    assert "half-removed" == examine(world.files, one, unfinished="half-removed").health
+
+
+def test_a_digest_is_that_of_record(site: Site) -> None:
+    """``digest_at`` reads a file, in the algorithm that is asked for."""
+    path = str(site.library / "app/data.txt")
+
+    assert record_hash(b"data\n") == digest_at(local(), path)
+    assert record_hash(b"data\n", "sha512") == digest_at(local(), path, "sha512")
+    with pytest.raises(ValueError, match="unsupported"):
+        digest_at(local(), path, "nonsense")

@@ -1,0 +1,236 @@
+"""What a repair does about each distribution."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from linkinstall import Cache
+from linkinstall.errors import DistributionError, InvalidWheelError, UsageError
+from linkinstall.mending import Mending
+from linkinstall.wishes import Wishes
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Make an environment with two distributions."""
+    site = Site(tmp_path)
+    site.install(site.wheel("app"), site.wheel("lib"), link_mode="copy", direct_url="none")
+    return site
+
+
+def wishes(site: Site, *names: str, cache: Cache | None = None, **options: Any) -> Wishes:
+    """Return what a repair wishes for."""
+    found = Wishes()
+    Mending(names, **options)(site.world(), cache or site.cache, found)
+    return found
+
+
+def break_(site: Site, name: str) -> None:
+    """Delete a file of a distribution."""
+    (site.library / name / "data.txt").unlink()
+
+
+def info(site: Site, name: str, version: str = "1.0") -> Path:
+    """Return a dist-info folder."""
+    return site.library / f"{name}-{version}.dist-info"
+
+
+def mended(found: Wishes) -> list[str]:
+    """Return the projects that come again."""
+    return [wish.entry.manifest.distribution for wish in found.incoming if wish.entry]
+
+
+def gone(found: Wishes) -> list[tuple[str, str]]:
+    """Return name and version of each dist-info that goes."""
+    return [(part.distribution.name, part.distribution.version) for part in found.partings]
+
+
+def test_what_is_damaged_comes_again(site: Site) -> None:
+    """A name that is damaged is wished for from its entry, as it was asked for."""
+    break_(site, "app")
+    found = wishes(site, "App")
+
+    assert ["app"] == mended(found)
+    assert {"INSTALLER": b"linkinstall\n", "REQUESTED": b""} == found.incoming[0].metadata
+    assert found.incoming[0].mends
+
+
+def test_what_is_whole_is_left_alone(site: Site) -> None:
+    """A name that is whole is told as unchanged."""
+    found = wishes(site, "app")
+
+    assert [] == mended(found)
+    assert [("app", "1.0", "unchanged")] == [
+        (one.name, one.version, one.action) for one in found.idle
+    ]
+
+
+def test_every_one_that_is_not_whole(site: Site) -> None:
+    """With ``every``, all that is damaged is mended, and nothing is said of the rest."""
+    break_(site, "lib")
+    found = wishes(site, every=True)
+
+    assert (["lib"], []) == (mended(found), found.idle)
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_every_one_by_status_or_in_full(site: Site, *, full: bool) -> None:
+    """With ``every``, a forged edit is seen only where every file is read; by name, always."""
+    path = site.library / "app/data.txt"
+    before = path.stat()
+    path.write_text("atad\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    assert (["app"] if full else []) == mended(wishes(site, every=True, full=full))
+    assert ["app"] == mended(wishes(site, "app"))
+
+
+def test_a_wheel_that_is_named_is_taken(site: Site) -> None:
+    """``--from`` comes before the cache, and names the project if nothing else does."""
+    break_(site, "app")
+    wheel = str(site.wheel("app"))
+    (wish,) = wishes(site, wheels=[wheel]).incoming
+
+    assert (wheel, None, "none", False) == (wish.path, wish.entry, wish.direct_url, wish.requested)
+
+
+@pytest.mark.parametrize(
+    ("names", "wheel", "error", "text"),
+    [
+        (["app"], "lib-1.0-py3-none-any.whl", UsageError, "No project that is to be repaired"),
+        (["app"], "app.whl", InvalidWheelError, "not the name of a wheel"),
+    ],
+)
+def test_a_wheel_of_nothing_is_refused(
+    names: list[str], wheel: str, error: type[Exception], text: str
+) -> None:
+    """A wheel has to be one, of a project that is repaired."""
+    with pytest.raises(error, match=text):
+        Mending(names, wheels=[wheel])
+
+
+def test_a_wheel_of_another_version_is_refused(site: Site) -> None:
+    """A repair brings what was there, and no other version."""
+    break_(site, "app")
+
+    with pytest.raises(DistributionError, match=r"is of version 2\.0; 1\.0 is installed"):
+        wishes(site, "app", wheels=[site.wheel("app", "2.0")])
+
+
+def test_what_cannot_be_had_again_is_told_together(site: Site) -> None:
+    """Everything that has no source is one refusal, which names what could be mended."""
+    for name in ("app", "lib"):
+        break_(site, name)
+    empty = Cache(site.folder / "empty")
+    with pytest.raises(DistributionError) as caught:
+        wishes(site, every=True, cache=empty)
+    assert ["app", "lib"] == [problem.owner for problem in caught.value.problems]
+
+    site.wheel("app")
+    with pytest.raises(DistributionError) as caught:
+        wishes(site, every=True, cache=empty, wheels=[site.wheel("app")])
+    assert ["lib"] == [problem.owner for problem in caught.value.problems]
+    assert caught.value.next_step.endswith("repaired by name: app.")
+
+
+def test_a_name_that_is_not_installed(site: Site) -> None:
+    """It cannot be repaired; to be removed it need not be there."""
+    with pytest.raises(DistributionError, match="Not installed: nothing"):
+        wishes(site, "nothing")
+    assert ["nothing"] == wishes(site, "nothing", remove=True).outgoing
+
+
+def add_twin(site: Site) -> None:
+    """Put a second dist-info of ``app`` beside the first, as a killed upgrade leaves it."""
+    twin = info(site, "app", "0.9")
+    twin.mkdir()
+    (twin / "METADATA").write_text("Name: app\nVersion: 0.9\n")
+
+
+def test_of_two_the_whole_one_stays(site: Site) -> None:
+    """A second dist-info beside a whole one goes; nothing needs to come for that."""
+    add_twin(site)
+    found = wishes(site, "app", cache=Cache(site.folder / "empty"))
+
+    assert ([], [("app", "0.9")]) == (mended(found), gone(found))
+
+
+def test_of_two_damaged_ones_one_comes_again(site: Site) -> None:
+    """Where none is whole, the one that can be had again replaces both."""
+    add_twin(site)
+    break_(site, "app")
+    found = wishes(site, "app")
+
+    assert (["app"], []) == (mended(found), gone(found))
+    assert "1.0" == getattr(found.incoming[0].entry, "manifest").version  # noqa: B009
+
+
+def test_removal_goes_by_record(site: Site) -> None:
+    """With RECORD, a removal is what uninstalling is."""
+    break_(site, "app")
+    (part,) = wishes(site, "app", remove=True).partings
+
+    assert part.rows is None
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_removal_without_record_goes_by_the_manifest(site: Site, *, named: bool) -> None:
+    """Without it, what the wheel's manifest proves goes: of an entry, or of a wheel file."""
+    info(site, "app").joinpath("RECORD").unlink()
+    wheels = [site.wheel("app")] if named else []
+    cache = Cache(site.folder / "empty") if named else site.cache
+    (part,) = wishes(site, "app", remove=True, wheels=wheels, cache=cache).partings
+
+    assert {"app/__init__.py", "app/data.txt"} <= {row.path for row in part.rows or ()}
+    assert not (site.folder / "empty").exists()
+
+
+def test_removal_without_proof_is_refused(site: Site) -> None:
+    """Where nothing tells what belongs to it, nothing goes."""
+    info(site, "app").joinpath("RECORD").unlink()
+
+    with pytest.raises(DistributionError, match=r"no wheel of app 1\.0"):
+        wishes(site, "app", remove=True, cache=Cache(site.folder / "empty"))
+
+
+def test_every_damaged_one_can_be_removed(site: Site) -> None:
+    """``every`` with ``remove`` takes what is damaged, and leaves what is whole."""
+    break_(site, "lib")
+
+    assert [("lib", "1.0")] == gone(wishes(site, every=True, remove=True))
+
+
+def test_leftovers_are_taken_when_asked_for(site: Site) -> None:
+    """``~`` folders and empty dist-infos go; distributions are not looked at for that."""
+    (site.library / "~pp").mkdir()
+    info(site, "gone").mkdir()
+    break_(site, "app")
+    found = wishes(site, leftovers=True)
+
+    assert ([], [("gone", "1.0")]) == (mended(found), gone(found))
+    assert [os.path.realpath(site.library / "~pp")] == found.leftovers
+
+
+def test_an_empty_dist_info_without_a_wheel_is_a_leftover(site: Site) -> None:
+    """With ``every`` it is a refusal, unless leftovers are taken."""
+    info(site, "gone").mkdir()
+
+    with pytest.raises(DistributionError, match="Cannot repair gone"):
+        wishes(site, every=True)
+    assert [("gone", "1.0")] == gone(wishes(site, every=True, leftovers=True))
+
+
+def test_an_empty_dist_info_that_is_mended_is_none(site: Site) -> None:
+    """What comes again is not taken away."""
+    for path in info(site, "app").iterdir():
+        path.unlink()
+    found = wishes(site, "app", leftovers=True)
+
+    assert (["app"], []) == (mended(found), gone(found))

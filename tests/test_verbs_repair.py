@@ -1,0 +1,240 @@
+"""The verb ``repair``: damaged distributions made whole again, or taken away."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall import Cache
+from linkinstall.errors import CacheError, ConflictError, DistributionError
+from tests.support.scenarios import app, other
+from tests.support.sites import Site, differences
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.support.sites import Snapshot
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Make an environment with ``app``, which has files in every scheme, and ``other``."""
+    site = Site(tmp_path)
+    site.install(other(site), link_mode="copy")
+    site.install(app(site), link_mode="copy")
+    return site
+
+
+@pytest.fixture
+def before(site: Site) -> Snapshot:
+    """Return the environment as it was before."""
+    return site.tree()
+
+
+def lose_record(site: Site) -> None:
+    """Delete RECORD."""
+    (site.library / "app-1.0.dist-info" / "RECORD").unlink()
+
+
+def lose_metadata(site: Site) -> None:
+    """Delete METADATA."""
+    (site.library / "app-1.0.dist-info" / "METADATA").unlink()
+
+
+def edit_everywhere(site: Site) -> None:
+    """Edit a module, a script, a header and a data file, and delete another module."""
+    for path in (
+        site.library / "app" / "core.py",
+        site.scripts / "app",
+        site.scripts / "app-tool",
+        site.root / "include/site/python3.11/app/app.h",
+        site.root / "share/app/readme.txt",
+    ):
+        path.write_text("edited\n")
+    (site.library / "app" / "gone.py").unlink()
+
+
+def lose_payload(site: Site) -> None:
+    """Delete a folder with all that is in it."""
+    for path in (site.library / "app" / "data", site.library / "app" / "bent"):
+        for name in path.iterdir():
+            name.unlink()
+        path.rmdir()
+
+
+def edit_and_lose_record(site: Site) -> None:
+    """Delete RECORD and edit a module of the rest."""
+    lose_record(site)
+    (site.library / "app" / "core.py").write_text("edited\n")
+
+
+DAMAGES = [lose_record, lose_metadata, edit_everywhere, lose_payload, edit_and_lose_record]
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_is_damaged_is_as_it_was(
+    site: Site, before: Snapshot, damage: Callable[[Site], None]
+) -> None:
+    """Every file is there again with its contents, and what the installer wrote is kept."""
+    damage(site)
+    assert site.check()
+    outcome = site.repair("app", link_mode="copy")
+
+    assert [("app", "1.0", "reinstalled")] == [
+        (one.name, one.version, one.action) for one in outcome.changes
+    ]
+    assert [] == differences(before, site.tree())
+    assert [] == site.check(full=True)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_wheel_file_does_as_well(
+    site: Site, before: Snapshot, damage: Callable[[Site], None]
+) -> None:
+    """With ``--from`` nothing needs to be known; the cache is filled from the wheel."""
+    damage(site)
+    site.repair("app", wheels=[app(site)], cache=Cache(site.folder / "new"), link_mode="copy")
+
+    assert [] == differences(before, site.tree())
+
+
+def test_a_file_that_was_added_stays(site: Site) -> None:
+    """A repair takes nothing that is not the distribution's."""
+    added = site.library / "app" / "notes.txt"
+    added.write_text("mine\n")
+    edit_everywhere(site)
+    site.repair("app")
+
+    assert "mine\n" == added.read_text()
+
+
+def test_a_whole_one_is_unchanged(site: Site, before: Snapshot) -> None:
+    """Nothing is done for what is whole."""
+    outcome = site.repair("app", "other")
+
+    assert "unchanged" == outcome.status
+    assert ["unchanged", "unchanged"] == [one.action for one in outcome.changes]
+    assert [] == differences(before, site.tree())
+
+
+def test_a_damaged_cache_is_no_help_but_the_wheel_is(site: Site) -> None:
+    """An edit that reached the cache too is mended from the wheel file, which is still there."""
+    site.install(app(site), link_mode="hardlink", reinstall=True)
+    with (site.library / "app" / "core.py").open("a") as stream:  # in place: the cache's, too
+        stream.write("edited\n")
+    outcome = site.repair("app")
+
+    assert ["cache-damaged"] == [one.code for one in outcome.warnings]
+    assert [] == site.check(full=True)
+    with (site.library / "app" / "core.py").open("a") as stream:
+        stream.write("edited\n")
+    app(site).unlink()
+    with pytest.raises((DistributionError, CacheError), match="app"):
+        site.repair("app")
+
+
+def test_a_dry_run_writes_nothing(site: Site) -> None:
+    """``dry_run`` tells the change and leaves environment and cache alone."""
+    edit_everywhere(site)
+    now = site.tree()
+    outcome = site.repair("app", dry_run=True)
+
+    assert [("app", "replace")] == [(one.name, one.action) for one in outcome.plan or ()]
+    assert [] == differences(now, site.tree())
+
+
+def test_what_another_one_owns_is_refused(site: Site) -> None:
+    """A file that another distribution has overwritten is that one's as well: nothing is done."""
+    files = {"app/core.py": "theirs\n"}
+    site.install(site.wheel("rival", files=files), overwrite_existing=True, link_mode="copy")
+    now = site.tree()
+
+    with pytest.raises(ConflictError, match=r"core\.py"):
+        site.repair("app")
+    assert [] == differences(now, site.tree())
+
+
+class TestRemove:
+    """``--remove``."""
+
+    @pytest.fixture
+    def bare(self, tmp_path: Path) -> Snapshot:
+        """Return an environment with ``other`` alone."""
+        site = Site(tmp_path / "bare")
+        site.install(other(site), app(site), link_mode="copy")
+        site.uninstall("app")
+        return {path: node for path, node in site.tree().items() if "other-1.0.dist" not in path}
+
+    @pytest.mark.parametrize("damage", [lose_record, lose_metadata, lose_payload])
+    def test_all_that_is_its_own_goes(
+        self, site: Site, bare: Snapshot, damage: Callable[[Site], None]
+    ) -> None:
+        """Payload, scripts, headers and data go, and what ``other`` shares stays."""
+        damage(site)
+        outcome = site.repair("app", remove=True)
+        now = {path: node for path, node in site.tree().items() if "other-1.0.dist" not in path}
+
+        assert ["removed"] == [one.action for one in outcome.changes]
+        assert [] == differences(bare, now)
+        assert [] == site.check(full=True)
+
+    def test_what_cannot_be_proven_stays(self, site: Site) -> None:
+        """Without RECORD, what was edited may be anybody's; nothing else is left."""
+        lose_record(site)
+        added = site.library / "app" / "notes.txt"
+        added.write_text("mine\n")
+        edited = [site.library / "app" / "core.py", site.scripts / "app"]
+        for path in edited:
+            path.write_text("edited\n")
+        site.repair("app", remove=True)
+
+        left = sorted(path for path in site.root.rglob("*app*") if path.is_file())
+        assert [site.scripts / "app"] == left
+        assert [added, edited[0]] == sorted((site.library / "app").rglob("*"), reverse=True)
+
+
+def test_leftovers_go(site: Site, before: Snapshot) -> None:
+    """``~`` folders, empty dist-infos, orphans and what becomes empty by it are taken away."""
+    orphan = site.library / "gone" / "sub" / "__pycache__"
+    orphan.mkdir(parents=True)
+    (orphan / "a.cpython-311.pyc").write_text("left")
+    (site.library / "~pp" / "sub").mkdir(parents=True)
+    (site.library / "~pp" / "sub" / "a.py").write_text("left")
+    (site.library / "gone-1.0.dist-info").mkdir()
+    outcome = site.repair(leftovers=True)
+
+    assert [("gone", "removed")] == [(one.name, one.action) for one in outcome.changes]
+    assert 2 == len([one for one in outcome.warnings if one.code == "leftover-replaced"])
+    assert [] == differences(before, site.tree())
+
+
+def test_the_twin_of_a_whole_one_goes_alone(site: Site, before: Snapshot) -> None:
+    """The dist-info of a killed upgrade goes with what it lists, and the whole one stays."""
+    twin = site.library / "app-0.9.dist-info"
+    twin.mkdir()
+    (twin / "METADATA").write_text("Name: app\nVersion: 0.9\n")
+    (site.library / "app" / "old.py").write_text("old\n")
+    (twin / "RECORD").write_text(
+        "app/core.py,sha256=x,1\napp/old.py,,\n"
+        "app-0.9.dist-info/METADATA,,\napp-0.9.dist-info/RECORD,,\n"
+    )
+    assert "duplicate" in {one.code for one in site.check()}
+    outcome = site.repair("app")
+
+    assert [("app", "0.9", "removed")] == [
+        (one.name, one.version, one.action) for one in outcome.changes
+    ]
+    assert [] == differences(before, site.tree())
+
+
+def test_everything_that_check_finds(site: Site, before: Snapshot) -> None:
+    """``every`` and ``leftovers`` in one call leave nothing to find."""
+    edit_everywhere(site)
+    (site.library / "other.py").unlink()
+    (site.library / "~ther").mkdir()
+    site.repair(every=True, leftovers=True, link_mode="copy")
+
+    assert [] == site.check(full=True)
+    assert [] == differences(before, site.tree())
