@@ -225,7 +225,7 @@ def test_the_api_page_shows_the_signatures() -> None:
     page = text_of(REFERENCE / "python-api.md")
     shown = re.findall(r"^\| `([a-z]+)\((.*)\)` \| `(?:Outcome|list)", page, re.MULTILINE)
 
-    assert {"install", "uninstall", "recover", "check"} == {name for name, _ in shown}
+    assert {"install", "uninstall", "recover", "check", "repair"} == {name for name, _ in shown}
     for name, arguments in shown:
         actual = inspect.signature(getattr(linkinstall, name)).parameters
         for argument in arguments.replace("*, ", "").split(", "):
