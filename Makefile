@@ -11,6 +11,8 @@ STEPS ?= 50000
 SEED ?= 0
 # Crash images of each file system.
 IMAGES ?= 1000
+# Rounds of each measurement of the bench.
+ROUNDS ?= 6
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals bench wine wine-all clean
@@ -89,8 +91,8 @@ rivals: setup ## the same sweep over pip, uv, installer, PDM and Poetry, beside 
 proof: setup ## every gate in full, one after the other (hours), and one table of them
 	$(BIN)/python -m integration.proof
 
-bench: setup ## warm and cold install against uv, pip and installer, as ratios
-	$(BIN)/python -m integration.bench
+bench: setup ## what an install costs beside uv, pip, installer and PDM, as ratios (ROUNDS=6)
+	$(BIN)/python -m integration.bench --write --rounds $(ROUNDS)
 
 wine: setup ## the tests that hold on Windows, with a Windows CPython 3.11 under Wine
 	tools/wine-test 3.11

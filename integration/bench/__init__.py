@@ -1,0 +1,23 @@
+"""``make bench``: what an install costs beside uv, pip, ``installer`` and PDM, as ratios.
+
+Purpose: the figures of ``docs/reference/measurements.md`` and of the table of goals in
+``docs/explanation/performance.md``, and a quick answer to one question while code changes.
+
+Calling sequence: see ``python -m integration.bench --help``; ``__main__`` drives the rest::
+
+    corpora      which wheels: sets of real ones, and synthetic ones of any size
+    tools        the commands that are measured
+    groups       which commands are compared with which, on which wheels
+    workplace    a volume of its own, and what has to be there before a run
+    gauges       what is read from a run: seconds, or memory
+    results      figures that were kept, ratios
+    goals        what was aimed at
+    tables       the figures for readers
+
+Guarantees: a time is that of a whole process, started after a flush, in an environment that
+was made before. A round runs every command of a group once, and rounds begin at different
+ones; a ratio is taken within a round. After each run it is checked that what should be in
+the environment is there, and nothing else.
+
+Errors: ``SystemExit`` with the output of a command that failed or left something else.
+"""

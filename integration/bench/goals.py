@@ -1,0 +1,88 @@
+"""What was aimed at, and whether it is reached.
+
+Purpose: one row for each goal: a run in proportion to another one of the same rounds.
+
+Calling sequence: ``table(results.kept())``.
+
+Guarantees: a goal that was not measured says so, and does not pass for one that is met.
+
+Errors: none.
+"""
+
+from __future__ import annotations
+
+import statistics
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from integration.bench import groups
+from integration.bench.gauges import TOGETHER
+from integration.bench.groups import OFF, OURS, OURS_COMPILED, UV, UV_COMPILED
+from integration.bench.results import ratio, ratios
+from integration.faults.report import table as markdown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from integration.bench.results import Result
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A run's figure divided by another's, and the most that it should be.
+
+    :param what: what is done, and what it is compared with
+    """
+
+    what: str
+    group: str
+    corpus: str
+    run: str
+    base: str
+    limit: float
+
+
+GOALS = (
+    Goal("warm install, known environment", "warm", "small", OURS, UV, 1.25),
+    Goal("warm install, environment never seen", "new", "small", OURS, UV, 0.35),
+    Goal("warm install", "warm", "app", OURS, UV, 0.65),
+    Goal("warm install", "warm", "big", OURS, UV, 0.8),
+    Goal("warm with bytecode, uv without", "warm", "app", OURS_COMPILED, UV, 0.9),
+    Goal("warm with bytecode, uv without", "warm", "big", OURS_COMPILED, UV, 1.2),
+    Goal("warm with bytecode", "bytecode", "app", OURS_COMPILED, UV_COMPILED, 1 / 60),
+    Goal("warm with bytecode", "bytecode", "big", OURS_COMPILED, UV_COMPILED, 1 / 60),
+    Goal("cold with bytecode", "cold-bytecode", "app", OURS_COMPILED, UV_COMPILED, 1.0),
+    Goal("cold with bytecode", "cold-bytecode", "big", OURS_COMPILED, UV_COMPILED, 1.0),
+    Goal("warm copies", "copy", "app", f"{OURS}, copy", f"{UV}, copy", 0.6),
+    Goal("cold, --sync off", "cold", "app", OFF, UV, 0.6),
+    Goal("cold, --sync off", "cold", "big", OFF, UV, 0.6),
+    Goal("cold", "cold", "app", OURS, UV, 1.0),
+    Goal("cold", "cold", "big", OURS, UV, 1.0),
+    Goal("upgrade of 20 of 75 wheels", "upgrade", "app", OURS, UV, 0.8),
+    Goal("all wheels there already", "unchanged", "app", OURS, UV, 0.8),
+    Goal("uninstall everything", "uninstall", "app", OURS, UV, 0.5),
+    Goal("uninstall everything", "uninstall", "big", OURS, UV, 0.5),
+    Goal("environment removed, `rm -rf`", "remove", "big", OURS, groups.RM, 1.1),
+    Goal("peak memory, warm", "memory", "big", OURS + TOGETHER, UV + TOGETHER, 0.6),
+    Goal("peak memory, cold", "memory-cold", "big", OURS + TOGETHER, UV + TOGETHER, 0.5),
+    Goal(
+        "warm with bytecode, `python -m installer` with its own", "peers", "app", OURS_COMPILED,
+        groups.INSTALLER_COMPILED, 1 / 100,
+    ),
+)  # fmt: skip
+
+
+def table(results: Mapping[tuple[str, str], Result], goals: Iterable[Goal] = GOALS) -> str:
+    """Return the Markdown table of all goals."""
+    heads = ("what, compared with uv unless named", "wheels", "at most", "measured", "met")
+    return markdown(heads, [_row(goal, results) for goal in goals]) + "\n"
+
+
+def _row(goal: Goal, results: Mapping[tuple[str, str], Result]) -> tuple[str, ...]:
+    limit = f"{goal.limit:.3g}"
+    result = results.get((goal.group, goal.corpus))
+    if result is None or not {goal.run, goal.base} <= result.series.keys():
+        return goal.what, goal.corpus, limit, "not measured", "?"
+    own, base = result.series[goal.run], result.series[goal.base]
+    met = statistics.median(ratios(own, base)) <= goal.limit
+    return goal.what, goal.corpus, limit, ratio(own, base), "yes" if met else "**no**"

@@ -1,0 +1,121 @@
+"""The figures for readers: a table for each group, what they depend on, and the pages.
+
+Purpose: what ``make bench`` prints, and what it writes between the markers of two pages.
+
+Calling sequence: ``groups_table(results)``, ``conditions(...)``, ``write(page, text)``.
+
+Guarantees: Markdown with one sentence on a line.
+
+Errors: ``ValueError`` where a page has no markers.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import statistics
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from integration.bench.groups import MEMORY, TITLES
+from integration.bench.results import ratio
+from integration.faults import report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from integration.bench.results import Result
+
+DOCS = Path(__file__).parents[2] / "docs"
+GOALS_PAGE = DOCS / "explanation" / "performance.md"
+FIGURES_PAGE = DOCS / "reference" / "measurements.md"
+MARKERS = ("<!-- written by make bench -->\n", "<!-- end of what make bench writes -->\n")
+ORDER = ("small", "app", "big")
+
+
+def group_tables(results: Mapping[tuple[str, str], Result]) -> str:
+    """Return a heading and a table for each group that has figures."""
+    return "\n".join(_group(name, results) for name in TITLES if _of(name, results))
+
+
+def _of(name: str, results: Mapping[tuple[str, str], Result]) -> list[Result]:
+    found = [one for (group, _), one in results.items() if group == name]
+    return sorted(found, key=_size)
+
+
+def _size(result: Result) -> int:
+    """Return where the wheels of a result stand in its table."""
+    if result.corpus in ORDER:
+        return ORDER.index(result.corpus)
+    return int(result.corpus.split()[0].replace(",", ""))
+
+
+def _group(name: str, results: Mapping[tuple[str, str], Result]) -> str:
+    found = _of(name, results)
+    unit = "MB" if found[0].gauge == MEMORY else "seconds"
+    heads = ("wheels", "what", unit, "ratio", "rounds")
+    rows = [row for result in found for row in _rows(result)]
+    return f"## {TITLES[name]}\n\n{report.table(heads, rows)}\n"
+
+
+def _rows(result: Result) -> Iterator[tuple[str, ...]]:
+    for name, own in result.series.items():
+        base = result.series[_base(name, result)]
+        figure = f"{statistics.median(own):.{1 if result.gauge == MEMORY else 3}f}"
+        yield result.corpus, name, figure, ratio(own, base), str(len(own))
+
+
+def _base(name: str, result: Result) -> str:
+    """Return what a row is compared with: of memory, the first of the same kind."""
+    if result.gauge != MEMORY:
+        return result.base
+    kind = name.rpartition(",")[2]
+    return next(one for one in result.series if one.endswith(kind))
+
+
+def conditions(place: str, sizes: Iterable[str], results: Iterable[Result]) -> str:
+    """Return what the figures depend on, as a Markdown list."""
+    found = list(results)
+    versions = ", ".join(f"{name} {version(name)}" for name in ("uv", "pip", "installer"))
+    commits = ", ".join(sorted({one.commit for one in found}))
+    loads = [one.load for one in found]
+    realtime = {one.realtime for one in found}
+    before = {
+        frozenset({True}): "before all ordinary ones (`--realtime`)",
+        frozenset({False}): "as ordinary ones",
+    }.get(frozenset(realtime), "some groups before ordinary ones (`--realtime`), some not")
+    lines = (
+        "Command: `make bench`, which runs `python -m integration.bench --write`.",
+        f"Days: {', '.join(sorted({one.day for one in found}))}.",
+        f"Tools: linkinstall {version('linkinstall')} (commits {commits}), {versions}.",
+        f"Machine: {processor()}, {os.cpu_count()} cores, {report.machine()}.",
+        f"Load of the machine, this bench in it: {min(loads):.1f} to {max(loads):.1f}.",
+        f"Processes were scheduled {before}, those of all tools alike.",
+        f"Volume of caches, wheels and environments: {place}.",
+        *sizes,
+    )
+    return "".join(f"- {line}\n" for line in lines)
+
+
+def processor() -> str:
+    """Return the name of the processor."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def write(page: Path, text: str) -> None:
+    """Put a text between the markers of a page.
+
+    :raises ValueError: the page has no markers
+    """
+    old = page.read_text(encoding="utf-8")
+    before, begin, rest = old.partition(MARKERS[0])
+    _, end, after = rest.partition(MARKERS[1])
+    if not end:
+        raise ValueError(f"{page} has no markers")
+    page.write_text(f"{before}{begin}\n{text}\n{end}{after}", encoding="utf-8")

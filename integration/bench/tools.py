@@ -1,0 +1,151 @@
+"""The commands that ``make bench`` measures: ours, uv's, pip's, ``installer``'s and PDM's.
+
+Purpose: the same change of an environment by each tool, as alike as their options allow: no
+index, no dependencies, hard links where a tool links, nothing of the machine's configuration.
+
+Calling sequence: ``uv("--compile-bytecode")(job)`` are the processes of one run, one after
+the other, each a list of words.
+
+Guarantees: what a command needs besides its :class:`Job` is installed with this repository's
+tools; PDM's is ``corpora.pdm_python()``.
+
+Errors: ``ModuleNotFoundError`` where pip is missing.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from integration.bench.corpora import pdm_python
+
+PROGRAMS = Path(__file__).with_name("programs")
+NO_BYTECODE, BYTECODE = "--no-compile-bytecode", "--compile-bytecode"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one run is about.
+
+    :param environment: the folder of the virtual environment
+    :param cache: the folder of the tool's cache
+    :param wheels: what is installed
+    :param earlier: what was there before an upgrade
+    :param names: the distributions of ``wheels``
+    :param scratch: a folder for what a measurement leaves
+    """
+
+    environment: Path
+    cache: Path
+    wheels: tuple[Path, ...]
+    earlier: tuple[Path, ...]
+    names: tuple[str, ...]
+    scratch: Path
+
+    @property
+    def python(self) -> str:
+        """The environment's interpreter."""
+        return f"{self.environment}/bin/python"
+
+
+Commands = Callable[[Job], list[list[str]]]
+"""Returns the processes of one run."""
+
+
+# ------------------------------------------------------------------ uv
+
+
+def uv(*options: str, mode: str = "hardlink") -> Commands:
+    """Return an install by uv."""
+    fixed = [*_UV, "install", "-q", "--no-config", "--no-deps", "--offline", "--no-index"]
+    fixed += ["--link-mode", mode, *options]
+    return lambda job: [[*fixed, "--cache-dir", str(job.cache), "-p", job.python, *_wheels(job)]]
+
+
+def uv_uninstall() -> Commands:
+    """Return the removal of all distributions by uv."""
+    fixed = [*_UV, "uninstall", "-q", "--no-config", "--offline"]
+    return lambda job: [[*fixed, "--cache-dir", str(job.cache), "-p", job.python, *job.names]]
+
+
+_UV = (str(Path(sys.executable).with_name("uv")), "pip")
+
+
+# ------------------------------------------------------------------ ours
+
+
+def linkinstall(*options: str, mode: str = "hardlink") -> Commands:
+    """Return an install by our command line."""
+    fixed = [*_OURS, "install", "-q", "--link-mode", mode, *options]
+    return lambda job: [
+        [*fixed, "--cache-dir", str(job.cache), "--python", job.python, *_wheels(job)]
+    ]
+
+
+def uninstall(*options: str) -> Commands:
+    """Return the removal of all distributions by our command line."""
+    fixed = [*_OURS, "uninstall", "-q", *options]
+    return lambda job: [[*fixed, "--cache-dir", str(job.cache), "--python", job.python, *job.names]]
+
+
+def remove_venv() -> Commands:
+    """Return the removal of the environment by our command line."""
+    fixed = [*_OURS, "venv", "remove", "-q"]
+    return lambda job: [[*fixed, "--cache-dir", str(job.cache), str(job.environment)]]
+
+
+def our_library(program: str) -> Commands:
+    """Return a program that installs all wheels through our Python API: see ``programs/``."""
+    fixed = [sys.executable, str(PROGRAMS / f"{program}.py")]
+    return lambda job: [[*fixed, str(job.environment), str(job.cache), *_wheels(job)]]
+
+
+_OURS = (sys.executable, "-m", "linkinstall")
+
+
+# ------------------------------------------------------------------ others
+
+
+def pip(*options: str) -> Commands:
+    """Return an install by pip, run by the environment's interpreter as if it stood there."""
+    import pip as package
+
+    # What `pip --python` starts, without the process before it.
+    runner = Path(package.__file__ or "").with_name("__pip-runner__.py")
+    fixed = [str(runner), "install", "-q", "--isolated", "--disable-pip-version-check"]
+    fixed += ["--no-index", "--no-deps", "--no-cache-dir", *options]
+    return lambda job: [[job.python, *fixed, *_wheels(job)]]
+
+
+def installer(*options: str) -> Commands:
+    """Return a call of ``installer``'s command line for each wheel: it takes one."""
+    fixed = [sys.executable, "-m", "installer", *options, "--prefix"]
+    return lambda job: [[*fixed, str(job.environment), wheel] for wheel in _wheels(job)]
+
+
+def installer_api(levels: str = "") -> Commands:
+    """Return a program that gives all wheels to ``installer.install``."""
+    fixed = [sys.executable, str(PROGRAMS / "by_installer.py"), levels]
+    return lambda job: [[*fixed, str(job.environment), *_wheels(job)]]
+
+
+def pdm(mode: str) -> Commands:
+    """Return a program that links all wheels out of PDM's cache, as ``pdm sync`` does."""
+    fixed = [str(PROGRAMS / "by_pdm.py"), mode]
+    return lambda job: [[str(pdm_python()), *fixed, str(job.cache), job.python, *_wheels(job)]]
+
+
+def rm() -> Commands:
+    """Return the removal of the environment by ``rm``."""
+    return lambda job: [["rm", "-rf", str(job.environment)]]
+
+
+def of_earlier(commands: Commands) -> Commands:
+    """Return the same with the wheels that were there before an upgrade."""
+    return lambda job: commands(replace(job, wheels=job.earlier))
+
+
+def _wheels(job: Job) -> list[str]:
+    return [str(wheel) for wheel in job.wheels]
