@@ -125,10 +125,15 @@ def conditions(found: dict[tuple[str, str], results.Result]) -> str:
 
 
 def commit() -> str:
-    """Return what is measured, as git describes it."""
-    command = ["git", "-C", str(corpora.HERE), "describe", "--always", "--dirty"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "none"
+    """Return the commit that last changed what is measured."""
+    told = [
+        subprocess.run(
+            ["git", "-C", str(corpora.HERE.parents[1]), *words, "--", "src"],
+            capture_output=True, text=True, check=False,
+        ).stdout.strip()
+        for words in (("log", "-1", "--format=%h"), ("status", "--porcelain"))
+    ]  # fmt: skip
+    return (told[0] or "none") + ("-dirty" if told[1] else "")
 
 
 if __name__ == "__main__":

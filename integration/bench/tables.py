@@ -87,7 +87,7 @@ def conditions(place: str, sizes: Iterable[str], results: Iterable[Result]) -> s
         frozenset({False}): "as ordinary ones",
     }.get(frozenset(realtime), "some groups before ordinary ones (`--realtime`), some not")
     lines = (
-        "Command: `make bench`, which runs `python -m integration.bench --write`.",
+        "Command: `python -m integration.bench`, with the rounds that the tables tell.",
         f"Days: {', '.join(sorted({one.day for one in found}))}.",
         f"Tools: linkinstall {version('linkinstall')} (commits {commits}), {versions}.",
         f"Machine: {processor()}, {os.cpu_count()} cores, {report.machine()}.",
