@@ -511,6 +511,23 @@ def test_a_cache_that_cannot_be_written_is_not_marked(tmp_path: Path) -> None:
     assert os.path.exists(f"{entry.folder}/unflushed")
 
 
+@pytest.mark.parametrize("lost", [b"", bytes(6)])
+def test_a_note_of_a_dependent_that_was_lost_is_written_anew(tmp_path: Path, lost: bytes) -> None:
+    """What stands in the note counts, not that it is there.
+
+    A power cut emptied the note of an install that was not committed; the next install
+    found the file and left it so, and then nobody knew of the environment's links.
+    """
+    cache = Cache(tmp_path)
+    cache.remember_dependent("id", "/env/a")
+    (note,) = (tmp_path / "v1" / "dependents" / "id").iterdir()
+    note.write_bytes(lost)
+
+    cache.remember_dependent("id", "/env/a")
+
+    assert b"/env/a" == note.read_bytes()
+
+
 def test_a_kill_leaves_no_folder_of_dependents_without_a_file(tmp_path: Path) -> None:
     """A folder for the dependents of an entry appears together with its first file.
 

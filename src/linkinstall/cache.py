@@ -212,13 +212,21 @@ class Cache:
         self._write(folder, alias, f"{entry_id}\n{hash_}\n".encode("ascii"))
 
     def remember_dependent(self, entry_id: str, environment: str) -> None:
-        """Note that an environment holds symbolic links into an entry."""
+        """Note that an environment holds symbolic links into an entry.
+
+        A note that a power cut has emptied is written anew.
+        """
         from linkinstall.digest import sha256
 
-        key = sha256(environment.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+        path = environment.encode("utf-8", "surrogateescape")
+        key = sha256(path).hexdigest()[:32]
         folder = f"{self.root}/dependents/{entry_id}"
-        if self.file_system.status(f"{folder}/{key}") is None:
-            self._write(folder, key, environment.encode("utf-8", "surrogateescape"))
+        try:
+            noted = self.file_system.read(f"{folder}/{key}")
+        except FileNotFoundError:
+            noted = b""
+        if noted != path:
+            self._write(folder, key, path)
 
     def mark_flushed(self, entry: Entry) -> None:
         """Note that an entry's files have reached the disk.
