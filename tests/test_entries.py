@@ -136,6 +136,25 @@ def test_links_into_a_cache_that_goes_are_refused(site: Site) -> None:
         asked.settle(str(site.home))
 
 
+def test_a_new_note_of_links_counts_as_unflushed(site: Site) -> None:
+    """With the note of its links an entry is brought to the disk; a note that stands is there.
+
+    With the cache on a volume of its own only the environment's was flushed: a power cut
+    left links in place and an empty note, and a clean-up would have taken what they lead to.
+    """
+    wheel = str(site.wheel())
+    made = entries(site).bring(wheel).entry
+    site.cache.mark_flushed(made)
+    flushed = []
+
+    for _ in range(2):
+        asked = entries(site, symlinks=True)
+        asked.use(asked.bring(wheel).entry, wheel, ())
+        flushed.append([entry.flushed for entry in asked.used])
+
+    assert [[False], [True]] == flushed
+
+
 def test_a_folder_on_the_way_to_the_cache_that_cannot_be_made_is_the_caches(site: Site) -> None:
     """A home that cannot be written stands in the way of the cache, and of nothing else."""
 

@@ -211,8 +211,8 @@ class Cache:
         folder = f"{self.root}/aliases"
         self._write(folder, alias, f"{entry_id}\n{hash_}\n".encode("ascii"))
 
-    def remember_dependent(self, entry_id: str, environment: str) -> None:
-        """Note that an environment holds symbolic links into an entry.
+    def remember_dependent(self, entry_id: str, environment: str) -> bool:
+        """Note that an environment holds symbolic links into an entry; tell whether it is new.
 
         A note that a power cut has emptied is written anew.
         """
@@ -225,8 +225,10 @@ class Cache:
             noted = self.file_system.read(f"{folder}/{key}")
         except FileNotFoundError:
             noted = b""
-        if noted != path:
-            self._write(folder, key, path)
+        if noted == path:
+            return False
+        self._write(folder, key, path)
+        return True
 
     def mark_flushed(self, entry: Entry) -> None:
         """Note that an entry's files have reached the disk.

@@ -25,6 +25,7 @@ from linkinstall.cache import Cache
 from linkinstall.entry_check import inspect
 from linkinstall.outcome import BytecodeCount, Warn
 from linkinstall.paths import forward
+from linkinstall.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -181,9 +182,11 @@ class Entries:
         except OSError as error:
             self._fall_back(error)
             compiled = self._compiled(entry, path, levels)
+        root, made = self.environment.root, entry.manifest.id
+        if self._symlinks and self.cache.remember_dependent(made, root):
+            # The note has to reach the disk before the links do.
+            entry = replace(entry, flushed=False)
         self.used += [entry, *compiled]
-        if self._symlinks:
-            self.cache.remember_dependent(entry.manifest.id, self.environment.root)
         return (entry, *compiled)
 
     def _checked(self, entry: Entry, path: str | None) -> Entry:
