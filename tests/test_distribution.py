@@ -277,3 +277,21 @@ def test_each_file_has_its_first_owner(tmp_path: Path) -> None:
         f"{tmp_path}/bin/a": "a",
         f"{library}/own_b.py": "b",
     } == found
+
+
+@pytest.mark.parametrize(
+    "row", [b"pkg/" + b"x" * 300 + b",,", b"x/" * 3_000 + b"y,,", b"pkg/\0.py,,"]
+)
+def test_a_row_that_no_file_can_have_is_no_error(library: Path, row: bytes) -> None:
+    """A path too long for the volume, or with a NUL, is that of no file.
+
+    A RECORD with one such row ended every command that looked at the environment: with the
+    system's "File name too long", or with a ValueError over a NUL, as a power cut leaves them.
+    """
+    record = library / INFO / "RECORD"
+    with record.open("ab") as stream:
+        stream.write(row + b"\n")
+    one = only(library)
+
+    assert health(library) in (MODIFIED, HALF_INSTALLED)
+    assert {"pkg"} >= set(owners_of(local(), [one]).values())

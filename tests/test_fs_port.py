@@ -95,6 +95,11 @@ def test_statuses_in_no_folder_are_none(files: FileSystem, tmp_path: Path, folde
     assert [None, None] == files.statuses(f"{tmp_path}/{folder}", iter(["a", "b"]))
 
 
+def test_a_name_too_long_for_the_volume_is_not_there(files: FileSystem, tmp_path: Path) -> None:
+    """What a volume can have no name for is absent; it was an error, whoever had written it."""
+    assert files.status(f"{tmp_path}/{'x' * 300}") is None
+
+
 def test_scan_tells_the_kinds_sorted(files: FileSystem, tmp_path: Path) -> None:
     """Folders, files, links (to folders too) and everything else are told apart."""
     (tmp_path / "folder").mkdir()

@@ -391,11 +391,13 @@ def test_a_path_that_cannot_be_resolved_is_an_error(
         PosixFileSystem().real_path(str(tmp_path / "link"))
 
 
-@pytest.mark.parametrize("kind", ["missing", "below-a-file", "loop"])
+@pytest.mark.parametrize("kind", ["missing", "below-a-file", "loop", "too-long"])
 def test_what_is_not_there_is_resolved_as_far_as_it_goes(tmp_path: Path, kind: str) -> None:
-    """Parts that are missing, that stand below a file, or that run in circles stay."""
+    """Parts that are missing, below a file, in circles, or too long for a name stay."""
     (tmp_path / "file").touch()
     (tmp_path / "round").symlink_to(tmp_path / "round")
-    path = {"missing": "no/where", "below-a-file": "file/there", "loop": "round"}[kind]
+    path = {"missing": "no/where", "below-a-file": "file/there", "loop": "round"}.get(
+        kind, "x" * 300
+    )
 
     assert f"{tmp_path}/{path}" == PosixFileSystem().real_path(f"{tmp_path}/{path}")

@@ -73,6 +73,23 @@ def test_a_manifest_that_lacks_a_line_is_refused() -> None:
                 decode(resealed(b"\n".join(shorter)))
 
 
+@pytest.mark.parametrize("count", [b"-1", b"-2"])
+def test_a_count_below_zero_is_refused(count: bytes) -> None:
+    """Counts lead onwards only.
+
+    One below zero led back to lines that were read already: with the right checksum, three
+    folders of 0, 0 and -1 names could be read for ever.
+    """
+    lines = encode(Manifest("i", "d", "1", "d", "purelib", 1, 0, ())).split(b"\n")[:-2]
+    whole = [*lines[:-1], b"3", b"0 purelib a", b"0 purelib b"]
+    assert 3 == len(decode(resealed(b"\n".join([*whole, b"0 purelib c"]))).folders)
+
+    with pytest.raises(ValueError, match="count below zero"):
+        decode(resealed(b"\n".join([*whole, count + b" purelib c"])))
+    with pytest.raises(ValueError, match="count below zero"):
+        decode(resealed(b"\n".join([*lines[:-1], count])))
+
+
 def test_another_version_is_refused() -> None:
     """A manifest of another version is refused by name, whatever its checksum is."""
     body = encode(sample_manifest()).rpartition(b"\nend ")[0]

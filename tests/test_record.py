@@ -95,6 +95,7 @@ def test_what_tools_write_is_read(text: str, expected: list[Row]) -> None:
         b'"' + b"a" * 200_000 + b'",,\n',
         b'"a\rb,,\n"c"\rd,,\n',
         b"a,," + b"9" * 5_000 + b"\n",
+        b"a.py,,1\nb\0.py,,1\n",
     ],
 )
 def test_what_is_no_record_is_a_value_error(data: bytes) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from binascii import crc32
 from typing import TYPE_CHECKING
 
 import pytest
@@ -185,6 +186,19 @@ def test_a_damaged_answer_is_never_trusted(
     assert whole == path.read_bytes()
 
 
+def test_an_answer_without_its_identity_is_none(
+    tmp_path: Path, python: Path, memory: RememberedInterpreters
+) -> None:
+    """A whole file that lacks what must agree is as good as none; it was a KeyError."""
+    memory.report_of(str(python), Asking())
+    (path,) = kept(tmp_path)
+    path.write_bytes(b"%08x" % crc32(b"other\0x") + b"other\0x")
+    ask = Asking()
+
+    assert Asking()(str(python)) == memory.report_of(str(python), ask)
+    assert [str(python)] == ask.asked
+
+
 def test_an_unwritable_cache_is_no_error(tmp_path: Path, python: Path) -> None:
     """Where nothing can be remembered, the interpreter is asked each time."""
     memory = RememberedInterpreters(str(tmp_path / "cache"), files=Unwritable())
@@ -329,6 +343,7 @@ def test_a_venv_that_differs_is_remembered_itself(
         "no home",
         "home elsewhere",
         "settings unreadable",
+        "settings with a NUL",
         "copied interpreter",
         "no library",
         "older interpreter",
@@ -349,6 +364,8 @@ def test_a_venv_that_is_not_plain_is_asked(
         settings.write_text(f"home = {venv}\n")
     elif damage == "settings unreadable":
         settings.write_bytes(b"home = \xff\n")
+    elif damage == "settings with a NUL":  # it was a ValueError that nothing caught
+        settings.write_bytes(b"home = /usr/\0\n")
     elif damage == "copied interpreter":
         executable.unlink()
         executable.write_bytes(b"program")

@@ -80,3 +80,15 @@ def test_what_is_asked_for_goes_first(tmp_path: Path) -> None:
     assert Wanted("3.12", "blue") == wanted_again(local(), str(tmp_path), Wanted("3.12", "blue"))
     assert Wanted("", "red") == wanted_again(local(), str(tmp_path), Wanted())
     assert Wanted("3.12") == wanted_again(local(), str(tmp_path / "none"), Wanted("3.12"))
+
+
+@pytest.mark.parametrize("home", ["/usr/\0", "/" + "x" * 300], ids=["NUL", "too long"])
+def test_settings_that_name_no_possible_path_are_left_open(tmp_path: Path, home: str) -> None:
+    """A home that can be no folder's path tells no interpreter.
+
+    It was a ValueError over the NULs that a power cut leaves, or the system's "File name too
+    long", and nothing caught either.
+    """
+    (tmp_path / "pyvenv.cfg").write_text(f"home = {home}\nprompt = red\n", encoding="utf-8")
+
+    assert Wanted("", "red") == wanted_again(local(), str(tmp_path), Wanted())

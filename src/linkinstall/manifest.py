@@ -181,7 +181,7 @@ def _decode(lines: list[str]) -> Manifest:
     at = 8
     sets = []
     for _ in range(4):
-        count = int(lines[at])
+        count = _count(lines[at])
         sets.append(frozenset(lines[at + 1 : at + 1 + count]))
         at += 1 + count
     points, at = _decode_points(lines, at)
@@ -192,7 +192,7 @@ def _decode(lines: list[str]) -> Manifest:
 
 
 def _decode_points(lines: list[str], at: int) -> tuple[tuple[EntryPoint, ...], int]:
-    count = int(lines[at])
+    count = _count(lines[at])
     at += 1
     points = []
     for _ in range(count):
@@ -204,11 +204,11 @@ def _decode_points(lines: list[str], at: int) -> tuple[tuple[EntryPoint, ...], i
 
 def _decode_folders(lines: list[str], at: int) -> tuple[Folder, ...]:
     folders = []
-    total = int(lines[at])
+    total = _count(lines[at])
     at += 1
     for _ in range(total):
         count_text, scheme, path = lines[at].split(" ", 2)
-        count = int(count_text)
+        count = _count(count_text)
         first, second, third, end = (at + 1 + count * step for step in range(4))
         folders.append(
             Folder(
@@ -224,6 +224,14 @@ def _decode_folders(lines: list[str], at: int) -> tuple[Folder, ...]:
         message = "the manifest is damaged (it has other lines than it says)"
         raise ValueError(message)
     return tuple(folders)
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 0:  # it would lead back to lines that were read, without an end
+        message = "the manifest is damaged (it has a count below zero)"
+        raise ValueError(message)
+    return count
 
 
 def _escape(text: str) -> str:

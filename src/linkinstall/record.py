@@ -37,9 +37,12 @@ class Row:
 def parse(data: bytes) -> list[Row]:
     """Parse a RECORD.
 
-    :raises ValueError: a row has no three columns, a size is no number, or the
-        text is not UTF-8
+    :raises ValueError: a row has no three columns, a size is no number, the text is not
+        UTF-8, or it has a NUL, as a file has that lost its blocks in a power cut
     """
+    if b"\0" in data:
+        message = "not a RECORD: it has a NUL, which is in no file's name"
+        raise ValueError(message)
     rows = []
     for fields in _columns(data.decode("utf-8")):
         if len(fields) < _COLUMNS:

@@ -138,7 +138,7 @@ class RememberedInterpreters:
         for line in text.splitlines():
             key, found, home = line.partition("=")
             if found and key.strip().lower() == "home":
-                return home.strip()
+                return home.strip() if "\0" not in home else None  # in no path
         return None
 
     def _read(self, key: str, identity: str) -> Report | None:
@@ -150,7 +150,7 @@ class RememberedInterpreters:
         if _checksum(body) != data[:_CHECKSUM_LENGTH]:
             return None
         report = decode(body)
-        return report if report.pop("identity") == identity else None
+        return report if report.pop("identity", None) == identity else None
 
     def _write(self, key: str, identity: str, report: Report) -> None:
         from linkinstall.fs.trees import make_folders

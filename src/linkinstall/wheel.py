@@ -161,7 +161,7 @@ def same_version(one: str, other: str) -> bool:
 
     try:
         return parse(one) == parse(other)
-    except InvalidVersion:
+    except ValueError:  # InvalidVersion, or a number of more digits than Python converts
         return False
 
 

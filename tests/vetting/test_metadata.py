@@ -162,6 +162,8 @@ def test_metadata_of_the_project(text: str | None) -> None:
         "Metadata-Version: 2.1\nName: foo-bar\nVersion: latest\n",
         "Metadata-Version: 2.1\nName: foo-bar\nName: other\nVersion: 1.0\n",
         "Metadata-Version: 2.1\n\nName: foo-bar\nVersion: 1.0\n",
+        # Python converts no number of so many digits: a ValueError came out of the vetting.
+        f"Metadata-Version: 2.1\nName: foo-bar\nVersion: 1.{'9' * 5_000}\n",
     ],
 )
 def test_metadata_of_another_project(text: str) -> None:

@@ -90,6 +90,10 @@ class FileSystem:
             return os.lstat(path)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:
+                raise
+            return None  # the volume can have no such name, whatever a RECORD says
 
     def statuses(self, folder: str, names: Iterable[str]) -> list[os.stat_result | None]:
         """Return :meth:`status` of each of ``names`` in ``folder``, in their order."""

@@ -29,7 +29,7 @@ __all__ = ["PosixFileSystem"]
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STATUS_SIZE = 4096
 """Bytes of a process's status that hold its umask, which is in the second line."""
-_NO_ANSWER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
+_NO_ANSWER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 """Error numbers that say: nothing is there, and that is how it is."""
 FICLONE = 0x40049409
 """The ioctl that shares all extents of one file with another (ioctl_ficlone(2))."""

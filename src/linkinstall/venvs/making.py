@@ -75,7 +75,8 @@ def wanted_again(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
         text = files.read(os.path.join(place, SETTINGS)).decode("utf-8")
     except (OSError, ValueError):
         return wanted
-    pairs = (line.partition("=") for line in text.splitlines())
+    # A file that lost its blocks in a power cut has NULs, and no path has one.
+    pairs = (line.partition("=") for line in text.splitlines() if "\0" not in line)
     known = {key.strip().lower(): found.strip() for key, _, found in pairs}
     return Wanted(
         wanted.python or _base_of(files, known),
