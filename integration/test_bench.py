@@ -12,6 +12,7 @@ from integration.bench.__main__ import parsed
 from integration.bench.goals import Goal
 from integration.bench.results import Result
 from integration.bench.tools import Job
+from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -174,6 +175,19 @@ def test_synthetic_wheel_has_so_many_files(tmp_path: Path) -> None:
     corpus = corpora.of_files(40, tmp_path)
 
     assert (43, frozenset({"files40-1.0.dist-info"})) == (corpus.size[0], corpus.dist_infos)
+
+
+def test_dist_info_of_a_wheel_is_its_own(tmp_path: Path) -> None:
+    """A wheel that brings others along, as setuptools does, is one distribution.
+
+    setuptools has whole distributions below ``_vendor``, and the bench took each of their
+    dist-info folders for one that the install should leave.
+    """
+    files = {"a/__init__.py": "", "a/_vendor/b-1.dist-info/RECORD": ""}
+
+    corpus = corpora.Corpus("one", (make_wheel(tmp_path, "a", files=files),))
+
+    assert frozenset({"a-1.0.dist-info"}) == corpus.dist_infos
 
 
 def test_incomplete_install_is_found(tmp_path: Path) -> None:

@@ -85,10 +85,12 @@ def _members(wheel: Path) -> list[ZipInfo]:
 
 
 def _dist_info(wheel: Path) -> str:
-    (record,) = (
-        one.filename for one in _members(wheel) if one.filename.endswith(".dist-info/RECORD")
+    # Deeper ones are of what a wheel brings along for itself, as setuptools does.
+    parts = (one.filename.split("/") for one in _members(wheel))
+    (found,) = (
+        folder for folder, *rest in parts if rest == ["RECORD"] and folder.endswith(".dist-info")
     )
-    return record.partition("/")[0]
+    return found
 
 
 # ------------------------------------------------------------------ real ones
