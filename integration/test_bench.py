@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import importlib
+import subprocess
 import sys
+import time
+from functools import reduce
 from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.bench import corpora, gauges, goals, groups, results, tables, workplace
+from integration.bench import corpora, gauges, goals, groups, results, tables, tools, workplace
 from integration.bench.__main__ import parsed
 from integration.bench.goals import Goal
+from integration.bench.programs import traced
 from integration.bench.results import Result
 from integration.bench.tools import Job
 from tests.support.wheels import make_wheel
@@ -216,6 +221,34 @@ def test_memory_of_a_process_is_its_own(tmp_path: Path) -> None:
     ]
 
     assert 50 < sizes[1] - sizes[0] < 70
+
+
+def test_each_phase_is_made_of_functions_that_there_are() -> None:
+    """A function that was renamed does not drop out of the figures unnoticed."""
+    for place in traced.PHASES:
+        module, _, path = place.partition(":")
+
+        found = reduce(getattr, path.split("."), importlib.import_module(module))
+
+        assert callable(found)
+
+
+def test_time_inside_another_phase_is_counted_once(tmp_path: Path) -> None:
+    """The phases of an install add up to its time, and those that it must have take some."""
+    corpus = corpora.of_wheels(2, tmp_path)
+    environment = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    job = Job(environment, tmp_path / "cache", corpus.wheels, (), corpus.names, tmp_path)
+
+    started = time.monotonic()
+    found = gauges.phases(tools.traced(tools.NO_BYTECODE)(job), job)
+    taken = time.monotonic() - started
+
+    assert "" == workplace.problem(environment, corpus, groups.PLAIN)
+    assert 0.8 * taken < sum(found.values()) <= taken
+    needed = ("start of Python", "imports", "finding or making the entries", "the flush")
+    assert [] == [name for name in needed if found[f": {name}"] <= 0]
+    assert [] == [name for name, figure in found.items() if figure < 0]
 
 
 def test_failed_command_is_no_measurement(tmp_path: Path) -> None:

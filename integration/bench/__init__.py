@@ -9,9 +9,10 @@ Calling sequence: see ``python -m integration.bench --help``; ``__main__`` drive
     tools        the commands that are measured
     groups       which commands are compared with which, on which wheels
     workplace    a volume of its own, and what has to be there before a run
-    gauges       what is read from a run: seconds, or memory
+    gauges       what is read from a run: seconds, memory, or the time of each phase
     results      figures that were kept, ratios
     goals        what was aimed at
+    programs     what is measured and is no command line; traced notes the phases
     tables       the figures for readers
 
 Guarantees: a time is that of a whole process, started after a flush, in an environment that

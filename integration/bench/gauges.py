@@ -1,4 +1,4 @@
-"""What is read from a run: seconds, or memory.
+"""What is read from a run: seconds, memory, or the time of each phase.
 
 Purpose: the processes of a run, started one after the other, and one figure or several.
 
@@ -16,6 +16,7 @@ Errors: ``SystemExit`` with the output of a command that failed.
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import sys
 import tempfile
@@ -80,6 +81,19 @@ def memory(commands: list[list[str]], job: Job) -> dict[str, float]:
     return {LARGEST: largest / 1000, TOGETHER: max(together, largest) / 1000}
 
 
+def phases(commands: list[list[str]], job: Job) -> dict[str, float]:
+    """Return the seconds of each phase, of a run of ``programs/traced.py``."""
+    started = time.monotonic()
+    seconds(commands, job)
+    ended = time.monotonic()
+    noted = json.loads((job.scratch / "phases.json").read_text(encoding="utf-8"))
+    start, end = noted["begun"] - started, ended - noted["ended"]
+    return {
+        f": {what}": taken
+        for what, taken in [("start of Python", start), *noted["own"].items(), ("its end", end)]
+    }
+
+
 def descendants(process: int) -> list[int]:
     """Return the processes below one, at any depth."""
     found: list[int] = []
@@ -103,4 +117,5 @@ def shared_fairly(process: int) -> int:
 GAUGES: dict[str, Callable[[list[list[str]], Job], dict[str, float]]] = {
     "seconds": seconds,
     "memory": memory,
+    "phases": phases,
 }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from integration.bench.tools import Commands
 
-SECONDS, MEMORY = "seconds", "memory"
+SECONDS, MEMORY, PHASES = "seconds", "memory", "phases"
 PLAIN, COMPILED, EMPTY, GONE = "plain", "compiled", "empty", "gone"
 
 UV = "uv"
@@ -64,6 +64,8 @@ TITLES = {
     "flush-cold": "What flushing costs, cold",
     "files": "One wheel of so many files, warm",
     "wheels": "So many wheels of 30 files each, warm",
+    "phases": "Where our time goes, warm",
+    "phases-cold": "Where our time goes, cold",
 }
 """Every group with the heading of its table, in the order of the page."""
 
@@ -281,7 +283,7 @@ def _flush(name: str) -> Iterator[Group]:
     yield Group(name, "big", runs, weight=0.5)
 
 
-# ------------------------------------------------------------------ growth
+# ------------------------------------------------------------------ growth, phases
 
 
 def _growth(labels: tuple[str, ...]) -> Callable[[str], Iterator[Group]]:
@@ -290,6 +292,13 @@ def _growth(labels: tuple[str, ...]) -> Callable[[str], Iterator[Group]]:
             yield Group(name, label, (_uv(), _ours(), _ours_compiled()))
 
     return groups
+
+
+def _phases(name: str) -> Iterator[Group]:
+    cold = name.endswith("-cold")
+    runs = (Run(OURS, tools.traced(NO_BYTECODE), cold=cold),)
+    for corpus in corpora.REAL:
+        yield Group(name, corpus, runs, gauge=PHASES)
 
 
 SLOW = 1 / 3
@@ -315,4 +324,6 @@ _MAKERS: dict[str, Callable[[str], Iterator[Group]]] = {
     "flush-cold": _flush,
     "files": _growth(FILES),
     "wheels": _growth(WHEELS),
+    "phases": _phases,
+    "phases-cold": _phases,
 }

@@ -19,7 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from integration.bench.groups import MEMORY, TITLES
+from integration.bench.groups import MEMORY, PHASES, TITLES
 from integration.bench.results import ratio
 from integration.faults import report
 
@@ -32,6 +32,8 @@ DOCS = Path(__file__).parents[2] / "docs"
 GOALS_PAGE = DOCS / "explanation" / "performance.md"
 FIGURES_PAGE = DOCS / "reference" / "measurements.md"
 MARKERS = ("<!-- written by make bench -->\n", "<!-- end of what make bench writes -->\n")
+SHOWN = 0.0001
+"""Phases that take fewer seconds are left out."""
 ORDER = ("small", "app", "big")
 
 
@@ -61,10 +63,23 @@ def _group(name: str, results: Mapping[tuple[str, str], Result]) -> str:
 
 
 def _rows(result: Result) -> Iterator[tuple[str, ...]]:
+    if result.gauge == PHASES:
+        yield from _phase_rows(result)
+        return
     for name, own in result.series.items():
         base = result.series[_base(name, result)]
         figure = f"{statistics.median(own):.{1 if result.gauge == MEMORY else 3}f}"
         yield result.corpus, name, figure, ratio(own, base), str(len(own))
+
+
+def _phase_rows(result: Result) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each phase that takes time, with its share in place of a ratio."""
+    medians = {name: statistics.median(own) for name, own in result.series.items()}
+    whole = sum(medians.values())
+    for name, own in result.series.items():
+        if medians[name] >= SHOWN:
+            share = f"{medians[name] / whole:.0%}"
+            yield result.corpus, name, f"{medians[name]:.4f}", share, str(len(own))
 
 
 def _base(name: str, result: Result) -> str:

@@ -96,6 +96,15 @@ def remove_venv() -> Commands:
     return lambda job: [[*fixed, "--cache-dir", str(job.cache), str(job.environment)]]
 
 
+def traced(*options: str) -> Commands:
+    """Return an install by our command line that notes the time of each phase."""
+    plain = linkinstall(*options)
+    program = [sys.executable, str(PROGRAMS / "traced.py")]
+    return lambda job: [
+        [*program, str(job.scratch / "phases.json"), *words[len(_OURS) :]] for words in plain(job)
+    ]
+
+
 def our_library(program: str) -> Commands:
     """Return a program that installs all wheels through our Python API: see ``programs/``."""
     fixed = [sys.executable, str(PROGRAMS / f"{program}.py")]

@@ -1,0 +1,125 @@
+"""Install with our command line, and note where its time goes: FILE ARGUMENTS.
+
+Purpose: the own time of each phase, without that of the phases inside it, as JSON in FILE.
+
+Calling sequence: the arguments are those of ``linkinstall``. A phase is the functions that
+:data:`PHASES` gives it; they are wrapped when their module is imported, so that modules are
+imported as late as without this program.
+
+Guarantees: nothing of linkinstall is changed but in this process.
+
+Errors: ``AttributeError`` for a function that is not there any more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from importlib.machinery import PathFinder
+
+TYPE_CHECKING = False  # typing is one of the imports that are timed
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+IMPORTS, REST = "imports", "all else"
+PHASES = {
+    "linkinstall.environment:Environment.of": "finding the environment",
+    "linkinstall.session:Session.begin": "locking, settling what was left",
+    "linkinstall.entries:Entries.fill": "finding or making the entries",
+    "linkinstall.entries:Entries.bring": "finding or making the entries",
+    "linkinstall.entries:Entries.use": "compiled files",
+    "linkinstall.entries:Entries._checked": "a look at cached files",
+    "linkinstall.preparation:Preparation.plan": "planning",
+    "linkinstall.staging:Staging.write": "what is new, made aside",
+    "linkinstall.application:Application._record": "the journal",
+    "linkinstall.application:Application._flush": "the flush",
+    "linkinstall.staging:Staging.link": "the links",
+    "linkinstall.application:Application._stash": "stashing",
+    "linkinstall.staging:Staging.switch": "putting into place",
+    "linkinstall.application:Application.commit": "the commit",
+    "linkinstall.application:Application.clean_up": "cleaning up",
+    "linkinstall.session:Session.end": "cleaning up",
+}
+"""Function by module and name, and the phase that it is part of."""
+
+_own = dict.fromkeys((IMPORTS, *PHASES.values(), REST), 0.0)
+_stack = [REST]
+_last = time.monotonic()
+
+
+def _switch_clock() -> None:
+    global _last  # noqa: PLW0603 - one clock
+    now = time.monotonic()
+    _own[_stack[-1]] += now - _last
+    _last = now
+
+
+def timed(phase: str, function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return ``function`` with its time counted for a phase."""
+
+    def call(*arguments: Any, **named: Any) -> Any:
+        _switch_clock()
+        _stack.append(phase)
+        try:
+            return function(*arguments, **named)
+        finally:
+            _switch_clock()
+            _stack.pop()
+
+    return call
+
+
+def wrap(module: object, name: str) -> None:
+    """Count the time of those functions of a module that are part of a phase."""
+    for place, phase in PHASES.items():
+        home, _, path = place.partition(":")
+        if home != name:
+            continue
+        owner, (*classes, function) = module, path.split(".")
+        for one in classes:
+            owner = getattr(owner, one)
+        found = getattr(owner, function)
+        # A class method is bound already; whoever calls it gives no class.
+        wrapped = timed(phase, found)
+        setattr(owner, function, staticmethod(wrapped) if hasattr(found, "__self__") else wrapped)
+
+
+class Finder:
+    """Counts what importing costs, and wraps the functions of what was imported."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> Any:
+        """Return the spec that the path finder has, with its loader timed."""
+        spec = timed(IMPORTS, PathFinder.find_spec)(name, path, target)
+        if spec is None or spec.loader is None:
+            return spec
+        execute = timed(IMPORTS, spec.loader.exec_module)
+
+        def execute_and_wrap(module: object) -> None:
+            execute(module)
+            wrap(module, name)
+
+        spec.loader.exec_module = execute_and_wrap
+        return spec
+
+
+def main() -> None:
+    """Run the command line, and write down where the time went."""
+    begun = time.monotonic()
+    noted, *words = sys.argv[1:]
+    sys.argv = ["linkinstall", *words]
+    sys.meta_path.insert(0, Finder)
+    from linkinstall.cli import run
+
+    status = run()
+    _switch_clock()
+    with open(noted, "w", encoding="utf-8") as file:
+        json.dump({"begun": begun, "ended": time.monotonic(), "own": _own}, file)
+    os._exit(status)
+
+
+if __name__ == "__main__":
+    main()
