@@ -148,7 +148,7 @@ class Beliefs(RuleBasedStateMachine):
 
         :param struck: a fault came, so an empty state folder or its trash may stand
         """
-        self.state_may_stand = struck
+        unfinished, self.state_may_stand = self.state_may_stand, struck
         nodes = snapshot(self.site.root, skipping=of_state if struck else None)
         base = {path: node for path, node in nodes.items() if path in self.base}
         assert self.base == base, "what was there before everything has changed"
@@ -157,6 +157,8 @@ class Beliefs(RuleBasedStateMachine):
         assert possible, "all that was believed would be refused, and it went well"
         if struck or self.unsettled:
             possible = [*possible, *(without_empty_caches(one, actual) for one in possible)]
+        if unfinished:
+            possible = [*possible, *(without_empty_folders(one, actual) for one in possible)]
         equal = [one for one in possible if not actual.unlike(one)]
         assert equal, f"neither old nor new: {nearest(actual, possible)}"
         self.beliefs = unique(equal)
@@ -183,11 +185,20 @@ def without_empty_caches(model: Model, actual: Actual) -> Model:
     A rollback cannot tell one that stood before from one that an interpreter has made
     meanwhile (docs/explanation/how-a-change-is-made.md).
     """
+    return without_empty_folders(model, actual, "/__pycache__")
+
+
+def without_empty_folders(model: Model, actual: Actual, ending: str = "") -> Model:
+    """Return the model without the empty folders that are gone.
+
+    What finishes a change removes a folder that could not be removed before, if it is empty
+    by then; that somebody has installed there and emptied it since is not to be seen.
+    """
     new = model.copy()
     new.folders -= {
         path
         for path in model.folders - actual.folders
-        if path.endswith("/__pycache__") and not model.below(path)
+        if path.endswith(ending) and not model.below(path)
     }
     return new
 
