@@ -13,7 +13,7 @@ Calling sequence: see ``python -m integration.bench --help``; ``__main__`` drive
     results      figures that were kept, ratios
     goals        what was aimed at
     programs     what is measured and is no command line; traced notes the phases
-    tables       the figures for readers
+    tables, plot the figures for readers
 
 Guarantees: a time is that of a whole process, started after a flush, in an environment that
 was made before. A round runs every command of a group once, and rounds begin at different

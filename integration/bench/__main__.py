@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -38,6 +39,8 @@ SIZES = corpora.KEPT / "sizes"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and write the pages where asked to."""
     options = parsed(arguments)
+    # Terminated, it takes its volume down as well.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not options.figures:
         measure(options)
     found = results.kept()
@@ -46,6 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         tables_text = tables.group_tables(found)
         print(f"{text}\n{goals.table(found)}\n{tables_text}")
         if options.write:
+            picture = tables.growth(found)
+            if picture:
+                tables.PLOT.write_text(picture, encoding="utf-8")
+                tables_text += f"\n![How cost grows]({tables.PLOT.name})\n"
             tables.write(tables.GOALS_PAGE, f"{text}\n{goals.table(found)}")
             tables.write(tables.FIGURES_PAGE, f"{text}\n{tables_text}")
     return 0

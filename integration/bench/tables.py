@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.bench.groups import MEMORY, PHASES, TITLES
+from integration.bench.plot import Panel, svg
 from integration.bench.results import ratio
 from integration.faults import report
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 DOCS = Path(__file__).parents[2] / "docs"
 GOALS_PAGE = DOCS / "explanation" / "performance.md"
 FIGURES_PAGE = DOCS / "reference" / "measurements.md"
+PLOT = DOCS / "reference" / "measurements.svg"
 MARKERS = ("<!-- written by make bench -->\n", "<!-- end of what make bench writes -->\n")
 SHOWN = 0.0001
 """Phases that take fewer seconds are left out."""
@@ -88,6 +90,20 @@ def _base(name: str, result: Result) -> str:
         return result.base
     kind = name.rpartition(",")[2]
     return next(one for one in result.series if one.endswith(kind))
+
+
+def growth(results: Mapping[tuple[str, str], Result]) -> str:
+    """Return the plot of the groups about growth; nothing where one has no figures."""
+    panels = []
+    for name in ("files", "wheels"):
+        found = _of(name, results)
+        lines: dict[str, list[tuple[float, float]]] = {}
+        for result in found:
+            for run, own in result.series.items():
+                lines.setdefault(run, []).append((_size(result), statistics.median(own)))
+        if lines:
+            panels.append(Panel(TITLES[name], lines))
+    return svg(panels) if panels else ""
 
 
 def conditions(place: str, sizes: Iterable[str], results: Iterable[Result]) -> str:
