@@ -8,10 +8,11 @@ Calling sequence::
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,3 +53,8 @@ def opened(path: Path) -> Iterator[None]:
     """Have another process hold a file open without delete sharing, as ``more`` does."""
     with running(sys.executable, "-c", f"f = open({str(path)!r}, 'rb'); {READY}"):
         yield
+
+
+def waiting(outcome: dict[str, Any]) -> list[str]:
+    """Return the names of the files that an outcome tells to be busy."""
+    return sorted(os.path.basename(one["path"]) for one in outcome["pending"])

@@ -10,11 +10,11 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.windows.held import READY, loaded, opened, running
+from integration.windows.held import READY, loaded, opened, running, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,11 +22,6 @@ if TYPE_CHECKING:
 
     from integration.support.command import Command
     from integration.windows.conftest import WindowsVenv
-
-
-def waiting(outcome: dict[str, Any]) -> list[str]:
-    """Return the names of the files that an outcome tells to be busy."""
-    return sorted(os.path.basename(one["path"]) for one in outcome["pending"])
 
 
 def trash(env: WindowsVenv) -> list[str]:

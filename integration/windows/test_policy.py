@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.wheels import make_wheel
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -25,6 +27,23 @@ def test_binaries_are_copied_and_the_rest_is_linked(
     assert 1 == links.pop(".pyd")
     assert {2} == set(links.values())
     assert "True" == env.run("import markupsafe._speedups as s; print(s.__file__.endswith('.pyd'))")
+
+
+@pytest.mark.parametrize("mode", ["auto", "hardlink"])
+def test_a_binary_is_known_by_its_header_too(
+    mode: str, env: WindowsVenv, linkinstall: Command, tmp_path: Path
+) -> None:
+    """A Windows program without a suffix of one is copied; a text beside it is linked."""
+    wheel = make_wheel(
+        tmp_path / "wheels",
+        "odd",
+        "1.0",
+        {"odd/engine": env.python.read_bytes(), "odd/engine.txt": "a text\n"},
+    )
+    linkinstall.run("install", "--python", env.root, "--link-mode", mode, wheel)
+
+    links = {path.name: path.stat().st_nlink for path in (env.library / "odd").iterdir()}
+    assert {"engine": 1, "engine.txt": 2} == links
 
 
 def test_launchers_are_made_for_each_environment(
