@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from linkinstall.fs import local
+from linkinstall.mending import Mending
 from tests.support.faulty import Denying, NoHardLinks, OtherVolume, Wrapper
 
 if TYPE_CHECKING:
@@ -202,6 +203,41 @@ def _with_remains(site: Site) -> None:
     (site.library / "~pp" / "core.py").write_text("left by pip\n")
 
 
+def _with_damage(*, record: bool) -> Callable[[Site], None]:
+    """Return what damages ``app`` in every scheme, and its RECORD if that is not to stay."""
+
+    def prepare(site: Site) -> None:
+        site.install(other(site), app(site), link_mode="copy")
+        for path in (site.library / "app" / "core.py", site.root / "share/app/readme.txt"):
+            path.write_text("edited\n")
+        (site.library / "app" / "gone.py").unlink()
+        (site.scripts / "app-tool").unlink()
+        if not record:
+            (site.library / "app-1.0.dist-info" / "RECORD").unlink()
+
+    return prepare
+
+
+def _with_leftovers(site: Site) -> None:
+    _with_app("1.0")(site)
+    orphan = site.library / "lost" / "__pycache__"
+    orphan.mkdir(parents=True)
+    (orphan / "a.cpython-311.pyc").write_bytes(b"compiled")
+    (site.library / "app" / "__pycache__" / "old.cpython-311.pyc").write_bytes(b"compiled")
+    (site.library / "~ost").mkdir()
+    (site.library / "~ost" / "a.py").write_text("left by pip\n")
+    (site.library / "lost-1.0.dist-info").mkdir()
+
+
+def _with_twin(site: Site) -> None:
+    _with_app("1.0")(site)
+    twin = site.library / "app-0.9.dist-info"
+    twin.mkdir()
+    (twin / "METADATA").write_text("Name: app\nVersion: 0.9\n")
+    (site.library / "app" / "old.py").write_text("old\n")
+    (twin / "RECORD").write_text("app/core.py,sha256=x,1\napp/old.py,,\n")
+
+
 def _nothing(site: Site) -> None:
     app(site)
 
@@ -221,6 +257,13 @@ def _remove(*names: str) -> Callable[[Site, Transaction], None]:
     def change(_site: Site, transaction: Transaction) -> None:
         for name in names:
             transaction.uninstall(name)
+
+    return change
+
+
+def _mend(*names: str, **options: Any) -> Callable[[Site, Transaction], None]:
+    def change(_site: Site, transaction: Transaction) -> None:
+        transaction.look(Mending(names, **options))
 
     return change
 
@@ -263,6 +306,11 @@ SCENARIOS = [
     Scenario("uninstall-beside-notes", _with_notes, _remove("app")),
     Scenario("overwrite", _with_files_in_the_way, _install(app), {"overwrite_existing": True}),
     Scenario("install-over-remains", _with_remains, _install(app), _mode("hardlink")),
+    Scenario("repair", _with_damage(record=True), _mend("app"), _mode("hardlink")),
+    Scenario("repair-without-record", _with_damage(record=False), _mend("app"), _mode("copy")),
+    Scenario("repair-remove", _with_damage(record=False), _mend("app", remove=True)),
+    Scenario("repair-leftovers", _with_leftovers, _mend(leftovers=True)),
+    Scenario("repair-twin", _with_twin, _mend("app")),
     Scenario("upgrade-stubborn-folders", _with_app("1.0"), _install(app_2), disk=_stubborn_folders),
     Scenario("upgrade-no-hard-links", _with_app("1.0"), _install(app_2), disk=_no_hard_links),
     Scenario(
