@@ -295,3 +295,16 @@ def test_a_row_that_no_file_can_have_is_no_error(library: Path, row: bytes) -> N
 
     assert health(library) in (MODIFIED, HALF_INSTALLED)
     assert {"pkg"} >= set(owners_of(local(), [one]).values())
+
+
+@pytest.mark.parametrize("rows", [1, 3, 4])
+def test_a_record_that_was_cut_is_no_whole_one(library: Path, rows: int) -> None:
+    """A RECORD that does not list both METADATA and itself has lost rows.
+
+    It was called whole: an install over it was refused, because files that no row listed any
+    more were taken for somebody else's.
+    """
+    lines = ROWS.splitlines(keepends=True)[:rows]
+    (library / INFO / "RECORD").write_text("".join(lines))
+
+    assert MODIFIED == health(library)

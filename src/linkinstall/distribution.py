@@ -37,6 +37,7 @@ __all__ = [
     "WHOLE",
     "Distribution",
     "find_distributions",
+    "is_cut",
     "leftovers",
     "library_path",
     "owners_of",
@@ -156,7 +157,13 @@ def quick_health(
             differing += not is_compiled(row.path)
     if payload and not present:
         return HALF_REMOVED
-    return MODIFIED if differing else WHOLE
+    return MODIFIED if differing or is_cut(distribution, rows) else WHOLE
+
+
+def is_cut(distribution: Distribution, rows: Iterable[Row]) -> bool:
+    """Return whether a RECORD has lost rows: those of METADATA and of itself are always there."""
+    listed = {row.path.removeprefix("./") for row in rows}
+    return not {f"{distribution.folder}/{name}" for name in ("METADATA", "RECORD")} <= listed
 
 
 def same_size(files: FileSystem, path: str, row: Row, status: os.stat_result) -> bool:

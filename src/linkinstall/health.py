@@ -27,6 +27,7 @@ from linkinstall.distribution import (
     HALF_REMOVED,
     MODIFIED,
     WHOLE,
+    is_cut,
     library_path,
     read_rows,
 )
@@ -111,12 +112,9 @@ def digest_at(files: FileSystem, path: str, algorithm: str = "sha256") -> str:
 
 def _unlisted(one: Distribution, rows: list[Row], names: set[str]) -> Iterator[Finding]:
     # A RECORD that was cut between two rows parses. It lists every file, itself too.
-    listed = {row.path.removeprefix("./") for row in rows}
-    for name in ("METADATA", "RECORD"):
-        if name in names and f"{one.folder}/{name}" not in listed:
-            row = f"a row for {one.folder}/{name}"
-            yield Finding(one.name, MODIFIED, "changed", f"{one.path}/RECORD", row, "no such row")
-            return
+    if "METADATA" in names and is_cut(one, rows):
+        row = f"rows for METADATA and RECORD in {one.folder}"
+        yield Finding(one.name, MODIFIED, "changed", f"{one.path}/RECORD", row, "a row is missing")
 
 
 def _judge(one: Distribution, rows: list[Row] | None, findings: list[Finding]) -> str:
