@@ -10,7 +10,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -170,6 +170,7 @@ def typed(command: Command, text: str) -> str:
 
 def heal(command: Command, venv: Venv) -> None:
     """Check, type what is named, and check again, until there is nothing to find."""
+    form: dict[str, Any] = {}
     for turn in range(ROUNDS):
         form = command.json("check", "--full", "--python", venv.root, status=(0, 1))
         fixes = list(dict.fromkeys(one["fix"] for one in form["findings"]))
