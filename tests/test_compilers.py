@@ -5,17 +5,19 @@ from __future__ import annotations
 import marshal
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall import compilers, limits
 from linkinstall.compilers import Compilers
+from linkinstall.environment import Environment
 from linkinstall.errors import CacheError
+from tests.support.interpreters import make_venv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -50,6 +52,28 @@ def test_answers_come_in_the_order_of_the_jobs(tmp_path: Path, pool: Compilers) 
     jobs = [job(tmp_path, number, "no python" if number == 4 else "") for number in range(11)]
 
     assert [None if n == 4 else n for n in range(11)] == values(pool.compile(jobs))
+
+
+def test_nothing_of_the_environment_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources are compiled, not run, and no module or ``.pth`` file of the environment is."""
+    environment = Environment.of(make_venv(tmp_path / "env", sys.executable))
+    library, mark = Path(environment.schemes["purelib"]), tmp_path / "mark"
+    hostile = f"open({str(mark)!r}, 'w').close()"
+    (library / "hostile.pth").write_text(f"import os; {hostile}\n")
+    for name in ("sitecustomize", "marshal", "importlib"):
+        (library / f"{name}.py").write_text(f"{hostile}\n")
+        (tmp_path / f"{name}.py").write_text(f"{hostile}\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    pool = Compilers(environment.python)
+    try:
+        compiled = list(pool.compile([job(tmp_path, 0, f"{hostile}\n")]))
+    finally:
+        pool.close()
+
+    assert all(compiled)
+    assert len(compiled) == 1
+    assert not mark.exists()
 
 
 def test_processes_serve_again(tmp_path: Path, pool: Compilers) -> None:

@@ -133,6 +133,19 @@ def test_targets_exist(page: Path) -> None:
     assert set() == named - known
 
 
+@each_page
+def test_tests_exist(page: Path) -> None:
+    """Every test that a page names is there, so that a claim keeps what shows it."""
+    missing = []
+    named = re.findall(r"`((?:tests|integration)/[\w/]+\.py)(?:::(\w+))?`", text_of(page))
+    for path, name in named:
+        file = REPOSITORY / path
+        if not file.is_file() or (name and f"\ndef {name}(" not in text_of(file)):
+            missing.append((path, name))
+
+    assert [] == missing
+
+
 def test_every_page_is_reached_from_the_index() -> None:
     """The index links to every page of the four kinds, and there is no fifth kind."""
     index = text_of(REPOSITORY / "docs" / "index.md")
