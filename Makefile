@@ -6,16 +6,18 @@ BIN := $(VENV)/bin
 WORKERS ?= auto
 # Your own wheels for the demonstration: make demo WHEELS="a.whl b.whl"
 WHEELS ?=
-# The long run of the state machine: another seed, other steps.
+# The long runs by chance: another seed; the steps of the state machine.
 STEPS ?= 50000
 SEED ?= 0
+# Spoilt files.
+CASES ?= 1000000
 # Crash images of each file system.
 IMAGES ?= 1000
 # Rounds of each measurement of the bench.
 ROUNDS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals bench wine wine-all clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals fuzz bench wine wine-all clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -87,6 +89,9 @@ faults: setup ## an error of the operating system at every call that touches the
 
 rivals: setup ## the same sweep over pip, uv, installer, PDM and Poetry, beside ours
 	$(BIN)/python -m integration.faults.rivals
+
+fuzz: setup ## spoilt wheels, RECORDs, journals and settings, put to their readers (CASES=1000000 SEED=0)
+	$(BIN)/python -m integration.faults.fuzz --cases $(CASES) --seed $(SEED)
 
 proof: setup ## every gate in full, one after the other (hours), and one table of them
 	$(BIN)/python -m integration.proof

@@ -44,6 +44,10 @@ whether what is there now is exactly old or exactly new.
 ``blocklog``     a disk that writes down what is written to it
 ``bad_builds``   linkinstall without what a promise hangs on: tests of the tests
 ``rivals``       ``make rivals``
+``fuzz``         ``make fuzz``: spoilt files of every kind, put to their readers
+``fuzz_targets`` the readers, and the errors that they may raise
+``fuzz_wheels``  the wheels among what is spoilt
+``mutations``    how bytes are spoilt
 ===============  ==========================================================
 
 To add a fault: write a class with the two methods of ``sweep.Fault``. To add a
