@@ -140,7 +140,28 @@ def findings_of(model: Model) -> set[tuple[str, str, str]]:
                 found.add((dist.name, "missing", path))
             elif there is None or listed.content not in {None, there.content}:
                 found.add((dist.name, "changed", path))
-    return found
+    return found | {("", "foreign-leftover", path) for path in leftovers_of(model)}
+
+
+def leftovers_of(model: Model) -> set[str]:
+    """Return the compiled files of no source and of nobody; a folder that has no others."""
+    dists = [one for one in model.dists.values() if f"{one.info}/RECORD" in model.files]
+    owned = {path for one in dists for path in one.listed}
+    inside: dict[str, set[str]] = {}
+    orphans: dict[str, set[str]] = {}
+    for path in (*model.files, *model.folders):
+        folder, _, name = path.rpartition("/")
+        package, _, cache = folder.rpartition("/")
+        if cache != "__pycache__" or not folder.startswith(f"{LIBRARY}/"):
+            continue
+        inside.setdefault(folder, set()).add(path)
+        source = f"{package}/{name.partition('.')[0]}.py"
+        known = source in model.files or source in owned or path in owned
+        if name.endswith(".pyc") and path in model.files and not known:
+            orphans.setdefault(folder, set()).add(path)
+    whole = {folder for folder, paths in orphans.items() if paths == inside[folder]}
+    single = (paths for folder, paths in orphans.items() if folder not in whole)
+    return whole.union(*single)
 
 
 def cache_faults(site: Site, spoilt: Container[str]) -> list[str]:
