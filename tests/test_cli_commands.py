@@ -56,6 +56,8 @@ class Managed(Environment):
 class Cache:
     """A cache in memory."""
 
+    distrust = ""
+
     def __init__(self, path: str | None = None) -> None:
         self.path = path or "/default"
 

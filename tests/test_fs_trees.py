@@ -11,6 +11,7 @@ import pytest
 from linkinstall.fs import local
 from linkinstall.fs.trees import (
     busy_in_tree,
+    files_below,
     make_folders,
     make_temporary_folder,
     remove_empty_folders,
@@ -187,3 +188,13 @@ def test_a_temporary_folder_is_ours_alone() -> None:
     finally:
         os.rmdir(first)
         os.rmdir(second)
+
+
+def test_the_files_of_a_folder_are_named_with_what_leads_to_them(tmp_path: Path) -> None:
+    """Every file below a folder is told by its path from there, links not followed."""
+    (tmp_path / "a/b").mkdir(parents=True)
+    (tmp_path / "a/b/one").touch()
+    (tmp_path / "two").touch()
+    os.symlink(tmp_path / "a", tmp_path / "link")
+
+    assert ["/a/b/one", "/link", "/two"] == sorted(files_below(local(), str(tmp_path)))

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkinstall.journal import Journal, decode, encode
-from linkinstall.recovery import _KNOWN
+from linkinstall.recovery import _KINDS
 from linkinstall.values import replace
 from tests.support.faulty import Killed
 from tests.support.journal_reader import FOLLOWERS, ORDER, JournalError, Line, read_journal
@@ -109,7 +109,7 @@ def test_real_journals_are_read_from_the_page(scenario: Scenario, tmp_path: Path
     data = (site.home / "journal").read_bytes()
 
     assert as_read(decode(data)) == read_journal(data)
-    assert {name.name for name in site.home.iterdir()} <= _KNOWN
+    assert {name.name for name in site.home.iterdir()} <= _KINDS.keys()
 
 
 def test_every_kind_of_line_is_read_from_the_page() -> None:
@@ -160,7 +160,7 @@ def test_the_page_lists_every_kind_and_every_name() -> None:
     expected.insert(expected.index("change") + 1, "old")
     expected.insert(expected.index("stash") + 1, "names")
     assert expected == kinds
-    assert {row.partition("/")[0] for row in rows} >= _KNOWN
+    assert {row.partition("/")[0] for row in rows} >= _KINDS.keys()
 
 
 def test_a_field_that_is_added_is_noticed() -> None:

@@ -40,7 +40,7 @@ def killed(site: Site, verb: str, ending: str) -> None:
 
 def settle(site: Site) -> Report:
     """Recover the site."""
-    return recover_environment(local(), [str(site.library)], flush=False)
+    return recover_environment(local(), site.world().bounds, flush=False)
 
 
 def payload(site: Site) -> Snapshot:
@@ -52,7 +52,7 @@ def test_without_a_state_folder_nothing_is_touched(site: Site) -> None:
     """An environment with nothing left behind is reported so and stays the same."""
     old = snapshot(site.root, exact=True)
 
-    assert (ABSENT, None) == read_journal(local(), str(site.home))
+    assert (ABSENT, None) == read_journal(local(), str(site.home), site.world().bounds)
     assert Report() == settle(site)
     assert old == snapshot(site.root, exact=True)
 
@@ -61,7 +61,7 @@ def test_before_the_commit_point_it_rolls_back(site: Site) -> None:
     """Killed with everything in place but not committed, the old version comes back."""
     old = payload(site)
     killed(site, "rename", "/committed")
-    state, journal = read_journal(local(), str(site.home))
+    state, journal = read_journal(local(), str(site.home), site.world().bounds)
     assert journal is not None
     assert [] != differences(old, payload(site))
     report = settle(site)
@@ -81,7 +81,7 @@ def test_after_the_commit_point_it_finishes(site: Site) -> None:
     new = payload(site)
     site.home.mkdir(exist_ok=True)
     (site.home / "committed").write_bytes(journal)  # as if the cleaning up had not been done
-    state, _ = read_journal(local(), str(site.home))
+    state, _ = read_journal(local(), str(site.home), site.world().bounds)
     report = settle(site)
 
     assert COMMITTED == state
@@ -95,7 +95,7 @@ def test_a_torn_journal_had_begun_nothing(site: Site) -> None:
     site.home.mkdir()
     (site.home / "journal").write_bytes(b"linkinstall")
 
-    assert (STAGING, None) == read_journal(local(), str(site.home))
+    assert (STAGING, None) == read_journal(local(), str(site.home), site.world().bounds)
     assert () == settle(site).recovered
     assert not (site.home / "journal").exists()
 

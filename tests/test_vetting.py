@@ -29,6 +29,17 @@ from linkinstall.errors import InvalidWheelError
 from linkinstall.vetting import VettedWheel, open_archive, reading, vet
 from linkinstall.wheel import identify
 from tests.support.archives import Raw, raw_archive, raw_wheel
+from tests.support.hostile_wheels import (
+    ALLOWED,
+    BASENAME,
+    DATA,
+    FILES,
+    INFO,
+    METADATA,
+    REFUSED,
+    WHEEL,
+    points,
+)
 from tests.support.wheels import make_record, make_wheel, record_hash
 
 if TYPE_CHECKING:
@@ -36,13 +47,6 @@ if TYPE_CHECKING:
 
     from installer.scripts import ScriptSection
     from installer.utils import Scheme
-
-BASENAME = "sample-1.0-py3-none-any.whl"
-INFO = "sample-1.0.dist-info"
-DATA = "sample-1.0.data"
-FILES = {"sample/__init__.py": b"x = 1\n", "sample/data.bin": b"\0" * 300}
-METADATA = b"Metadata-Version: 2.1\nName: sample\nVersion: 1.0\n"
-WHEEL = b"Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
 def passed(data: bytes, basename: str = BASENAME, **options: Any) -> VettedWheel:
@@ -67,163 +71,21 @@ def codes(data: bytes, **options: Any) -> set[str]:
     return {code for code, _ in refused(data, **options)}
 
 
-def points(text: str) -> bytes:
-    """Return a wheel with these entry points."""
-    return raw_wheel(FILES, replaced={"entry_points.txt": text.encode()})
-
-
 # ------------------------------------------------------------------ what is refused
 
-EVIL: dict[str, tuple[bytes, set[str]]] = {
-    # Paths.
-    "leaves its folder": (raw_wheel({"../x": b""}), {"member-path"}),
-    "sibling by prefix": (raw_wheel({"../site-packages-evil/x": b""}), {"member-path"}),
-    "leaves from within": (raw_wheel({"sample/../../x": b""}), {"member-path"}),
-    "leaves a scheme": (raw_wheel({f"{DATA}/scripts/../../x": b""}), {"member-path"}),
-    "leaves as a folder": (raw_wheel([Raw("../x/", mode=0o040755)]), {"member-path"}),
-    "absolute": (raw_wheel({"/etc/passwd": b""}), {"member-path"}),
-    "server and share": (raw_wheel({"//server/share": b""}), {"member-path"}),
-    "drive": (raw_wheel({"C:/x": b""}), {"member-path"}),
-    "drive-relative": (raw_wheel({"c:x": b""}), {"member-path"}),
-    "backslash": (raw_wheel({"sample\\x": b""}), {"member-path", "record-missing-row",
-                                                  "record-missing-file"}),
-    "dot segment": (raw_wheel({"sample/./x": b""}), {"member-path"}),
-    "leading dot segment": (raw_wheel({"./x": b""}), {"member-path"}),
-    "empty segment": (raw_wheel({"sample//x": b""}), {"member-path"}),
-    "no name": (raw_wheel([Raw("", b"")]), {"member-path"}),
-    "nul": (raw_wheel({"sample/a\0.py": b""}), {"member-characters"}),
-    "escape": (raw_wheel({"sample/\x1b[2Ja": b""}), {"member-characters"}),
-    "direction override": (raw_wheel({"sample/\u202eyp.x": b""}), {"member-characters"}),
-    "long name": (raw_wheel({"sample/" + "x" * 300: b""}), {"member-length"}),
-    "long path": (raw_wheel({"x/" * 2100 + "y": b""}), {"member-length"}),
-    "not UTF-8": (raw_wheel([Raw(b"caf\xe9", b"")], record=b""),
-                  {"member-name", "record-missing-row"}),
-    # Members.
-    "twice the same member": (
-        raw_wheel([Raw("a.py", b"1"), Raw("a.py", b"2")]), {"member-duplicate"}),
-    "a file and a folder": (
-        raw_wheel([Raw("a", b"1"), Raw("a/", mode=0o040755)]), {"member-collision"}),
-    "a file where a folder must be": (
-        raw_wheel({"a": b"1", "a/b": b"2"}), {"member-collision"}),
-    "one place for two": (
-        raw_wheel({"a.py": b"1", f"{DATA}/purelib/a.py": b"2"}), {"member-collision"}),
-    "symbolic link": (
-        raw_wheel([Raw("a", b"/etc/passwd", mode=0o120777)]), {"member-type"}),
-    "device": (raw_wheel([Raw("a", b"", mode=0o020666)]), {"member-type"}),
-    "setuid": (raw_wheel([Raw("a", b"x", mode=0o104755)]), {"member-type"}),
-    "encrypted": (raw_wheel([Raw("a", b"x", flags=1)]), {"member-encrypted"}),
-    "bzip2": (raw_wheel([Raw("a", b"x", method=12)]), {"member-compression"}),
-    "lzma": (raw_wheel([Raw("a", b"x", method=14)]), {"member-compression"}),
-    "zstd": (raw_wheel([Raw("a", b"x", method=93)]), {"member-compression"}),
-    "two names": (raw_wheel([Raw("a", b"x", local={"name": b"b"})]), {"member-name"}),
-    "two sums": (raw_wheel([Raw("a", b"x", local={"crc": 1})]), {"member-damaged"}),
-    "hidden behind a member": (
-        raw_wheel([Raw("a", b"x", behind=b"hidden")]), {"archive-bytes"}),
-    # Archives.
-    "prepended": (raw_wheel(FILES, before=b"#!/bin/sh\n"), {"archive-bytes"}),
-    "prepended, not counted": (
-        raw_wheel(FILES, before=b"#!/bin/sh\n", shift=False), {"archive"}),
-    "appended": (raw_wheel(FILES, after=b"\n"), {"archive"}),
-    "a second archive": (raw_wheel(FILES, after=raw_wheel({"b": b""})), {"archive"}),
-    "a second archive in front": (raw_wheel({"b": b""}) + raw_wheel(FILES), {"archive"}),
-    "hidden before the directory": (
-        raw_wheel(FILES, before_directory=b"hidden"), {"archive-bytes"}),
-    "contradicting ends": (raw_wheel(FILES, zip64={"offset": 0}), {"archive"}),
-    "several parts": (raw_wheel(FILES, end={"disk": 1}), {"archive"}),
-    "fewer than promised": (raw_wheel(FILES, end={"here": 9, "count": 9}), {"archive"}),
-    "cut": (raw_wheel(FILES)[:-40], {"archive"}),
-    "not an archive": (b"<html>404</html>", {"archive"}),
-    "empty": (b"", {"archive"}),
-    # dist-info.
-    "no dist-info": (raw_archive([Raw("a.py", b"")]), {"dist-info"}),
-    "two dist-infos": (
-        raw_wheel({"other-1.0.dist-info/METADATA": b""}), {"dist-info"}),
-    "odd case": (
-        raw_wheel({"evil-1.0.DIST-INFO/METADATA": b""}), {"dist-info"}),
-    "another project": (raw_wheel(FILES, name="other"), {"dist-info-name", "metadata-name"}),
-    "another version": (raw_wheel(FILES, version="1.1"), {"dist-info-name", "metadata-name"}),
-    "METADATA of another project": (
-        raw_wheel(FILES, replaced={"METADATA": METADATA.replace(b"sample", b"other")}),
-        {"metadata-name"}),
-    "METADATA of another version": (
-        raw_wheel(FILES, replaced={"METADATA": METADATA.replace(b"1.0", b"1.1")}),
-        {"metadata-name"}),
-    "no METADATA": (raw_wheel(FILES, replaced={"METADATA": None}), {"metadata-missing"}),
-    "no WHEEL": (raw_wheel(FILES, replaced={"WHEEL": None}), {"metadata-missing"}),
-    "no RECORD": (
-        raw_archive([Raw(f"{INFO}/METADATA", METADATA), Raw(f"{INFO}/WHEEL", WHEEL)]),
-        {"metadata-missing", "archive"}),
-    "Wheel-Version 2": (
-        raw_wheel(FILES, replaced={"WHEEL": b"Wheel-Version: 2.0\nRoot-Is-Purelib: true\n"}),
-        {"wheel-version"}),
-    "brings INSTALLER": (
-        raw_wheel(FILES, replaced={"INSTALLER": b"evil"}), {"installer-file"}),
-    "brings REQUESTED": (raw_wheel(FILES, replaced={"REQUESTED": b""}), {"installer-file"}),
-    "brings direct_url.json": (
-        raw_wheel(FILES, replaced={"direct_url.json": b"{}"}), {"installer-file"}),
-    "a wheel's text without end": (
-        raw_wheel(FILES, replaced={"WHEEL": WHEEL + b"x" * (2 << 20)}), {"archive-size"}),
-    # RECORD.
-    "a row twice": (
-        raw_wheel({}, record=f"{INFO}/RECORD,,\n{INFO}/RECORD,,\n".encode()),
-        {"record-duplicate", "record-missing-row"}),
-    "a member without row": (
-        raw_wheel(FILES, extra=[Raw("evil.py", b"x")]), {"record-missing-row"}),
-    "a row without member": (
-        raw_wheel(FILES, record=(make_record({**FILES, f"{INFO}/METADATA": METADATA.replace(
-            b"\nVersion", b"\nVersion"), "gone.py": b""}, INFO)).encode()),
-        {"record-missing-file", "record-missing-row"}),
-    "a row that leaves": (
-        raw_wheel({}, record=b"../../../outside,,\n"),
-        {"record-missing-file", "record-missing-row"}),
-    "md5": (
-        raw_wheel({}, record=make_record(
-            {f"{INFO}/METADATA": METADATA, f"{INFO}/WHEEL": WHEEL}, INFO, "md5").encode(),
-            replaced={"WHEEL": WHEEL}),
-        {"record-hash"}),
-    "a RECORD that is none": (
-        raw_wheel({}, record=b"\xff\0"), {"record-damaged", "record-missing-row"}),
-    "a RECORD without end": (
-        raw_wheel({}, record=b"x" * (2 << 20)), {"archive-size"}),
-    "a signature in RECORD": (
-        raw_wheel({f"{INFO}/RECORD.jws": b"{}"}), {"record-signature"}),
-    # .data.
-    "no such scheme": (raw_wheel({f"{DATA}/evil/x": b""}), {"data-scheme"}),
-    "directly in .data": (raw_wheel({f"{DATA}/x": b""}), {"data-scheme"}),
-    "a file for .data": (raw_wheel({DATA: b""}), {"data-scheme"}),
-    "a file for a scheme": (raw_wheel({f"{DATA}/purelib": b""}), {"data-scheme"}),
-    ".data of another": (raw_wheel({"other-1.0.data/purelib/x": b""}), {"data-folder"}),
-    "hidden metadata": (
-        raw_wheel({f"{DATA}/purelib/pip-1.dist-info/RECORD": b""}), {"dist-info"}),
-    "hidden deeper": (
-        raw_wheel({f"{DATA}/data/lib/python3.11/site-packages/pip-1.dist-info/RECORD": b""}),
-        {"dist-info"}),
-    "pyvenv.cfg": (raw_wheel({f"{DATA}/data/pyvenv.cfg": b""}), {"reserved-path"}),
-    "our lock": (raw_wheel({f"{DATA}/data/.lock": b""}), {"reserved-path"}),
-    "our state": (raw_wheel({".linkinstall/x/journal": b""}), {"reserved-path"}),
-    "an interpreter": (raw_wheel({f"{DATA}/scripts/python": b""}), {"reserved-name"}),
-    "an interpreter in data": (
-        raw_wheel({f"{DATA}/data/bin/python3.11": b""}), {"reserved-name"}),
-    # Entry points.
-    "script leaves": (points("[console_scripts]\n../../x = p:m\n"), {"entry-point-name"}),
-    "script in a folder": (points("[console_scripts]\na/b = p:m\n"), {"entry-point-name"}),
-    "script is python": (points("[console_scripts]\npython = p:m\n"), {"reserved-name"}),
-    "script is Python.exe": (points("[gui_scripts]\nPython.exe = p:m\n"), {"reserved-name"}),
-    "script is activate": (points("[console_scripts]\nactivate = p:m\n"), {"reserved-name"}),
-    "script without function": (points("[console_scripts]\nx = p\n"), {"entry-point-object"}),
-    "script of no module": (points("[console_scripts]\nx = p-q:m\n"), {"entry-point-object"}),
-    "scripts by case": (
-        points("[console_scripts]\nx = p:m\nX = p:m\n"), {"entry-point-name"}),
-    "no entry points": (points("nonsense"), {"entry-points-damaged"}),
-}  # fmt: skip
 
-
-@pytest.mark.parametrize("case", EVIL)
-def test_evil_wheels(case: str) -> None:
+@pytest.mark.parametrize("name", REFUSED)
+def test_evil_wheels(name: str) -> None:
     """Each evil wheel is refused for exactly its reasons, in a printable message."""
-    data, expected = EVIL[case]
+    case = REFUSED[name]
 
-    assert expected == codes(data)
+    assert set(case.codes) == codes(case.wheel())
+
+
+@pytest.mark.parametrize("name", ALLOWED)
+def test_odd_wheels(name: str) -> None:
+    """Each wheel that only looks evil passes."""
+    passed(ALLOWED[name].wheel())
 
 
 def test_a_bomb() -> None:

@@ -26,6 +26,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from stat import S_IFDIR, S_IWOTH
 
 from linkinstall.fs import local
 from linkinstall.fs.trees import make_folders, make_temporary_folder, remove_tree
@@ -90,12 +91,19 @@ class Cache:
     """The shared store. See the module docstring.
 
     :param path: its folder; default ``LINKINSTALL_CACHE_DIR``, else the user's cache folder
+    :param ours: whether it was made for this run, and who can write to it is no question
     """
 
     def __init__(
-        self, path: str | os.PathLike[str] | None = None, *, files: FileSystem | None = None
+        self,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        files: FileSystem | None = None,
+        ours: bool = False,
     ) -> None:
         chosen = os.fspath(path) if path is not None else default_folder()
+        self._distrust: str | None = "" if ours else None
+        self._named = path is not None or "LINKINSTALL_CACHE_DIR" in os.environ
         self.path = normal(os.path.abspath(chosen))
         self.root = f"{self.path}/{VERSION}"
         self.file_system = files or local()
@@ -111,7 +119,7 @@ class Cache:
     @classmethod
     def in_temporary_folder(cls) -> Cache:
         """Return a cache of its own for one install; :meth:`remove` it afterwards."""
-        cache = cls(make_temporary_folder())
+        cache = cls(make_temporary_folder(), ours=True)
         cache.temporary = True
         return cache
 
@@ -123,6 +131,19 @@ class Cache:
     def __repr__(self) -> str:
         """Name the folder."""
         return f"Cache({self.path!r})"
+
+    @property
+    def distrust(self) -> str:
+        """Why nothing is taken from it, or put into it; "" where it may be used."""
+        if self._distrust is None:
+            status = self.file_system.status(self.path)
+            if status is None or (self._named and status.st_mode & (0o170000 | S_IWOTH) == S_IFDIR):
+                self._distrust = ""  # mostly so: and then nothing needs to be imported
+            else:
+                from linkinstall.trust import distrust
+
+                self._distrust = distrust(self.file_system, self.path, named=self._named)
+        return self._distrust
 
     # ------------------------------------------------------------------ finding
 
@@ -145,6 +166,8 @@ class Cache:
 
     def open_folder(self, folder: str) -> Entry | None:
         """Return the entry or the set of compiled files in a folder of the cache."""
+        if self.distrust:
+            return None
         try:
             manifest = decode(self.file_system.read(folder + "/manifest"))
         except (OSError, ValueError):
@@ -272,7 +295,7 @@ class Cache:
     def sweep(self) -> None:
         """Remove temporary folders whose makers are gone."""
         folder = self.temporary_folder
-        if self.temporary or self.file_system.status(folder) is None:
+        if self.temporary or self.distrust or self.file_system.status(folder) is None:
             return
         if not self.file_system.scan(folder):
             return  # mostly so: and then nothing needs to be imported
@@ -281,7 +304,7 @@ class Cache:
         sweep(self.file_system, folder)
 
     def info(self) -> dict[str, Any]:
-        """Return the folder, how many entries there are, their files and bytes."""
+        """Return the folder, and how many entries, files and bytes there are."""
         entries = f"{self.root}/entries"
         names = []
         if self.file_system.status(entries) is not None:

@@ -90,7 +90,7 @@ class Entries:
         self._use_temporary()
 
     def _use_temporary(self) -> None:
-        self.cache = Cache(f"{self._home}/cache", files=self.cache.file_system)
+        self.cache = Cache(f"{self._home}/cache", files=self.cache.file_system, ours=True)
         self.temporary = True
 
     def fill(self, paths: list[str], levels: tuple[int, ...]) -> None:
@@ -99,7 +99,7 @@ class Entries:
         :param levels: of the compiled files that are made at once, too
         :raises InvalidWheelError: one of the wheels cannot be read
         """
-        if not self._processes or self.validate_record != "all":
+        if not self._processes or self.cache.distrust or self.validate_record != "all":
             return  # where RECORD was not looked at, an entry is not found by its wheel
         missing = []
         for path in dict.fromkeys(paths):
@@ -145,17 +145,20 @@ class Entries:
         reason = error.strerror or str(error)
         if self._symlinks:
             from linkinstall.errors import CacheError
+            from linkinstall.trust import refuse_distrusted
+
+            refuse_distrusted(self.cache)
 
             raise CacheError(
-                f"The cache {self.cache.path} cannot be written: "
+                f"The cache {self.cache.path} cannot be used: "
                 f"{os.fsdecode(error.filename)}: {reason}.",
                 next_step="Nothing was changed. Link mode symlink needs a cache that stays: make "
                 "it writable, name another one (--cache-dir), or take another --link-mode.",
             ) from error
         self.warnings.append(
             Warn(
-                "cache-unwritable",
-                f"the cache {self.cache.path} cannot be written ({reason}); "
+                "cache-untrusted" if self.cache.distrust else "cache-unwritable",
+                f"the cache {self.cache.path} cannot be used ({reason}); "
                 "going on as with --no-cache",
             )
         )

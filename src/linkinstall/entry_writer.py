@@ -82,6 +82,8 @@ class EntryWriter:
 
     def begin(self) -> None:
         """Make the locked temporary folder. Called by itself at the first file."""
+        if self.cache.distrust:
+            raise OSError(errno.EPERM, self.cache.distrust, self.cache.path)
         parent = self.cache.temporary_folder
         make_folders(self.files, parent)
         sweep(self.files, parent)

@@ -21,7 +21,7 @@ Errors: ``OSError`` where something cannot be read.
 from __future__ import annotations
 
 import os
-from stat import S_ISLNK, S_ISREG
+from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 from linkinstall.digest import hash_file
 from linkinstall.distribution import find_distributions, library_path, read_rows
@@ -107,6 +107,17 @@ class Identity:
         answer = self._real.get(folder)
         if answer is None:
             answer = self._real[folder] = self.files.real_path(folder) == folder
+        return answer
+
+    def is_ours_below(self, top: str, sub: str) -> bool:
+        """Return whether no part of ``sub`` below the folder ``top`` is a link now, or a file."""
+        path = f"{top}/{sub}" if sub else top
+        answer = self._real.get(path)
+        if answer is None:
+            above = not sub or self.is_ours_below(top, sub.rpartition("/")[0])
+            status = self.files.status(path) if above else None
+            answer = above and (status is None or S_ISDIR(status.st_mode))
+            self._real[path] = answer
         return answer
 
     def matches(self, path: str, expected: Expected) -> bool:

@@ -7,8 +7,9 @@ Calling sequence: :func:`recover_environment` first thing under the environment'
 lock, in every verb that changes something.
 
 Guarantees: nothing is touched where there is no state folder. Anything in a state
-folder that is not ours is refused, not swept. Trash of earlier runs is swept where
-it is free.
+folder that is not ours is refused, not swept: unknown names, links where folders must
+be, a journal that names other folders than the environment's (:mod:`linkinstall.boundary`).
+Trash of earlier runs is swept where it is free.
 
 Errors: :class:`~linkinstall.errors.JournalError` for a state folder of unknown
 origin, :class:`~linkinstall.errors.UnsettledError` where settling fails: nothing is
@@ -21,6 +22,7 @@ import os
 from stat import S_ISDIR
 
 from linkinstall import limits
+from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.outcome import Recovered
 from linkinstall.trash import (
     holds_stash,
@@ -43,7 +45,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "read_journal", "recover_environment"]
 
-_KNOWN = frozenset(("new", "stash", "trash", "cache", "journal", "committed", "pointer"))
+_FOLDERS = frozenset(("new", "stash", "trash", "cache"))
+_KINDS = {
+    **dict.fromkeys(_FOLDERS, FOLDER),
+    **dict.fromkeys(("journal", "committed", "pointer"), FILE),
+}
+"""What a state folder holds, and of which kind: a link in its place would lead outside."""
+_NAMED = 10
+"""So many strange names are told."""
 
 
 @value
@@ -60,9 +69,13 @@ class Report:
 
 
 def recover_environment(files: FileSystem, roots: Iterable[str], *, flush: bool = True) -> Report:
-    """Settle whatever the state folders in ``roots`` hold; the first root is home."""
-    homes = [f"{root}/{STATE}" for root in dict.fromkeys(roots)]
-    report = _settle_home(files, homes[0], flush=flush)
+    """Settle whatever the state folders in ``roots`` hold; the first root is home.
+
+    :param roots: the folders of all schemes, resolved
+    """
+    folders = list(dict.fromkeys(roots))
+    homes = [f"{root}/{STATE}" for root in folders]
+    report = _settle_home(files, homes[0], folders, flush=flush)
     # What was settled just now may have put something into the trash of another volume,
     # and says so: it stays there until the next run, as at home.
     settled = report.journal.states if report.journal is not None else ()
@@ -72,8 +85,12 @@ def recover_environment(files: FileSystem, roots: Iterable[str], *, flush: bool 
     return report
 
 
-def read_journal(files: FileSystem, home: str) -> tuple[str, Journal | None]:
-    """Return the state of a home folder, and its journal where it has a valid one."""
+def read_journal(files: FileSystem, home: str, roots: Iterable[str]) -> tuple[str, Journal | None]:
+    """Return the state of a home folder, and its journal where it has a valid one.
+
+    :param roots: the folders of all schemes, resolved: a valid journal names no others
+    """
+    from linkinstall.boundary import check_journal
     from linkinstall.journal import (
         ABSENT,
         COMMITTED,
@@ -87,9 +104,7 @@ def read_journal(files: FileSystem, home: str) -> tuple[str, Journal | None]:
     status = files.status(home)
     if status is None:
         return ABSENT, None
-    names = {name for name, _ in files.scan(home)} if S_ISDIR(status.st_mode) else None
-    if names is None or names - _KNOWN:
-        raise _unknown(home, names)
+    names = _names(files, home, status)
     for name, state in (("committed", COMMITTED), ("journal", OPEN)):
         if name in names:
             data = files.read(f"{home}/{name}", limits.JOURNAL_SIZE)
@@ -101,19 +116,48 @@ def read_journal(files: FileSystem, home: str) -> tuple[str, Journal | None]:
                     return STAGING, None  # nothing had begun: it is flushed before
                 raise _unreadable(f"{home}/{name}", error) from error
             try:
-                return state, relocate(journal, home)
+                journal = relocate(journal, home)
+                check_journal(journal, roots)
             except ValueError as error:
                 raise _unreadable(f"{home}/{name}", error) from error
+            for other in journal.states[1:]:
+                _require_known(files, other)
+            return state, journal
     return STAGING, None
 
 
-def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
+def _names(files: FileSystem, state: str, status: os.stat_result) -> set[str]:
+    """Return the names in a state folder.
+
+    :raises JournalError: anything in it is of another name or kind than ours
+    """
+    if not S_ISDIR(status.st_mode):
+        raise _unknown(state, ["it is no folder"])
+    found = dict(files.scan(state))
+    strange = [name for name, kind in found.items() if _KINDS.get(name) != kind]
+    if "stash" in found and not strange:
+        inner = files.scan(f"{state}/stash")
+        strange = [f"stash/{name}" for name, kind in inner if kind != FOLDER]
+    if strange:
+        raise _unknown(state, strange)
+    return set(found)
+
+
+def _require_known(files: FileSystem, state: str) -> None:
+    status = files.status(state)
+    if status is not None:
+        _names(files, state, status)
+        if files.real_path(state) != state:
+            raise _unknown(state, ["a link leads to it"])
+
+
+def _settle_home(files: FileSystem, home: str, roots: list[str], *, flush: bool) -> Report:
     if files.status(home) is None:
         return Report()
     from linkinstall.journal import COMMITTED
     from linkinstall.settle import Settlement
 
-    state, journal = read_journal(files, home)
+    state, journal = read_journal(files, home, roots)
     try:
         # What was moved there by earlier runs goes first: what this recovery puts
         # there stays until the next.
@@ -122,7 +166,7 @@ def _settle_home(files: FileSystem, home: str, *, flush: bool) -> Report:
             if holds_stash(files, home):
                 raise _unreadable(f"{home}/stash", "there is a stash without a journal")
             files.unlink_all(home, ["journal"])  # a torn one
-            for side in sides_of(files, home):
+            for side in sides_of(files, home, roots):
                 pending += sweep_side(files, side)
                 if flush and files.status(os.path.dirname(side)) is not None:
                     files.flush_volume(os.path.dirname(side))
@@ -155,12 +199,13 @@ def unsettled(home: str, error: OSError) -> Exception:
     )
 
 
-def _unknown(home: str, names: set[str] | None) -> Exception:
+def _unknown(home: str, what: list[str]) -> Exception:
     from linkinstall.errors import JournalError, Problem
 
-    what = ", ".join(sorted((names or set()) - _KNOWN)) or "it is no folder"
+    named = ", ".join(sorted(what)[:_NAMED])
+    more = f" and {len(what) - _NAMED} more" if len(what) > _NAMED else ""
     return JournalError(
-        f"The state folder {home} holds what linkinstall did not put there: {what}.",
+        f"The state folder {home} holds what linkinstall did not put there: {named}{more}.",
         problems=[Problem("unknown-state", home)],
         next_step="Nothing was changed. Move it away if it is nobody's, and run again.",
     )

@@ -49,9 +49,10 @@ def folder_below(cache_dir: str | None) -> str:
     """
     if cache_dir == "":
         return ""
-    from linkinstall.cache import VERSION, default_folder
+    from linkinstall.cache import Cache
 
-    return os.path.join(os.path.abspath(cache_dir or default_folder()), VERSION, "interpreters")
+    cache = Cache(cache_dir)
+    return "" if cache.distrust else os.path.join(cache.root, "interpreters")
 
 
 class RememberedInterpreters:

@@ -65,8 +65,7 @@ class Session:
         self._lock = lock
         world = World(self.files, self.environment)
         self.home = world.home
-        roots = [*world.libraries, *world.roots.values()]
-        self.report = recover_environment(self.files, roots, flush=self._flush)
+        self.report = recover_environment(self.files, world.bounds, flush=self._flush)
         self.made += make_folders(self.files, world.libraries[0])
         return World(self.files, self.environment)
 

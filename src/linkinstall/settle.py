@@ -24,6 +24,7 @@ import os
 from stat import S_ISDIR
 
 from linkinstall.fs.trees import (
+    files_below,
     make_folders,
     remove_folder_if_empty,
     remove_unused_folder,
@@ -269,6 +270,8 @@ class Settlement:
         stuck: set[str] = set()
         for sub, names in sorted(item.names, reverse=True):
             inner = f"/{sub}" if sub else ""
+            if not self._identity.is_ours_below(stashed, sub):
+                continue  # a link leads away from there now, and nothing is deleted through it
             for name, _ in self.files.unlink_all(stashed + inner, names):
                 busy = f"{stashed}{inner}/{name}"
                 try:
@@ -299,7 +302,8 @@ class Settlement:
     def _drop_late_compiled(self, item: StashItem, stashed: str) -> None:
         for sub, names in item.names:
             inner = f"{stashed}/{sub}/__pycache__" if sub else f"{stashed}/__pycache__"
-            if self.files.status(inner) is None:
+            ours = self._identity.is_ours_below(stashed, inner[len(stashed) + 1 :])
+            if self.files.status(inner) is None or not ours:
                 continue
             modules = {name[:-3] for name in names if name.endswith(".py")}
             late = [name for name, _ in self.files.scan(inner) if is_compiled_of(name, modules)]
@@ -314,17 +318,9 @@ class Settlement:
 
     def _keep_rest(self, item: StashItem, stashed: str) -> None:
         """Move what is left of a stashed folder to the trash; name each file of it."""
-        inner = list(self._below(stashed)) or [""]
+        inner = list(files_below(self.files, stashed)) or [""]
         moved = to_trash(self.files, self.journal.states[item.state], stashed, self.journal.id)
         self.pending += [Pending(item.path + path, moved + path) for path in inner]
-
-    def _below(self, folder: str, inner: str = "") -> Iterator[str]:
-        """Yield the paths of all files in a folder, each with a slash before it."""
-        for name, kind in self.files.scan(folder + inner):
-            if kind == "folder":
-                yield from self._below(folder, f"{inner}/{name}")
-            else:
-                yield f"{inner}/{name}"
 
     # ---------------------------------------------------------------- the state folders
 

@@ -116,10 +116,14 @@ class CachedWheel(WheelSource):
         """Open a wheel file through the cache, unpacking it there if need be.
 
         :raises InvalidWheelError: the wheel is refused
+        :raises CacheError: others can write to the cache
         """
+        from linkinstall.trust import refuse_distrusted
+
         chosen = cache or Cache()
         if chosen.temporary:
             chosen = Cache.in_temporary_folder()
+        refuse_distrusted(chosen)
         try:
             yield cls(chosen.add(path), os.fspath(path))
         finally:

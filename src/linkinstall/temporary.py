@@ -35,6 +35,7 @@ from linkinstall.fs.lock import REMOVABLE_WHILE_HELD
 from linkinstall.fs.named import with_path
 from linkinstall.fs.port import FOLDER
 from linkinstall.fs.trees import remove_tree
+from linkinstall.paths import normal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class TemporaryFolder:
                 if name.startswith(_ASIDE):
                     inner = name[len(_ASIDE) :].partition(" ")[2]
                     inner = inner.replace("%2F", "/").replace("%25", "%")
+                    if normal(f"/{inner}") != f"/{inner}":
+                        continue  # nothing that we set aside: it would leave the cache
                     self._move_back(f"{self.path}/{name}", f"{self._root}/{inner}")
         except OSError:
             return False

@@ -17,6 +17,8 @@ Errors: ``OSError`` where something cannot even be moved.
 
 from __future__ import annotations
 
+from stat import S_ISDIR
+
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
 from linkinstall.outcome import Holder, Pending
 from linkinstall.world import STATE
@@ -100,6 +102,8 @@ def pointed(files: FileSystem, state: str) -> list[str]:
     What is swept is found here, so a path that was cut off must never pass: each ends
     with a NUL and is that of a state folder.
     """
+    if not _is_folder(files, state):
+        return []
     try:
         text = files.read(f"{state}/pointer").decode("utf-8", "surrogateescape")
     except FileNotFoundError:
@@ -107,11 +111,28 @@ def pointed(files: FileSystem, state: str) -> list[str]:
     return [path for path in text.split("\0")[:-1] if path.endswith(f"/{STATE}")]
 
 
-def sides_of(files: FileSystem, home: str) -> list[str]:
-    """Return the state folders on other volumes that stand and belong to ``home``."""
-    standing = (side for side in pointed(files, home) if files.status(side) is not None)
-    # In a copied environment the pointer still names the original's.
-    return [side for side in standing if set(pointed(files, side)) <= {home}]
+def sides_of(files: FileSystem, home: str, roots: Iterable[str] = ()) -> list[str]:
+    """Return the state folders on other volumes that stand and belong to ``home``.
+
+    In a copied environment the pointer still names the original's, and an edited one may
+    name anybody's: so each must point back, or, where its pointer is lost, lie below the
+    roots.
+    """
+    below = tuple(f"{root}/" for root in roots)
+    found = []
+    for side in pointed(files, home):
+        back = pointed(files, side)
+        if back == [home] or (
+            not back and _is_folder(files, side) and (not below or side.startswith(below))
+        ):
+            found.append(side)
+    return found
+
+
+def _is_folder(files: FileSystem, state: str) -> bool:
+    """Return whether a state folder stands, and no link leads to it."""
+    status = files.status(state)
+    return status is not None and S_ISDIR(status.st_mode) and files.real_path(state) == state
 
 
 def loose_ends(files: FileSystem, home: str, *names: str) -> tuple[str, ...]:
@@ -128,11 +149,13 @@ def holds_stash(files: FileSystem, state: str) -> bool:
 def sweep_side(files: FileSystem, state: str) -> list[Pending]:
     """Clear a state folder of another volume, unless a transaction at its home needs it.
 
+    A link in the place of the folder, or of one in it, leads elsewhere and is left alone.
+
     :return: what is still busy
     """
-    if files.status(state) is None:
+    if not _is_folder(files, state):
         return []
-    for home in pointed(files, state):
+    for home in (state, *pointed(files, state)):
         if any(files.status(f"{home}/{name}") for name in ("journal", "committed")):
             return []
     if not holds_stash(files, state):

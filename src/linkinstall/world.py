@@ -135,6 +135,17 @@ class World:
 
     # ---------------------------------------------------------------- rules
 
+    @property
+    def bounds(self) -> list[str]:
+        """The folders that a transaction in this environment may name, the home library first.
+
+        Where ``headers`` is one project's own folder, those beside it are others' own.
+        """
+        folders = [*self.libraries, *self.roots.values()]
+        if self.environment.headers_named and "headers" in self.roots:
+            folders.append(os.path.dirname(self.roots["headers"]))
+        return folders
+
     def owned(self, path: str) -> bool:
         """Return whether ``path`` lies in a folder that belongs to distributions alone."""
         return path.startswith(self._own)

@@ -216,7 +216,10 @@ def _cache_info(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
 
 
 def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
+    from linkinstall.trust import refuse_distrusted
+
     cache = _cache(arguments, verbs)
+    refuse_distrusted(cache)
     cache.sweep()  # a run that finds every wheel there would leave what a killed one left
     entries = []
     warnings: list[Warn] = []

@@ -4,24 +4,30 @@ Purpose: what fails through a descriptor (``write``, ``read``, ``fstat``, ``fchm
 relative to a folder's handle comes without a path, or with the last part of one. A
 message without a path is of no use, so the port adds it here, at the call.
 
-Calling sequence: ``NamedFile(path, "rb")`` instead of ``open(path, "rb", buffering=0)``;
-``raise with_path(error, path) from error``.
+Calling sequence: ``NamedFile(path, "xb")`` instead of ``open(path, "xb", buffering=0)``,
+``open_plain(path)`` to read; ``raise with_path(error, path) from error``.
 
-Guarantees: the type of an error is that of its number, as Python's own.
+Guarantees: the type of an error is that of its number, as Python's own. Only plain files
+are opened for reading: a FIFO would wait for ever, and a device may have no end.
 
 Errors: ``OSError`` with ``filename`` set.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 from io import FileIO
+from stat import S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["NamedFile", "set_times", "status_of", "with_path"]
+__all__ = ["NamedFile", "open_plain", "set_times", "status_of", "with_path"]
+
+_AT_ONCE: int = getattr(os, "O_NONBLOCK", 0)
+"""Opens a FIFO without waiting for somebody who writes; plain files do not mind."""
 
 
 def with_path(error: OSError, path: str) -> OSError:
@@ -45,6 +51,23 @@ def set_times(descriptor: int, path: str, status: os.stat_result) -> None:
         raise with_path(error, path) from error
 
 
+def open_plain(path: str) -> NamedFile:
+    """Open a plain file for reading, without waiting for it.
+
+    :raises OSError: ``EINVAL`` for what is neither a plain file nor a folder
+    """
+    stream = NamedFile(path, "rb")
+    try:
+        plain = S_ISREG(status_of(stream.fileno(), path).st_mode)
+    except OSError:
+        stream.close()
+        raise
+    if not plain:
+        stream.close()
+        raise OSError(errno.EINVAL, "It is no plain file", path)
+    return stream
+
+
 class NamedFile(FileIO):
     """An unbuffered file, each of whose errors names its path.
 
@@ -54,7 +77,10 @@ class NamedFile(FileIO):
 
     def __init__(self, path: str, mode: str, permissions: int = 0o666) -> None:
         self.path = path
-        super().__init__(path, mode, opener=lambda name, flags: os.open(name, flags, permissions))
+        more = _AT_ONCE if mode == "rb" else 0
+        super().__init__(
+            path, mode, opener=lambda name, flags: os.open(name, flags | more, permissions)
+        )
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read at most ``size`` bytes, all by default."""

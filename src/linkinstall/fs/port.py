@@ -24,7 +24,7 @@ from _thread import allocate_lock  # threading is costly to import
 from io import BufferedReader
 
 from linkinstall import limits
-from linkinstall.fs.named import NamedFile, status_of, with_path
+from linkinstall.fs.named import NamedFile, open_plain, status_of, with_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,14 +106,14 @@ class FileSystem:
 
     def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
         """Return the contents of a file of at most ``limit`` bytes (``EFBIG`` beyond)."""
-        with NamedFile(path, "rb") as stream:
+        with open_plain(path) as stream:
             if status_of(stream.fileno(), path).st_size > limit:
                 raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
             return stream.read()
 
     def open_read(self, path: str) -> BufferedReader:
-        """Open a file for reading."""
-        return BufferedReader(NamedFile(path, "rb"))
+        """Open a plain file for reading."""
+        return BufferedReader(open_plain(path))
 
     def read_link(self, path: str) -> str:
         """Return the target of a symbolic link as it is written."""
@@ -296,7 +296,7 @@ class FileSystem:
         raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), target)
 
     def _copy(self, source: str, target: str) -> None:
-        with NamedFile(source, "rb") as origin:
+        with open_plain(source) as origin:
             status = status_of(origin.fileno(), source)
             with self.create(target, executable=bool(status.st_mode & 0o111)) as stream:
                 self._copy_data(origin, stream, status.st_size)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "busy_in_tree",
+    "files_below",
     "make_folders",
     "make_temporary_folder",
     "remove_empty_folders",
@@ -151,3 +152,12 @@ def busy_in_tree(files: FileSystem, folder: str) -> Iterator[Refusal]:
         if kind == FOLDER:
             for inner, error in busy_in_tree(files, f"{folder}/{name}"):
                 yield f"{name}/{inner}", error
+
+
+def files_below(files: FileSystem, folder: str, inner: str = "") -> Iterator[str]:
+    """Yield the paths of all files in a folder, each with a slash before it."""
+    for name, kind in files.scan(folder + inner):
+        if kind == FOLDER:
+            yield from files_below(files, folder, f"{inner}/{name}")
+        else:
+            yield f"{inner}/{name}"

@@ -26,8 +26,7 @@ made there, ``.linkinstall-venv`` inside it. It holds ``.gitignore``, ``journal`
 is being made at the place, a file ``.linkinstall-making`` in it says so: what stands
 there without that file is somebody else's, and never touched.
 
-Errors: ``OSError`` with its path; after one from :meth:`Aside.take` call
-:meth:`Aside.put_back`.
+Errors: ``OSError`` with its path; after one from :meth:`Aside.take` call :meth:`put_back`.
 """
 
 from __future__ import annotations
@@ -49,6 +48,7 @@ from linkinstall.outcome import Kept, Pending, Recovered
 from linkinstall.paths import forward
 from linkinstall.trash import waiting
 from linkinstall.values import value
+from linkinstall.venvs.guards import refuse_strange_state
 from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, SETTINGS
 
 TYPE_CHECKING = False
@@ -91,12 +91,12 @@ def state_folders(place: str) -> tuple[str, str]:
 
 def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
     """Put back or finish what an earlier run began at ``place``, and sweep its trash."""
-    recovered: list[Recovered] = []
+    recovered, kept = list[Recovered](), list[Kept]()
     pending: list[Pending] = []
-    kept: list[Kept] = []
     for state in state_folders(place):
         if files.status(state) is None:
             continue
+        refuse_strange_state(files, place, state)
         aside = Aside(files, place, sync=sync, state=state)
         names = {name for name, _ in files.scan(state)}
         if "committed" in names:

@@ -2,20 +2,24 @@
 
 Purpose: a slip in a path must never cost more than a virtual environment.
 
-Calling sequence: ``refuse_removal(files, sight, force=...)``; ``refuse_creation(...)``.
+Calling sequence: ``refuse_removal(files, sight, force=...)``; ``refuse_creation(...)``;
+``refuse_strange_state(files, place, state)`` before a state folder is believed.
 
 Guarantees: reads only. Some places are refused whatever is forced: a file system's
 root, a home folder or one above it, an installation of Python, a place with mount
 points in it, and the environment that the running program's own code lies in.
 
-Errors: :class:`~linkinstall.errors.NotAVenvError`, with every reason.
+Errors: :class:`~linkinstall.errors.NotAVenvError`, with every reason, and
+:class:`~linkinstall.errors.JournalError` for a state folder that is not ours.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from stat import S_ISDIR
 
+from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, VENV
 
 TYPE_CHECKING = False
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
     from linkinstall.venvs.sight import Sight
 
-__all__ = ["refuse_creation", "refuse_empty_path", "refuse_removal"]
+__all__ = ["refuse_creation", "refuse_empty_path", "refuse_removal", "refuse_strange_state"]
 
 _INSTEAD = {"running": "Run linkinstall from another environment."}
 FORCE = "Look at what is in it; --force removes it all the same."
@@ -84,6 +88,30 @@ def refuse_creation(sight: Sight) -> None:
     raise _error(f"{place} is in the way, and no virtual environment.", place, "exists", "")
 
 
+def refuse_strange_state(files: FileSystem, place: str, state: str) -> None:
+    """Refuse a state folder that somebody else may have put there, or changed.
+
+    What it says is believed: entries of it are moved to the place, or deleted.
+
+    :raises JournalError: it is a link, holds links, or belongs to somebody who owns
+        neither the place nor the folder it stands in
+    """
+    status = files.status(state)
+    if status is None:
+        return
+    if not S_ISDIR(status.st_mode):
+        raise _strange(state, "it is no folder")
+    owners = {0, os.geteuid()} if hasattr(os, "geteuid") else set()
+    for near in (place, os.path.dirname(place)):
+        other = files.status(near)
+        owners |= {other.st_uid} if other is not None else set()
+    if owners and status.st_uid not in owners:
+        raise _strange(state, "it belongs to another user")
+    for name, kind in files.scan(state):
+        if kind != (FOLDER if name.isdecimal() else FILE):
+            raise _strange(state, f"{name} in it is of another kind than linkinstall makes")
+
+
 # ------------------------------------------------------------------ whatever is forced
 
 
@@ -122,6 +150,17 @@ def _own_code() -> Iterator[str]:
 
 def _is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _strange(state: str, reason: str) -> Exception:
+    from linkinstall.errors import JournalError, Problem
+
+    return JournalError(
+        f"The state folder {state} cannot be trusted: {reason}.",
+        problems=[Problem("unknown-state", state)],
+        next_step="Nothing was changed. Look at what is in it; move it away if it is nobody's, "
+        "and run again.",
+    )
 
 
 def _dangling(sight: Sight) -> Exception:

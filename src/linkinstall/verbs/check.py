@@ -123,7 +123,7 @@ def _unfinished(world: World) -> dict[str, str]:
     from linkinstall.recovery import read_journal
 
     try:
-        journal = read_journal(world.files, world.home)[1]
+        journal = read_journal(world.files, world.home, world.bounds)[1]
     except JournalError:
         return {}
     if journal is None:

@@ -74,8 +74,8 @@ def recover(
 
 def _look(transaction: Transaction) -> tuple[str, Journal | None]:
     """Return state and journal before anything is settled."""
-    home = World(transaction.files, transaction.environment).home
-    return read_journal(transaction.files, home)
+    world = World(transaction.files, transaction.environment)
+    return read_journal(transaction.files, world.home, world.bounds)
 
 
 def _redo(

@@ -124,7 +124,9 @@ def check_contents(
 ) -> None:
     """Check the local headers, and that the members fill the file without gap or overlap."""
     ordered = sorted(members, key=lambda member: member.offset)
-    if ordered and ordered[0].offset:
+    if not ordered:
+        return  # an empty archive; that it is no wheel is found elsewhere
+    if ordered[0].offset:
         problems.add("archive-bytes", "", f"{ordered[0].offset} bytes stand before the archive")
     following = [member.offset for member in ordered[1:]] + [directory.offset]
     for member, limit in zip(ordered, following, strict=True):

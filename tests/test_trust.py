@@ -1,0 +1,119 @@
+"""Trust: a cache that others can write to is not linked from, and not written to."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall import Cache, CachedWheel
+from linkinstall.errors import CacheError
+from linkinstall.fs import local
+from linkinstall.remembered_interpreters import folder_below
+from linkinstall.trust import distrust
+from tests.support.sites import Site, snapshot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.posix("owners and modes")
+
+
+@pytest.fixture
+def reachable(tmp_path: Path) -> Path:
+    """Give a folder that every user can reach, and nobody else can write to."""
+    folder = tmp_path / "shared"
+    folder.mkdir(mode=0o755)
+    above = folder.parent
+    while above != above.parent:
+        if above.stat().st_uid == os.geteuid():
+            above.chmod(above.stat().st_mode | 0o001)
+        above = above.parent
+    return folder
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o755, 0o775, 0o2775])
+def test_the_users_own_cache_is_trusted(reachable: Path, mode: int) -> None:
+    """A cache that its owner, or a group of the owner's choice, can write to is used."""
+    reachable.chmod(mode)
+
+    assert distrust(local(), str(reachable), named=False) == ""
+    assert Cache(reachable).distrust == ""
+
+
+@pytest.mark.parametrize("mode", [0o777, 0o1777, 0o702])
+def test_a_cache_that_everybody_can_write_to_is_not(reachable: Path, mode: int) -> None:
+    """Whoever can write to a cache decides what others run; a sticky bit changes nothing."""
+    reachable.chmod(mode)
+
+    expected = "every user can write to it"
+    assert expected == distrust(local(), str(reachable), named=True)
+    assert expected == Cache(reachable).distrust
+    assert folder_below(str(reachable)) == ""
+
+
+def test_nobody_reaches_a_folder_in_a_closed_one(reachable: Path) -> None:
+    """With a umask of 0 a cache in a closed home folder is open to nobody, and used."""
+    inner = reachable / "cache"
+    inner.mkdir()
+    inner.chmod(0o777)
+    reachable.chmod(0o700)
+
+    assert distrust(local(), str(inner), named=True) == ""
+
+
+def test_a_link_is_as_good_as_what_it_leads_to(reachable: Path, tmp_path: Path) -> None:
+    """A cache folder that is a link is judged by the folder it leads to."""
+    link = tmp_path / "link"
+    link.symlink_to(reachable)
+
+    assert Cache(link).distrust == ""
+    reachable.chmod(0o777)
+    assert "every user can write to it" == Cache(link).distrust
+    assert Cache(tmp_path / "absent").distrust == ""
+
+
+def test_the_default_cache_must_be_the_users_own(
+    reachable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under sudo the default cache may be a user's: root does not use it unless it is named."""
+    folder = reachable / "linkinstall"
+    folder.mkdir()
+    somebody = folder.stat().st_uid + 1
+    monkeypatch.setattr(os, "geteuid", lambda: somebody)
+    expected = "" if somebody == 1 else f"it belongs to user {somebody - 1}"
+    if somebody == 1:  # these tests run as root, whom everybody trusts
+        os.chown(folder, 4321, -1)
+        expected = "it belongs to user 4321"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(reachable))
+    monkeypatch.delenv("LINKINSTALL_CACHE_DIR", raising=False)
+
+    assert expected == Cache().distrust
+    assert Cache(folder).distrust == ""
+    monkeypatch.setenv("LINKINSTALL_CACHE_DIR", str(folder))
+    assert Cache().distrust == ""
+
+
+def test_nothing_is_taken_from_it_or_put_into_it(tmp_path: Path, reachable: Path) -> None:
+    """An install goes on as without a cache, with a warning; what needs a cache is refused."""
+    site = Site(tmp_path)
+    wheel = site.wheel()
+    shared = Cache(reachable)
+    shared.add(wheel)
+    reachable.chmod(0o777)
+    before = snapshot(reachable, exact=True)
+
+    outcome = site.install(wheel, cache=Cache(reachable))
+
+    assert ["cache-untrusted"] == [warning.code for warning in outcome.warnings]
+    assert outcome.files.hardlink == 0
+    assert not (site.library / ".linkinstall").exists()
+    with pytest.raises(CacheError, match="every user can write"):
+        site.install(wheel, cache=Cache(reachable), link_mode="symlink", reinstall=True)
+    with (
+        pytest.raises(CacheError, match="every user can write"),
+        CachedWheel.open(wheel, Cache(reachable)),
+    ):
+        pass
+    assert before == snapshot(reachable, exact=True)
