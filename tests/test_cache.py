@@ -13,11 +13,10 @@ import threading
 import zipfile
 from typing import TYPE_CHECKING
 
-import platformdirs
 import pytest
 
 from linkinstall import limits
-from linkinstall.cache import Cache, default_folder
+from linkinstall.cache import Cache
 from linkinstall.entry_writer import renew
 from linkinstall.errors import InvalidWheelError
 from linkinstall.fs import local
@@ -603,20 +602,7 @@ def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     monkeypatch.setenv("LINKINSTALL_CACHE_DIR", str(tmp_path / "variable"))
 
     assert f"{tmp_path}/argument" == Cache(tmp_path / "argument").path
-    assert f"{tmp_path}/variable" == Cache().path == default_folder()
-
-
-@pytest.mark.parametrize("base", [None, "", " ", "/somewhere/caches"])
-def test_the_default_folder_is_that_of_the_platform(
-    monkeypatch: pytest.MonkeyPatch, base: str | None
-) -> None:
-    """The quick way to the user's cache folder and platformdirs agree."""
-    monkeypatch.delenv("LINKINSTALL_CACHE_DIR", raising=False)
-    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
-    if base is not None:
-        monkeypatch.setenv("XDG_CACHE_HOME", base)
-
-    assert platformdirs.user_cache_dir("linkinstall", appauthor=False) == default_folder()
+    assert f"{tmp_path}/variable" == Cache().path
 
 
 def test_the_path_of_an_entry_has_a_version(cache: Cache) -> None:

@@ -25,7 +25,6 @@ from __future__ import annotations
 
 import errno
 import os
-import sys
 from stat import S_IFDIR, S_IWOTH
 
 from linkinstall.fs import local
@@ -43,7 +42,7 @@ if TYPE_CHECKING:
     from linkinstall.outcome import Warn
     from linkinstall.wheel import WheelIdentity, WheelName
 
-__all__ = ["Added", "Cache", "Entry", "default_folder"]
+__all__ = ["Added", "Cache", "Entry"]
 
 VERSION = "v1"
 """Version of the layout; another layout gets another folder."""
@@ -101,10 +100,13 @@ class Cache:
         files: FileSystem | None = None,
         ours: bool = False,
     ) -> None:
-        chosen = os.fspath(path) if path is not None else default_folder()
-        self._distrust: str | None = "" if ours else None
         self._named = path is not None or "LINKINSTALL_CACHE_DIR" in os.environ
-        self.path = normal(os.path.abspath(chosen))
+        if path is None:
+            from linkinstall.cache_folder import default_folder
+
+            path = default_folder()
+        self._distrust: str | None = "" if ours else None
+        self.path = normal(os.path.abspath(os.fspath(path)))
         self.root = f"{self.path}/{VERSION}"
         self.file_system = files or local()
         self.temporary = False
@@ -137,9 +139,9 @@ class Cache:
         """Why nothing is taken from it, or put into it; "" where it may be used."""
         if self._distrust is None:
             status = self.file_system.status(self.path)
-            if status is None or (self._named and status.st_mode & (0o170000 | S_IWOTH) == S_IFDIR):
-                self._distrust = ""  # mostly so: and then nothing needs to be imported
-            else:
+            self._distrust = ""  # mostly so: and then nothing needs to be imported
+            plain = self._named and status and status.st_mode & (0o170000 | S_IWOTH) == S_IFDIR
+            if status is not None and not plain:
                 from linkinstall.trust import distrust
 
                 self._distrust = distrust(self.file_system, self.path, named=self._named)
@@ -185,7 +187,7 @@ class Cache:
 
         :raises InvalidWheelError: it is no wheel, or cannot be read
         """
-        from linkinstall.wheel import identify, parse_filename
+        from linkinstall.wheel import identify, parse_filename, unreadable
 
         name = parse_filename(os.path.basename(path))
         try:
@@ -317,37 +319,6 @@ class Cache:
             "bytes": sum(int(size) for manifest in manifests for _, _, size, _ in manifest.files()),
             "damaged": len(names) - len(manifests),
         }
-
-
-def default_folder() -> str:
-    """Return ``LINKINSTALL_CACHE_DIR``, else the user's cache folder of the platform.
-
-    On Linux by the XDG rule itself, since ``platformdirs``, which is asked
-    elsewhere, costs as much to import as a whole warm install.
-    """
-    chosen = os.environ.get("LINKINSTALL_CACHE_DIR")
-    if chosen:
-        return chosen
-    platform: str = sys.platform  # mypy would take the rest for unreachable
-    if platform == "linux":
-        base = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")
-        return os.path.join(base, "linkinstall")
-    import platformdirs
-
-    return platformdirs.user_cache_dir("linkinstall", appauthor=False)
-
-
-def unreadable(path: str, error: OSError) -> Exception:
-    """Return the refusal of a wheel that cannot be opened."""
-    from linkinstall.errors import InvalidWheelError, Problem
-
-    reason = error.strerror or str(error)
-    return InvalidWheelError(
-        f"Cannot read the wheel {path}: {reason}.",
-        path=path,
-        problems=[Problem("unreadable", path, None, f"{path}: {reason}")],
-        next_step="Nothing was changed. Check the path.",
-    )
 
 
 def _named(error: ValueError, path: str) -> Exception:

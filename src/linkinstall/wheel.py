@@ -61,6 +61,7 @@ __all__ = [
     "identify",
     "parse_filename",
     "same_version",
+    "unreadable",
 ]
 
 _RECORD_NAME = b".dist-info/RECORD"
@@ -256,6 +257,19 @@ def _read_record(stream: BinaryIO, directory: Directory, header: int) -> bytes:
     if start + packed > len(local):
         return read_at(stream, offset + start, packed)
     return local[start : start + packed]
+
+
+def unreadable(path: str, error: OSError) -> Exception:
+    """Return the refusal of a wheel that cannot be opened."""
+    from linkinstall.errors import InvalidWheelError, Problem
+
+    reason = error.strerror or str(error)
+    return InvalidWheelError(
+        f"Cannot read the wheel {path}: {reason}.",
+        path=path,
+        problems=[Problem("unreadable", path, None, f"{path}: {reason}")],
+        next_step="Nothing was changed. Check the path.",
+    )
 
 
 def _begins_with_digit(text: str) -> bool:
