@@ -27,6 +27,7 @@ import errno
 import os
 from stat import S_IFDIR, S_IWOTH
 
+from linkinstall import limits
 from linkinstall.fs import local
 from linkinstall.fs.trees import make_folders, make_temporary_folder, remove_tree
 from linkinstall.manifest import decode
@@ -204,7 +205,8 @@ class Cache:
         name, identity = self.identify(path)
         alias = f"{self.root}/aliases/{identity.alias}"
         try:
-            entry_id, hash_, _end = self.file_system.read(alias).decode("ascii").split("\n")
+            text = self.file_system.read(alias, limits.ALIAS_SIZE).decode("ascii")
+            entry_id, hash_, _end = text.split("\n")
         except (OSError, ValueError):
             return None
         entry = self.open(entry_id)

@@ -35,10 +35,14 @@ WHEEL_TEXT_SIZE = 256 << 10
 """Bytes of a wheel's WHEEL and entry_points.txt, and of METADATA that are looked at."""
 RECORD_ROW_SIZE = 256
 """Bytes of one row of RECORD besides its path; a row with sha512 takes some 110."""
+ALIAS_SIZE = 1_024
+"""Bytes of an alias in the cache, which has two digests."""
 WHEEL_PROBLEMS = 200
 """Problems of one wheel that are told one by one; the others are counted."""
 PATH_LENGTH = 4_000
 """Characters of one path inside a wheel; Linux ends at 4,096 bytes."""
+PATH_DEPTH = 200
+"""Folders in one path inside a wheel: Python's own removal of trees goes to some 900."""
 NAME_LENGTH = 255
 """Bytes of one file name, the bound of ext4, xfs, btrfs, APFS and NTFS."""
 

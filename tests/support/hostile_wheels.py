@@ -97,6 +97,7 @@ _REFUSED: dict[str, dict[str, tuple[bytes, set[str]]]] = {
         "escape": (raw_wheel({"sample/\x1b[2Ja": b""}), {"member-characters"}),
         "direction override": (raw_wheel({"sample/\u202eyp.x": b""}), {"member-characters"}),
         "long name": (raw_wheel({"sample/" + "x" * 300: b""}), {"member-length"}),
+        "deep path": (raw_wheel({"x/" * 400 + "y": b""}), {"member-length"}),
         "long path": (raw_wheel({"x/" * 2100 + "y": b""}), {"member-length"}),
         "not UTF-8": (
             raw_wheel([Raw(b"caf\xe9", b"")], record=b""),

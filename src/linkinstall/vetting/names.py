@@ -61,6 +61,8 @@ def path_problems(path: str, *, windows: bool) -> Iterator[tuple[str, str]]:
     segments = path.removesuffix("/").split("/")
     if len(path) > limits.PATH_LENGTH:
         yield "member-length", f"the path is longer than {limits.PATH_LENGTH} characters"
+    if len(segments) > limits.PATH_DEPTH:
+        yield "member-length", f"the path has more than {limits.PATH_DEPTH} parts"
     if any(len(segment.encode("utf-8", "replace")) > limits.NAME_LENGTH for segment in segments):
         yield "member-length", f"a name in the path is longer than {limits.NAME_LENGTH} bytes"
     for segment in segments if windows else ():
