@@ -33,7 +33,7 @@ def codes(path: str, *, windows: bool = False) -> list[str]:
         "pkg/aux.py",
         "ab:c",
         "pkg/a:b",
-        "x/" * 1000 + "y",
+        "x/" * (limits.PATH_DEPTH - 1) + "y",
         "n" * limits.NAME_LENGTH,
     ],
 )
