@@ -67,6 +67,8 @@ _NUMBERS = {
     1142: errno.EMLINK,  # ERROR_TOO_MANY_LINKS: 1,024 on NTFS
     1314: errno.ENOTSUP,  # ERROR_PRIVILEGE_NOT_HELD: no symbolic link for this process
 }
+INVALID_NAME = 123
+"""ERROR_INVALID_NAME, also what a name of more than 255 characters gives."""
 _LONGEST = 247
 """Characters of a path that the plain interface takes for a folder too."""
 _REMEMBERED = 20_000
@@ -89,7 +91,12 @@ class WindowsFileSystem(FileSystem):
 
     def status(self, path: str) -> os.stat_result | None:
         """Return ``lstat`` of ``path``; a junction is a link."""
-        status = super().status(extended(path))
+        try:
+            status = super().status(extended(path))
+        except OSError as error:
+            if getattr(error, "winerror", None) != INVALID_NAME:
+                raise
+            return None  # no volume can have such a name
         if status is not None and stat.S_ISDIR(status.st_mode) and is_junction(status):
             return _as_link(status)
         return status
