@@ -7,9 +7,7 @@ be overridden to make a damaged one on purpose.
 from __future__ import annotations
 
 import base64
-import csv
 import hashlib
-import io
 import zipfile
 from typing import TYPE_CHECKING
 
@@ -84,10 +82,18 @@ def make_wheel(
 
 
 def make_record(members: Mapping[str, bytes], dist_info: str, algorithm: str = "sha256") -> str:
-    """Return the RECORD text for ``members``, its own row included."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    for path, data in members.items():
-        writer.writerow((path, record_hash(data, algorithm), str(len(data))))
-    writer.writerow((f"{dist_info}/RECORD", "", ""))
-    return text.getvalue()
+    """Return the RECORD text for ``members``, its own row included.
+
+    ``csv.writer`` would do but for a carriage return, which it quotes from 3.11.9 on only.
+    """
+    rows = [
+        f"{_quoted(path)},{record_hash(data, algorithm)},{len(data)}\n"
+        for path, data in members.items()
+    ]
+    return "".join([*rows, f"{dist_info}/RECORD,,\n"])
+
+
+def _quoted(path: str) -> str:
+    if not set(path) & set(',"\r\n'):
+        return path
+    return '"' + path.replace('"', '""') + '"'
