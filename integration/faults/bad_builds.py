@@ -70,6 +70,9 @@ BAD: Mapping[str, Sequence[Spoil]] = {
             "            if self._temporary is not None:",
         )
     ],
-    "no recovery": [("recovery.py", "_settle_home(files, homes[0], flush=flush)", "Report()")],
+    "no recovery": [
+        ("recovery.py", "_settle_home(files, homes[0], folders, flush=flush)", "Report()")
+    ],
+    "empty journal": [("application.py", "encode(journal))", 'b"")')],
 }
 """What is wrong -> module, text, other text."""

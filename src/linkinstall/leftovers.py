@@ -112,7 +112,7 @@ class _Search:
         orphans = [
             name
             for name, kind in compiled.items()
-            if kind == "file" and self._is_orphan(folder, name, sources)
+            if kind != "folder" and self._is_orphan(folder, name, sources)
         ]
         what = "compiled, the source is gone"
         if orphans and len(orphans) == len(compiled):
