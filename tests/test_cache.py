@@ -152,6 +152,34 @@ def test_a_renamed_file_is_not_found_as_another_project(
         cache.add(other)
 
 
+def test_another_spelling_of_the_file_name_is_found(cache: Cache, tmp_path: Path) -> None:
+    """A file that writes its project and version in another way is the same wheel.
+
+    The names were compared letter by letter: such a file was unpacked at every install.
+    """
+    added = cache.add(make_wheel(tmp_path, name="Sample_Pkg"))
+    other = tmp_path / "sample.pkg-1.0.0-py3-none-any.whl"
+    os.link(tmp_path / "Sample_Pkg-1.0-py3-none-any.whl", other)
+
+    found = cache.find(str(other))
+
+    assert found is not None
+    assert (added.entry, "sample-pkg") == (found.entry, found.name.name)
+
+
+def test_an_alias_that_leads_elsewhere_finds_nothing(cache: Cache, wheel: str) -> None:
+    """An alias names an entry by its id; one that was edited into a path is not followed."""
+    added = cache.add(wheel)
+    elsewhere = f"{cache.path}/{'e' * 58}"
+    os.rename(added.entry.folder, elsewhere)
+    inner = f"../../{os.path.basename(elsewhere)}"
+    with open(alias_of(cache), "wb") as stream:
+        stream.write(f"{inner}\n{added.hash}\n".encode())
+
+    assert cache.open_folder(cache.entry_folder(inner)) is not None
+    assert cache.find(wheel) is None
+
+
 @pytest.mark.parametrize("option", ["entries", "none"])
 def test_a_wheel_that_record_does_not_cover_has_no_alias(
     cache: Cache, tmp_path: Path, option: str

@@ -123,6 +123,39 @@ def test_a_line_feed_in_a_name_is_refused(change: dict[str, object]) -> None:
         encode(replace(sample_manifest(), **change))
 
 
+@pytest.mark.parametrize("path", ["..", "../lib", "a/../../b", "/etc", "a//b", "a/.", "a\0b"])
+def test_a_path_that_leads_out_is_refused(path: str) -> None:
+    """Whoever can write into a cache cannot have it lead elsewhere by a path in a manifest.
+
+    The checksum is none against an edit: a manifest that named ``../../..`` was followed,
+    out of the cache for what is read and out of the environment for what is placed.
+    """
+    manifest = sample_manifest()
+    folder, point = manifest.folders[0], manifest.entry_points[0]
+    changes: list[dict[str, object]] = [
+        {"dist_info": path},
+        {"folders": (replace(folder, path=path),)},
+        {"folders": (replace(folder, scheme=path),)},
+        {"folders": (replace(folder, names=(path, *folder.names[1:])),)},
+        {"entry_points": (replace(point, name=path),)},
+    ]
+
+    for change in changes:
+        with pytest.raises(ValueError, match="leads out of"):
+            decode(encode(replace(manifest, **change)))
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "."])
+def test_what_is_no_name_of_a_file_is_refused(name: str) -> None:
+    """A folder's files have plain names; a path among them would pass by its folder."""
+    manifest = sample_manifest()
+    folder = manifest.folders[0]
+    changed = replace(folder, names=(*folder.names[:-1], name))
+
+    with pytest.raises(ValueError, match="leads out of"):
+        decode(encode(replace(manifest, folders=(changed,))))
+
+
 def test_the_files_are_told_in_order() -> None:
     """Files come with scheme, path, size and digest, and are counted."""
     manifest = sample_manifest()

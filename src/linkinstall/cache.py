@@ -47,6 +47,8 @@ __all__ = ["Added", "Cache", "Entry"]
 
 VERSION = "v1"
 """Version of the layout; another layout gets another folder."""
+_ID_LENGTH = 64
+"""Digits of an entry's id."""
 UNFLUSHED = "unflushed"
 """Name of the mark of an entry whose files may not have reached the disk; it holds random
 bytes, so that each writer removes its own."""
@@ -152,6 +154,8 @@ class Cache:
 
     def open(self, entry_id: str) -> Entry | None:
         """Return the entry with this id, or None where it is missing or damaged."""
+        if len(entry_id) != _ID_LENGTH or not entry_id.isalnum():
+            return None  # an alias that was edited must not lead to another folder
         return self.open_folder(self.entry_folder(entry_id))
 
     def entry_folder(self, entry_id: str) -> str:
@@ -188,17 +192,9 @@ class Cache:
 
         :raises InvalidWheelError: it is no wheel, or cannot be read
         """
-        from linkinstall.wheel import identify, parse_filename, unreadable
+        from linkinstall.wheel import identify_file
 
-        name = parse_filename(os.path.basename(path))
-        try:
-            with self.file_system.open_read(path) as stream:
-                size = stream.seek(0, os.SEEK_END)
-                return name, identify(stream, size)
-        except ValueError as error:  # InvalidWheelError, which is costly to import
-            raise _named(error, path) from error
-        except OSError as error:
-            raise unreadable(path, error) from error
+        return identify_file(self.file_system, path)
 
     def find(self, path: str) -> Added | None:
         """Return the entry of a wheel file if the cache has it."""
@@ -210,7 +206,8 @@ class Cache:
         except (OSError, ValueError):
             return None
         entry = self.open(entry_id)
-        if entry is None or not _names_agree(entry.manifest, name):
+        manifest = entry.manifest if entry is not None else None
+        if not entry or not manifest or not name.means(manifest.distribution, manifest.version):
             return None
         return Added(entry, name, hash_ or None, unpacked=False)
 
@@ -321,22 +318,3 @@ class Cache:
             "bytes": sum(int(size) for manifest in manifests for _, _, size, _ in manifest.files()),
             "damaged": len(names) - len(manifests),
         }
-
-
-def _named(error: ValueError, path: str) -> Exception:
-    """Return the refusal of a wheel with the wheel's path in it."""
-    from linkinstall.errors import InvalidWheelError, Problem
-
-    problems = getattr(error, "problems", ())
-    reason = problems[0].message if problems else str(error)
-    return InvalidWheelError(
-        f"The wheel {path} cannot be used: {reason}.",
-        path=path,
-        problems=[Problem(one.code, path, None, one.message) for one in problems],
-        next_step=getattr(error, "next_step", ""),
-    )
-
-
-def _names_agree(manifest: Manifest, name: WheelName) -> bool:
-    # The alias covers what is inside the archive; the file may have been renamed.
-    return manifest.distribution == name.distribution and manifest.version == name.version

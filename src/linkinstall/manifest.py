@@ -19,6 +19,7 @@ a line feed in it.
 
 from __future__ import annotations
 
+import os
 from binascii import crc32
 
 from linkinstall.digest import sha256
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["EntryPoint", "Folder", "Manifest", "decode", "encode", "entry_id"]
 
 _MAGIC = "linkinstall manifest 1"
+_WINDOWS = os.name == "nt"
+"""Whether a backslash, or a colon, leads elsewhere too."""
 
 
 @value
@@ -185,6 +188,7 @@ def _decode(lines: list[str]) -> Manifest:
         sets.append(frozenset(lines[at + 1 : at + 1 + count]))
         at += 1 + count
     points, at = _decode_points(lines, at)
+    _refuse_outside(dist_info, *(point.name for point in points))
     return Manifest(
         id_, distribution, version, dist_info, root, int(mtime), int(umask, 8),
         _decode_folders(lines, at), points, *sets,
@@ -210,11 +214,14 @@ def _decode_folders(lines: list[str], at: int) -> tuple[Folder, ...]:
         count_text, scheme, path = lines[at].split(" ", 2)
         count = _count(count_text)
         first, second, third, end = (at + 1 + count * step for step in range(4))
+        names = lines[first:second]
+        if names:
+            _refuse_no_names(f"{scheme}/{path}" if path else scheme, names)
         folders.append(
             Folder(
                 scheme,
                 path,
-                tuple(lines[first:second]),
+                tuple(names),
                 tuple(lines[second:third]),
                 tuple(lines[third:end]),
             )
@@ -232,6 +239,32 @@ def _count(text: str) -> int:
         message = "the manifest is damaged (it has a count below zero)"
         raise ValueError(message)
     return count
+
+
+def _refuse_outside(*paths: str) -> None:
+    """Refuse paths that are not inside whatever they are joined to; "" is that itself."""
+    for path in paths:
+        if path and _leads_out(f"/{path}/"):
+            message = f"the manifest is damaged ({path!r} leads out of its folder)"
+            raise ValueError(message)
+
+
+def _refuse_no_names(place: str, names: list[str]) -> None:
+    """Refuse what is no name of a file in a folder; one look at all of them is cheap.
+
+    :param place: the folder, with its scheme
+    """
+    text = "/".join(names)
+    if text.count("/") != max(len(names) - 1, 0) or _leads_out(f"/{place}/{text}/"):
+        message = f"the manifest is damaged (a path in {place!r} leads out of its folder)"
+        raise ValueError(message)
+
+
+def _leads_out(text: str) -> bool:
+    """Return whether a path, with a slash at either end, has a segment that is no name."""
+    if "//" in text or "\0" in text or (_WINDOWS and ("\\" in text or ":" in text)):
+        return True
+    return "/." in text and ("/./" in text or "/../" in text)
 
 
 def _escape(text: str) -> str:

@@ -28,6 +28,7 @@ APPNOTE.TXT 6.3 (4.3.12 to 4.3.16) for the archive.
 
 from __future__ import annotations
 
+import os
 import sys
 
 from linkinstall import limits
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from linkinstall.errors import InvalidWheelError
+    from linkinstall.fs.port import FileSystem
 
 __all__ = [
     "WheelIdentity",
@@ -59,9 +61,9 @@ __all__ = [
     "canonicalize",
     "check_dist_info",
     "identify",
+    "identify_file",
     "parse_filename",
     "same_version",
-    "unreadable",
 ]
 
 _RECORD_NAME = b".dist-info/RECORD"
@@ -94,6 +96,15 @@ class WheelName:
     def name(self) -> str:
         """The project's canonical name (:pep:`503`)."""
         return canonicalize(self.distribution)
+
+    def means(self, distribution: str, version: str) -> bool:
+        """Tell whether a file of this name is of a project and version, however they are written.
+
+        Most are written as they were before, and then nothing has to be normalised.
+        """
+        if self.distribution == distribution and self.version == version:
+            return True
+        return self.name == canonicalize(distribution) and same_version(version, self.version)
 
 
 @value
@@ -259,7 +270,33 @@ def _read_record(stream: BinaryIO, directory: Directory, header: int) -> bytes:
     return local[start : start + packed]
 
 
-def unreadable(path: str, error: OSError) -> Exception:
+def _begins_with_digit(text: str) -> bool:
+    return "0" <= text[:1] <= "9"
+
+
+def _plain(text: str, besides: str) -> bool:
+    for mark in besides:
+        text = text.replace(mark, "")
+    return text.isascii() and text.isalnum()
+
+
+def identify_file(files: FileSystem, path: str) -> tuple[WheelName, WheelIdentity]:
+    """Return name and identity of a wheel file, reading its directory and RECORD only.
+
+    :raises InvalidWheelError: it is no wheel, or cannot be read; it names the path
+    """
+    name = parse_filename(os.path.basename(path))
+    try:
+        with files.open_read(path) as stream:
+            size = stream.seek(0, os.SEEK_END)
+            return name, identify(stream, size)
+    except ValueError as error:  # InvalidWheelError, which is costly to import
+        raise _named(error, path) from error
+    except OSError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: str, error: OSError) -> InvalidWheelError:
     """Return the refusal of a wheel that cannot be opened."""
     from linkinstall.errors import InvalidWheelError, Problem
 
@@ -272,14 +309,18 @@ def unreadable(path: str, error: OSError) -> Exception:
     )
 
 
-def _begins_with_digit(text: str) -> bool:
-    return "0" <= text[:1] <= "9"
+def _named(error: ValueError, path: str) -> InvalidWheelError:
+    """Return the refusal of a wheel with the wheel's path in it."""
+    from linkinstall.errors import InvalidWheelError, Problem
 
-
-def _plain(text: str, besides: str) -> bool:
-    for mark in besides:
-        text = text.replace(mark, "")
-    return text.isascii() and text.isalnum()
+    problems = getattr(error, "problems", ())
+    reason = problems[0].message if problems else str(error)
+    return InvalidWheelError(
+        f"The wheel {path} cannot be used: {reason}.",
+        path=path,
+        problems=[Problem(one.code, path, None, one.message) for one in problems],
+        next_step=getattr(error, "next_step", ""),
+    )
 
 
 def _no_wheel_name(basename: str, reason: str) -> InvalidWheelError:
