@@ -54,7 +54,8 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
     damaged: list[tuple[str, str]] = []
     crowded: list[str] = []
     limit = files.link_limit(entry.folder)
-    mtime, executables = entry.manifest.mtime, entry.manifest.executables
+    mtime = entry.manifest.mtime
+    executables = entry.manifest.executables if files.marks_executables else ()
     for folder in entry.manifest.folders:
         place = entry.files(folder.scheme, folder.path)
         statuses = files.statuses(place, folder.names)

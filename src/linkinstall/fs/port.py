@@ -81,6 +81,8 @@ class FileSystem:
     """Whether the system itself sees to it that :meth:`rename_new` replaces nothing."""
     open_files_refuse = False
     """Whether a file that is open can refuse to go, so that :meth:`busy` has to be asked."""
+    marks_executables = True
+    """Whether the mode of a file says that it may be run; its suffix does so elsewhere."""
 
     # ---------------------------------------------------------------- look
 

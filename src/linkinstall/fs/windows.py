@@ -80,6 +80,7 @@ class WindowsFileSystem(FileSystem):
 
     renames_safely = True
     open_files_refuse = True
+    marks_executables = False
 
     def __init__(self, calls: Calls | None = None) -> None:
         self._calls = calls or Calls()
