@@ -20,6 +20,7 @@ from integration.support.peers import pip_install, uv_install
 from integration.support.samples import make_sample
 from integration.support.trees import differences
 from integration.support.volumes import CLONE, clone_volume, other_volume
+from linkinstall import Cache, Environment
 from tests.support.gates import require
 from tests.support.platforms import listen_to_interrupts, skip_foreign
 
@@ -78,6 +79,30 @@ def bare(venv: Venv) -> Tree:
 def linkinstall(tmp_path: Path) -> Command:
     """Give the command line, with a cache of its own on the volume of the venv."""
     return Command(tmp_path)
+
+
+@pytest.fixture
+def python(venv: Venv) -> tuple[str, str]:
+    """Give the option that means the venv."""
+    return "--python", str(venv.root)
+
+
+@pytest.fixture
+def cache(linkinstall: Command) -> Cache:
+    """Give the cache that the command line of the test uses."""
+    return Cache(linkinstall.cache)
+
+
+@pytest.fixture
+def environment(venv: Venv) -> Environment:
+    """Give the venv as the package sees it."""
+    return Environment.of(venv.root)
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Give the root of the schemes, which does not exist yet."""
+    return tmp_path / "root"
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-import pytest
 from installer import install as install_wheel
 from installer.destinations import SchemeDictionaryDestination
 from installer.sources import WheelFile, WheelSource
@@ -23,18 +22,6 @@ from linkinstall import Cache, CachedWheel
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    """Give a cache of its own."""
-    return Cache(tmp_path / "cache")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Give the root of the schemes, which does not exist yet."""
-    return tmp_path / "root"
 
 
 def test_a_cached_wheel_is_a_source_whose_streams_are_cache_files(

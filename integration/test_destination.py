@@ -35,18 +35,6 @@ if TYPE_CHECKING:
     from installer.records import RecordEntry
 
 
-@pytest.fixture
-def cache(tmp_path: Path) -> Cache:
-    """Give a cache of its own."""
-    return Cache(tmp_path / "cache")
-
-
-@pytest.fixture
-def root(tmp_path: Path) -> Path:
-    """Give the root of the schemes, which does not exist yet."""
-    return tmp_path / "root"
-
-
 @pytest.mark.parametrize("mode", ["clone", "hardlink", "copy"])
 def test_it_leaves_what_the_class_of_installer_leaves(
     mode: str, root: Path, cache: Cache, wheelhouse: Path, tmp_path: Path

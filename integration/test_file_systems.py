@@ -48,7 +48,7 @@ class Upgrade:
     """An installed sample, and the new version that shall replace it."""
 
     def __init__(self, command: Command, venv: Venv, versions: tuple[Path, Path]) -> None:
-        self.command, self.venv = command, venv
+        self.command, self.venv, self.folder = command, venv, venv.root.parent
         self.old, self.new = versions
         self.act = ("install", "--python", venv.root, self.new)
         command.run("install", "--python", venv.root, self.old)
@@ -76,23 +76,27 @@ class Upgrade:
         assert [] == list((self.command.cache / "v1" / "tmp").glob("*"))
 
 
-@pytest.mark.parametrize("free", [0, 40, 200, 800], ids=lambda kibibytes: f"{kibibytes}-KiB-free")
-def test_full_volume_of_the_environment(
+@pytest.fixture
+def upgrade(
     tmp_path: Path,
     linkinstall: Command,
     make_environment: Callable[..., Venv],
     versions: tuple[Path, Path],
-    free: int,
-) -> None:
-    """Wherever the space ends, the old version is there at once; with space, the new one."""
+) -> Iterator[Upgrade]:
+    """Give an installed sample on a volume of its own, an ext4."""
     with mounted(tmp_path, "ext4", 16) as volume:
-        upgrade = Upgrade(linkinstall, make_environment("venv", folder=volume), versions)
-        filling = fill(volume, free << 10)
+        yield Upgrade(linkinstall, make_environment("venv", folder=volume), versions)
 
-        upgrade.is_refused(volume, "No space left")
 
-        filling.unlink()
-        upgrade.succeeds()
+@pytest.mark.parametrize("free", [0, 40, 200, 800], ids=lambda kibibytes: f"{kibibytes}-KiB-free")
+def test_full_volume_of_the_environment(upgrade: Upgrade, free: int) -> None:
+    """Wherever the space ends, the old version is there at once; with space, the new one."""
+    filling = fill(upgrade.folder, free << 10)
+
+    upgrade.is_refused(upgrade.folder, "No space left")
+
+    filling.unlink()
+    upgrade.succeeds()
 
 
 @pytest.mark.parametrize("free", [0, 40, 200, 800], ids=lambda kibibytes: f"{kibibytes}-KiB-free")
@@ -156,21 +160,14 @@ def test_quota_is_used_up(
         upgrade.succeeds()
 
 
-def test_environment_is_read_only(
-    tmp_path: Path,
-    linkinstall: Command,
-    make_environment: Callable[..., Venv],
-    versions: tuple[Path, Path],
-) -> None:
+def test_environment_is_read_only(upgrade: Upgrade) -> None:
     """A volume that was remounted read-only is left as it is, and changed once it can be."""
-    with mounted(tmp_path, "ext4", 16) as volume:
-        upgrade = Upgrade(linkinstall, make_environment("venv", folder=volume), versions)
-        call("mount", "-o", "remount,ro", str(volume))
+    call("mount", "-o", "remount,ro", str(upgrade.folder))
 
-        upgrade.is_refused(upgrade.venv.root, "Read-only file system")
+    upgrade.is_refused(upgrade.venv.root, "Read-only file system")
 
-        call("mount", "-o", "remount,rw", str(volume))
-        upgrade.succeeds()
+    call("mount", "-o", "remount,rw", str(upgrade.folder))
+    upgrade.succeeds()
 
 
 def test_cache_is_read_only(tmp_path: Path, venv: Venv, versions: tuple[Path, Path]) -> None:
@@ -214,60 +211,38 @@ def _same_name(path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("what", ["sample", "sample-1.0.dist-info"])
-def test_immutable_folder_in_the_environment(
-    tmp_path: Path,
-    linkinstall: Command,
-    make_environment: Callable[..., Venv],
-    versions: tuple[Path, Path],
-    what: str,
-) -> None:
+def test_immutable_folder_in_the_environment(upgrade: Upgrade, what: str) -> None:
     """What cannot be taken out of place stops the change, and all of it is put back."""
-    with mounted(tmp_path, "ext4", 16) as volume:
-        upgrade = Upgrade(linkinstall, make_environment("venv", folder=volume), versions)
-        folder = upgrade.venv.library / what
-        with immutable(folder):
-            upgrade.is_refused(folder, "Operation not permitted")
+    folder = upgrade.venv.library / what
+    with immutable(folder):
+        upgrade.is_refused(folder, "Operation not permitted")
 
-        upgrade.succeeds()
+    upgrade.succeeds()
 
 
-def test_immutable_script_in_the_environment(
-    tmp_path: Path,
-    linkinstall: Command,
-    make_environment: Callable[..., Venv],
-    versions: tuple[Path, Path],
-) -> None:
+def test_immutable_script_in_the_environment(upgrade: Upgrade) -> None:
     """A single file that cannot be moved, after others were, brings all of them back."""
-    with mounted(tmp_path, "ext4", 16) as volume:
-        upgrade = Upgrade(linkinstall, make_environment("venv", folder=volume), versions)
-        script = upgrade.venv.scripts / "sample-run"
-        with immutable(script):
-            upgrade.is_refused(script, "Operation not permitted")
+    script = upgrade.venv.scripts / "sample-run"
+    with immutable(script):
+        upgrade.is_refused(script, "Operation not permitted")
 
-        upgrade.succeeds()
+    upgrade.succeeds()
 
 
-def test_immutable_file_inside_a_folder_that_goes(
-    tmp_path: Path,
-    linkinstall: Command,
-    make_environment: Callable[..., Venv],
-    versions: tuple[Path, Path],
-) -> None:
+def test_immutable_file_inside_a_folder_that_goes(upgrade: Upgrade) -> None:
     """What can be moved but not deleted waits in the trash, named, until a later run."""
-    with mounted(tmp_path, "ext4", 16) as volume:
-        upgrade = Upgrade(linkinstall, make_environment("venv", folder=volume), versions)
-        path = upgrade.venv.library / "sample" / "data.txt"
-        call("chattr", "+i", str(path))
+    path = upgrade.venv.library / "sample" / "data.txt"
+    call("chattr", "+i", str(path))
 
-        told = linkinstall.json(*upgrade.act)
+    told = upgrade.command.json(*upgrade.act)
 
-        trash = upgrade.venv.library / ".linkinstall" / "trash"
-        call("chattr", "-R", "-i", str(trash))
-        assert 0 == told["exit"]
-        assert str(path) in [one["path"] for one in told["pending"]]
-        assert all(one["moved_to"].startswith(str(trash)) for one in told["pending"])
-        linkinstall.run("recover", "--python", upgrade.venv.root)
-        upgrade.is_new()
+    trash = upgrade.venv.library / ".linkinstall" / "trash"
+    call("chattr", "-R", "-i", str(trash))
+    assert 0 == told["exit"]
+    assert str(path) in [one["path"] for one in told["pending"]]
+    assert all(one["moved_to"].startswith(str(trash)) for one in told["pending"])
+    upgrade.command.run("recover", "--python", upgrade.venv.root)
+    upgrade.is_new()
 
 
 def test_immutable_file_in_the_cache(

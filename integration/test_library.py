@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from installer.exceptions import InstallerError
 
-from integration.support.forms import FINDING, assert_form
 from integration.support.locks import held
 from integration.support.records import dist_info_of, record_problems
 from integration.support.samples import make_broken, make_sample
 from integration.support.trees import differences
 from linkinstall import Cache, Environment, LinkMode, check, install, recover, uninstall
 from linkinstall.errors import LinkInstallError
+from tests.support.forms import FINDING, assert_form
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -24,18 +24,6 @@ if TYPE_CHECKING:
     from integration.support.command import Command
     from integration.support.environments import Venv
     from integration.support.trees import Tree
-
-
-@pytest.fixture
-def cache(linkinstall: Command) -> Cache:
-    """Give the cache that the command line of the test uses."""
-    return Cache(linkinstall.cache)
-
-
-@pytest.fixture
-def environment(venv: Venv) -> Environment:
-    """Give the venv as the library sees it."""
-    return Environment.of(str(venv.root))
 
 
 def test_install_and_uninstall_return_outcomes_that_equal_the_json(

@@ -5,12 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-import pytest
-
-from integration.support.forms import FINDING, assert_form
 from integration.support.records import dist_info_of
 from integration.support.samples import make_broken, make_sample
 from integration.support.trees import differences, snapshot
+from tests.support.forms import FINDING, assert_form
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -18,12 +16,6 @@ if TYPE_CHECKING:
 
     from integration.support.command import Command
     from integration.support.environments import Venv
-
-
-@pytest.fixture
-def python(venv: Venv) -> tuple[str, str]:
-    """Give the option that means the venv."""
-    return "--python", str(venv.root)
 
 
 def test_dry_run_writes_nothing_at_all(

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.support.forms import KEYS, assert_form
 from integration.support.samples import make_broken, make_sample
 from integration.support.trees import differences
+from tests.support.forms import KEYS, assert_form
 from tests.support.gates import require
 from tests.support.wheels import make_wheel
 
@@ -21,12 +21,6 @@ if TYPE_CHECKING:
 
     from integration.support.command import Command
     from integration.support.environments import Venv
-
-
-@pytest.fixture
-def python(venv: Venv) -> tuple[str, str]:
-    """Give the option that means the venv."""
-    return "--python", str(venv.root)
 
 
 def test_the_first_word_that_is_no_command_is_a_wheel(
@@ -120,8 +114,8 @@ def test_json_of_every_command_has_every_key(
     assert_form(linkinstall.json("check", *python), "check", 0, "findings")
     for word, more in (("dir", ()), ("info", ("cache",))):
         form = linkinstall.json("cache", word)
-        assert KEYS | set(more) <= form.keys()
-    assert KEYS <= linkinstall.json("cache", "add", sample).keys()
+        assert {*KEYS, *more} <= form.keys()
+    assert {*KEYS} <= linkinstall.json("cache", "add", sample).keys()
     assert_form(linkinstall.json("uninstall", *python, "sample"), "uninstall", 0)
 
 
@@ -139,7 +133,7 @@ def test_json_of_failures_has_every_key(
 
     assert_form(linkinstall.json(*python, make_broken(wheelhouse), status=1), "install", 1)
     absent = linkinstall.json("list", "--python", wheelhouse / "absent", status=(1, 2))
-    assert KEYS <= absent.keys()
+    assert {*KEYS} <= absent.keys()
 
 
 def test_json_tells_what_was_done(

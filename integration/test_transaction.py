@@ -29,18 +29,6 @@ class CallerError(Exception):
 
 
 @pytest.fixture
-def cache(linkinstall: Command) -> Cache:
-    """Give the cache that the command line of the test uses."""
-    return Cache(linkinstall.cache)
-
-
-@pytest.fixture
-def environment(venv: Venv) -> Environment:
-    """Give the venv as the library sees it."""
-    return Environment.of(venv.root)
-
-
-@pytest.fixture
 def wheels(wheelhouse: Path) -> dict[str, Path]:
     """Give the wheels of two versions of ``sample``, and of ``one`` and ``two``."""
     made = {"old": make_sample(wheelhouse), "new": make_sample(wheelhouse, "2.0")}

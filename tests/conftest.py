@@ -12,6 +12,7 @@ from hypothesis import settings
 
 from integration.faults.figures import Figure, note
 from tests.support.gates import require
+from tests.support.parity import Twins, stand_apart
 from tests.support.platforms import listen_to_interrupts, skip_foreign, slashed
 
 if TYPE_CHECKING:
@@ -65,3 +66,15 @@ def root() -> None:
 def tmp_path(tmp_path: Path) -> Path:
     """Give the test's folder as linkinstall writes paths."""
     return slashed(tmp_path)
+
+
+@pytest.fixture
+def apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep a test of parity from what other tests and the time of day would change in it."""
+    stand_apart(tmp_path, monkeypatch)
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Twins:
+    """Give the same installation twice: by ``installer``'s destination, and by ours."""
+    return Twins(tmp_path)

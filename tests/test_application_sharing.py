@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.application import Application
-from tests.support.held_files import HeldFiles, quick
+from tests.support.held_files import LINKED, HeldFiles, each_link, each_use, quick
 from tests.support.scenarios import app
-from tests.support.sharing import LOADED, OPEN, SHARED
+from tests.support.sharing import LOADED, OPEN
 from tests.support.sweep import quick_folder
 
 if TYPE_CHECKING:
@@ -56,11 +56,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @each_change
-@pytest.mark.parametrize(
-    ("kind", "folders"),
-    # Windows refuses to rename the folders above, Wine does not.
-    [(OPEN, True), (OPEN, False), (LOADED, True), (LOADED, False), (SHARED, True)],
-)
+@each_use
 def test_each_file_in_use(
     folder: Path, change: Callable[..., Outcome], kind: str, *, folders: bool
 ) -> None:
@@ -75,10 +71,7 @@ def test_each_file_in_use(
 
 
 @each_change
-@pytest.mark.parametrize("kind", [OPEN, LOADED])
-@pytest.mark.parametrize(
-    ("link_mode", "binaries"), [("hardlink", "always"), ("hardlink", "never"), ("copy", "auto")]
-)
+@each_link
 def test_each_file_in_use_in_another_environment(
     folder: Path,
     change: Callable[..., Outcome],
@@ -95,7 +88,7 @@ def test_each_file_in_use_in_another_environment(
 
     assert [] == list(sweep.elsewhere(kind, folders=True))
 
-    assert {"always": 21, "never": 23, "auto": 0}[binaries] == sweep.linked
+    assert LINKED[binaries] == sweep.linked
 
 
 def test_a_build_that_asks_no_file_is_found_out(

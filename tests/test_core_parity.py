@@ -24,7 +24,6 @@ from tests.support.parity import (
     Side,
     Twins,
     assert_refused_alike,
-    stand_apart,
     tree,
 )
 from tests.support.parity_wheels import METADATA, SHAPES, ListedSource, everything
@@ -43,14 +42,7 @@ ENTRY_POINTS = "[console_scripts]\nfancy = fancy:main\n\n[gui_scripts]\nfancy-gu
 EXTRA = {"fun_file.txt": b"this goes into dist-info"}
 
 
-@pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_apart(tmp_path, monkeypatch)
-
-
-@pytest.fixture(name="twins")
-def _twins(tmp_path: Path) -> Twins:
-    return Twins(tmp_path)
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 def fancy(files: dict[str, bytes] | None = None, **changes: Any) -> ListedSource:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from linkinstall import Cache
-from tests.support.parity import Side, Twins, stand_apart
+from tests.support.parity import Side, Twins
 from tests.support.parity_wheels import SHAPES, everything
 
 if TYPE_CHECKING:
@@ -31,14 +31,7 @@ LEVELS: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_apart(tmp_path, monkeypatch)
-
-
-@pytest.fixture(name="twins")
-def _twins(tmp_path: Path) -> Twins:
-    return Twins(tmp_path)
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 @pytest.mark.parametrize("staged", [False, True], ids=["in place", "destdir"])

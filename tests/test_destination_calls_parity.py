@@ -28,7 +28,6 @@ from tests.support.parity import (
     Twins,
     finalize,
     prefix_schemes,
-    stand_apart,
     tree,
     write,
 )
@@ -40,14 +39,7 @@ if TYPE_CHECKING:
     from installer.records import RecordEntry
 
 
-@pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_apart(tmp_path, monkeypatch)
-
-
-@pytest.fixture(name="twins")
-def _twins(tmp_path: Path) -> Twins:
-    return Twins(tmp_path)
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 def test_it_is_the_class_it_stands_in_for() -> None:

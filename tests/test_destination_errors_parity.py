@@ -24,7 +24,6 @@ from tests.support.parity import (
     flat_schemes,
     promised_kind,
     separate_schemes,
-    stand_apart,
     tree,
     write,
 )
@@ -38,14 +37,7 @@ if TYPE_CHECKING:
     from installer.destinations import SchemeDictionaryDestination
 
 
-@pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_apart(tmp_path, monkeypatch)
-
-
-@pytest.fixture(name="twins")
-def _twins(tmp_path: Path) -> Twins:
-    return Twins(tmp_path)
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 # Files that are there

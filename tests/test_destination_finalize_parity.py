@@ -22,7 +22,6 @@ from tests.support.parity import (
     Side,
     Twins,
     finalize,
-    stand_apart,
     tree,
     write,
 )
@@ -37,14 +36,7 @@ if TYPE_CHECKING:
 Rows = list[tuple[Scheme, RecordEntry]]
 
 
-@pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_apart(tmp_path, monkeypatch)
-
-
-@pytest.fixture(name="twins")
-def _twins(tmp_path: Path) -> Twins:
-    return Twins(tmp_path)
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 def _write_some(destination: SchemeDictionaryDestination) -> Rows:

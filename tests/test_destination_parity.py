@@ -24,7 +24,6 @@ from tests.support.parity import (
     Twins,
     finalize,
     separate_schemes,
-    stand_apart,
     tree,
     umask,
     write,
@@ -44,14 +43,7 @@ INTERPRETERS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_apart(tmp_path, monkeypatch)
-
-
-@pytest.fixture(name="twins")
-def _twins(tmp_path: Path) -> Twins:
-    return Twins(tmp_path)
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 @pytest.mark.parametrize("shape", SHAPES)

@@ -26,7 +26,6 @@ from tests.support.parity import (
     assert_refused_alike,
     differences,
     finalize,
-    stand_apart,
     tree,
     write,
 )
@@ -40,14 +39,7 @@ if TYPE_CHECKING:
     from installer.sources import WheelContentElement
 
 
-@pytest.fixture(autouse=True)
-def _apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    stand_apart(tmp_path, monkeypatch)
-
-
-@pytest.fixture(name="twins")
-def _twins(tmp_path: Path) -> Twins:
-    return Twins(tmp_path)
+pytestmark = pytest.mark.usefixtures("apart")
 
 
 class _Held(WheelDestination):

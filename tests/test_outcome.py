@@ -15,30 +15,14 @@ from linkinstall.outcome import (
     Pending,
     PlannedChange,
 )
-
-ALWAYS = [
-    "schema",
-    "command",
-    "status",
-    "exit",
-    "environment",
-    "recovered",
-    "changes",
-    "files",
-    "bytecode",
-    "pending",
-    "kept",
-    "warnings",
-    "error",
-    "plan",
-]
+from tests.support.forms import KEYS
 
 
 def test_every_key_is_always_present() -> None:
     """The emptiest outcome has every key of the contract, in its order."""
     form = Outcome("install").to_dict()
 
-    assert ALWAYS == list(form)
+    assert KEYS == tuple(form)
     assert {"root": None, "python": None, "library": None} == form["environment"]
     assert {"clone": 0, "hardlink": 0, "symlink": 0, "copy": 0, "written": 0} == form["files"]
     assert (1, None, None) == (form["schema"], form["error"], form["plan"])

@@ -15,8 +15,8 @@ import pytest
 from linkinstall.venvs import place as place_module
 from linkinstall.venvs.aside import Aside
 from linkinstall.verbs.venv import clear_venv, remove_venv
-from tests.support.held_files import HeldFiles
-from tests.support.sharing import LOADED, OPEN, SHARED
+from tests.support.held_files import LINKED, HeldFiles, each_link, each_use
+from tests.support.sharing import LOADED, OPEN
 from tests.support.sweep import quick_folder
 
 if TYPE_CHECKING:
@@ -61,11 +61,7 @@ def folder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 @each_change
-@pytest.mark.parametrize(
-    ("kind", "folders"),
-    # Windows refuses to rename the folders above, Wine does not.
-    [(OPEN, True), (OPEN, False), (LOADED, True), (LOADED, False), (SHARED, True)],
-)
+@each_use
 def test_each_file_in_use(
     folder: Path, change: Callable[..., Outcome], kind: str, *, folders: bool
 ) -> None:
@@ -80,10 +76,7 @@ def test_each_file_in_use(
 
 
 @each_change
-@pytest.mark.parametrize("kind", [OPEN, LOADED])
-@pytest.mark.parametrize(
-    ("link_mode", "binaries"), [("hardlink", "always"), ("hardlink", "never"), ("copy", "auto")]
-)
+@each_link
 def test_each_file_in_use_in_another_environment(
     folder: Path, change: Callable[..., Outcome], link_mode: str, binaries: str, kind: str
 ) -> None:
@@ -92,7 +85,7 @@ def test_each_file_in_use_in_another_environment(
 
     assert [] == list(sweep.elsewhere(kind, folders=True))
 
-    assert {"always": 21, "never": 23, "auto": 0}[binaries] == sweep.linked
+    assert LINKED[binaries] == sweep.linked
 
 
 def test_a_build_that_takes_a_whole_folder_only_is_found_out(

@@ -35,7 +35,6 @@ from integration.faults.namespace import enter
 
 if TYPE_CHECKING:
     import random
-    from types import TracebackType
     from typing import Self
 
     from integration.faults.volumes import Contents, Volume
@@ -118,12 +117,7 @@ class BlockLog:
             raise
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Unmount everything, and wait for the program."""
         self.volume.unmount()
         self._end()

@@ -29,7 +29,6 @@ from integration.faults.volumes import Contents, Volume, cut
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from types import TracebackType
     from typing import Self
 
 LAYOUTS: Mapping[str, tuple[str, ...]] = {
@@ -67,12 +66,7 @@ class MountedSandbox(Sandbox):
         os.makedirs(self.scratch, exist_ok=True)
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Unmount and remove everything."""
         with ExitStack() as stack:
             for volume in self.volumes:

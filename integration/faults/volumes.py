@@ -45,7 +45,6 @@ from integration.faults.namespace import enter
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import TracebackType
     from typing import Self
 
 Contents = tuple[tuple[int, bytes], ...]
@@ -102,12 +101,7 @@ class Volume:
         self.mount()
         return self
 
-    def __exit__(
-        self,
-        _kind: type[BaseException] | None,
-        _error: BaseException | None,
-        _trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         """Unmount it and remove its image."""
         self.close()
 

@@ -16,6 +16,8 @@ from tests.support.wheels import make_wheel
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from integration.support.command import Command
+
 
 LAUNCHERS = ("python.exe", "venvlauncher.exe")
 
@@ -114,3 +116,15 @@ def tool(tmp_path: Path) -> Callable[[str], Path]:
         )
 
     return make
+
+
+@pytest.fixture
+def fill(
+    linkinstall: Command, markupsafe: Path, tool: Callable[[str], Path]
+) -> Callable[..., None]:
+    """Install both wheels into a venv: ``fill(env, "--link-mode", "copy")``."""
+
+    def fill(venv: WindowsVenv, *options: str) -> None:
+        linkinstall.run("install", "--python", venv.root, *options, markupsafe, tool("1.0"))
+
+    return fill

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from integration.windows.conftest import WindowsVenv
+
 READY = "print('ready', flush=True); __import__('sys').stdin.read()"
 """What a process runs to say that it has begun, and to end when its input does."""
 
@@ -45,6 +47,17 @@ def running(program: Path | str, *arguments: str) -> Iterator[subprocess.Popen[s
 def loaded(python: Path, module: str) -> Iterator[None]:
     """Have another process import a module, which loads its ``.pyd``."""
     with running(python, "-c", f"import {module}; {READY}"):
+        yield
+
+
+@contextmanager
+def busy(venv: WindowsVenv) -> Iterator[None]:
+    """Have a program of an environment run, and one of its modules loaded.
+
+    The wheels of the fixtures ``tool`` and ``markupsafe`` are installed there.
+    """
+    program = running(venv.scripts / "server.exe", "-c", READY)
+    with program, loaded(venv.python, "markupsafe._speedups"):
         yield
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.windows.held import READY, loaded, opened, running, waiting
+from integration.windows.held import READY, busy, loaded, opened, running, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -89,16 +89,13 @@ def test_what_runs_in_one_environment_keeps_no_other_from_changing(
     env: WindowsVenv,
     other: WindowsVenv,
     linkinstall: Command,
-    markupsafe: Path,
     tool: Callable[[str], Path],
+    fill: Callable[..., None],
 ) -> None:
     """Uv 13836: another environment removes and upgrades what runs here, nothing waits."""
     for venv in (env, other):
-        linkinstall.run("install", "--python", venv.root, markupsafe, tool("1.0"))
-    with (
-        running(env.scripts / "server.exe", "-c", READY),
-        loaded(env.python, "markupsafe._speedups"),
-    ):
+        fill(venv)
+    with busy(env):
         upgraded = linkinstall.json("install", "--python", other.root, tool("2.0"))
         removed = linkinstall.json("uninstall", "--python", other.root, "tool", "markupsafe")
 

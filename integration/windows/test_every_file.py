@@ -52,14 +52,9 @@ def sharing(path: Path) -> Iterator[None]:
         kernel.CloseHandle(handle)
 
 
-def test_no_removal_while_a_file_is_open(
-    env: WindowsVenv,
-    linkinstall: Command,
-    markupsafe: Path,
-    tool: Callable[[str], Path],
-) -> None:
+def test_no_removal_while_a_file_is_open(env: WindowsVenv, fill: Callable[..., None]) -> None:
     """Whichever file is open: refused, the file named, every file as it was; then it goes."""
-    linkinstall.run("install", "--python", env.root, markupsafe, tool("1.0"))
+    fill(env)
     before = files_of(env)
     assert len(before) > 25
 
@@ -78,13 +73,10 @@ def test_no_removal_while_a_file_is_open(
 
 
 def test_no_uninstall_while_a_file_of_the_project_is_open(
-    env: WindowsVenv,
-    linkinstall: Command,
-    markupsafe: Path,
-    tool: Callable[[str], Path],
+    env: WindowsVenv, fill: Callable[..., None]
 ) -> None:
     """Refused whole for each file of it; the files of another project are in nobody's way."""
-    linkinstall.run("install", "--python", env.root, markupsafe, tool("1.0"))
+    fill(env)
     before = files_of(env)
     environment = Environment.of(str(env.root))
     own = [name for name in before if "tool" in name or "server.exe" in name]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.windows.held import READY, loaded, opened, running, waiting
+from integration.windows.held import READY, busy, loaded, opened, running, waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -87,19 +87,12 @@ def test_an_open_file_refuses_the_removal(
 
 
 def test_a_process_in_another_environment_keeps_none_from_being_removed(
-    env: WindowsVenv,
-    other: WindowsVenv,
-    linkinstall: Command,
-    markupsafe: Path,
-    tool: Callable[[str], Path],
+    env: WindowsVenv, other: WindowsVenv, linkinstall: Command, fill: Callable[..., None]
 ) -> None:
     """Uv 13836: what runs in one environment does not wait in the trash of another."""
     for venv in (env, other):
-        linkinstall.run("install", "--python", venv.root, markupsafe, tool("1.0"))
-    with (
-        running(env.scripts / "server.exe", "-c", READY),
-        loaded(env.python, "markupsafe._speedups"),
-    ):
+        fill(venv)
+    with busy(env):
         outcome = linkinstall.json("venv", "remove", other.root)
 
     assert ([], False) == (outcome["pending"], other.root.exists())
@@ -110,8 +103,7 @@ def test_decoupled_binaries_are_nobody_elses(
     env: WindowsVenv,
     other: WindowsVenv,
     linkinstall: Command,
-    markupsafe: Path,
-    tool: Callable[[str], Path],
+    fill: Callable[..., None],
     *,
     decoupled: bool,
 ) -> None:
@@ -121,8 +113,7 @@ def test_decoupled_binaries_are_nobody_elses(
     a binary is loaded in another; decoupled, it works.
     """
     for venv in (env, other):
-        options = ["--link-mode", "hardlink", "--copy-binaries", "never"]
-        linkinstall.run("install", "--python", venv.root, *options, markupsafe, tool("1.0"))
+        fill(venv, "--link-mode", "hardlink", "--copy-binaries", "never")
     (pyd,) = (env.library / "markupsafe").glob("*.pyd")
     assert pyd.stat().st_nlink > 1
     if decoupled:
@@ -130,10 +121,7 @@ def test_decoupled_binaries_are_nobody_elses(
         assert [1, 1] == [path.stat().st_nlink for path in (pyd, env.scripts / "server.exe")]
         assert (2, []) == (outcome["files"]["copy"], outcome["pending"])
 
-    with (
-        running(other.scripts / "server.exe", "-c", READY),
-        loaded(other.python, "markupsafe._speedups"),
-    ):
+    with busy(other):
         if decoupled:
             assert "ok" == env.run("import markupsafe._speedups; print('ok')")
             shutil.rmtree(env.root)

@@ -18,10 +18,12 @@ import os
 import shutil
 from typing import TYPE_CHECKING
 
+import pytest
+
 from linkinstall.errors import FileSystemError
 from linkinstall.fs.windows import WindowsFileSystem
 from tests.support.scenarios import app, other
-from tests.support.sharing import HOLDER, LOADED, SHARED, Sharing
+from tests.support.sharing import HOLDER, LOADED, OPEN, SHARED, Sharing
 from tests.support.sites import STATE, Site, differences, snapshot
 from tests.support.sweep import mirror
 
@@ -34,6 +36,21 @@ if TYPE_CHECKING:
     from tests.support.sites import Snapshot
 
     Change = Callable[[Site, FileSystem], Outcome]
+
+
+# Windows refuses to rename the folders above an open file, Wine does not.
+USES = [(OPEN, True), (OPEN, False), (LOADED, True), (LOADED, False), (SHARED, True)]
+each_use = pytest.mark.parametrize(("kind", "folders"), USES)
+"""For sweeps of the environment that is changed."""
+LINKS = [
+    (kind, mode, binaries)
+    for kind in (OPEN, LOADED)
+    for mode, binaries in (("hardlink", "always"), ("hardlink", "never"), ("copy", "auto"))
+]
+each_link = pytest.mark.parametrize(("kind", "link_mode", "binaries"), LINKS)
+"""For sweeps of an environment beside it."""
+LINKED = {"always": 21, "never": 23, "auto": 0}
+"""How many files the two environments share, by what becomes of binaries."""
 
 
 def quick(site: Site, version: str = "1.0") -> Path:

@@ -14,7 +14,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
-KEYS = {
+KEYS = (
     "schema",
     "command",
     "status",
@@ -29,7 +29,8 @@ KEYS = {
     "warnings",
     "error",
     "plan",
-}
+)
+"""In their order."""
 PARTS = {
     "environment": {"root", "python", "library"},
     "files": {"clone", "hardlink", "symlink", "copy", "written"},
@@ -48,7 +49,7 @@ STATUSES = {"done", "unchanged", "refused", "failed", "unsettled"}
 
 def assert_form(form: dict[str, Any], command: str, status: int, *more: str) -> None:
     """Say that an object has the keys of the contract, and values of their kinds."""
-    assert KEYS | set(more) == form.keys()
+    assert {*KEYS, *more} == form.keys()
     assert (1, command, status) == (form["schema"], form["command"], form["exit"])
     assert form["status"] in STATUSES
     for key, keys in PARTS.items():
