@@ -22,7 +22,7 @@ from linkinstall.errors import InvalidWheelError
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
 from tests.support.entries import begun, contents, file_of, is_sound, made_entry, published
-from tests.support.faulty import Change, Denying, Faulty, Killed, Recording
+from tests.support.faulty import Denying, Faulty, Killed, Recording
 from tests.support.wheels import make_record, make_wheel
 
 if TYPE_CHECKING:
@@ -538,87 +538,16 @@ def test_a_cache_that_cannot_be_written_is_not_marked(tmp_path: Path) -> None:
     assert os.path.exists(f"{entry.folder}/unflushed")
 
 
-@pytest.mark.parametrize("lost", [b"", bytes(6)])
-def test_a_note_of_a_dependent_that_was_lost_is_written_anew(tmp_path: Path, lost: bytes) -> None:
-    """What stands in the note counts, not that it is there.
-
-    A power cut emptied the note of an install that was not committed; the next install
-    found the file and left it so, and then nobody knew of the environment's links.
-    """
-    cache = Cache(tmp_path)
-    cache.remember_dependent("id", "/env/a")
-    (note,) = (tmp_path / "v1" / "dependents" / "id").iterdir()
-    note.write_bytes(lost)
-
-    cache.remember_dependent("id", "/env/a")
-
-    assert b"/env/a" == note.read_bytes()
-
-
-def test_a_kill_leaves_no_folder_of_dependents_without_a_file(tmp_path: Path) -> None:
-    """A folder for the dependents of an entry appears together with its first file.
-
-    An install with symbolic links that was killed between the two left an empty folder
-    in the cache, which no later run removed.
-    """
-    recording = Recording(local())
-    Cache(tmp_path / "recorded", files=recording).remember_dependent("id", "/env")
-    left = []
-
-    for at in range(len(recording.changes)):
-        folder = tmp_path / str(at)
-        with pytest.raises(Killed):
-            Cache(folder, files=Faulty(local(), at)).remember_dependent("id", "/env")
-        place = folder / "v1" / "dependents" / "id"
-        left.append(len(os.listdir(place)) if place.exists() else None)
-
-    assert {None, 1} == set(left)
-
-
-def test_who_notes_a_dependent_second_takes_the_folder_of_the_first(tmp_path: Path) -> None:
-    """A folder that appears in between is no error: both files are in it."""
-    plain = Cache(tmp_path)
-
-    class Late(Recording):
-        def before(self, change: Change) -> None:
-            if change.verb == "rename_new":
-                plain.remember_dependent("id", "/env/a")
-
-    Cache(tmp_path, files=Late(local())).remember_dependent("id", "/env/b")
-
-    assert 2 == len(os.listdir(f"{plain.root}/dependents/id"))
-    assert [] == os.listdir(plain.temporary_folder)
-
-
-@pytest.mark.posix("a name on Windows is Unicode, whatever it is")
-def test_dependents_are_noted_once(tmp_path: Path) -> None:
-    """Each environment that holds links into an entry is noted by its path, and not again."""
-    files = Recording(local())
-    cache = Cache(tmp_path, files=files)
-    odd = os.fsdecode(b"/env/\xff")
-
-    for environment in ("/env/a", odd):
-        cache.remember_dependent("id", environment)
-    before = len(files.changes)
-    cache.remember_dependent("id", "/env/a")
-
-    folder = f"{cache.root}/dependents/id"
-    found = []
-    for name in os.listdir(folder):
-        with open(f"{folder}/{name}", "rb") as stream:
-            found.append(os.fsdecode(stream.read()))
-    assert sorted(["/env/a", odd]) == sorted(found)
-    assert before == len(files.changes)
-
-
 def test_a_cache_tells_what_it_holds(cache: Cache, tmp_path: Path) -> None:
     """Entries, their files and their bytes are counted; an empty cache has none."""
-    assert {"path": cache.path, "entries": 0, "files": 0, "bytes": 0, "damaged": 0} == cache.info()
+    nothing = {"entries": 0, "files": 0, "bytes": 0, "damaged": 0}
+    assert nothing.items() <= cache.info().items()
 
     made_entry(cache, {"purelib/a": b"12345", "data/b": b""})
     made_entry(cache, {"purelib/c": b"123"})
 
-    assert {"path": cache.path, "entries": 2, "files": 3, "bytes": 8, "damaged": 0} == cache.info()
+    some = {"path": cache.path, "entries": 2, "files": 3, "bytes": 8, "damaged": 0}
+    assert some.items() <= cache.info().items()
     assert f"Cache('{tmp_path}/cache')" == repr(cache)
 
 

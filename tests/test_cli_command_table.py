@@ -9,7 +9,8 @@ def test_the_commands_are_those_of_the_brief() -> None:
     """There is a command for each verb that exists, and no other."""
     expected = (
         "install uninstall recover list check repair "
-        "venv-create venv-clear venv-remove venv-decouple cache-dir cache-info cache-add"
+        "venv-create venv-clear venv-remove venv-decouple cache-dir cache-info cache-add "
+        "cache-verify cache-prune cache-clean"
     ).split()
 
     assert expected == [name.replace(" ", "-") for name in COMMANDS_BY_NAME]

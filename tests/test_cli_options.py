@@ -64,41 +64,6 @@ def test_rows_are_consistent(option: options.Option) -> None:
     assert option.metavar or not (option.choices or option.variable)
 
 
-@pytest.mark.parametrize("text", ["0", "1.5", "1e3"])
-def test_seconds_are_numbers(text: str) -> None:
-    """A wait is a finite number of seconds, zero or more."""
-    assert float(text) == options.seconds(text)
-
-
-@pytest.mark.parametrize("text", ["-1", "nan", "inf", "1e999", "soon", ""])
-def test_other_waits_are_refused(text: str) -> None:
-    """A wait without an end, or before its beginning, is refused."""
-    with pytest.raises(ValueError, match="seconds, 0 or more"):
-        options.seconds(text)
-
-
-@pytest.mark.parametrize(
-    "text", ["none", "https://example.org/a.whl", "file:///a.whl", "git+ssh:x"]
-)
-def test_urls_have_a_scheme(text: str) -> None:
-    """A direct URL is a URL, or the word that asks for none."""
-    assert text == options.url(text)
-
-
-@pytest.mark.parametrize("text", ["", "a.whl", ":a", "/a/b", "https:", "no scheme:x"])
-def test_other_urls_are_refused(text: str) -> None:
-    """What has no scheme is no URL."""
-    with pytest.raises(ValueError, match="URL"):
-        options.url(text)
-
-
-def test_whole_numbers() -> None:
-    """Levels are whole numbers, and anything else is refused in words."""
-    assert 2 == options.whole_number("2")
-    with pytest.raises(ValueError, match="a whole number"):
-        options.whole_number("two")
-
-
 def test_empty_paths_are_refused() -> None:
     """An unset shell variable must not become the working directory."""
     assert "stage" == options.filled("stage")

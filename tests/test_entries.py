@@ -202,7 +202,7 @@ def test_a_wheel_that_cannot_be_read_is_no_reason_for_another_cache(site: Site) 
 
         def open_read(self, path: str) -> BufferedReader:
             self.opened += path == wheel
-            if self.opened > 2:  # it was identified twice, and is unpacked now
+            if self.opened > 3:  # it was identified, and is unpacked now
                 raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
             return super().open_read(path)
 
@@ -234,3 +234,47 @@ def test_a_bad_wheel_is_no_reason_for_another_cache(site: Site) -> None:
         asked.bring(str(wheel))
 
     assert (site.cache, []) == (asked.cache, asked.warnings)
+
+
+@pytest.mark.parametrize("lost", [b"", bytes(60), b"x" * 60])
+def test_a_note_of_a_dependent_that_was_lost_is_written_anew(site: Site, lost: bytes) -> None:
+    """What stands in the note counts, not that it is there.
+
+    A power cut emptied the note of an install that was not committed; the next install
+    found the file and left it so, and then nobody knew of the environment's links.
+    """
+    asked = entries(site, symlinks=True)
+    entry = asked.bring(str(site.wheel())).entry
+    asked.use(entry, None, ())
+    (note,) = Path(site.cache.root, "dependents").iterdir()
+    sound = note.read_bytes()
+    note.write_bytes(lost)
+
+    asked.use(entry, None, ())
+
+    assert sound == note.read_bytes()
+
+
+def test_a_tier_is_taken_from_where_it_lies(site: Site) -> None:
+    """An entry of a tier is found there, and nothing is written into its cache."""
+    wheel = str(site.wheel())
+    made = site.cache.add(wheel).entry
+    tiered = Cache(site.folder / "own", tiers=[site.cache.path])
+    asked = entries(site, tiered)
+    (used,) = asked.use(asked.bring(wheel).entry, wheel, ())
+
+    assert made.folder == used.folder
+    assert not (site.folder / "own" / "v1" / "entries").exists()
+
+
+def test_a_damaged_entry_of_a_tier_is_made_anew_in_the_own_cache(site: Site) -> None:
+    """A tier is never written: what is damaged there is unpacked into the cache of one's own."""
+    wheel = str(site.wheel())
+    made = site.cache.add(wheel).entry
+    cached_file(made.folder).write_text("edited = True\n")
+    tiered = Cache(site.folder / "own", tiers=[site.cache.path])
+    asked = entries(site, tiered)
+    (used,) = asked.use(asked.bring(wheel).entry, wheel, ())
+
+    assert used.folder.startswith(f"{tiered.root}/entries/")
+    assert "edited = True\n" == cached_file(made.folder).read_text()

@@ -195,16 +195,17 @@ def test_a_file_that_is_written_over_stays_executable(
 
 
 def test_without_a_cache_a_temporary_one_is_used() -> None:
-    """Without a cache contents go into a temporary one, which is handed over for removal."""
+    """Without a cache contents go into a temporary one, which goes in the end."""
     recorded = Recorded(None, symlinks=False)
     write(recorded, INIT, b"code\n")
     made, _ = recorded.entry("purelib", DIST_INFO)
-    temporary = recorded.let_go()
+    temporary = recorded.store
+    recorded.let_go()
 
-    assert temporary is not None
+    assert temporary.temporary
     assert {"purelib/app/__init__.py": b"code\n"} == contents_of(made)
     assert made.folder.startswith(temporary.path)
-    temporary.remove()
+    recorded.end()
     assert temporary.file_system.status(temporary.path) is None
 
 
@@ -214,11 +215,11 @@ def test_a_cache_that_cannot_be_written_is_replaced(tmp_path: Path) -> None:
     recorded = Recorded(Cache(tmp_path / "file" / "cache"), symlinks=False)
     write(recorded, INIT, b"code\n")
     made, _ = recorded.entry("purelib", DIST_INFO)
-    temporary = recorded.let_go()
+    recorded.let_go()
 
-    assert temporary is not None
-    assert made.folder.startswith(temporary.path)
-    temporary.remove()
+    assert recorded.store.temporary
+    assert made.folder.startswith(recorded.store.path)
+    recorded.end()
 
 
 def test_symbolic_links_need_a_cache_that_stays(tmp_path: Path) -> None:
@@ -228,13 +229,15 @@ def test_symbolic_links_need_a_cache_that_stays(tmp_path: Path) -> None:
         recorded = Recorded(cache, symlinks=True)
         with pytest.raises(UsageError, match="Link mode symlink needs a cache that stays"):
             write(recorded, INIT, b"code\n")
-        assert recorded.let_go() is None
+        recorded.let_go()
+        recorded.end()
 
 
 def test_what_was_not_published_is_dropped(cache: Cache, recorded: Recorded) -> None:
     """Let go before its entry was made, a recording leaves nothing in the cache."""
     write(recorded, INIT, b"code\n")
 
-    assert recorded.let_go() is None
+    recorded.let_go()
+    recorded.end()
     kinds = {path: node[0] for path, node in snapshot(Path(cache.path)).items()}
-    assert {"v1": "folder", "v1/tmp": "folder"} == kinds
+    assert {"v1": "folder", "v1/tmp": "folder", "v1/lock": "file"} == kinds

@@ -219,17 +219,14 @@ def test_a_cache_that_is_no_folder_is_no_error(tmp_path: Path, python: Path) -> 
     assert Asking()(str(python)) == memory.report_of(str(python), Asking())
 
 
-def test_what_a_killed_writer_left_is_replaced(
+def test_a_killed_writer_leaves_nothing_that_is_read(
     tmp_path: Path, python: Path, memory: RememberedInterpreters
 ) -> None:
-    """A half-written file is neither used nor left lying about."""
+    """What is not whole yet lies with the cache's temporary files, which are swept."""
     memory.report_of(str(python), Asking())
     (path,) = kept(tmp_path)
-    path.rename(f"{path}.new")
-    os.truncate(f"{path}.new", 100)
 
-    memory.report_of(str(python), Asking())
-
+    assert [] == list((path.parent.parent / "tmp").iterdir())
     assert [path] == kept(tmp_path)
 
 

@@ -134,9 +134,13 @@ class _Sets:
 
     def find(self, level: int) -> Entry | None:
         """Return the set that was made from the entry's files as they are now, if there is one."""
-        found = self.cache.open_folder(self._folder(level))
+        inner = self._folder(level).removeprefix(self.cache.root)
         current = str(self.entry.manifest.mtime)
-        return found if found is not None and found.manifest.version == current else None
+        for root in self.cache.roots:
+            found = self.cache.open_folder(root + inner)
+            if found is not None and found.manifest.version == current:
+                return found
+        return None
 
     def make(self, level: int) -> Entry:
         """Compile, and publish instead of what is there."""

@@ -11,14 +11,18 @@ Calling sequence::
 Guarantees: an entry appears by one rename after its files were verified completely;
 a crash leaves a temporary folder that is never used and is swept by a later run.
 Two processes that unpack the same wheel end with one entry. Nothing in an entry is
-ever opened for writing again.
+ever opened for writing again. While one process makes or links entries, which it says by
+:meth:`Cache.hold`, no other takes any away.
 
 On disk, under a versioned root: ``entries/ID/{manifest,record,files/SCHEME/…}``,
 ``aliases/ALIAS`` (a wheel file's identity -> ID), ``bytecode/ID/TAG-LEVEL/…``,
-``dependents/ID/…`` (environments that hold symbolic links into an entry), ``tmp/``.
+``dependents/ID.…`` (environments that hold symbolic links into an entry),
+``environments/…`` (those that hold links of any kind), ``interpreters/…``, ``tmp/``,
+``lock``. The caches of ``tiers`` are laid out alike and only read.
 
 Errors: :class:`~linkinstall.errors.InvalidWheelError`,
-:class:`~linkinstall.errors.CacheError`, ``OSError``.
+:class:`~linkinstall.errors.CacheError`, :class:`~linkinstall.errors.LockTimeoutError`,
+``OSError``.
 """
 
 from __future__ import annotations
@@ -29,13 +33,16 @@ from stat import S_IFDIR, S_IWOTH
 
 from linkinstall import limits
 from linkinstall.fs import local
-from linkinstall.fs.trees import make_folders, make_temporary_folder, remove_tree
+from linkinstall.fs.lock import FolderLock
+from linkinstall.fs.named import UNWRITABLE
+from linkinstall.fs.trees import make_folders, make_temporary_folder, remove_tree, write_whole
 from linkinstall.manifest import decode
 from linkinstall.paths import normal
 from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
     from typing import Any
 
     from linkinstall.fs.port import FileSystem
@@ -52,6 +59,9 @@ _ID_LENGTH = 64
 UNFLUSHED = "unflushed"
 """Name of the mark of an entry whose files may not have reached the disk; it holds random
 bytes, so that each writer removes its own."""
+
+QUARANTINED = "manifest.damaged"
+"""What the manifest of a damaged entry is called: without a manifest it is never linked."""
 
 
 @value
@@ -93,6 +103,8 @@ class Cache:
     """The shared store. See the module docstring.
 
     :param path: its folder; default ``LINKINSTALL_CACHE_DIR``, else the user's cache folder
+    :param tiers: further caches that entries are taken from where they lie, and that are
+        never written; default the folders of ``LINKINSTALL_CACHE_TIERS``
     :param ours: whether it was made for this run, and who can write to it is no question
     """
 
@@ -100,6 +112,7 @@ class Cache:
         self,
         path: str | os.PathLike[str] | None = None,
         *,
+        tiers: Iterable[str | os.PathLike[str]] | None = None,
         files: FileSystem | None = None,
         ours: bool = False,
     ) -> None:
@@ -108,23 +121,28 @@ class Cache:
             from linkinstall.cache_folder import default_folder
 
             path = default_folder()
+        if tiers is None:
+            named = os.environ.get("LINKINSTALL_CACHE_TIERS")
+            tiers = [one for one in named.split(os.pathsep) if one] if named else ()
         self._distrust: str | None = "" if ours else None
+        self._roots: tuple[str, ...] | None = None
         self.path = normal(os.path.abspath(os.fspath(path)))
         self.root = f"{self.path}/{VERSION}"
+        self.tiers = tuple(normal(os.path.abspath(one)) for one in tiers)
         self.file_system = files or local()
         self.temporary = False
 
     @classmethod
     def none(cls) -> Cache:
         """Return a stand-in that asks for unpacking next to the target (``--no-cache``)."""
-        cache = cls(os.devnull)  # replaced by a folder of the target before it is used
+        cache = cls(os.devnull, tiers=())  # replaced by a folder of the target before it is used
         cache.temporary = True
         return cache
 
     @classmethod
     def in_temporary_folder(cls) -> Cache:
         """Return a cache of its own for one install; :meth:`remove` it afterwards."""
-        cache = cls(make_temporary_folder(), ours=True)
+        cache = cls(make_temporary_folder(), tiers=(), ours=True)
         cache.temporary = True
         return cache
 
@@ -141,14 +159,26 @@ class Cache:
     def distrust(self) -> str:
         """Why nothing is taken from it, or put into it; "" where it may be used."""
         if self._distrust is None:
-            status = self.file_system.status(self.path)
-            self._distrust = ""  # mostly so: and then nothing needs to be imported
-            plain = self._named and status and status.st_mode & (0o170000 | S_IWOTH) == S_IFDIR
-            if status is not None and not plain:
-                from linkinstall.trust import distrust
-
-                self._distrust = distrust(self.file_system, self.path, named=self._named)
+            self._distrust = self._distrusts(self.path, named=self._named)
         return self._distrust
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """The versioned roots that entries may be taken from, its own one first."""
+        if self._roots is None:
+            own = () if self.distrust else (self.root,)
+            tiers = [tier for tier in self.tiers if not self._distrusts(tier, named=True)]
+            self._roots = (*own, *(f"{tier}/{VERSION}" for tier in tiers))
+        return self._roots
+
+    def _distrusts(self, path: str, *, named: bool) -> str:
+        status = self.file_system.status(path)
+        plain = named and status and status.st_mode & (0o170000 | S_IWOTH) == S_IFDIR
+        if status is None or plain:  # mostly so: and then nothing needs to be imported
+            return ""
+        from linkinstall.trust import distrust
+
+        return distrust(self.file_system, path, named=named)
 
     # ------------------------------------------------------------------ finding
 
@@ -156,7 +186,11 @@ class Cache:
         """Return the entry with this id, or None where it is missing or damaged."""
         if len(entry_id) != _ID_LENGTH or not entry_id.isalnum():
             return None  # an alias that was edited must not lead to another folder
-        return self.open_folder(self.entry_folder(entry_id))
+        for root in self.roots:
+            entry = self.open_folder(f"{root}/entries/{entry_id}")
+            if entry is not None:
+                return entry
+        return None
 
     def entry_folder(self, entry_id: str) -> str:
         """Return where an entry is kept."""
@@ -173,7 +207,7 @@ class Cache:
 
     def open_folder(self, folder: str) -> Entry | None:
         """Return the entry or the set of compiled files in a folder of the cache."""
-        if self.distrust:
+        if self.distrust and folder.startswith(f"{self.root}/"):
             return None
         try:
             manifest = decode(self.file_system.read(folder + "/manifest"))
@@ -199,17 +233,18 @@ class Cache:
     def find(self, path: str) -> Added | None:
         """Return the entry of a wheel file if the cache has it."""
         name, identity = self.identify(path)
-        alias = f"{self.root}/aliases/{identity.alias}"
-        try:
-            text = self.file_system.read(alias, limits.ALIAS_SIZE).decode("ascii")
-            entry_id, hash_, _end = text.split("\n")
-        except (OSError, ValueError):
-            return None
-        entry = self.open(entry_id)
-        manifest = entry.manifest if entry is not None else None
-        if not entry or not manifest or not name.means(manifest.distribution, manifest.version):
-            return None
-        return Added(entry, name, hash_ or None, unpacked=False)
+        for root in self.roots:
+            alias = f"{root}/aliases/{identity.alias}"
+            try:
+                text = self.file_system.read(alias, limits.ALIAS_SIZE).decode("ascii")
+                entry_id, hash_, _end = text.split("\n")
+            except (OSError, ValueError):
+                continue
+            entry = self.open(entry_id)
+            manifest = entry.manifest if entry is not None else None
+            if entry and manifest and name.means(manifest.distribution, manifest.version):
+                return Added(entry, name, hash_ or None, unpacked=False)
+        return None
 
     # ------------------------------------------------------------------ making
 
@@ -228,31 +263,17 @@ class Cache:
         """Unpack a wheel, replacing an entry that was found damaged."""
         from linkinstall.unpack import unpack
 
-        return unpack(self, path, validate_record=validate_record, damaged=damaged)
+        self.identify(path)  # what is no wheel leaves nothing in the cache
+        held = self.hold()
+        try:
+            return unpack(self, path, validate_record=validate_record, damaged=damaged)
+        finally:
+            if held is not None:
+                held.release()
 
     def remember(self, alias: str, entry_id: str, hash_: str) -> None:
         """Note which entry a wheel file unpacks to."""
-        folder = f"{self.root}/aliases"
-        self._write(folder, alias, f"{entry_id}\n{hash_}\n".encode("ascii"))
-
-    def remember_dependent(self, entry_id: str, environment: str) -> bool:
-        """Note that an environment holds symbolic links into an entry; tell whether it is new.
-
-        A note that a power cut has emptied is written anew.
-        """
-        from linkinstall.digest import sha256
-
-        path = environment.encode("utf-8", "surrogateescape")
-        key = sha256(path).hexdigest()[:32]
-        folder = f"{self.root}/dependents/{entry_id}"
-        try:
-            noted = self.file_system.read(f"{folder}/{key}")
-        except FileNotFoundError:
-            noted = b""
-        if noted == path:
-            return False
-        self._write(folder, key, path)
-        return True
+        self.write(f"{self.root}/aliases/{alias}", f"{entry_id}\n{hash_}\n".encode("ascii"))
 
     def mark_flushed(self, entry: Entry) -> None:
         """Note that an entry's files have reached the disk.
@@ -267,29 +288,45 @@ class Cache:
         except OSError:  # another process did it first, or the cache is read-only
             pass
 
-    def _write(self, folder: str, name: str, data: bytes) -> None:
-        """Put a file into a folder; where that is missing, both appear by one rename."""
-        from linkinstall.temporary import TemporaryFolder
+    def write(self, path: str, data: bytes) -> None:
+        """Put a small file of the cache into place, whole, instead of the one that stands there."""
+        write_whole(self.file_system, path, data, self.temporary_folder)
 
-        files = self.file_system
-        for wanted in (os.path.dirname(folder), self.temporary_folder):
-            make_folders(files, wanted)
-        temporary = TemporaryFolder.claim(files, self.temporary_folder)
-        made = f"{temporary.path}/made"
+    # ------------------------------------------------------------------ the lock
+
+    def hold(
+        self,
+        *,
+        alone: bool = False,
+        timeout: float | None = None,
+        notify: Callable[[str], None] | None = None,
+    ) -> FolderLock | None:
+        """Take the cache's lock, and return it for the caller to release.
+
+        Shared, it says that entries are being made or linked: nothing is taken away
+        meanwhile. Alone, it says that something is.
+
+        :return: None where there is nothing to be locked: a cache that goes with the run,
+            and, shared, one that cannot be written (nobody takes anything away there)
+        :raises LockTimeoutError: other processes did not let go of it in time
+        """
+        if self.temporary or (alone and self.file_system.status(self.root) is None):
+            return None
+        lock = FolderLock(f"{self.root}/lock", what=f"the cache {self.path}", shared=not alone)
         try:
-            files.make_folder(made)
-            files.write_new(f"{made}/{name}", data)
-            if files.status(folder) is None:
-                try:
-                    files.rename_new(made, folder)
-                except OSError as error:
-                    if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
-                        raise  # else another process was faster
-                else:
-                    return
-            files.rename(f"{made}/{name}", f"{folder}/{name}")
-        finally:
-            temporary.remove()
+            lock.acquire(
+                timeout=limits.LOCK_WAIT if timeout is None else timeout,
+                notify=notify,
+                make_folder=self._make_root,
+            )
+        except OSError as error:
+            if alone or error.errno not in (*UNWRITABLE, errno.ENOLCK, errno.ENOSYS):
+                raise
+            return None
+        return lock
+
+    def _make_root(self) -> None:
+        make_folders(self.file_system, self.root)
 
     # ------------------------------------------------------------------ keeping
 
@@ -305,16 +342,7 @@ class Cache:
         sweep(self.file_system, folder)
 
     def info(self) -> dict[str, Any]:
-        """Return the folder, and how many entries, files and bytes there are."""
-        entries = f"{self.root}/entries"
-        names = []
-        if self.file_system.status(entries) is not None:
-            names = [name for name, _ in self.file_system.scan(entries)]
-        manifests = [entry.manifest for name in names if (entry := self.open(name))]
-        return {
-            "path": self.path,
-            "entries": len(manifests),
-            "files": sum(manifest.count for manifest in manifests),
-            "bytes": sum(int(size) for manifest in manifests for _, _, size, _ in manifest.files()),
-            "damaged": len(names) - len(manifests),
-        }
+        """Return what the cache holds; see :mod:`linkinstall.upkeep.facts`."""
+        from linkinstall.upkeep.facts import facts
+
+        return facts(self)

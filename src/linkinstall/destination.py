@@ -325,9 +325,10 @@ class LinkDestination(SchemeDictionaryDestination):
             self.placed(os.fspath(self._path_with_destdir(scheme, record.path)), record)
 
     def _let_go(self) -> None:
-        temporary = self._told.let_go()
-        if temporary is not None and self.transaction is not None:
-            self.transaction.on_end(temporary.remove)
-        elif temporary is not None:
-            temporary.remove()
+        told = self._told
+        told.let_go()
+        if self.transaction is not None:
+            self.transaction.on_end(told.end)
+        else:
+            told.end()
         self._reset()

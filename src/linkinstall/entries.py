@@ -7,7 +7,8 @@ written.
 Calling sequence: ``settle`` once the environment is locked, then ``bring`` and
 ``use`` for each wheel.
 
-Guarantees: an entry that is handed out was looked at (``verify_cache``). Where the
+Guarantees: an entry that is handed out was looked at (``verify_cache``), and the
+environment is noted in the cache before anything is linked into it. Where the
 cache cannot be written, a temporary one in the target's state folder stands in, with
 one warning.
 
@@ -18,11 +19,14 @@ for a cache that cannot be written where a temporary one would not do (symbolic 
 
 from __future__ import annotations
 
-import errno
 import os
+import time
 
+from linkinstall import limits
 from linkinstall.cache import Cache
+from linkinstall.digest import sha256
 from linkinstall.entry_check import inspect
+from linkinstall.fs.named import UNWRITABLE
 from linkinstall.outcome import BytecodeCount, Warn
 from linkinstall.paths import forward
 from linkinstall.values import replace
@@ -38,7 +42,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Entries"]
 
-_UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 _NAMED = 5
 """So many damaged files are named in a message."""
 
@@ -48,6 +51,8 @@ class Entries:
 
     :param validate_record: all, entries or none, of wheels that are unpacked
     :param verify_cache: off, stat or full
+    :param symlinks: whether files are to be linked symbolically
+    :param shares: whether files of the cache may be shared with the environment
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Entries:
         validate_record: str,
         verify_cache: str,
         symlinks: bool,
+        shares: bool = True,
         processes: bool = False,
     ) -> None:
         self.cache = cache
@@ -69,6 +75,7 @@ class Entries:
         self.bytecode = BytecodeCount()
         self.used: list[Entry] = []
         self._symlinks = symlinks
+        self._unnoted = shares and environment.destdir is None
         self._home = ""
         self._compilers: Compilers | None = None
         self._processes = processes
@@ -139,7 +146,7 @@ class Entries:
         """Take a temporary cache where the shared one cannot be written."""
         from linkinstall.errors import LinkInstallError
 
-        refused = isinstance(error, LinkInstallError) or error.errno not in _UNWRITABLE
+        refused = isinstance(error, LinkInstallError) or error.errno not in UNWRITABLE
         if self.temporary or refused or not self._is_of_cache(error):
             raise error
         reason = error.strerror or str(error)
@@ -179,18 +186,78 @@ class Entries:
 
         :param path: the wheel file, to make it anew
         """
+        self._note_environment()
         entry = self._checked(entry, path)
         try:
             compiled = self._compiled(entry, path, levels)
         except OSError as error:
             self._fall_back(error)
             compiled = self._compiled(entry, path, levels)
-        root, made = self.environment.root, entry.manifest.id
-        if self._symlinks and self.cache.remember_dependent(made, root):
-            # The note has to reach the disk before the links do.
-            entry = replace(entry, flushed=False)
-        self.used += [entry, *compiled]
+        # What is noted now has to reach the disk before the links do.
+        noted = self._symlinks and self._note_dependent(entry)
+        self.used += [replace(entry, flushed=False) if noted else entry, *compiled]
+        self._note_use(entry)
         return (entry, *compiled)
+
+    # ---------------------------------------------------------------- what is noted
+
+    def _note_environment(self) -> None:
+        """Note this environment, so that it can be named when a file that it shares is edited."""
+        if not self._unnoted or self.temporary:
+            return
+        self._unnoted = False
+        path = f"{self.cache.root}/environments/{self._key()}"
+        if self.cache.file_system.status(path) is None:
+            from linkinstall.registry import register
+
+            try:
+                register(self.cache, path, self.environment)
+            except OSError:  # a cache that cannot be written: links into it are counted only
+                pass
+
+    def _note_dependent(self, entry: Entry) -> bool:
+        """Note that this environment is about to hold symbolic links into an entry.
+
+        A note that a power cut has emptied is written anew.
+
+        :return: whether it was noted only now
+        """
+        path = f"{self.cache.root}/dependents/{entry.manifest.id}.{self._key()}"
+        from linkinstall.registry import read, register
+
+        try:
+            if read(self.cache.file_system, path) is not None:
+                return False
+        except ValueError:  # damaged: it is written anew
+            pass
+        try:
+            register(self.cache, path, self.environment)
+        except OSError:
+            if entry.folder.startswith(f"{self.cache.root}/"):
+                raise
+            return False  # a tier's: whoever takes it away there has to know who reads it
+        return True
+
+    def _key(self) -> str:
+        """Return the name under which this environment is noted: what it is and where."""
+        environment = self.environment
+        text = "\0".join((environment.root, *environment.schemes.values()))
+        return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
+
+    def _note_use(self, entry: Entry) -> None:
+        """Note that an entry is used, at most once a day, for ``cache prune --older-than``.
+
+        By the time of its manifest, to which nothing is ever linked.
+        """
+        files, path, now = self.cache.file_system, f"{entry.folder}/manifest", time.time_ns()
+        status = files.status(path)
+        if status is not None and now - status.st_mtime_ns > limits.USE_NOTED * 1e9:
+            try:
+                files.set_time(path, now)
+            except OSError:  # a cache that cannot be written
+                pass
+
+    # ---------------------------------------------------------------- what is looked at
 
     def _checked(self, entry: Entry, path: str | None) -> Entry:
         """Return the entry, made anew where its files are not what they were."""
@@ -198,13 +265,19 @@ class Entries:
         self.renew(found.crowded)
         if not found.damaged:
             return entry
+        from linkinstall.upkeep.verification import quarantine, sharing
+
         named = _named(found.damaged)
+        shared = sharing(self.cache, entry, [where for where, _ in found.damaged])
+        named += f"; shared with {shared}" if shared else ""
         if path is None:
             from linkinstall.errors import CacheError
 
+            quarantine(self.cache, entry)
             raise CacheError(
                 f"The cache entry of {entry.manifest.distribution} is damaged: {named}.",
-                next_step="Nothing was changed. Install from the wheel file to make it anew.",
+                next_step="Nothing was changed, and the entry will not be linked again. "
+                "Install from the wheel file to make it anew.",
             )
         added = self.cache.rebuild(path, validate_record=self.validate_record, damaged=entry)
         message = f"a cache entry was edited and has been made anew: {named}"

@@ -309,6 +309,8 @@ def renew(cache: Cache, path: str) -> None:
     Under another umask than the entry's the file would get another mode: it stays.
     """
     files = cache.file_system
+    if not path.startswith(f"{cache.root}/"):
+        return  # a tier's: it will be copied
     writer = EntryWriter(cache)
     writer.begin()
     try:

@@ -61,6 +61,8 @@ RETRIES = 5
 """Attempts at what others may undo at the same moment: a name, a place, a folder."""
 STALE_TEMPORARY = 0.0
 """Seconds a temporary folder of the cache may be left unlocked before it is swept."""
+USE_NOTED = 86_400.0
+"""Seconds for which the use of a cache entry is not noted again."""
 SHEBANG_LENGTH = 127
 """Bytes of a shebang line that every kernel takes (Linux before 5.1)."""
 INTERPRETER_WAIT = 60.0

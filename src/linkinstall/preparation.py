@@ -31,16 +31,18 @@ from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from linkinstall.cache import Cache, Entry
     from linkinstall.environment import Environment
+    from linkinstall.fs.lock import FolderLock
     from linkinstall.fs.port import FileSystem
     from linkinstall.linking import Preferences, Refused
     from linkinstall.plan import Plan
     from linkinstall.wishes import Exactly, Options, Parting, Wish, Wishes
     from linkinstall.world import World
 
+    Notify = Callable[[str], None]
     Installed = dict[str, list[Distribution]]
 
 __all__ = ["Preparation"]
@@ -87,8 +89,10 @@ class Preparation:
             validate_record=options.validate_record,
             verify_cache=options.verify_cache,
             symlinks=options.link_mode == "symlink",
+            shares=options.link_mode != "copy",
             processes=options.processes,
         )
+        self._held: FolderLock | None = None
         self._intent: list[tuple[str, str]] = []
         self._warnings: list[Warn] = []
         self.changes: tuple[Change, ...] = ()
@@ -113,10 +117,18 @@ class Preparation:
         """What was noticed on the way."""
         return [*self._entries.warnings, *self._warnings]
 
-    def settle_cache(self, home: str) -> None:
-        """Say where a temporary cache would be; take it where none other is wanted."""
+    def settle_cache(self, home: str, timeout: float, notify: Notify | None) -> None:
+        """Settle which cache it is; nobody takes anything out of it until :meth:`let_go`."""
         if self.wishes.later or any(wish.entry is None for wish in self.wishes.incoming):
             self._entries.settle(home)
+        if (self.wishes.later or self.wishes.incoming) and not self._entries.temporary:
+            self._held = self.cache.hold(timeout=timeout, notify=notify)
+
+    def let_go(self) -> None:
+        """Say that everything is linked that is to be."""
+        if self._held is not None:
+            self._held.release()
+            self._held = None
 
     # ---------------------------------------------------------------- the plan
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from linkinstall.cache import Entry
     from linkinstall.entry_writer import Written
+    from linkinstall.fs.lock import FolderLock
     from linkinstall.source import CachedStream
 
     Key = tuple[str, str]
@@ -47,6 +48,7 @@ class Recorded:
         self._symlinks = symlinks
         self._store: Cache | None = None
         self._writer: EntryWriter | None = None
+        self._held: FolderLock | None = None
         self._taken: dict[Key, CachedStream] = {}
         self._executables: set[Key] = set()
         self._stay_executable: set[Key] = set()
@@ -119,6 +121,8 @@ class Recorded:
         if self._writer is None:
             self._writer = EntryWriter(self.store)
             try:
+                # What is published is linked later: nobody takes it away until then.
+                self._held = self.store.hold()
                 self._writer.begin()
             except OSError:
                 if self.store.temporary:
@@ -158,9 +162,15 @@ class Recorded:
             return None
         return entry, frozenset(f"{one}/{path}" for one, path, _, _ in manifest.files()) - keys
 
-    def let_go(self) -> Cache | None:
-        """Drop what was not published; return a temporary cache that is to be removed."""
+    def let_go(self) -> None:
+        """Drop what was not published, and let go of the cache."""
         if self._writer is not None:
             self._writer.discard()
-        store = self._store
-        return store if store is not None and store.temporary else None
+
+    def end(self) -> None:
+        """Let the cache be changed by others again; a temporary one goes."""
+        if self._held is not None:
+            self._held.release()
+            self._held = None
+        if self._store is not None:
+            self._store.remove()

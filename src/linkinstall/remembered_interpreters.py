@@ -154,20 +154,14 @@ class RememberedInterpreters:
         return report if report.pop("identity", None) == identity else None
 
     def _write(self, key: str, identity: str, report: Report) -> None:
-        from linkinstall.fs.trees import make_folders
+        from linkinstall.fs.trees import write_whole
 
         body = encode({"identity": identity, **report})
-        path = self._path(key)
-        # One name for all writers: what a killed one left is taken away by the next, and
-        # where two meet, the checksum tells.
-        temporary = path + ".new"
+        temporary = f"{os.path.dirname(self._folder)}/tmp"  # noqa: S108 - the cache's own
         try:
-            make_folders(self._files, self._folder)
-            self._files.unlink_all(self._folder, [os.path.basename(temporary)])
-            self._files.write_new(temporary, _checksum(body) + body)
-            self._files.rename(temporary, path)
+            write_whole(self._files, self._path(key), _checksum(body) + body, temporary)
         except OSError:
-            self._files.unlink_all(self._folder, [os.path.basename(temporary)])
+            pass
 
     def _path(self, key: str) -> str:
         from linkinstall.digest import sha256

@@ -124,9 +124,12 @@ class CachedWheel(WheelSource):
         if chosen.temporary:
             chosen = Cache.in_temporary_folder()
         refuse_distrusted(chosen)
+        held = chosen.hold()  # nobody takes the entry away while it is read
         try:
             yield cls(chosen.add(path), os.fspath(path))
         finally:
+            if held is not None:
+                held.release()
             chosen.remove()
 
     @property

@@ -34,7 +34,7 @@ from linkinstall import limits
 from linkinstall.fs.lock import REMOVABLE_WHILE_HELD
 from linkinstall.fs.named import with_path
 from linkinstall.fs.port import FOLDER
-from linkinstall.fs.trees import remove_tree
+from linkinstall.fs.trees import PART, remove_tree
 from linkinstall.paths import normal
 
 TYPE_CHECKING = False
@@ -148,14 +148,17 @@ class TemporaryFolder:
 def sweep(files: FileSystem, parent: str) -> None:
     """Remove the temporary folders in ``parent`` that nobody holds a lock on.
 
+    So goes what :func:`~linkinstall.fs.trees.write_whole` has not put into place: whoever
+    is about to do it will write it again.
     Of one that could not be removed the lock's file may be gone: on Windows filelock
     deletes it when the lock is let go.
     """
     found = files.scan(parent)
+    files.unlink_all(parent, [name for name, kind in found if name.endswith(PART)])
     names = {
         name.removesuffix(LOCK_SUFFIX)
         for name, kind in found
-        if (kind == FOLDER) != name.endswith(LOCK_SUFFIX)
+        if (kind == FOLDER) != name.endswith(LOCK_SUFFIX) and not name.endswith(PART)
     }
     for name in sorted(names):
         folder = TemporaryFolder(files, f"{parent}/{name}")

@@ -170,12 +170,14 @@ class Transaction(Asking):
         except BaseException as error:
             self._abort(error)
             raise self._typed(error) from error
+        finally:
+            self._preparation.let_go()
         self._phase = _PREPARED
 
     def _begin(self) -> World:
         world = self._session.begin(timeout=self._timeout, notify=self._notify)
         self._preparation.cache.sweep()
-        self._preparation.settle_cache(world.home)
+        self._preparation.settle_cache(world.home, self._timeout, self._notify)
         return world
 
     def _origin(self) -> Origin:

@@ -73,11 +73,11 @@ def is_sound(cache: Cache, entry: Entry) -> bool:
 
 
 def contents(cache: Cache) -> list[str]:
-    """Return every file and every empty folder below a cache's root, sorted."""
+    """Return every file and every empty folder below a cache's root, sorted, but for its lock."""
     found = []
     for folder, folders, files in os.walk(cache.root):
         inner = os.path.relpath(folder, cache.root)
         found += [os.path.join(inner, name) for name in files]
         if not folders and not files:
             found.append(inner + "/")
-    return sorted(found)
+    return sorted(set(found) - {os.path.join(".", "lock")})

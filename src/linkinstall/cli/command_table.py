@@ -68,6 +68,9 @@ COMMANDS = (
     Command("cache dir", "Print the folder of the cache."),
     Command("cache info", "Tell what the cache holds."),
     Command("cache add", "Unpack and verify wheel files into the cache.", "WHEEL", required=True),
+    Command("cache verify", "Compare the cache with what was unpacked into it.", "WHEEL"),
+    Command("cache prune", "Remove from the cache what no environment is known to use."),
+    Command("cache clean", "Remove everything from the cache."),
 )
 
 COMMANDS_BY_NAME = {command.name: command for command in COMMANDS}

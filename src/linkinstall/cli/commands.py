@@ -42,6 +42,9 @@ LOCATIONS = {
     "venv clear": ("linkinstall.verbs.venv", "clear_venv"),
     "venv remove": ("linkinstall.verbs.venv", "remove_venv"),
     "venv decouple": ("linkinstall.verbs.venv", "decouple_venv"),
+    "cache verify": ("linkinstall.verbs.cache", "verify_cache"),
+    "cache prune": ("linkinstall.verbs.cache", "prune_cache"),
+    "cache clean": ("linkinstall.verbs.cache", "clean_cache"),
     "environment": ("linkinstall.environment", "Environment"),
     "cache": ("linkinstall.cache", "Cache"),
 }
@@ -95,7 +98,7 @@ def blank_outcome(command: str, environment: Environment | None = None) -> Outco
         environment_python=environment.python if environment else None,
         environment_library=environment.library if environment else None,
         distributions=() if command == "list" else None,
-        findings=() if command == "check" else None,
+        findings=() if command in {"check", "cache verify"} else None,
     )
 
 
@@ -237,6 +240,31 @@ def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
     return _about_cache(arguments, facts, warnings=tuple(warnings))
 
 
+def _cache_verify(arguments: Arguments, verbs: Any, _notify: Any) -> Any:
+    repair = arguments.flag("--repair")
+    if arguments.words and not repair:
+        from linkinstall.errors import UsageError
+
+        raise UsageError("Wheels are what entries are made anew from: give --repair with them.")
+    cache, full = _cache(arguments, verbs), arguments.flag("--full")
+    return verbs["cache verify"](cache, arguments.words, full=full, repair=repair)
+
+
+def _cache_taking(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+    """Call a verb that takes something out of the cache."""
+    options: dict[str, Any] = {"force": arguments.flag("--force")}
+    if arguments.command == "cache prune":
+        names = ("--older-than", "--max-size")
+        options = {name[2:].replace("-", "_"): arguments.value(name) for name in names}
+    return verbs[arguments.command](
+        _cache(arguments, verbs),
+        **options,
+        dry_run=arguments.flag("--dry-run"),
+        lock_timeout=arguments.value("--lock-timeout"),
+        notify=notify,
+    )
+
+
 def _venv(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
     """Call a verb of virtual environments with the options that are its own."""
     command = arguments.command
@@ -267,7 +295,6 @@ OF_VENVS: dict[str, dict[str, tuple[str, Any]]] = {
     "venv decouple": {"every": ("--all", False)},
 }
 """Parameter of the verb -> the option that gives it, and its value without it."""
-
 OF_ENVIRONMENTS: dict[str, Callable[[Arguments, Any, Environment, Any], Any]] = {
     "install": _install,
     "uninstall": _uninstall,
@@ -280,6 +307,9 @@ OF_THE_CACHE: dict[str, Callable[[Arguments, Any, Any], Outcome]] = {
     "cache dir": _cache_dir,
     "cache info": _cache_info,
     "cache add": _cache_add,
+    "cache verify": _cache_verify,
+    "cache prune": _cache_taking,
+    "cache clean": _cache_taking,
 }
 
 

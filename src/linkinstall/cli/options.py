@@ -8,8 +8,7 @@ Calling sequence: ``OPTIONS_BY_WORD["--destdir"]``.
 Guarantees: a word means the same option for every command; the table is not
 changed at run time; importing this module imports nothing outside linkinstall.
 
-Errors: the ``convert`` functions raise ``ValueError`` with a sentence that
-completes "--option takes ...".
+Errors: of ``convert``, ``ValueError`` that completes "--option takes ...".
 """
 
 from __future__ import annotations
@@ -63,31 +62,14 @@ def filled(text: str) -> str:
     return text
 
 
-def whole_number(text: str) -> int:
-    """Return a whole number."""
-    try:
-        return int(text)
-    except ValueError:
-        raise ValueError("a whole number") from None
+def late(name: str) -> Callable[[str], Any]:
+    """Return a conversion of ``quantities``, imported when it is needed."""
 
+    def convert(text: str) -> Any:
+        module = __import__("linkinstall.cli.quantities", fromlist=[name])
+        return getattr(module, name)(text)
 
-def seconds(text: str) -> float:
-    """Return a finite number of seconds, zero or more."""
-    try:
-        number = float(text)
-    except ValueError:
-        number = -1.0
-    if not 0 <= number < float("inf"):
-        raise ValueError("a number of seconds, 0 or more")
-    return number
-
-
-def url(text: str) -> str:
-    """Return a URL with its scheme, or ``none``."""
-    scheme, colon, rest = text.partition(":")
-    if text != "none" and not (colon and rest and scheme.replace("+", "").isalnum()):
-        raise ValueError("a URL or none")
-    return text
+    return convert
 
 
 WHERE = "where"
@@ -106,6 +88,7 @@ _VENV = (*_MAKING, "venv remove", "venv decouple")
 _CHANGING = ("install", "uninstall", "repair")
 _SETTLING = ("install", "uninstall", "recover", "repair", *_VENV)
 _TARGETED = ("install", "uninstall", "recover", "list", "check", "repair")
+_TAKING = ("cache prune", "cache clean")
 
 OPTIONS = (
     Option(
@@ -227,9 +210,10 @@ OPTIONS = (
     ),
     Option(
         "--force",
-        "take away also what is left of an environment, or one with a project in it",
+        "take away also what is left of an environment, or one with a project in it; "
+        "with cache clean, also what environments hold symbolic links to",
         HOW,
-        (*_MAKING, "venv remove"),
+        (*_MAKING, "venv remove", "cache clean"),
     ),
     Option(
         "--all",
@@ -239,7 +223,10 @@ OPTIONS = (
         ("repair", "venv decouple"),
     ),
     Option(
-        "--full", "read every file; otherwise only what looks changed", HOW, ("check", "repair")
+        "--full",
+        "read every file; otherwise only what looks changed",
+        HOW,
+        ("check", "repair", "cache verify"),
     ),
     Option(
         "--from",
@@ -257,25 +244,19 @@ OPTIONS = (
         ("repair",),
     ),
     Option(
-        "--leftovers",
-        "take away what other tools left behind and nobody owns",
-        HOW,
-        ("repair",),
+        "--leftovers", "take away what other tools left behind and nobody owns", HOW, ("repair",)
     ),
     Option("--prompt", "what shells show while it is active", HOW, _MAKING, "TEXT"),
     Option(
-        "--system-site-packages",
-        "let it see the distributions of its interpreter",
-        HOW,
-        _MAKING,
+        "--system-site-packages", "let it see the distributions of its interpreter", HOW, _MAKING
     ),
     Option(
         "--lock-timeout",
-        "how long to wait for another process that changes the environment",
+        "how long to wait for another process that changes the environment, or the cache",
         HOW,
-        _SETTLING,
+        (*_SETTLING, *_TAKING),
         "SECONDS",
-        convert=seconds,
+        convert=late("seconds"),
     ),
     # Every command takes --cache-dir, so that a script can set it once for all its calls.
     Option(
@@ -298,13 +279,35 @@ OPTIONS = (
         default="stat",
     ),
     Option(
+        "--repair",
+        "make damaged entries anew from the wheels that are named, quarantine the others",
+        CACHE,
+        ("cache verify",),
+    ),
+    Option(
+        "--older-than",
+        "only what was not used for so long, such as 30d, 12h or 90m",
+        CACHE,
+        ("cache prune",),
+        "TIME",
+        convert=late("duration"),
+    ),
+    Option(
+        "--max-size",
+        "only as much as has to go, the longest unused first, such as 500M or 2G",
+        CACHE,
+        ("cache prune",),
+        "SIZE",
+        convert=late("size"),
+    ),
+    Option(
         "--compile-bytecode",
         "compile modules at this optimization level; repeatable; 0 by default, "
         "0 and 1 with --destdir",
         BYTECODE,
         _PLACING,
         "LEVEL",
-        convert=whole_number,
+        convert=late("whole_number"),
         choices=(0, 1, 2),
         repeatable=True,
     ),
@@ -333,9 +336,9 @@ OPTIONS = (
         METADATA,
         _INSTALL,
         "URL",
-        convert=url,
+        convert=late("url"),
     ),
-    Option("--dry-run", "only tell what would be done", SAID, _CHANGING),
+    Option("--dry-run", "only tell what would be done", SAID, (*_CHANGING, *_TAKING)),
     Option("--json", "print the outcome as one JSON object", SAID),
     Option("--quiet", "print errors only", SAID, short="-q", repeatable=True),
     Option("--verbose", "print more", SAID, short="-v", repeatable=True),

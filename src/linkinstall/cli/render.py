@@ -19,6 +19,7 @@ from linkinstall.values import as_dict
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from typing import Any
 
     from linkinstall.errors import LinkInstallError
     from linkinstall.outcome import Change, Finding, Outcome, Pending, PlannedChange
@@ -107,7 +108,8 @@ def _problem_words(code: str, path: str) -> str:
 
 
 def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 def _finding_lines(finding: Finding, *, verbose: bool) -> Iterator[str]:
@@ -169,6 +171,8 @@ def _summary_lines(outcome: Outcome, *, verbose: bool) -> Iterator[str]:
         yield f"{_change_words(one)}{single if one.action != 'unchanged' else ''}"
     if totals and len(changed) > 1:
         yield f"{_count(len(changed), 'distribution')} ({totals})"
+    if outcome.cache is not None and "removed" in outcome.cache:
+        yield from _pruned_lines(outcome.cache, verbose=verbose)
     if verbose:
         yield from _detail_lines(outcome)
 
@@ -199,8 +203,40 @@ def _detail_lines(outcome: Outcome) -> Iterator[str]:
         yield f"environment: {outcome.environment_library}"
 
 
-def _cache_lines(command: str, cache: Mapping[str, object]) -> Iterator[str]:
+def _cache_lines(command: str, cache: Mapping[str, Any]) -> Iterator[str]:
     if command == "cache dir":
         yield str(cache["path"])
     elif command == "cache info":
-        yield from (f"{key}: {entry}" for key, entry in cache.items())
+        for key, entry in cache.items():
+            if isinstance(entry, list):
+                yield from (f"{key[:-1]}: {_list_words(one)}" for one in entry)
+            else:
+                yield f"{key}: {entry}"
+
+
+def _list_words(one: Any) -> str:
+    if isinstance(one, str):
+        return one
+    return f"{one['root']} ({_count(one['entries'], 'entry')})"
+
+
+def _kept_words(one: Mapping[str, Any]) -> str:
+    used = f" by {', '.join(one['environments'])}" if one["environments"] else ""
+    reasons = {"recent": "used lately", "fits": "there is room for it"}
+    return f"kept {_stored(one)}: {reasons.get(one['reason'], one['reason'])}{used}"
+
+
+def _stored(one: Mapping[str, Any]) -> str:
+    return f"{one['name'] or one['id']} {one['version'] or ''}".rstrip()
+
+
+def _pruned_lines(cache: Mapping[str, Any], *, verbose: bool) -> Iterator[str]:
+    """Yield what went out of the cache, and with -v why the rest stayed."""
+    remove = "would remove" if cache["dry_run"] else "removed"
+    yield from (f"{remove} {_stored(one)} ({one['bytes']} bytes)" for one in cache["removed"])
+    if verbose:
+        yield from map(_kept_words, cache["kept"])
+    yield (
+        f"{remove} {_count(len(cache['removed']), 'entry')}, {cache['freed']} bytes; "
+        f"kept {_count(len(cache['kept']), 'entry')}"
+    )

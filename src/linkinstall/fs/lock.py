@@ -1,7 +1,8 @@
 """Locks between processes: ``flock`` on a file, with a bounded wait.
 
 Purpose: exclude our own runs always, and uv's in a virtual environment, a
-``--target`` and a ``--prefix`` (uv locks the same file there).
+``--target`` and a ``--prefix`` (uv locks the same file there). A lock can be shared: many
+hold it then at once, and keep out who wants it alone.
 
 Calling sequence::
 
@@ -59,19 +60,23 @@ _TEMPORARY_FOLDERS = {
 
 
 class FolderLock:
-    """An exclusive lock on the file ``path``.
+    """A lock on the file ``path``.
 
     :param path: the lock file; its folder must be there
     :param what: what is locked, in words, for messages
     :param private: the folder is open to everybody (``/tmp``): a file that another
         user put there is passed over for the next name, and ours is for us alone
+    :param shared: others may share it; it only keeps out who wants it alone
     """
 
     _handle: int | None = None  # also of an object whose making has failed
 
-    def __init__(self, path: str, *, what: str, private: bool = False) -> None:
+    def __init__(
+        self, path: str, *, what: str, private: bool = False, shared: bool = False
+    ) -> None:
         self.path = path
         self.what = what
+        self.shared = shared
         # Elsewhere the folder for temporary files is the user's own.
         self.private = private and os.name == "posix"
         self.made = False
@@ -145,7 +150,7 @@ class FolderLock:
             if handle is None:
                 return False
             try:
-                if _lock(handle) and self._stands(handle):
+                if _lock(handle, shared=self.shared) and self._stands(handle):
                     self.made = self.private or os.read(handle, len(MARK) + 1) == MARK
                     self._handle, handle = handle, -1
                     return True
@@ -182,8 +187,10 @@ class FolderLock:
             return os.open(self.path, os.O_RDWR | _FLAGS)
         except FileNotFoundError:
             pass
-        except PermissionError:
-            # Another user's file: flock needs no more than a descriptor.
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise
+            # Another user's file, or a read-only volume: flock needs no more than a descriptor.
             return os.open(self.path, os.O_RDONLY | _FLAGS)
         # As uv does, whatever the umask is: the next user of a shared environment
         # has to be able to lock this file too.
@@ -285,12 +292,12 @@ def _make_plain(path: str, mode: int) -> int:
 
 if os.name == "posix":
 
-    def _lock(handle: int) -> bool:
+    def _lock(handle: int, *, shared: bool) -> bool:
         # flock, not lockf: uv takes flock, and the two do not exclude each other.
         import fcntl
 
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in _BUSY:
                 return False
@@ -300,7 +307,7 @@ if os.name == "posix":
 
 else:
 
-    def _lock(handle: int) -> bool:
+    def _lock(handle: int, *, shared: bool) -> bool:
         from linkinstall.fs.windows_calls import Calls
 
-        return Calls().lock(handle)
+        return Calls().lock(handle, shared=shared)

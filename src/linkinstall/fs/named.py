@@ -24,8 +24,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["NamedFile", "open_plain", "set_times", "status_of", "with_path"]
+__all__ = ["UNWRITABLE", "NamedFile", "open_plain", "set_times", "status_of", "with_path"]
 
+UNWRITABLE = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
+)
+"""Error numbers that say: nothing can be made in this folder, or on the way to it."""
 _AT_ONCE: int = getattr(os, "O_NONBLOCK", 0)
 """Opens a FIFO without waiting for somebody who writes; plain files do not mind."""
 

@@ -1,4 +1,4 @@
-"""Small routines over the port's verbs: make missing parents, remove a tree of ours.
+"""Small routines over the port's verbs: make parents, write a file whole, remove a tree of ours.
 
 Guarantees: no link is followed; what cannot be removed is left and reported.
 
@@ -11,6 +11,7 @@ import errno
 import os
 from stat import S_ISDIR
 
+from linkinstall import limits
 from linkinstall.fs.port import FILE, FOLDER, FOLDER_RENAME_REFUSALS
 
 TYPE_CHECKING = False
@@ -29,7 +30,11 @@ __all__ = [
     "remove_tree",
     "remove_unused_folder",
     "rename_folder",
+    "write_whole",
 ]
+
+PART = ".part"
+"""What the name of a file ends with that :func:`write_whole` has not put into place yet."""
 
 _USED = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
 """Error numbers that say: there is something in the folder, or something else in its place."""
@@ -56,6 +61,29 @@ def make_temporary_folder() -> str:
     import tempfile
 
     return tempfile.mkdtemp(prefix="linkinstall-")
+
+
+def write_whole(files: FileSystem, path: str, data: bytes, temporary: str) -> None:
+    """Put a small file into place in one step, instead of the one that stands there.
+
+    :param temporary: a folder of the same volume for what is not whole yet; what a killed
+        process leaves there, :func:`linkinstall.temporary.sweep` removes
+    """
+    for attempt in range(limits.RETRIES):
+        name = os.urandom(8).hex() + PART
+        try:
+            for folder in (os.path.dirname(path), temporary):
+                make_folders(files, folder)
+            files.write_new(f"{temporary}/{name}", data)
+            files.rename(f"{temporary}/{name}", path)
+        except OSError as error:
+            files.unlink_all(temporary, [name])
+            # A sweep cannot tell a living writer's file from a dead one's.
+            swept = isinstance(error, FileNotFoundError)
+            if not swept or attempt == limits.RETRIES - 1:
+                raise
+        else:
+            return
 
 
 def remove_tree(files: FileSystem, folder: str) -> list[tuple[str, OSError]]:

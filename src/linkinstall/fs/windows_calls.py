@@ -31,7 +31,7 @@ _OPEN_THE_LINK_ITSELF = 0x02200000  # FILE_FLAG_OPEN_REPARSE_POINT | BACKUP_SEMA
 _BASIC_INFO, _DISPOSITION_INFO = 0, 4
 _READ_ONLY, _NORMAL = 0x01, 0x80
 _COPY_FAIL_IF_EXISTS = 1
-_LOCK_EXCLUSIVE_AT_ONCE = 3
+_LOCK_AT_ONCE, _LOCK_EXCLUSIVE = 1, 2
 _LOCK_VIOLATION, _IO_PENDING = 33, 997
 _SHARES_BLOCKS = 0x08000000  # FILE_SUPPORTS_BLOCK_REFCOUNTING: ReFS, a Dev Drive
 _MORE_DATA = 234
@@ -140,7 +140,7 @@ class Calls:
             raise _last_error(path)
         kernel.CloseHandle(handle)
 
-    def lock(self, descriptor: int) -> bool:
+    def lock(self, descriptor: int, *, shared: bool = False) -> bool:
         """Lock a file without waiting (``LockFileEx``); return False where another has it.
 
         One byte at the far end: a lock is mandatory here, and who waits reads what the
@@ -153,7 +153,8 @@ class Calls:
         kernel = _kernel()
         place = _overlapped()
         handle = msvcrt.get_osfhandle(descriptor)  # type: ignore[attr-defined,unused-ignore]
-        if kernel.LockFileEx(handle, _LOCK_EXCLUSIVE_AT_ONCE, 0, 1, 0, ctypes.byref(place)):
+        flags = _LOCK_AT_ONCE | (0 if shared else _LOCK_EXCLUSIVE)
+        if kernel.LockFileEx(handle, flags, 0, 1, 0, ctypes.byref(place)):
             return True
         error = _last_error("")
         if getattr(error, "winerror", 0) in (_LOCK_VIOLATION, _IO_PENDING):

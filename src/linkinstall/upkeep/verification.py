@@ -1,0 +1,304 @@
+"""Is everything in a cache still what was verified when it was unpacked.
+
+Purpose: ``cache verify``. An edit through a link, a truncation, a changed mode, a file that
+was replaced: what is noticed here is what an install notices before it links, and, read in
+full, what it cannot notice by looking at size, time and mode alone.
+
+Calling sequence::
+
+    verified = verify(cache, full=True, repair=True, wheels=["a.whl"])
+    verified.findings          # what is wrong still
+    verified.mended            # what was, and has been made anew
+
+Guarantees: without ``repair`` nothing is written but the lock. With it, an entry is made anew
+from its wheel where that is among ``wheels``; else it is quarantined: its manifest gets
+another name, so that it is never linked again, and its files stay, since symbolic links may
+lead there. Sets of compiled files are quarantined too, and compiled anew when they are
+needed. A kill at any moment leaves either.
+
+Errors: :class:`~linkinstall.errors.InvalidWheelError` for one of the wheels, ``OSError``.
+"""
+
+from __future__ import annotations
+
+import os
+
+from linkinstall.cache import QUARANTINED, UNFLUSHED, Entry
+from linkinstall.distribution import HALF_REMOVED, MODIFIED
+from linkinstall.entry_check import inspect
+from linkinstall.fs.port import FILE, FOLDER
+from linkinstall.manifest import entry_id
+from linkinstall.outcome import Finding
+from linkinstall.record import row
+from linkinstall.registry import read
+from linkinstall.upkeep.inventory import (
+    environments,
+    folders,
+    leads_into,
+    refuse_links,
+    take_stock,
+)
+from linkinstall.values import replace, value
+from linkinstall.wheel import canonicalize
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from linkinstall.cache import Cache
+    from linkinstall.manifest import Manifest
+
+__all__ = ["Verified", "quarantine", "sharing", "verify"]
+
+MISSING, CHANGED, FOREIGN = "missing", "changed", "foreign-leftover"
+REPAIR = "linkinstall cache verify --repair [WHEEL]"
+_LOOKED_AT = 50
+"""So many damaged files of an entry are looked for in environments."""
+MAKE_ANEW = "linkinstall cache add WHEEL makes it anew, linkinstall cache prune takes it away"
+
+
+@value
+class Verified:
+    """What was found.
+
+    :param entries: how many entries and sets of compiled files were looked at
+    :param findings: what is wrong, one for each file
+    :param mended: what was wrong and is not any more
+    :param quarantined: folders of what will not be linked again until it is made anew
+    """
+
+    entries: int
+    findings: tuple[Finding, ...]
+    mended: tuple[Finding, ...] = ()
+    quarantined: tuple[str, ...] = ()
+
+
+def verify(
+    cache: Cache, *, full: bool = False, repair: bool = False, wheels: Iterable[str] = ()
+) -> Verified:
+    """Compare what is in a cache with its manifests.
+
+    :param full: by hash, not only by size, time and mode
+    :param repair: make what is damaged anew, or quarantine it
+    :param wheels: wheel files to make entries anew from
+    :raises CacheError: the cache's folders are links
+    """
+    refuse_links(cache)
+    if cache.file_system.status(cache.root) is None:
+        return Verified(0, ())
+    held = cache.hold()
+    try:
+        verification = _Verification(cache, "full" if full else "stat")
+        found = verification.look()
+        return verification.repair(found, list(wheels)) if repair else found
+    finally:
+        if held is not None:
+            held.release()
+
+
+def quarantine(cache: Cache, entry: Entry) -> bool:
+    """Keep a damaged entry from being linked again, until its wheel makes it anew.
+
+    :return: whether it was still the one that stands there
+    """
+    standing = cache.open_folder(entry.folder)
+    if standing is None or standing.manifest.mtime != entry.manifest.mtime:
+        return False
+    cache.file_system.rename(f"{entry.folder}/manifest", f"{entry.folder}/{QUARANTINED}")
+    return True
+
+
+def sharing(cache: Cache, entry: Entry, paths: Iterable[str]) -> str:
+    """Return in words who shares files of an entry, "" where nobody does.
+
+    The environments that were noted are named; of hard links beyond those the number.
+
+    :param paths: files of the cache, as :func:`~linkinstall.entry_check.inspect` names them
+    """
+    files, distribution = cache.file_system, entry.manifest.distribution
+    known = [one for _, one in environments(cache) if one is not None]
+    roots, unknown = set(), 0
+    for path in list(paths)[:_LOOKED_AT]:
+        ours = files.status(path)
+        key = path.removeprefix(f"{entry.folder}/files/").split("/", 1)
+        hard = 0
+        for one in known:
+            place = one.path(distribution, *key)
+            there = files.status(place) if place is not None else None
+            if there is None or place is None:
+                continue
+            same = ours is not None and there.st_ino == ours.st_ino and there.st_dev == ours.st_dev
+            hard += same
+            if same or leads_into(files, place, entry.folder):
+                roots.add(one.root)
+        unknown = max(unknown, ours.st_nlink - 1 - hard if ours is not None else 0)
+    names = sorted(roots)
+    if unknown:
+        names.append(f"{unknown} link{'s' if unknown > 1 else ''} that nobody has noted")
+    return ", ".join(names)
+
+
+class _Verification:
+    """One look at a whole cache."""
+
+    def __init__(self, cache: Cache, level: str) -> None:
+        self.cache = cache
+        self.files = cache.file_system
+        self.level = level
+        self.damaged: dict[str, Entry] = {}
+
+    def look(self) -> Verified:
+        """Look at every entry and every set of compiled files."""
+        findings: list[Finding] = []
+        names = {}
+        places = []
+        for stored in take_stock(self.cache).entries:
+            manifest = stored.manifest
+            names[stored.id] = canonicalize(manifest.distribution) if manifest else ""
+            places.append((stored.tree.folder, names[stored.id], stored.id))
+        bytecode = f"{self.cache.root}/bytecode"
+        for name in folders(self.files, bytecode):
+            inner = folders(self.files, f"{bytecode}/{name}")
+            places += [(f"{bytecode}/{name}/{one}", names.get(name, ""), "") for one in inner]
+        for folder, distribution, own_id in places:
+            found = self._look_at(folder, own_id)
+            findings += [
+                replace(one, distribution=one.distribution or distribution) for one in found
+            ]
+        findings += self._notes()
+        return Verified(len(places), tuple(findings))
+
+    def _look_at(self, folder: str, own_id: str) -> Iterator[Finding]:
+        if self.files.status(f"{folder}/{QUARANTINED}") is not None and own_id:
+            path = f"{folder}/{QUARANTINED}"
+            actual = "quarantined: it was damaged, and is not linked any more"
+            yield Finding("", MODIFIED, CHANGED, path, None, actual, MAKE_ANEW)
+            return
+        entry = self.cache.open_folder(folder)
+        if entry is None:
+            if self.files.status(f"{folder}/{QUARANTINED}") is None:
+                yield from self._no_manifest(folder)
+            return
+        manifest = entry.manifest
+        distribution = canonicalize(manifest.distribution) if own_id else ""
+        if own_id and not own_id == manifest.id == entry_id(manifest):
+            path = f"{folder}/manifest"
+            self.damaged[folder] = entry
+            yield Finding(distribution, MODIFIED, CHANGED, path, own_id, entry_id(manifest), REPAIR)
+        for one in (*self._files(entry), *self._others(entry)):
+            yield replace(one, distribution=distribution)
+
+    def _no_manifest(self, folder: str) -> Iterator[Finding]:
+        path = f"{folder}/manifest"
+        there = self.files.status(path) is not None
+        code, actual = (CHANGED, "cannot be read") if there else (MISSING, None)
+        yield Finding("", HALF_REMOVED, code, path, None, actual, MAKE_ANEW)
+
+    def _files(self, entry: Entry) -> Iterator[Finding]:
+        damaged = inspect(self.files, replace(entry, flushed=False), self.level).damaged
+        if not damaged:
+            return
+        self.damaged[entry.folder] = entry
+        shared = sharing(self.cache, entry, [path for path, _ in damaged])
+        also = f"; shared with {shared}" if shared else ""
+        for path, reason in damaged:
+            missing = reason == "is missing"
+            code = MISSING if missing else CHANGED
+            actual = None if missing else reason + also
+            yield Finding("", MODIFIED, code, path, None, actual, REPAIR)
+
+    def _others(self, entry: Entry) -> Iterator[Finding]:
+        """Yield the other files of an entry that are not as they were written."""
+        path = f"{entry.folder}/record"
+        status = self.files.status(path)
+        expected = _rows(entry.manifest)
+        if status is None or sorted(self.files.read(path).split(b"\n")) != sorted(expected):
+            self.damaged[entry.folder] = entry
+            code = MISSING if status is None else CHANGED
+            yield Finding("", MODIFIED, code, path, None, None, REPAIR)
+        known = {"manifest", "record", UNFLUSHED, "files"}
+        known |= {f"files/{scheme}/{inner}" for scheme, inner, _, _ in entry.manifest.files()}
+        for inner in sorted(set(self._walk(entry.folder)) - known):
+            yield Finding("", MODIFIED, FOREIGN, f"{entry.folder}/{inner}", None, None, REPAIR)
+
+    def _walk(self, folder: str, inner: str = "") -> Iterator[str]:
+        for name, kind in self.files.scan(f"{folder}/{inner}" if inner else folder):
+            path = f"{inner}/{name}" if inner else name
+            if kind == FOLDER:
+                yield from self._walk(folder, path)
+            else:
+                yield path
+
+    def _notes(self) -> Iterator[Finding]:
+        """Yield the notes of environments that nobody can read."""
+        candidates = (f"{self.cache.root}/{part}" for part in ("dependents", "environments"))
+        places = [place for place in candidates if self.files.status(place) is not None]
+        for place in places:
+            for name, kind in self.files.scan(place):
+                try:
+                    if kind == FILE:
+                        read(self.files, f"{place}/{name}")
+                except ValueError:
+                    yield Finding("", MODIFIED, CHANGED, f"{place}/{name}", None, None, REPAIR)
+
+    # ---------------------------------------------------------------- mending
+
+    def repair(self, found: Verified, wheels: list[str]) -> Verified:
+        """Make anew what can be, and quarantine the rest; return what is wrong still."""
+        anew = self._rebuild(wheels)
+        quarantined = [
+            folder
+            for folder, entry in self.damaged.items()
+            if folder not in anew and quarantine(self.cache, entry)
+        ]
+        for one in found.findings:
+            parent, name = os.path.split(one.path)
+            if one.code == FOREIGN:
+                self.files.unlink_all(parent, [name])
+            elif parent == f"{self.cache.root}/dependents":
+                self._restore_note(one.path, name.partition(".")[2])
+            elif parent == f"{self.cache.root}/environments":
+                self.files.unlink_all(parent, [name])  # made anew at its next install
+        after = _Verification(self.cache, self.level).look()
+        wrong = {(one.path, one.code) for one in after.findings}
+        places = tuple(f"{folder}/" for folder in quarantined)
+        mended = tuple(
+            one
+            for one in found.findings
+            if (one.path, one.code) not in wrong and not one.path.startswith(places)
+        )
+        return Verified(after.entries, after.findings, mended, tuple(quarantined))
+
+    def _restore_note(self, path: str, name: str) -> None:
+        """Note again which environment depends on an entry, where that was noted twice."""
+        other = f"{self.cache.root}/environments/{name}"
+        try:
+            if read(self.files, other) is not None:
+                self.cache.write(path, self.files.read(other))
+        except ValueError:  # both are damaged: the entry is kept
+            pass
+
+    def _rebuild(self, wheels: list[str]) -> set[str]:
+        """Make the entries of wheels anew where they are damaged; return their folders."""
+        from linkinstall.unpack import unpack
+
+        done = set()
+        for path in wheels:
+            entry = self._damaged_of(path)
+            if entry is not None or self.cache.find(path) is None:
+                done.add(unpack(self.cache, path, damaged=entry).entry.folder)
+        return done
+
+    def _damaged_of(self, path: str) -> Entry | None:
+        found = self.cache.find(path)
+        return self.damaged.get(found.entry.folder) if found is not None else None
+
+
+def _rows(manifest: Manifest) -> list[bytes]:
+    """Return the rows of RECORD that an entry keeps, as they were written."""
+    rows = []
+    for scheme, path, size, digest in manifest.files():
+        if f"{scheme}/{path}" not in manifest.rewritten:
+            line = row(path, f"sha256={digest}", int(size))
+            rows.append(line if scheme == manifest.root else f"\t{scheme}\t{line}")
+    return "\n".join(rows).encode("utf-8", "surrogateescape").split(b"\n")

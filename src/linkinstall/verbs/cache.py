@@ -1,0 +1,129 @@
+"""Keep a cache: verify it, and take out of it what nobody uses, or everything.
+
+Calling sequence::
+
+    outcome = verify_cache(Cache(), full=True)
+    outcome = prune_cache(Cache(), older_than=30 * 86_400)
+    outcome = clean_cache(Cache())
+
+Guarantees: those of :mod:`linkinstall.upkeep.verification` and
+:mod:`linkinstall.upkeep.pruning`; here results become outcomes.
+
+Errors: those of these modules.
+"""
+
+from __future__ import annotations
+
+from linkinstall.outcome import Kept, Outcome, Warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from linkinstall.cache import Cache
+    from linkinstall.upkeep.pruning import Pruned
+
+__all__ = ["clean_cache", "prune_cache", "verify_cache"]
+
+
+def verify_cache(
+    cache: Cache, wheels: Iterable[str] = (), *, full: bool = False, repair: bool = False
+) -> Outcome:
+    """Compare every entry with what was unpacked.
+
+    :param wheels: wheel files that damaged entries are made anew from
+    :param full: by hash, not only by size, time and mode
+    :param repair: make what is damaged anew, or quarantine it
+    """
+    from linkinstall.upkeep.verification import verify
+
+    verified = verify(cache, full=full, repair=repair, wheels=wheels)
+    told = [
+        Warn("cache-mended", f"{one.path} {one.actual or one.code}: made anew, or taken away")
+        for one in verified.mended
+    ]
+    told += [
+        Warn("cache-quarantined", f"{folder} is not linked any more: there is no wheel at hand")
+        for folder in verified.quarantined
+    ]
+    facts = {
+        "path": cache.path,
+        "verified": verified.entries,
+        "mended": [one.path for one in verified.mended],
+        "quarantined": list(verified.quarantined),
+    }
+    return Outcome(
+        "cache verify",
+        exit=1 if verified.findings else 0,
+        findings=verified.findings,
+        warnings=tuple(told),
+        cache=facts,
+    )
+
+
+def prune_cache(
+    cache: Cache,
+    *,
+    older_than: float | None = None,
+    max_size: int | None = None,
+    dry_run: bool = False,
+    lock_timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Outcome:
+    """Remove entries that nobody uses.
+
+    :param older_than: seconds: only those that were not used for so long
+    :param max_size: bytes: only as many as have to go, the longest unused first
+    :param dry_run: only tell what would go
+    """
+    from linkinstall.upkeep.pruning import Pruning
+
+    pruning = Pruning(cache, dry_run=dry_run, timeout=lock_timeout, notify=notify)
+    pruned = pruning.prune(older_than, max_size)
+    warnings = []
+    if pruned.over:
+        message = f"what is used takes {pruned.over} bytes more than --max-size allows; it stays"
+        warnings.append(Warn("cache-size", message))
+    return _outcome("cache prune", cache, pruned, warnings, dry_run=dry_run)
+
+
+def clean_cache(
+    cache: Cache,
+    *,
+    force: bool = False,
+    dry_run: bool = False,
+    lock_timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Outcome:
+    """Remove everything.
+
+    :param force: also where environments hold symbolic links into the cache
+    :param dry_run: only tell what would go
+    :raises CacheError: some do, and it is not forced
+    """
+    from linkinstall.upkeep.pruning import Pruning
+
+    pruning = Pruning(cache, dry_run=dry_run, timeout=lock_timeout, notify=notify)
+    pruned = pruning.clean(force=force)
+    return _outcome("cache clean", cache, pruned, [], dry_run=dry_run)
+
+
+def _outcome(
+    command: str, cache: Cache, pruned: Pruned, warnings: list[Warn], *, dry_run: bool
+) -> Outcome:
+    facts = {
+        "path": cache.path,
+        "dry_run": dry_run,
+        "removed": list(pruned.removed),
+        "freed": pruned.freed,
+        "kept": [one for one in pruned.kept if "id" in one],
+        "bytes": pruned.left,
+    }
+    foreign = [Kept(one["path"], "not linkinstall's") for one in pruned.kept if "path" in one]
+    return Outcome(
+        command,
+        status="done" if pruned.removed or pruned.freed else "unchanged",
+        kept=tuple(foreign),
+        warnings=tuple(warnings),
+        cache=facts,
+    )

@@ -1,0 +1,97 @@
+"""Environments that link into a cache: noted whole, and looked at before the note counts."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.cache import Cache
+from linkinstall.fs import local
+from linkinstall.registry import Registration, read, register
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def note(tmp_path: Path) -> str:
+    """Return where an environment is noted that is there."""
+    site = Site(tmp_path)
+    cache = Cache(tmp_path / "noting")
+    path = f"{cache.root}/environments/key"
+    register(cache, path, site.environment)
+    return path
+
+
+def registration(path: str) -> Registration:
+    """Return what is noted at ``path``."""
+    found = read(local(), path)
+    assert found is not None
+    return found
+
+
+def test_what_is_noted_is_read(note: str, tmp_path: Path) -> None:
+    """Root, volume and schemes of the environment come back."""
+    found = registration(note)
+
+    assert f"{tmp_path}/env" == found.root
+    assert f"{tmp_path}/env/bin" == found.schemes["scripts"]
+    assert os.lstat(found.volume).st_dev == os.lstat(tmp_path).st_dev
+    assert f"{found.schemes['purelib']}/a/b.py" == found.path("a", "purelib", "a/b.py")
+    assert found.path("a", "no-such-scheme", "b") is None
+
+
+@pytest.mark.parametrize("left", [b"", b"\0" * 100])
+def test_what_a_power_cut_left_is_none(note: str, left: bytes) -> None:
+    """A note that never reached the disk is none: its links did not reach it either."""
+    with open(note, "wb") as stream:
+        stream.write(left)
+
+    assert read(local(), note) is None
+    assert read(local(), f"{note}-absent") is None
+
+
+def test_a_damaged_note_is_an_error(note: str) -> None:
+    """A note that was altered could be anybody's: it does not pass for none."""
+    with open(note, "r+b") as stream:
+        stream.seek(20)
+        stream.write(b"x")
+
+    with pytest.raises(ValueError, match="is damaged"):
+        read(local(), note)
+
+
+def test_an_environment_is_gone_when_nothing_of_it_is_left(tmp_path: Path) -> None:
+    """As long as its root or a scheme is there, it is looked at."""
+    here = Registration(str(tmp_path), "/", named=False, schemes={"purelib": "/no/such"})
+    gone = Registration(f"{tmp_path}/no", "/", named=False, schemes={"purelib": "/no/such"})
+    gone = Registration(gone.root, _volume(tmp_path), gone.named, gone.schemes)
+
+    assert not here.is_gone(local())
+    assert gone.is_gone(local())
+
+
+def test_an_environment_on_a_volume_that_is_not_mounted_is_not_gone(tmp_path: Path) -> None:
+    """Where its volume is not there now, nobody can tell; it counts as there."""
+    away = Registration(f"{tmp_path}/no", f"{tmp_path}", named=False, schemes={})
+
+    assert not away.is_mounted(local())
+    assert not away.is_gone(local())
+
+
+def test_an_unsettled_environment_is_told(tmp_path: Path) -> None:
+    """While a transaction is unfinished, links may come back from its stash."""
+    one = Registration(str(tmp_path), "/", named=False, schemes={"purelib": str(tmp_path)})
+
+    assert not one.is_unsettled(local())
+    (tmp_path / ".linkinstall").mkdir()
+    assert one.is_unsettled(local())
+
+
+def _volume(path: Path) -> str:
+    while not os.path.ismount(path):
+        path = path.parent
+    return str(path)

@@ -1,0 +1,155 @@
+"""Whatever is done to a cache file is noticed, mended where it can be, and told whom it reaches."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.upkeep.verification import quarantine, sharing, verify
+from tests.support.entries import is_sound
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from linkinstall.cache import Entry
+
+FORGED = ("times forged", "replaced, times forged")
+
+
+def forge(path: Path) -> None:
+    """Edit a file without changing its size, and put its times back."""
+    status = path.stat()
+    data = path.read_bytes()
+    path.write_bytes(bytes([data[0] ^ 1]) + data[1:])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def replace(path: Path) -> None:
+    """Put another file of the same size and times in the place of one."""
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.chmod(path.stat().st_mode)
+    os.utime(other, ns=(path.stat().st_atime_ns, path.stat().st_mtime_ns))
+    other.replace(path)
+    forge(path)
+
+
+DAMAGES: dict[str, Callable[[Path], object]] = {
+    "edited in place": lambda path: path.write_text("edited = True\n"),
+    "truncated": lambda path: os.truncate(path, 0),
+    "unreadable": lambda path: path.chmod(0),
+    "removed": Path.unlink,
+    "times forged": forge,
+    "replaced, times forged": replace,
+}
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment."""
+    return Site(tmp_path)
+
+
+def module_of(entry: Entry) -> Path:
+    """Return the cache's file of the module."""
+    return Path(entry.folder, "files", "purelib", "app", "__init__.py")
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damage_is_noticed_and_mended(site: Site, damage: str) -> None:
+    """Each is found by hash, all but forged times also without; the wheel makes it anew."""
+    wheel = str(site.wheel())
+    entry = site.cache.add(wheel).entry
+    DAMAGES[damage](module_of(entry))
+
+    assert (damage in FORGED) == (not verify(site.cache).findings)
+    found = verify(site.cache, full=damage != "unreadable").findings
+    assert [str(module_of(entry))] == [one.path for one in found]
+    assert ["missing" if damage == "removed" else "changed"] == [one.code for one in found]
+    again = verify(site.cache, full=damage != "unreadable", repair=True, wheels=[wheel])
+    assert ((), found) == (again.findings, again.mended)
+    renewed = site.cache.find(wheel)
+    assert renewed is not None
+    assert is_sound(site.cache, renewed.entry)
+
+
+@pytest.mark.parametrize("mode", ["hardlink", "symlink"])
+def test_an_edit_through_a_link_names_who_shares_it(site: Site, mode: str) -> None:
+    """The environment through which it came is named, whichever link it is."""
+    site.install(site.wheel(), link_mode=mode)
+    (site.library / "app" / "__init__.py").write_text("edited = True\n")
+    (finding,) = verify(site.cache).findings
+
+    assert f"shared with {site.root}" in (finding.actual or "")
+
+
+def test_links_that_nobody_has_noted_are_counted(site: Site, tmp_path: Path) -> None:
+    """Of hard links that belong to no known environment the number is told."""
+    entry = site.cache.add(site.wheel()).entry
+    path = module_of(entry)
+    os.link(path, tmp_path / "first")
+    os.link(path, tmp_path / "second")
+
+    assert "2 links that nobody has noted" == sharing(site.cache, entry, [str(path)])
+
+
+def test_a_quarantined_entry_is_not_linked_and_its_files_stay(site: Site) -> None:
+    """Symbolic links lead there still; the next install makes it anew at the same place."""
+    wheel = site.wheel()
+    site.install(wheel, link_mode="symlink")
+    found = site.cache.find(str(wheel))
+    assert found is not None
+    module_of(found.entry).write_text("edited = True\n")
+    verified = verify(site.cache, repair=True)
+
+    assert (found.entry.folder,) == verified.quarantined
+    assert site.cache.find(str(wheel)) is None
+    assert "edited = True\n" == (site.library / "app" / "__init__.py").read_text()
+    assert [] == [
+        one for one in verify(site.cache).findings if "quarantined" not in str(one.actual)
+    ]
+    site.install(wheel, link_mode="symlink", reinstall=True)
+    assert () == verify(site.cache, full=True).findings
+
+
+def test_an_entry_that_was_made_anew_is_not_quarantined(site: Site) -> None:
+    """Another process may have mended it in between."""
+    wheel = str(site.wheel())
+    entry = site.cache.add(wheel).entry
+    site.cache.rebuild(wheel, damaged=entry)
+
+    assert not quarantine(site.cache, entry)
+    assert site.cache.find(wheel) is not None
+
+
+def test_what_lies_beside_is_found_and_goes(site: Site) -> None:
+    """A file that no manifest names is never linked; a repair takes it away."""
+    entry = site.cache.add(site.wheel()).entry
+    module_of(entry).with_name("stray.py").touch()
+
+    assert ["foreign-leftover"] == [one.code for one in verify(site.cache).findings]
+    assert () == verify(site.cache, repair=True).findings
+
+
+def test_compiled_files_are_verified_too(tmp_path: Path) -> None:
+    """A compiled file that was edited would run; it is found, and made anew when needed."""
+    site = Site(tmp_path, compiler=True)
+    site.install(site.wheel(), link_mode="hardlink", compile_levels=(0,))
+    (path,) = Path(site.cache.root, "bytecode").rglob("*.pyc")
+    forge(path)
+
+    assert [str(path)] == [one.path for one in verify(site.cache, full=True).findings]
+    assert () == verify(site.cache, full=True, repair=True).findings
+
+
+def test_the_rows_of_record_are_verified(site: Site) -> None:
+    """What becomes RECORD in an environment is compared with the manifest."""
+    entry = site.cache.add(site.wheel()).entry
+    with open(f"{entry.folder}/record", "a", encoding="utf-8") as stream:
+        stream.write("\n../../x,,")
+
+    assert [f"{entry.folder}/record"] == [one.path for one in verify(site.cache).findings]
