@@ -302,6 +302,36 @@ def test_a_mark_on_its_way_back_settles_nothing(site: Site, upgrade: Application
     assert identity_of(application).settled_by_others(0)
 
 
+@pytest.mark.parametrize("mark", ["", "METADATA"])
+@pytest.mark.parametrize("left", [(), ("METADATA",), ("INSTALLER", "METADATA")])
+def test_what_an_interrupted_recovery_left_of_the_new_one_settles_nothing(
+    site: Site, mark: str, left: tuple[str, ...]
+) -> None:
+    """At the place of an old dist-info without RECORD, what is left of ours is still ours.
+
+    A dist-info that another tool had emptied was installed over, killed before the commit
+    point, and the recovery of that failed once RECORD was gone. The next one took the rest
+    of the new dist-info for the old one, thought that another tool had put it back, and
+    moved every old file to the trash (found by ``make model``, after 65,000 steps).
+    """
+    info = site.library / "app-1.0.dist-info"
+    for path in info.iterdir():
+        if path.name != mark:
+            path.unlink()
+    if mark:
+        (info / mark).write_text("Metadata-Version: 2.1\nName: app\nVersion: 1.0\nSummary: old\n")
+    application = applied(site, site.wheel())
+    application.prepare()
+    for path in info.iterdir():
+        if path.name not in left:
+            path.unlink()
+
+    assert not identity_of(application).settled_by_others(0)
+    put(site, "1.0")
+    (info / "RECORD").unlink()
+    assert identity_of(application).settled_by_others(0)
+
+
 def test_what_a_standing_record_lists_is_listed(site: Site, upgrade: Application) -> None:
     """Files of any standing distribution are, a file that nobody lists is not."""
     identity = identity_of(upgrade)

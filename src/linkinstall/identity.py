@@ -7,6 +7,7 @@ Calling sequence::
 
     identity = Identity(files, journal)
     identity.counts(path)                  # may this path be ours at all
+    identity.planned(group)                # the files that were planned
     identity.matches(path, expected)       # is it the file that was planned
     identity.settled_by_others(index)      # for a change of the journal
 
@@ -31,9 +32,11 @@ from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from linkinstall.fs.port import FileSystem
     from linkinstall.journal import Journal
-    from linkinstall.plan import OldDistInfo, StashItem
+    from linkinstall.plan import Group, OldDistInfo, Placement, StashItem
 
 __all__ = ["Expected", "Identity", "same_time"]
 
@@ -66,6 +69,7 @@ class Identity:
         self._real: dict[str, bool] = {}
         self._covers = self._find_covers()
         self._listed: set[str] | None = None
+        self._by_group: dict[int, list[Placement]] | None = None
         status = files.status(journal.home)
         self._copied = status is not None and (status.st_dev, status.st_ino) != (
             journal.device,
@@ -147,6 +151,32 @@ class Identity:
             return False
         return hash_file(self.files, path) == expected.digest
 
+    def planned(self, group: Group) -> Iterator[tuple[str, dict[str, Expected]]]:
+        """Yield each folder of a group with the files planned for it."""
+        if self._by_group is None:
+            self._by_group = {}
+            for place in self.journal.placements:
+                self._by_group.setdefault(place.group, []).append(place)
+        folders: dict[str, dict[str, Expected]] = {}
+        for place in self._by_group.get(group.number, ()):
+            tree = self.journal.trees[place.tree]
+            folder = tree.manifest.folders[place.folder]
+            rows = zip(folder.names, folder.sizes, folder.digests, strict=True)
+            measured = {name: (size, digest) for name, size, digest in rows}
+            source = tree.files(folder)
+            names = folders.setdefault(place.sub, {})
+            for name in place.names:
+                size, digest = measured[name]
+                names[name] = Expected(
+                    tree.change, int(size), tree.manifest.mtime, digest, f"{source}/{name}"
+                )
+        for one in self.journal.staged:
+            if one.group == group.number:
+                expected = Expected(one.change, one.size, one.mtime, one.digest)
+                folders.setdefault(one.sub, {})[one.name] = expected
+        for sub, names in sorted(folders.items()):
+            yield (f"{group.target}/{sub}" if sub else group.target), names
+
     # ---------------------------------------------------------------- a distribution
 
     def settled_by_others(self, index: int) -> bool:
@@ -155,7 +185,10 @@ class Identity:
         for old in change.olds:
             cover = self._covers.get(f"{old.path}/{old.mark}" if old.mark else old.path)
             in_stash = cover is not None and self.files.status(cover) is not None
-            in_place = self._has(old.path, old.mark) and not self._is_new(old.path, index)
+            is_new = self._is_new(old.path, index) or (
+                in_stash and self._is_partly_new(old.path, index)
+            )
+            in_place = self._has(old.path, old.mark) and not is_new
             if in_stash and in_place and self._is_being_restored(old, cover):
                 continue
             if in_stash == in_place or (in_place and not self._is_old(old)):
@@ -201,13 +234,32 @@ class Identity:
             return False
         status = self.files.status(folder + "/RECORD")
         if status is None:
-            # Partly placed: ours unless somebody else's METADATA stands there.
+            # Partly placed, unless it is the old one.
             return not any(old.path == folder for old in change.olds)
         for one in self.journal.staged:
             if one.change == index and one.name == "RECORD":
                 expected = Expected(index, one.size, one.mtime, one.digest)
                 return self._is_file(folder + "/RECORD", status, expected)
         return False
+
+    def _is_partly_new(self, folder: str, index: int) -> bool:
+        """Return whether a dist-info is what a recovery left of ours, at an old one's place.
+
+        RECORD goes with the rest of it, in any order, where the recovery is interrupted;
+        so it is nobody else's while nobody else's RECORD or METADATA stands there.
+        """
+        if folder != self.journal.changes[index].new or self._has(folder, "RECORD"):
+            return False
+        metadata = f"{folder}/METADATA"
+        if self.files.status(metadata) is None:
+            return True
+        planned = (
+            names["METADATA"]
+            for group in self.journal.groups
+            for place, names in self.planned(group)
+            if place == folder and "METADATA" in names
+        )
+        return any(self.matches(metadata, expected) for expected in planned)
 
     def listed(self, path: str) -> bool:
         """Return whether a standing RECORD lists ``path``."""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
     from linkinstall.journal import Journal
-    from linkinstall.plan import Group, Placement, StashItem
+    from linkinstall.plan import Group, StashItem
 
     Names = dict[str, Expected]
 
@@ -64,9 +64,6 @@ class Settlement:
         self._identity = Identity(files, journal)
         # What a group is placed into stood before, even if it was empty.
         self._stood = {one.target for one in journal.groups if one.kind == LOOSE}
-        self._by_group: dict[int, list[Placement]] = {}
-        for place in journal.placements:
-            self._by_group.setdefault(place.group, []).append(place)
 
     # ---------------------------------------------------------------- rolling back
 
@@ -88,7 +85,7 @@ class Settlement:
         if self.files.status(group.target) is None:
             return
         sources: dict[str, set[str]] = {}
-        for folder, names in self._planned(group):
+        for folder, names in self._identity.planned(group):
             present = self._present(folder)
             if present is None:
                 continue
@@ -121,28 +118,6 @@ class Settlement:
             and self._identity.counts(f"{folder}/{name}")
             and self.files.status(f"{folder}/{name}") is None
         }
-
-    def _planned(self, group: Group) -> Iterator[tuple[str, Names]]:
-        """Yield each folder of a group with the files planned for it."""
-        folders: dict[str, Names] = {}
-        for place in self._by_group.get(group.number, ()):
-            tree = self.journal.trees[place.tree]
-            folder = tree.manifest.folders[place.folder]
-            rows = zip(folder.names, folder.sizes, folder.digests, strict=True)
-            measured = {name: (size, digest) for name, size, digest in rows}
-            source = tree.files(folder)
-            names = folders.setdefault(place.sub, {})
-            for name in place.names:
-                size, digest = measured[name]
-                names[name] = Expected(
-                    tree.change, int(size), tree.manifest.mtime, digest, f"{source}/{name}"
-                )
-        for one in self.journal.staged:
-            if one.group == group.number:
-                expected = Expected(one.change, one.size, one.mtime, one.digest)
-                folders.setdefault(one.sub, {})[one.name] = expected
-        for sub, names in sorted(folders.items()):
-            yield (f"{group.target}/{sub}" if sub else group.target), names
 
     def _planned_folders(self, group: Group) -> list[str]:
         subs = {sub for number, sub in self.journal.folders if number == group.number}

@@ -203,6 +203,12 @@ def _with_remains(site: Site) -> None:
     (site.library / "~pp" / "core.py").write_text("left by pip\n")
 
 
+def _with_empty_dist_info(site: Site) -> None:
+    _with_app("1.0")(site)
+    for path in (site.library / "app-1.0.dist-info").iterdir():
+        path.unlink()
+
+
 def _with_damage(*, record: bool) -> Callable[[Site], None]:
     """Return what damages ``app`` in every scheme, and its RECORD if that is not to stay."""
 
@@ -306,6 +312,9 @@ SCENARIOS = [
     Scenario("uninstall-beside-notes", _with_notes, _remove("app")),
     Scenario("overwrite", _with_files_in_the_way, _install(app), {"overwrite_existing": True}),
     Scenario("install-over-remains", _with_remains, _install(app), _mode("hardlink")),
+    Scenario(
+        "install-over-empty-dist-info", _with_empty_dist_info, _install(app), _mode("hardlink")
+    ),
     Scenario("repair", _with_damage(record=True), _mend("app"), _mode("hardlink")),
     Scenario("repair-without-record", _with_damage(record=False), _mend("app"), _mode("copy")),
     Scenario("repair-remove", _with_damage(record=False), _mend("app", remove=True)),
