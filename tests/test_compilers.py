@@ -103,6 +103,25 @@ def test_a_batch_that_was_given_up_spoils_no_further_one(tmp_path: Path, pool: C
     assert [20] == values(pool.compile([job(tmp_path, 20)]))
 
 
+def test_a_batch_whose_reader_is_forgotten_spoils_no_further_one(
+    tmp_path: Path, pool: Compilers
+) -> None:
+    """Answers that are still to come are nobody's, also while the error's trace holds their reader.
+
+    A cache that could not be written while compiled files were unpacked was gone on without:
+    the sources were compiled again while the first reader was not closed yet, and each module
+    got the compiled file of another one (found by ``make faults``).
+    """
+    results = pool.compile([job(tmp_path, number) for number in range(9)])
+    assert next(results) is not None
+
+    again = pool.compile([job(tmp_path, number) for number in range(20, 29)])
+    first = next(again)
+    results.close()  # type: ignore[attr-defined]
+
+    assert list(range(20, 29)) == values(iter([first, *again]))
+
+
 def test_nothing_to_compile_starts_nothing() -> None:
     """Without a job there is no need of an interpreter."""
     assert [] == list(Compilers("/no/such/interpreter").compile([]))

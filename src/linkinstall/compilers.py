@@ -27,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
+    from threading import Timer
 
     Job = tuple[str, str, str, str]
 
@@ -50,6 +51,8 @@ class Compilers:
         self.compiler = compiler
         self._most = most or os.cpu_count() or 1
         self._running: list[subprocess.Popen[bytes]] = []
+        self._watch: Timer | None = None
+        """That of the batch whose answers are not all read yet."""
 
     def compile(self, jobs: list[Job]) -> Iterator[bytes | None]:
         """Yield the compiled file of each job, or None where its source does not compile.
@@ -61,6 +64,9 @@ class Compilers:
             return
         from threading import Timer
 
+        if self._watch is not None:
+            # Answers that nobody has read would be taken for those of this batch.
+            self.close()
         count = min(self._most, 1 + len(jobs) // PARALLEL_FROM)
         try:
             while len(self._running) < count:
@@ -69,23 +75,24 @@ class Compilers:
             raise self._failed(f"cannot be run to compile bytecode: {error}") from error
         workers = self._running[:count]
         # Killed, a process closes its pipe, and whoever reads from it goes on.
-        watch = Timer(limits.COMPILE_WAIT, _kill, [workers])
+        watch = self._watch = Timer(limits.COMPILE_WAIT, _kill, [workers])
         watch.daemon = True
         watch.start()
-        done = False
         try:
             for number, worker in enumerate(workers):
                 self._ask(worker, jobs[number::count])
             for number in range(len(jobs)):
                 yield self._answer(workers[number % count])
-            done = True
+            self._watch = None
         finally:
             watch.cancel()
-            if not done:  # answers that nobody reads would be taken for those of the next batch
+            if watch is self._watch:  # else another batch has begun since, or there is none
                 self.close()
 
     def close(self) -> None:
         """End the processes and wait for them."""
+        if self._watch is not None:
+            self._watch.cancel()
         _kill(self._running)
         for worker in self._running:
             try:
@@ -93,7 +100,7 @@ class Compilers:
                     pass
             except BrokenPipeError:  # what it was asked last, it never read
                 worker.wait()
-        self._running = []
+        self._running, self._watch = [], None
 
     def _start(self) -> subprocess.Popen[bytes]:
         import subprocess
