@@ -28,6 +28,7 @@ from tests.support.parity import (
     write,
 )
 from tests.support.parity_wheels import METADATA, everything
+from tests.support.platforms import needs_symlinks
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("apart")
 
 
 @pytest.mark.parametrize(("scheme", "name"), PLACES)
-@pytest.mark.parametrize("kind", ["file", "folder", "link"])
+@pytest.mark.parametrize("kind", ["file", "folder", pytest.param("link", marks=needs_symlinks)])
 def test_what_stands_in_the_way_is_a_file_exists_error(
     twins: Twins, tmp_path: Path, scheme: str, name: str, kind: str
 ) -> None:

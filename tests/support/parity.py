@@ -60,7 +60,7 @@ def tree(root: Path) -> dict[str, Node]:
     nodes = {}
     for path in _walk(root):
         if "__pycache__" not in path.parts:
-            nodes[path.relative_to(root).as_posix()] = _node(path)
+            nodes[path.relative_to(root).as_posix()] = _node(path, root)
     return nodes
 
 
@@ -86,7 +86,7 @@ def _walk(root: Path) -> Iterator[Path]:
             yield Path(folder, name)
 
 
-def _node(path: Path) -> Node:
+def _node(path: Path, root: Path) -> Node:
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -94,7 +94,10 @@ def _node(path: Path) -> Node:
     mode = oct(stat.S_IMODE(status.st_mode))
     if stat.S_ISDIR(status.st_mode):
         return Node("folder", mode)
+    # On Windows a RECORD tells whole paths; the two roots are all that may differ in them.
     contents = path.read_bytes()
+    for spelled in (str(root), root.as_posix()):
+        contents = contents.replace(spelled.encode(), b"ROOT")
     if len(contents) > SHOWN_WHOLE:
         return Node("file", mode, f"{len(contents)} bytes, {hashlib.sha256(contents).hexdigest()}")
     return Node("file", mode, contents)

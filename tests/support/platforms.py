@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
 WINDOWS = os.name == "nt"
 
+needs_symlinks = pytest.mark.posix(
+    "symbolic links take a privilege on Windows, and Wine makes none"
+)
+needs_modes = pytest.mark.posix("files have no such modes there")
+needs_names = pytest.mark.posix("no file can have such a name there")
+
 
 class _Slashed(type(Path())):  # type: ignore[misc]
     """A path whose text has ``/`` between its parts; see ``linkinstall.paths``."""
