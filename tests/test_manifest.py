@@ -156,6 +156,21 @@ def test_what_is_no_name_of_a_file_is_refused(name: str) -> None:
         decode(encode(replace(manifest, folders=(changed,))))
 
 
+@pytest.mark.parametrize("size", ["many", "", "-1", "1.5", "\u00b2", "9" * 5000])
+def test_a_size_that_is_no_number_is_refused(size: str) -> None:
+    """Sizes are decimal numbers, and so are read as such wherever they are used.
+
+    A manifest that was edited had every install of its wheel, and ``cache info``, end with a
+    traceback.
+    """
+    manifest = sample_manifest()
+    folder = manifest.folders[0]
+    changed = replace(folder, sizes=(*folder.sizes[:-1], size))
+
+    with pytest.raises(ValueError, match="no number"):
+        decode(encode(replace(manifest, folders=(changed,))))
+
+
 def test_the_files_are_told_in_order() -> None:
     """Files come with scheme, path, size and digest, and are counted."""
     manifest = sample_manifest()

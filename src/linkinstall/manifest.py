@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["EntryPoint", "Folder", "Manifest", "decode", "encode", "entry_id"]
 
 _MAGIC = "linkinstall manifest 1"
+_FEW_DIGITS = 4000
+"""A number of so many digits Python still reads."""
 _WINDOWS = os.name == "nt"
 """Whether a backslash, or a colon, leads elsewhere too."""
 
@@ -217,6 +219,7 @@ def _decode_folders(lines: list[str], at: int) -> tuple[Folder, ...]:
         names = lines[first:second]
         if names:
             _refuse_no_names(f"{scheme}/{path}" if path else scheme, names)
+            _refuse_no_numbers(lines[second:third])
         folders.append(
             Folder(
                 scheme,
@@ -257,6 +260,15 @@ def _refuse_no_names(place: str, names: list[str]) -> None:
     text = "/".join(names)
     if text.count("/") != max(len(names) - 1, 0) or _leads_out(f"/{place}/{text}/"):
         message = f"the manifest is damaged (a path in {place!r} leads out of its folder)"
+        raise ValueError(message)
+
+
+def _refuse_no_numbers(sizes: list[str]) -> None:
+    """Refuse sizes that are none; one look at all of them is cheap."""
+    digits = "".join(sizes)
+    long = len(digits) > _FEW_DIGITS and max(map(len, sizes)) > _FEW_DIGITS
+    if long or not digits.isdecimal() or "" in sizes:
+        message = "the manifest is damaged (a size in it is no number)"
         raise ValueError(message)
 
 
