@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from inspect import signature
-from types import ModuleType, SimpleNamespace
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,12 +12,10 @@ import pytest
 from linkinstall.cli.commands import LOCATIONS, Verbs, perform
 from linkinstall.cli.parse import parse
 from linkinstall.errors import DistributionError, ExternallyManagedError, UsageError
-from linkinstall.outcome import DistributionState, Finding, Outcome, Warn
-from tests.support.wheels import make_wheel
+from linkinstall.outcome import DistributionState, Finding, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
 
 A = DistributionState("a", "1", "whole", "/e/lib/a")
@@ -65,22 +62,6 @@ class Cache:
     def none(cls) -> str:
         """Return a stand-in for no cache."""
         return "no cache"
-
-    def add(self, wheel: str) -> SimpleNamespace:
-        """Add a wheel."""
-        manifest = SimpleNamespace(id="e1", distribution="a", version="1", count=3)
-        return SimpleNamespace(
-            entry=SimpleNamespace(manifest=manifest),
-            unpacked="new" in wheel,
-            warnings=(Warn("odd", wheel),),
-        )
-
-    def sweep(self) -> None:
-        """Sweep what is left of killed runs."""
-
-    def info(self) -> dict[str, Any]:
-        """Return the facts."""
-        return {"path": self.path, "entries": 2}
 
 
 class Recorder:
@@ -393,49 +374,6 @@ def test_check_fails_with_findings(count: int) -> None:
         outcome.findings,
         outcome.status,
     )
-
-
-def test_cache_commands() -> None:
-    """The cache's commands tell its folder, its facts, and what was added."""
-    assert {"path": "c"} == run("cache", "dir", "--cache-dir=c")[1].cache
-    assert {"path": "/default", "entries": 2} == run("cache", "info")[1].cache
-    assert (
-        Outcome(
-            "cache add",
-            cache={
-                "path": "/default",
-                "added": [{"wheel": os.path.abspath("new.whl"), "id": "e1", "unpacked": True}],
-            },
-            warnings=(Warn("odd", "new.whl"),),
-        )
-        == (run("cache", "add", "new.whl")[1])
-    )
-
-
-def test_cache_add_tells_what_it_does() -> None:
-    """Each wheel is told when it is done, since many take their time."""
-    told: list[str] = []
-    perform(parse(["cache", "add", "new.whl", "old.whl"], {}), Recorder(), notify=told.append)  # type: ignore[arg-type]
-
-    assert ["added a 1 (3 files)", "unchanged a 1 (3 files)"] == told
-
-
-def test_cache_add_sweeps_what_a_killed_run_left(tmp_path: Path) -> None:
-    """What a killed ``cache add`` leaves goes with the next one, which has nothing to unpack.
-
-    A run that was killed right after it had published the entry left its temporary folder,
-    and every later run found the entry and looked no further (kill sweep, 2 of 213).
-    """
-    wheel = make_wheel(tmp_path, "app", "1.0")
-    words = ["cache", "add", str(wheel), "--cache-dir", str(tmp_path / "cache")]
-    perform(parse(words, {}), Verbs())
-    temporary = tmp_path / "cache" / "v1" / "tmp"
-    (temporary / "4dfab6aeae359dfb").mkdir()
-    (temporary / "4dfab6aeae359dfb.lock").touch()
-
-    perform(parse(words, {}), Verbs())
-
-    assert [] == list(temporary.iterdir())
 
 
 @pytest.mark.parametrize(

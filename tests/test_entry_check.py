@@ -72,6 +72,8 @@ DAMAGES = [
     pytest.param("has another size", truncate, DATA, id="truncated"),
     pytest.param("was written to", edit, DATA, id="edited"),
     pytest.param("has another mode", lambda path: path.chmod(0o644), TOOL, id="mode", marks=modes),
+    pytest.param("has another mode", lambda path: path.chmod(0o666), DATA, id="open", marks=modes),
+    pytest.param("has another mode", lambda path: path.chmod(0o4755), TOOL, id="suid", marks=modes),
 ]
 
 
@@ -106,6 +108,17 @@ def test_no_mode_is_expected_where_files_have_none(entry: Entry) -> None:
     files.marks_executables = False
 
     assert Inspection() == inspect(files, entry, "full")
+
+
+@modes
+def test_a_volume_without_modes_is_no_damage(entry: Entry) -> None:
+    """On a volume such as FAT everything has one mode, folders too: that tells nothing."""
+    for folder, _, names in os.walk(entry.folder):
+        for name in names:
+            os.chmod(f"{folder}/{name}", 0o777)  # noqa: S103 - as such volumes show it
+        os.chmod(folder, 0o777)  # noqa: S103
+
+    assert Inspection() == inspect(local(), entry, "full")
 
 
 @modes

@@ -5,16 +5,16 @@ before it spreads; and a file that has as many links as its volume allows.
 
 Calling sequence: ``inspect(files, entry, "stat")`` -> :class:`Inspection`.
 
-Guarantees: reads only. ``stat`` compares size and time (a careful edit that puts
-both back is found by ``full`` alone, which reads every file); ``off`` looks for
-nothing.
+Guarantees: reads only. ``stat`` compares size, time and what a mode has to allow, or
+must not (a careful edit that puts size and time back is found by ``full`` alone, which
+reads every file); ``off`` looks for nothing.
 
 Errors: ``OSError`` where the cache cannot be read.
 """
 
 from __future__ import annotations
 
-from stat import S_IRUSR, S_ISREG, S_IXUSR
+from stat import S_IRUSR, S_ISGID, S_ISREG, S_ISUID, S_IWOTH, S_IXUSR
 
 from linkinstall.digest import hash_file
 from linkinstall.values import value
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["LEVELS", "Inspection", "inspect"]
 
 LEVELS = ("off", "stat", "full")
+_MODE = "has another mode"
 
 
 @value
@@ -56,6 +57,9 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
     limit = files.link_limit(entry.folder)
     mtime = entry.manifest.mtime
     executables = entry.manifest.executables if files.marks_executables else ()
+    looked_at = S_IRUSR
+    if files.marks_executables:
+        looked_at |= S_ISUID | S_ISGID | (S_IWOTH & entry.manifest.umask)
     for folder in entry.manifest.folders:
         place = entry.files(folder.scheme, folder.path)
         statuses = files.statuses(place, folder.names)
@@ -64,7 +68,10 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
         ):
             path = f"{place}/{name}"
             executable = bool(executables) and f"{folder.scheme}/{folder.join(name)}" in executables
-            fault = _fault(status, int(size), mtime, executable=executable)
+            fault = _fault(status, int(size), mtime, looked_at, executable=executable)
+            if fault == _MODE and looked_at & S_IWOTH and _has_no_modes(files, place):
+                looked_at &= ~S_IWOTH
+                fault = _fault(status, int(size), mtime, looked_at, executable=executable)
             if fault is None and level == "full" and hash_file(files, path) != digest:
                 fault = "has other contents"
             if fault is not None:
@@ -74,8 +81,19 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
     return Inspection(tuple(damaged), tuple(crowded))
 
 
-def _fault(status: os.stat_result | None, size: int, mtime: int, *, executable: bool) -> str | None:
-    """Return what is wrong with a cache file as far as its status tells."""
+def _has_no_modes(files: FileSystem, folder: str) -> bool:
+    """Return whether everybody may write to a folder of an entry: on FAT all modes are alike."""
+    status = files.status(folder)
+    return status is not None and bool(status.st_mode & S_IWOTH)
+
+
+def _fault(
+    status: os.stat_result | None, size: int, mtime: int, looked_at: int, *, executable: bool
+) -> str | None:
+    """Return what is wrong with a cache file as far as its status tells.
+
+    :param looked_at: bits of the mode, of which only the owner's right to read may be set
+    """
     if status is None:
         return "is missing"
     if not S_ISREG(status.st_mode):
@@ -85,6 +103,6 @@ def _fault(status: os.stat_result | None, size: int, mtime: int, *, executable: 
     if status.st_mtime_ns != mtime:
         return "was written to"
     # A chmod through a hard link reaches the cache's file too.
-    if not status.st_mode & S_IRUSR or (executable and not status.st_mode & S_IXUSR):
-        return "has another mode"
+    if status.st_mode & looked_at != S_IRUSR or (executable and not status.st_mode & S_IXUSR):
+        return _MODE
     return None

@@ -15,8 +15,6 @@ Errors: what the verbs raise; ``UsageError`` for options that contradict each ot
 
 from __future__ import annotations
 
-import os
-
 from linkinstall.cli.target import choose_environment, uses_no_cache, words_of
 from linkinstall.values import replace
 
@@ -27,7 +25,7 @@ if TYPE_CHECKING:
 
     from linkinstall.cli.parse import Arguments
     from linkinstall.environment import Environment
-    from linkinstall.outcome import Outcome, Warn
+    from linkinstall.outcome import Outcome
 
 __all__ = ["Verbs", "blank_outcome", "perform"]
 
@@ -73,8 +71,10 @@ def perform(
     """
     if arguments.command in OF_VENVS:
         return _venv(arguments, verbs, notify)
-    if arguments.command in OF_THE_CACHE:
-        return OF_THE_CACHE[arguments.command](arguments, verbs, notify)
+    if arguments.command.startswith("cache "):
+        from linkinstall.cli.cache_commands import perform_on_cache
+
+        return perform_on_cache(arguments, verbs, notify)
     environment = choose_environment(arguments, verbs["environment"])
     try:
         outcome: Outcome = OF_ENVIRONMENTS[arguments.command](arguments, verbs, environment, notify)
@@ -210,61 +210,6 @@ def _respect_manager(arguments: Arguments, environment: Environment) -> None:
         environment.refuse_if_managed()
 
 
-def _cache_dir(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
-    return _about_cache(arguments, {"path": _cache(arguments, verbs).path})
-
-
-def _cache_info(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
-    return _about_cache(arguments, _cache(arguments, verbs).info())
-
-
-def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
-    from linkinstall.trust import refuse_distrusted
-
-    cache = _cache(arguments, verbs)
-    refuse_distrusted(cache)
-    cache.sweep()  # a run that finds every wheel there would leave what a killed one left
-    entries = []
-    warnings: list[Warn] = []
-    for wheel in arguments.words:
-        added = cache.add(wheel)
-        manifest = added.entry.manifest
-        entries.append(
-            {"wheel": os.path.abspath(wheel), "id": manifest.id, "unpacked": added.unpacked}
-        )
-        warnings += added.warnings
-        if notify is not None:
-            what = "added" if added.unpacked else "unchanged"
-            notify(f"{what} {manifest.distribution} {manifest.version} ({manifest.count} files)")
-    facts = {"path": cache.path, "added": entries}
-    return _about_cache(arguments, facts, warnings=tuple(warnings))
-
-
-def _cache_verify(arguments: Arguments, verbs: Any, _notify: Any) -> Any:
-    repair = arguments.flag("--repair")
-    if arguments.words and not repair:
-        from linkinstall.errors import UsageError
-
-        raise UsageError("Wheels are what entries are made anew from: give --repair with them.")
-    cache, full = _cache(arguments, verbs), arguments.flag("--full")
-    return verbs["cache verify"](cache, arguments.words, full=full, repair=repair)
-
-
-def _cache_taking(arguments: Arguments, verbs: Any, notify: Any) -> Any:
-    """Call a verb that takes something out of the cache."""
-    options: dict[str, Any] = {"force": arguments.flag("--force")}
-    if arguments.command == "cache prune":
-        names = ("--older-than", "--max-size")
-        options = {name[2:].replace("-", "_"): arguments.value(name) for name in names}
-    return verbs[arguments.command](
-        _cache(arguments, verbs),
-        **options,
-        dry_run=arguments.flag("--dry-run"),
-        lock_timeout=arguments.value("--lock-timeout"),
-        notify=notify,
-    )
-
-
 def _venv(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
     """Call a verb of virtual environments with the options that are its own."""
     command = arguments.command
@@ -303,14 +248,6 @@ OF_ENVIRONMENTS: dict[str, Callable[[Arguments, Any, Environment, Any], Any]] = 
     "check": _check,
     "repair": _repair,
 }
-OF_THE_CACHE: dict[str, Callable[[Arguments, Any, Any], Outcome]] = {
-    "cache dir": _cache_dir,
-    "cache info": _cache_info,
-    "cache add": _cache_add,
-    "cache verify": _cache_verify,
-    "cache prune": _cache_taking,
-    "cache clean": _cache_taking,
-}
 
 
 def _compile_levels(arguments: Arguments) -> tuple[int, ...]:
@@ -338,13 +275,3 @@ def _cache_of_change(arguments: Arguments, verbs: Any) -> Any:
         return verbs["cache"].none()
     folder = arguments.value("--cache-dir")
     return None if folder is None else verbs["cache"](folder)
-
-
-def _cache(arguments: Arguments, verbs: Any) -> Any:
-    return verbs["cache"](arguments.value("--cache-dir"))
-
-
-def _about_cache(arguments: Arguments, facts: dict[str, Any], **parts: Any) -> Outcome:
-    from linkinstall.outcome import Outcome
-
-    return Outcome(arguments.command, cache=facts, **parts)

@@ -49,7 +49,9 @@ def result_lines(outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:
     for one in outcome.distributions or ():
         yield f"{one.name} {one.version} {one.health}"
     for finding in outcome.findings or ():
-        yield from _finding_lines(finding, verbose=verbose)
+        # What is wrong with a file of the cache, others may have to know.
+        whole = verbose or outcome.command == "cache verify"
+        yield from _finding_lines(finding, verbose=whole)
     for planned in outcome.plan or ():
         yield _planned_line(planned)
         if verbose:
@@ -57,6 +59,8 @@ def result_lines(outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:
             yield from (f"- {path}" for path in planned.removed)
     if outcome.cache is not None:
         yield from _cache_lines(outcome.command, outcome.cache)
+        if outcome.cache.get("dry_run"):
+            yield from _pruned_lines(outcome.cache, verbose=verbose)
 
 
 def message_lines(outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:
@@ -171,7 +175,7 @@ def _summary_lines(outcome: Outcome, *, verbose: bool) -> Iterator[str]:
         yield f"{_change_words(one)}{single if one.action != 'unchanged' else ''}"
     if totals and len(changed) > 1:
         yield f"{_count(len(changed), 'distribution')} ({totals})"
-    if outcome.cache is not None and "removed" in outcome.cache:
+    if outcome.cache is not None and outcome.cache.get("dry_run") is False:
         yield from _pruned_lines(outcome.cache, verbose=verbose)
     if verbose:
         yield from _detail_lines(outcome)
@@ -223,7 +227,8 @@ def _list_words(one: Any) -> str:
 def _kept_words(one: Mapping[str, Any]) -> str:
     used = f" by {', '.join(one['environments'])}" if one["environments"] else ""
     reasons = {"recent": "used lately", "fits": "there is room for it"}
-    return f"kept {_stored(one)}: {reasons.get(one['reason'], one['reason'])}{used}"
+    reasons |= {mode: f"in use ({mode})" for mode in ("hardlink", "symlink")}
+    return f"kept {_stored(one)}: {reasons[one['reason']]}{used}"
 
 
 def _stored(one: Mapping[str, Any]) -> str:

@@ -9,16 +9,14 @@ Errors: those of :func:`~linkinstall.upkeep.inventory.take_stock`.
 
 from __future__ import annotations
 
-from linkinstall.upkeep.inventory import environments, leads_into, take_stock
+from linkinstall.upkeep.inventory import environments, take_stock, users_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from linkinstall.cache import Cache
-    from linkinstall.fs.port import FileSystem
-    from linkinstall.registry import Registration
-    from linkinstall.upkeep.inventory import Stock, Stored
+    from linkinstall.upkeep.inventory import Stock
 
 __all__ = ["facts"]
 
@@ -33,8 +31,8 @@ def facts(cache: Cache) -> dict[str, Any]:
         if held is not None:
             held.release()
     trees = [tree for one in stock.entries for tree in one.trees]
-    idle = [one for one in stock.entries if not one.used]
-    freed = sum(one.freed for one in (*idle, *stock.orphans) if not one.used)
+    idle = [one for one in stock.entries if one.idle]
+    freed = sum(one.freed for one in (*idle, *(one for one in stock.orphans if one.idle)))
     return {
         "path": cache.path,
         "entries": sum(not one.damaged for one in stock.entries),
@@ -49,31 +47,9 @@ def facts(cache: Cache) -> dict[str, Any]:
 
 
 def _users(cache: Cache, stock: Stock) -> list[dict[str, Any]]:
-    """Return the environments that are known to use entries, and how many.
-
-    Whether one does is told by its METADATA alone: it is linked like any other file.
-    """
-    files = cache.file_system
-    users: dict[str, set[str]] = {}
-    for _, one in environments(cache):
-        for stored in stock.entries if one is not None else ():
-            if one is not None and _uses(files, one, stored):
-                users.setdefault(one.root, set()).add(stored.id)
+    users: dict[str, int] = {}
+    known = list(environments(cache))
     for stored in stock.entries:
-        for root in stored.dependents:
-            users.setdefault(root, set()).add(stored.id)
-    return [{"root": root, "entries": len(users[root])} for root in sorted(users)]
-
-
-def _uses(files: FileSystem, one: Registration, stored: Stored) -> bool:
-    manifest = stored.manifest
-    if manifest is None:
-        return False
-    inner = f"{manifest.dist_info}/METADATA"
-    path = one.path(manifest.distribution, manifest.root, inner)
-    status = files.status(path) if path is not None else None
-    ours = files.status(f"{stored.tree.folder}/files/{manifest.root}/{inner}")
-    if path is None or status is None or ours is None:
-        return False
-    same = status.st_ino == ours.st_ino and status.st_dev == ours.st_dev
-    return same or leads_into(files, path, stored.tree.folder)
+        for root in users_of(cache, stored, known):
+            users[root] = users.get(root, 0) + 1
+    return [{"root": root, "entries": users[root]} for root in sorted(users)]

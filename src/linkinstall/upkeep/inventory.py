@@ -43,6 +43,7 @@ __all__ = [
     "leads_into",
     "refuse_links",
     "take_stock",
+    "users_of",
 ]
 
 PARTS = ("entries", "bytecode", "aliases", "dependents", "environments", "interpreters", "tmp")
@@ -91,6 +92,11 @@ class Stored:
     def used(self) -> bool:
         """Whether anything hangs on it."""
         return bool(self.dependents or any(one.links for one in self.trees))
+
+    @property
+    def idle(self) -> bool:
+        """Whether nobody would miss it: what is damaged is not linked, hard links lose nothing."""
+        return not self.dependents and (self.damaged or not self.used)
 
     @property
     def trees(self) -> tuple[Tree, ...]:
@@ -187,6 +193,33 @@ def environments(cache: Cache) -> Iterator[tuple[str, Registration | None]]:
                 yield f"{folder}/{name}", read(files, f"{folder}/{name}")
             except ValueError:
                 yield f"{folder}/{name}", None
+
+
+def users_of(
+    cache: Cache, stored: Stored, known: Iterable[tuple[str, Registration | None]]
+) -> list[str]:
+    """Return the roots of the environments that use an entry, as far as they are known.
+
+    Whether one does is told by its METADATA alone: it is linked like any other file.
+
+    :param known: what :func:`environments` yields
+    """
+    roots = {one.root for _, one in known if one is not None and _uses(cache, one, stored)}
+    return sorted(roots.union(stored.dependents))
+
+
+def _uses(cache: Cache, one: Registration, stored: Stored) -> bool:
+    manifest, files = stored.manifest, cache.file_system
+    if manifest is None:
+        return False
+    inner = f"{manifest.dist_info}/METADATA"
+    path = one.path(manifest.distribution, manifest.root, inner)
+    status = files.status(path) if path is not None else None
+    ours = files.status(f"{stored.tree.folder}/files/{manifest.root}/{inner}")
+    if path is None or status is None or ours is None:
+        return False
+    same = status.st_ino == ours.st_ino and status.st_dev == ours.st_dev
+    return same or leads_into(files, path, stored.tree.folder)
 
 
 def _scan(files: FileSystem, folder: str) -> list[tuple[str, str]]:

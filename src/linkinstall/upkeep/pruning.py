@@ -10,7 +10,8 @@ Calling sequence::
 
 Guarantees: the cache's lock is held alone, so that nobody is about to link what goes; the
 wait for it is bounded. What is used by a hard link, or by a symbolic link of an environment
-that was noted, stays (``clean`` refuses then, unless forced; hard links lose nothing by it).
+that was noted, stays (``clean`` refuses then, unless forced; hard links lose nothing by it,
+so what is damaged goes in spite of them).
 Each entry goes by one rename into a temporary folder: a kill at any moment leaves it there
 whole, or for the next sweep to delete. No link is followed, and what linkinstall did not put
 there stays.
@@ -26,7 +27,7 @@ import time
 
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty
 from linkinstall.temporary import TemporaryFolder, sweep
-from linkinstall.upkeep.inventory import refuse_links, take_stock
+from linkinstall.upkeep.inventory import environments, refuse_links, take_stock, users_of
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -125,7 +126,7 @@ class Pruning:
     def _prune(self, older_than: float | None, max_size: int | None) -> Pruned:
         self._sweep()
         stock = take_stock(self.cache)
-        going, kept = _choose(stock, older_than, max_size)
+        going, kept = self._choose(stock, older_than, max_size)
         orphans = [one for one in stock.orphans if one.sets and not one.used]
         freed = sum(one.freed for one in (*going, *orphans))
         left = sum(one.size for one in stock.entries) - sum(one.size for one in going)
@@ -140,6 +141,34 @@ class Pruning:
             self._remove(paths)
         over = max(left - max_size, 0) if max_size is not None else 0
         return Pruned(tuple(_told(one) for one in going), freed, tuple(kept), left, over)
+
+    def _choose(
+        self, stock: Stock, older_than: float | None, max_size: int | None
+    ) -> tuple[list[Stored], list[dict[str, Any]]]:
+        """Return the entries that go, and what is told of those that stay."""
+        now = time.time()
+        size = sum(one.size for one in stock.entries)
+        known = list(environments(self.cache))
+        going, kept = [], []
+        for one in sorted(stock.entries, key=lambda one: (not one.damaged, one.last_used, one.id)):
+            reason = ""
+            if one.dependents:
+                reason = SYMLINK
+            elif not one.idle:
+                reason = HARDLINK
+            elif one.damaged:
+                pass
+            elif older_than is not None and now - one.last_used < older_than:
+                reason = RECENT
+            elif max_size is not None and size <= max_size:
+                reason = SMALL
+            if reason:
+                users = users_of(self.cache, one, known) if one.used else []
+                kept.append({**_told(one), "reason": reason, "environments": users})
+            else:
+                going.append(one)
+                size -= one.size
+        return going, kept
 
     def _sweep(self) -> None:
         if not self.dry_run and self.files.status(self.cache.temporary_folder) is not None:
@@ -208,28 +237,6 @@ class Pruning:
             self._remove(paths)
             self._forget(stock, set())
         return Pruned(tuple(_told(one) for one in stock.entries), freed, tuple(kept))
-
-
-def _choose(
-    stock: Stock, older_than: float | None, max_size: int | None
-) -> tuple[list[Stored], list[dict[str, Any]]]:
-    """Return the entries that go, and what is told of those that stay."""
-    now = time.time()
-    size = sum(one.size for one in stock.entries)
-    going, kept = [], []
-    for one in sorted(stock.entries, key=lambda one: (not one.damaged, one.last_used, one.id)):
-        if one.dependents:
-            kept.append({**_told(one), "reason": SYMLINK, "environments": list(one.dependents)})
-        elif one.used:
-            kept.append({**_told(one), "reason": HARDLINK, "environments": []})
-        elif not one.damaged and older_than is not None and now - one.last_used < older_than:
-            kept.append({**_told(one), "reason": RECENT, "environments": []})
-        elif not one.damaged and max_size is not None and size <= max_size:
-            kept.append({**_told(one), "reason": SMALL, "environments": []})
-        else:
-            going.append(one)
-            size -= one.size
-    return going, kept
 
 
 def _told(one: Stored) -> dict[str, Any]:

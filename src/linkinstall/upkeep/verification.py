@@ -16,7 +16,9 @@ another name, so that it is never linked again, and its files stay, since symbol
 lead there. Sets of compiled files are quarantined too, and compiled anew when they are
 needed. A kill at any moment leaves either.
 
-Errors: :class:`~linkinstall.errors.InvalidWheelError` for one of the wheels, ``OSError``.
+Errors: :class:`~linkinstall.errors.InvalidWheelError` for one of the wheels,
+:class:`~linkinstall.errors.CacheError`, :class:`~linkinstall.errors.LockTimeoutError`,
+``OSError``.
 """
 
 from __future__ import annotations
@@ -31,9 +33,10 @@ from linkinstall.manifest import entry_id
 from linkinstall.outcome import Finding
 from linkinstall.record import row
 from linkinstall.registry import read
+from linkinstall.trust import refuse_distrusted
+from linkinstall.upkeep.advice import Advice
 from linkinstall.upkeep.inventory import (
     environments,
-    folders,
     leads_into,
     refuse_links,
     take_stock,
@@ -43,18 +46,17 @@ from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from linkinstall.cache import Cache
     from linkinstall.manifest import Manifest
+    from linkinstall.upkeep.inventory import Stored
 
 __all__ = ["Verified", "quarantine", "sharing", "verify"]
 
 MISSING, CHANGED, FOREIGN = "missing", "changed", "foreign-leftover"
-REPAIR = "linkinstall cache verify --repair [WHEEL]"
 _LOOKED_AT = 50
 """So many damaged files of an entry are looked for in environments."""
-MAKE_ANEW = "linkinstall cache add WHEEL makes it anew, linkinstall cache prune takes it away"
 
 
 @value
@@ -74,19 +76,28 @@ class Verified:
 
 
 def verify(
-    cache: Cache, *, full: bool = False, repair: bool = False, wheels: Iterable[str] = ()
+    cache: Cache,
+    *,
+    full: bool = False,
+    repair: bool = False,
+    wheels: Iterable[str] = (),
+    timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Verified:
     """Compare what is in a cache with its manifests.
 
     :param full: by hash, not only by size, time and mode
     :param repair: make what is damaged anew, or quarantine it
     :param wheels: wheel files to make entries anew from
-    :raises CacheError: the cache's folders are links
+    :param timeout: seconds to wait for the cache's lock
+    :param notify: told what is waited for
+    :raises CacheError: the cache's folders are links, or everybody can write to it
     """
+    refuse_distrusted(cache)
     refuse_links(cache)
     if cache.file_system.status(cache.root) is None:
         return Verified(0, ())
-    held = cache.hold()
+    held = cache.hold(timeout=timeout, notify=notify)
     try:
         verification = _Verification(cache, "full" if full else "stat")
         found = verification.look()
@@ -104,8 +115,12 @@ def quarantine(cache: Cache, entry: Entry) -> bool:
     standing = cache.open_folder(entry.folder)
     if standing is None or standing.manifest.mtime != entry.manifest.mtime:
         return False
-    cache.file_system.rename(f"{entry.folder}/manifest", f"{entry.folder}/{QUARANTINED}")
+    _set_aside(cache, entry.folder)
     return True
+
+
+def _set_aside(cache: Cache, folder: str) -> None:
+    cache.file_system.rename(f"{folder}/manifest", f"{folder}/{QUARANTINED}")
 
 
 def sharing(cache: Cache, entry: Entry, paths: Iterable[str]) -> str:
@@ -145,56 +160,73 @@ class _Verification:
         self.cache = cache
         self.files = cache.file_system
         self.level = level
+        self.advice = Advice(cache, full=level == "full")
         self.damaged: dict[str, Entry] = {}
+        self.unreadable: list[str] = []
 
     def look(self) -> Verified:
         """Look at every entry and every set of compiled files."""
         findings: list[Finding] = []
-        names = {}
-        places = []
-        for stored in take_stock(self.cache).entries:
-            manifest = stored.manifest
-            names[stored.id] = canonicalize(manifest.distribution) if manifest else ""
-            places.append((stored.tree.folder, names[stored.id], stored.id))
-        bytecode = f"{self.cache.root}/bytecode"
-        for name in folders(self.files, bytecode):
-            inner = folders(self.files, f"{bytecode}/{name}")
-            places += [(f"{bytecode}/{name}/{one}", names.get(name, ""), "") for one in inner]
-        for folder, distribution, own_id in places:
-            found = self._look_at(folder, own_id)
-            findings += [
-                replace(one, distribution=one.distribution or distribution) for one in found
-            ]
+        stock = take_stock(self.cache)
+        for stored in stock.entries:
+            findings += self._named(stored, self._entry(stored))
+        for stored in (*stock.entries, *stock.orphans):
+            for tree in stored.sets:
+                findings += self._named(stored, self._compiled(tree.folder))
+        count = len(stock.entries)
+        count += sum(len(one.sets) for one in (*stock.entries, *stock.orphans))
         findings += self._notes()
-        return Verified(len(places), tuple(findings))
+        return Verified(count, tuple(findings))
 
-    def _look_at(self, folder: str, own_id: str) -> Iterator[Finding]:
-        if self.files.status(f"{folder}/{QUARANTINED}") is not None and own_id:
-            path = f"{folder}/{QUARANTINED}"
-            actual = "quarantined: it was damaged, and is not linked any more"
-            yield Finding("", MODIFIED, CHANGED, path, None, actual, MAKE_ANEW)
+    def _named(self, stored: Stored, found: Iterable[Finding]) -> list[Finding]:
+        manifest = stored.manifest
+        name = canonicalize(manifest.distribution) if manifest is not None else ""
+        return [replace(one, distribution=name) for one in found]
+
+    def _entry(self, stored: Stored) -> Iterator[Finding]:
+        folder = stored.tree.folder
+        if stored.damaged:
+            yield self._unusable(stored)
             return
         entry = self.cache.open_folder(folder)
-        if entry is None:
-            if self.files.status(f"{folder}/{QUARANTINED}") is None:
-                yield from self._no_manifest(folder)
+        if entry is None:  # gone since it was looked at
             return
         manifest = entry.manifest
-        distribution = canonicalize(manifest.distribution) if own_id else ""
-        if own_id and not own_id == manifest.id == entry_id(manifest):
+        fix = self.advice.anew(manifest.distribution, manifest.version)
+        made = entry_id(manifest)
+        if not stored.id == manifest.id == made:
             path = f"{folder}/manifest"
             self.damaged[folder] = entry
-            yield Finding(distribution, MODIFIED, CHANGED, path, own_id, entry_id(manifest), REPAIR)
-        for one in (*self._files(entry), *self._others(entry)):
-            yield replace(one, distribution=distribution)
+            yield Finding("", MODIFIED, CHANGED, path, stored.id, made, fix)
+        yield from self._files(entry, fix)
+        yield from self._others(entry, fix)
 
-    def _no_manifest(self, folder: str) -> Iterator[Finding]:
+    def _unusable(self, stored: Stored) -> Finding:
+        """Return the finding of an entry that is not linked any more."""
+        folder, fix = stored.tree.folder, self.advice.unusable(stored)
+        path = f"{folder}/{QUARANTINED}"
+        if self.files.status(path) is not None:
+            actual = "quarantined: it was damaged, and is not linked any more"
+            return Finding("", MODIFIED, CHANGED, path, None, actual, fix)
         path = f"{folder}/manifest"
         there = self.files.status(path) is not None
-        code, actual = (CHANGED, "cannot be read") if there else (MISSING, None)
-        yield Finding("", HALF_REMOVED, code, path, None, actual, MAKE_ANEW)
+        code, actual = (CHANGED, "cannot be read") if there else (MISSING, "is missing")
+        return Finding("", HALF_REMOVED, code, path, None, actual, fix)
 
-    def _files(self, entry: Entry) -> Iterator[Finding]:
+    def _compiled(self, folder: str) -> Iterator[Finding]:
+        """Look at a set of compiled files; one without a manifest is made anew when needed."""
+        entry = self.cache.open_folder(folder)
+        if entry is not None:
+            yield from self._files(entry, self.advice.repair())
+            yield from self._others(entry, self.advice.repair())
+            return
+        path = f"{folder}/manifest"
+        if self.files.status(path) is not None:
+            self.unreadable.append(folder)
+            fix = self.advice.repair()
+            yield Finding("", HALF_REMOVED, CHANGED, path, None, "cannot be read", fix)
+
+    def _files(self, entry: Entry, fix: str) -> Iterator[Finding]:
         damaged = inspect(self.files, replace(entry, flushed=False), self.level).damaged
         if not damaged:
             return
@@ -204,10 +236,9 @@ class _Verification:
         for path, reason in damaged:
             missing = reason == "is missing"
             code = MISSING if missing else CHANGED
-            actual = None if missing else reason + also
-            yield Finding("", MODIFIED, code, path, None, actual, REPAIR)
+            yield Finding("", MODIFIED, code, path, None, reason + also, fix)
 
-    def _others(self, entry: Entry) -> Iterator[Finding]:
+    def _others(self, entry: Entry, fix: str) -> Iterator[Finding]:
         """Yield the other files of an entry that are not as they were written."""
         path = f"{entry.folder}/record"
         status = self.files.status(path)
@@ -215,11 +246,13 @@ class _Verification:
         if status is None or sorted(self.files.read(path).split(b"\n")) != sorted(expected):
             self.damaged[entry.folder] = entry
             code = MISSING if status is None else CHANGED
-            yield Finding("", MODIFIED, code, path, None, None, REPAIR)
+            actual = "is missing" if status is None else "has other rows"
+            yield Finding("", MODIFIED, code, path, None, actual, fix)
         known = {"manifest", "record", UNFLUSHED, "files"}
         known |= {f"files/{scheme}/{inner}" for scheme, inner, _, _ in entry.manifest.files()}
         for inner in sorted(set(self._walk(entry.folder)) - known):
-            yield Finding("", MODIFIED, FOREIGN, f"{entry.folder}/{inner}", None, None, REPAIR)
+            path, fix = f"{entry.folder}/{inner}", self.advice.repair()
+            yield Finding("", MODIFIED, FOREIGN, path, None, "no manifest names it", fix)
 
     def _walk(self, folder: str, inner: str = "") -> Iterator[str]:
         for name, kind in self.files.scan(f"{folder}/{inner}" if inner else folder):
@@ -239,7 +272,8 @@ class _Verification:
                     if kind == FILE:
                         read(self.files, f"{place}/{name}")
                 except ValueError:
-                    yield Finding("", MODIFIED, CHANGED, f"{place}/{name}", None, None, REPAIR)
+                    path, fix = f"{place}/{name}", self.advice.repair()
+                    yield Finding("", MODIFIED, CHANGED, path, None, "cannot be read", fix)
 
     # ---------------------------------------------------------------- mending
 
@@ -251,6 +285,8 @@ class _Verification:
             for folder, entry in self.damaged.items()
             if folder not in anew and quarantine(self.cache, entry)
         ]
+        for folder in self.unreadable:
+            _set_aside(self.cache, folder)
         for one in found.findings:
             parent, name = os.path.split(one.path)
             if one.code == FOREIGN:

@@ -21,13 +21,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from linkinstall.cache import Cache
+    from linkinstall.outcome import Finding
     from linkinstall.upkeep.pruning import Pruned
 
 __all__ = ["clean_cache", "prune_cache", "verify_cache"]
 
 
 def verify_cache(
-    cache: Cache, wheels: Iterable[str] = (), *, full: bool = False, repair: bool = False
+    cache: Cache,
+    wheels: Iterable[str] = (),
+    *,
+    full: bool = False,
+    repair: bool = False,
+    lock_timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Compare every entry with what was unpacked.
 
@@ -37,13 +44,14 @@ def verify_cache(
     """
     from linkinstall.upkeep.verification import verify
 
-    verified = verify(cache, full=full, repair=repair, wheels=wheels)
+    verified = verify(
+        cache, full=full, repair=repair, wheels=wheels, timeout=lock_timeout, notify=notify
+    )
     told = [
-        Warn("cache-mended", f"{one.path} {one.actual or one.code}: made anew, or taken away")
-        for one in verified.mended
+        Warn("cache-mended", f"mended {one.path}, which {_words(one)}") for one in verified.mended
     ]
     told += [
-        Warn("cache-quarantined", f"{folder} is not linked any more: there is no wheel at hand")
+        Warn("cache-quarantined", f"{folder} will not be linked any more: no wheel to mend it from")
         for folder in verified.quarantined
     ]
     facts = {
@@ -127,3 +135,8 @@ def _outcome(
         warnings=tuple(warnings),
         cache=facts,
     )
+
+
+def _words(finding: Finding) -> str:
+    actual = finding.actual or ""
+    return "was a leftover" if finding.code == "foreign-leftover" else actual
