@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall import limits
 from linkinstall.distribution import find_distributions
+from linkinstall.errors import FileSystemError
+from linkinstall.fs.posix import PosixFileSystem
 from linkinstall.plan import LOOSE, WHOLE
 from linkinstall.removal import Removal, is_compiled_of
-from tests.support.sites import Site, differences
+from tests.support.sites import Site, differences, snapshot
 
 if TYPE_CHECKING:
+    from io import BufferedReader
     from pathlib import Path
 
     from linkinstall.plan import StashItem
@@ -121,6 +127,57 @@ def test_a_changed_file_of_the_data_folder_stays(site: Site) -> None:
     site.uninstall("app")
 
     assert "my own" == config.read_text()
+
+
+class Unreadable(PosixFileSystem):
+    """A disk that cannot read one file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = str(path)
+
+    def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
+        """Read, or fail as a disk does."""
+        self._look(path)
+        return super().read(path, limit)
+
+    def open_read(self, path: str) -> BufferedReader:
+        """Open, or fail as a disk does."""
+        self._look(path)
+        return super().open_read(path)
+
+    def _look(self, path: str) -> None:
+        if path == self.path:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+
+def uninstalled(site: Site, files: PosixFileSystem) -> None:
+    """Uninstall ``app`` on another disk."""
+    with site.transaction(files) as transaction:
+        transaction.uninstall("app")
+
+
+@pytest.mark.posix("the system's own errors are those of POSIX")
+@pytest.mark.parametrize(
+    "name", ["app-1.0.dist-info/RECORD", "other-1.0.dist-info/RECORD", "../../../share/note.txt"]
+)
+def test_what_the_disk_does_not_tell_is_no_answer(site: Site, name: str) -> None:
+    """What cannot be read for an error of the disk is named, and nothing is changed.
+
+    An unreadable RECORD was called missing, that of another distribution left its files
+    to nobody, and an unreadable data file counted as edited and stayed behind
+    (found by ``make faults``).
+    """
+    files = {"app/a.py": "1", "app-1.0.data/data/share/note.txt": "note"}
+    site.install(site.wheel("app", files=files), site.wheel("other", files={"other.py": "2"}))
+    before = snapshot(site.root)
+    path = (site.library / name).resolve()
+
+    with pytest.raises(FileSystemError) as caught:
+        uninstalled(site, Unreadable(path))
+
+    assert (str(path), "unchanged") == (caught.value.path, caught.value.state)
+    assert [] == differences(before, snapshot(site.root))
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from integration.faults.snapshot import Node, Snapshot, take
 from integration.faults.sweep import References
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from integration.faults.injection import ErrorPoint, Inject, Injected
     from integration.faults.sandbox import Completed, Sandbox
@@ -39,6 +39,7 @@ DONE, FAILED, UNSETTLED = 0, 1, 3
 JOURNALS = ("journal", "committed")
 PENDING = re.compile(r"left to the next run|wait in |\.linkinstall")
 """What a command says that made its change and could not clean up behind it."""
+_PATH = re.compile(r"/[^\s:,]+")
 CLEARING = READING | OPENING | {"unlink", "unlinkat", "rmdir"}
 """The calls that removing what was staged takes: without them it stays."""
 FILLING = "cache-add"
@@ -207,10 +208,16 @@ def _wrong(point: ErrorPoint, injected: Injected, there: _RightAfter) -> dict[st
     if TRACEBACK in completed.output or BUG in completed.output:
         wrong[CRASHED] = "a traceback, or a message that takes it for a mistake in the program"
     wrong.update(_wrong_status(point, completed, there))
-    named = any(path in completed.output for path in injected.paths)
+    named = _named(completed.output, injected.paths)
     if completed.status in {FAILED, UNSETTLED} and injected.fired and not named:
         wrong[UNNAMED] = f"none of {', '.join(injected.paths)}"
     return wrong
+
+
+def _named(output: str, paths: Sequence[str]) -> bool:
+    """Return whether a message names one of these paths, or a link that leads to it."""
+    told = (os.path.realpath(one) for one in _PATH.findall(output))
+    return any(path in output for path in paths) or any(one in paths for one in told)
 
 
 def _wrong_status(point: ErrorPoint, completed: Completed, there: _RightAfter) -> dict[str, str]:

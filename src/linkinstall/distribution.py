@@ -16,6 +16,7 @@ Errors: ``OSError`` where a folder cannot be read.
 from __future__ import annotations
 
 import os
+from errno import EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
 from stat import S_ISLNK
 
 from linkinstall.paths import normal
@@ -40,9 +41,11 @@ __all__ = [
     "is_cut",
     "leftovers",
     "library_path",
+    "no_file",
     "owners_of",
     "quick_health",
     "read_installer",
+    "read_record",
     "read_rows",
     "same_size",
 ]
@@ -54,6 +57,7 @@ WHOLE, HALF_INSTALLED, HALF_REMOVED, MODIFIED = (
     "modified",
 )
 """Health of a distribution (forms.md, Health)."""
+_NO_FILE = frozenset((EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR))
 
 
 @value
@@ -113,6 +117,24 @@ def read_rows(files: FileSystem, distribution: Distribution) -> list[Row] | None
         return parse(files.read(distribution.path + "/RECORD")) or None
     except (OSError, ValueError):
         return None
+
+
+def read_record(files: FileSystem, distribution: Distribution) -> bytes:
+    """Return what RECORD holds, nothing where there is none.
+
+    :raises OSError: the disk does not tell; whoever removes files must not take that for none
+    """
+    try:
+        return files.read(distribution.path + "/RECORD")
+    except OSError as error:
+        if no_file(error):
+            return b""
+        raise
+
+
+def no_file(error: OSError) -> bool:
+    """Return whether no plain file of a sane size stands there: the disk has told as much."""
+    return error.errno in _NO_FILE
 
 
 def read_installer(files: FileSystem, distribution: Distribution) -> str:

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 
-from linkinstall.distribution import library_path
+from linkinstall.distribution import library_path, no_file, read_record
 from linkinstall.outcome import Kept
 from linkinstall.plan import LOOSE, WHOLE, OldDistInfo, StashItem
 
@@ -52,7 +52,7 @@ class Removal:
         self.kept: list[Kept] = []
         self.gone: dict[str, set[str]] = {}
         self.gone_folders: set[str] = set()
-        self._standing = [(one, _read(world, one)) for one in standing]
+        self._standing = [(one, read_record(world.files, one)) for one in standing]
         self._last: list[StashItem] = []
 
     def take(
@@ -178,8 +178,12 @@ class Removal:
                 digest = hashlib.file_digest(stream, algorithm).digest()
         except FileNotFoundError:  # a link whose target is gone holds nobody's content
             return True
-        except (OSError, ValueError):
+        except ValueError:
             return False
+        except OSError as error:
+            if no_file(error):
+                return False
+            raise
         return encode(digest) == expected.rstrip("=")
 
     def _leave_to_others(self, distribution: Distribution, owned: dict[str, set[str]]) -> None:
@@ -341,10 +345,3 @@ def _name(row: Row) -> str:
 
 def _below(folder: str, top: str) -> bool:
     return folder == top or folder.startswith(top + "/")
-
-
-def _read(world: World, distribution: Distribution) -> bytes:
-    try:
-        return world.files.read(distribution.path + "/RECORD")
-    except OSError:
-        return b""

@@ -17,8 +17,9 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR, S_ISLNK
 
-from linkinstall.distribution import read_rows
+from linkinstall.distribution import read_record
 from linkinstall.paths import forward
+from linkinstall.record import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -100,10 +101,17 @@ class World:
         return entries
 
     def rows(self, distribution: Distribution) -> list[Row] | None:
-        """Return the rows of a RECORD, or None where there is none that says anything."""
+        """Return the rows of a RECORD, or None where there is none that says anything.
+
+        :raises OSError: there is one, and it cannot be read
+        """
         path = distribution.path
         if path not in self._rows:
-            self._rows[path] = read_rows(self.files, distribution)
+            data = read_record(self.files, distribution)
+            try:
+                self._rows[path] = parse(data) or None
+            except ValueError:
+                self._rows[path] = None
         return self._rows[path]
 
     def kind(self, path: str) -> str | None:
