@@ -159,7 +159,10 @@ def test_where_links_are_refused_the_journal_is_written_anew(site: Site) -> None
     written = decode((site.home / "journal").read_bytes())
 
     assert written == application.journal
-    assert (0, 5) == (application.staging.counts["hardlink"], application.staging.counts["copy"])
+    assert (0, 5) == (
+        application.staging.placements.counts["hardlink"],
+        application.staging.placements.counts["copy"],
+    )
     assert 1 == (site.library / "app" / "data.txt").stat().st_nlink
 
 
@@ -176,7 +179,7 @@ def test_a_cache_file_with_too_many_links_gets_a_fresh_inode(site: Site) -> None
 
     assert before != os.stat(crowded).st_ino
     assert (site.library / "app" / "data.txt").read_text() == "data\n"
-    assert [] == [one for one in application.staging.crowded() if one.name != "data.txt"]
+    assert [] == [one for one in application.staging.placements.crowded() if one.name != "data.txt"]
 
 
 def test_a_file_that_no_link_mode_brings_ends_the_attempts(site: Site) -> None:

@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ from linkinstall import compilers, limits
 from linkinstall.bytecode import Compiled, compiled_sets, normal_level
 from linkinstall.cache import Cache
 from linkinstall.compilers import Compilers
+from linkinstall.entry_check import inspect
 from linkinstall.errors import CacheError
 from linkinstall.outcome import BytecodeCount
 from tests.support.entries import begun, contents, file_of, is_sound, made_entry, published
@@ -62,7 +64,9 @@ def no_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def compiled(cache: Cache, entry: Entry, *levels: int, **options: Any) -> Compiled:
     """Return the sets of an entry for the running interpreter, by default level 0."""
-    chosen: dict[str, Any] = {"tag": TAG, **options}
+    level = options.pop("verify_cache", "stat")
+    look = partial(inspect, cache.file_system, level=level)
+    chosen: dict[str, Any] = {"tag": TAG, "look": look, **options}
     pool = Compilers(chosen.pop("compiler", sys.executable))
     try:
         return compiled_sets(cache, entry, compilers=pool, levels=levels or (0,), **chosen)
@@ -189,7 +193,7 @@ from linkinstall.cache import Cache
 from linkinstall.compilers import Compilers
 cache = Cache(sys.argv[1])
 entry = cache.open(sys.argv[2])
-compiled_sets(cache, entry, compilers=Compilers(sys.argv[3]), tag="tag", levels=(0,))
+compiled_sets(cache, entry, compilers=Compilers(sys.argv[3]), tag="tag", levels=(0,), look=print)
 """
 
 

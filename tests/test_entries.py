@@ -215,16 +215,6 @@ def test_a_wheel_that_cannot_be_read_is_no_reason_for_another_cache(site: Site) 
     assert (cache, []) == (asked.cache, asked.warnings)
 
 
-def test_an_error_that_names_no_path_is_not_the_caches(site: Site) -> None:
-    """What nobody can attribute is told as it is."""
-    asked = entries(site)
-    asked.settle(str(site.home))
-    error = OSError(errno.EPERM, os.strerror(errno.EPERM))
-
-    with pytest.raises(OSError, match="not permitted"):
-        asked._fall_back(error)
-
-
 def test_a_bad_wheel_is_no_reason_for_another_cache(site: Site) -> None:
     """A wheel that is refused is refused as such; the cache stays the one chosen."""
     wheel = site.wheel(record="")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall import limits
-from linkinstall.fs import forks, local, parallel
-from linkinstall.fs.parallel import place_all
+from linkinstall.fs import crew, local
+from linkinstall.fs.parallel import SharedPlacing
 from linkinstall.fs.posix import PosixFileSystem
 
 if TYPE_CHECKING:
@@ -24,8 +26,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has 
 
 @pytest.fixture(autouse=True)
 def three(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let three processes work."""
-    monkeypatch.setattr(parallel, "workers", lambda: 3)
+    """Let three processes work, on parts that are no larger than a folder."""
+    monkeypatch.setattr(crew, "workers", lambda: 3)
+    monkeypatch.setattr(limits, "PART_OF_LINKS", 1)
 
 
 def batches(folder: Path, *counts: int) -> list[Batch]:
@@ -42,17 +45,12 @@ def batches(folder: Path, *counts: int) -> list[Batch]:
     return made
 
 
-def total(made: Sequence[Batch]) -> int:
-    """Return how many files there are to place."""
-    return sum(len(names) for _, _, _, names in made)
-
-
 @pytest.mark.parametrize("counts", [(1,), (1, 1), (5, 1, 9, 2, 2, 7), (0, 4), (3, 3, 3)])
 def test_everything_is_placed_once(tmp_path: Path, counts: tuple[int, ...]) -> None:
     """However the batches are shared out, each file is placed, and nothing is refused."""
     made = batches(tmp_path, *counts)
 
-    assert [[]] * len(counts) == place_all(local(), made, total(made))
+    assert [[]] * len(counts) == SharedPlacing(local(), made).finish()
     for _, _, target, names in made:
         assert sorted(names) == sorted(os.listdir(target))
 
@@ -76,7 +74,7 @@ def test_refusals_come_back_with_their_batch(tmp_path: Path) -> None:
     """A refusal of a child has its name, number and path, where it belongs."""
     made = batches(tmp_path, 2, 1, 6, 5)
 
-    refused = place_all(Odd(), made, total(made))
+    refused = SharedPlacing(Odd(), made).finish()
 
     assert [["f1"], [], ["f1", "f4"], ["f1", "f4"]] == [[n for n, _ in one] for one in refused]
     error = refused[3][1][1]
@@ -88,34 +86,61 @@ def test_an_error_of_any_part_is_raised_with_its_path(tmp_path: Path) -> None:
     made = batches(tmp_path, 4, 4, 6)
 
     with pytest.raises(OSError, match="No space") as caught:
-        place_all(Odd("f5"), made, total(made))
+        SharedPlacing(Odd("f5"), made).finish()
 
     assert (errno.ENOSPC, f"{made[2][2]}/f5") == (caught.value.errno, caught.value.filename)
 
 
-def test_a_child_that_dies_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Dying(PosixFileSystem):
+    """Dies at one name, in whatever process it is not this one."""
+
+    def __init__(self) -> None:
+        self.here = os.getpid()
+
+    def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:
+        """Place; in this process slowly enough for the others to come to their turn."""
+        if os.getpid() != self.here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.05)
+        return super().place(mode, source, target, names)
+
+
+def test_a_child_that_dies_is_an_error(tmp_path: Path) -> None:
     """Nothing passes for placed because nobody has said otherwise."""
-    monkeypatch.setattr(parallel, "forked", lambda works: [works[0](), *[None] * (len(works) - 1)])
-    made = batches(tmp_path, 4, 4)
+    made = batches(tmp_path, 4, 4, 4, 4)
 
     with pytest.raises(OSError, match="has died"):
-        place_all(local(), made, total(made))
+        SharedPlacing(Dying(), made).finish()
 
 
-@pytest.mark.parametrize(("processes", "expected"), [(True, 3), (False, 1)])
+def test_what_is_abandoned_is_placed_no_further(tmp_path: Path) -> None:
+    """After it nothing changes any more, and a part that had begun is whole."""
+    made = batches(tmp_path, *[3] * 200)
+    placing = SharedPlacing(local(), made)
+
+    placing.abandon()
+
+    seen = [len(os.listdir(target)) for _, _, target, _ in made]
+    assert {0, 3} >= set(seen)
+    time.sleep(0.05)
+    assert seen == [len(os.listdir(target)) for _, _, target, _ in made]
+
+
+@pytest.mark.parametrize(
+    ("processes", "mode", "shared"),
+    [(True, "hardlink", True), (True, "copy", True), (False, "copy", False)],
+)
 def test_it_is_taken_where_there_is_enough_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, processes: bool, expected: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, processes: bool, mode: str, shared: bool
 ) -> None:
-    """The port forks from some thousand links on, and only where it may."""
-    monkeypatch.setattr(limits, "FORK_FROM_LINKS", 5)
-    used: list[int] = []
+    """The port shares from some thousand links on, a copy counting for several, where it may."""
+    monkeypatch.setattr(limits, "FORK_FROM_LINKS", 9 if mode == "hardlink" else 72)
+    made = [
+        (mode, source, target, names) for _, source, target, names in batches(tmp_path, 3, 3, 3)
+    ]
 
-    def counted(works: list[forks.Work]) -> list[bytes | None]:
-        used.append(len(works))
-        return forks.forked(works)
+    placing = local().placing(made, processes=processes)
 
-    monkeypatch.setattr(parallel, "forked", counted)
-    made = batches(tmp_path, 3, 3, 3)
-
-    assert [[], [], []] == local().place_all(made, processes=processes)
-    assert ([expected] if processes else []) == used
+    assert shared == isinstance(placing, SharedPlacing)
+    assert [[], [], []] == placing.finish()
+    assert not isinstance(local().placing(made[:2], processes=processes), SharedPlacing)

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from linkinstall import limits
 from linkinstall.errors import DistributionError
 from linkinstall.fs import local
 from linkinstall.outcome import Change
 from linkinstall.preparation import Preparation
 from linkinstall.wishes import Options, Wish, Wishes
 from tests.support.sites import Site, snapshot
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -23,16 +22,14 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-def prepared(
-    site: Site, *wheels: Path, out: tuple[str, ...] = (), reinstall: bool = False
-) -> Preparation:
+def prepared(site: Site, *wheels: Path, out: tuple[str, ...] = (), **chosen: Any) -> Preparation:
     """Return the preparation of wheels in and projects out, planned."""
     wishes = Wishes()
     for wheel in wheels:
         wishes.want(Wish(str(wheel), None))
     for name in out:
         wishes.want_removal(name)
-    options = Options(compile_levels=(), reinstall=reinstall)
+    options = Options(**{"compile_levels": (), **chosen})
     preparation = Preparation(site.environment, site.cache, local(), options, wishes)
     preparation.plan(site.world())
     return preparation
@@ -111,3 +108,34 @@ def test_the_intent_tells_how_to_ask_again(site: Site) -> None:
         ("metadata", f"app INSTALLER {b'linkinstall'.hex()}0a"),
     }
     assert set() == expected - set(intent)
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_a_file_that_was_edited_is_mended_before_it_is_planned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, processes: bool
+) -> None:
+    """Found at once or beside the planning: the plan has the entry that was made anew, once."""
+    site = Site(tmp_path / "compiling", compiler=True)
+    monkeypatch.setattr(limits, "FORK_FROM_LOOKS", 1)
+    site.install(site.wheel("old"), compile_levels=(0,))
+    wheel, other = site.wheel(), site.wheel("other")
+    for one in (wheel, other):
+        site.install(one, compile_levels=(0,))
+    site.uninstall("app", "other")
+    damaged = site.cache.add(wheel).entry
+    (edited,) = (one for one in Path(damaged.folder).rglob("app/__init__.py"))
+    sound = edited.read_bytes()
+    edited.write_bytes(b"edited = True\n")
+
+    preparation = prepared(
+        site, wheel, other, out=("old",), processes=processes, compile_levels=(0,)
+    )
+
+    assert sound == edited.read_bytes()
+    assert ["cache-damaged"] == [one.code for one in preparation.warnings]
+    names = [name for name, _ in preparation.intent()]
+    assert 2 == names.count("install")
+    assert 1 == names.count("uninstall")
+    assert ["app", "old", "other"] == sorted(one.name for one in preparation.changes)
+    used = [one.manifest.distribution for one in preparation._entries.used]
+    assert 4 == len(used)

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from linkinstall import entries
+from linkinstall import looking
 from linkinstall.application import Application
 from linkinstall.entry_check import Inspection
 from linkinstall.removal import Removal
@@ -101,7 +101,7 @@ def leave_nothing_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def trust_the_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     """Link cache files without a look at them."""
-    monkeypatch.setattr(entries, "inspect", lambda *_: Inspection())
+    monkeypatch.setattr(looking, "inspect", lambda *_: Inspection())
 
 
 @pytest.mark.parametrize(

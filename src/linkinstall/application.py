@@ -97,20 +97,21 @@ class Application:
 
     def _stage(self) -> None:
         """Stage until every file has found a link mode."""
+        placements = self.staging.placements
         for _ in range(limits.RETRIES):
             self._move("stage")
             self.staging.write()
             self.journal = self._record()
             self._flush()
-            if self.staging.link():
+            if placements.link():
                 return
-            self.origin.refresh(self.staging.crowded())
+            self.origin.refresh(placements.crowded())
             self.files.unlink(f"{self.home}/journal")
             self.journal = None
             self.state = STAGING
             self.staging.discard()
             self._move("abandon")
-        raise self.staging.last_refusal()
+        raise placements.last_refusal()
 
     def _record(self) -> Journal:
         status = self.files.status(self.home)
@@ -217,6 +218,7 @@ class Application:
 
     def undo(self) -> None:
         """Bring everything back to what it was, from any point before the commit."""
+        self.staging.placements.abandon()
         if self.state == OPEN:
             self._settlement().roll_back()
             self._move("roll back")

@@ -7,7 +7,7 @@ import system puts the right file name in (:pep:`3147`).
 Calling sequence::
 
     found = compiled_sets(cache, entry, compilers=Compilers("/usr/bin/python3"),
-                          tag="cpython-312", levels=(0,))
+                          tag="cpython-312", levels=(0,), look=look)
 
 Guarantees: a set belongs to the entry's sources as they were unpacked: it is made
 again when the entry was. It is published by one rename, and looked at before it is
@@ -23,13 +23,13 @@ import os
 import sys
 
 from linkinstall.digest import sha256
-from linkinstall.entry_check import Inspection, inspect
+from linkinstall.entry_check import Inspection
 from linkinstall.outcome import BytecodeCount
 from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from linkinstall.cache import Cache, Entry
     from linkinstall.compilers import Compilers
@@ -66,13 +66,13 @@ def compiled_sets(
     tag: str,
     levels: Iterable[int],
     embedded: Mapping[str, str] | None = None,
-    verify_cache: str = "stat",
+    look: Callable[[Entry], Inspection],
 ) -> Compiled:
     """Return the compiled files of an entry, one set for each level.
 
     :param embedded: scheme -> folder whose paths are written into the files; then
         they are made for one place only, in the form SOURCE_DATE_EPOCH asks for
-    :param verify_cache: off, stat or full: how a set that was found is looked at
+    :param look: tells what is wrong with a set that was found
     :raises CacheError: the interpreter cannot be run
     """
     sets = _Sets(cache, entry, compilers, tag, embedded or {})
@@ -83,7 +83,7 @@ def compiled_sets(
     crowded: tuple[str, ...] = ()
     for level in sorted({normal_level(level) for level in levels}):
         found = sets.find(level)
-        seen = Inspection() if found is None else inspect(cache.file_system, found, verify_cache)
+        seen = Inspection() if found is None else look(found)
         if found is None or seen.damaged:
             found = sets.make(level)
             compiled += found.manifest.count

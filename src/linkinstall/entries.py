@@ -19,16 +19,13 @@ for a cache that cannot be written where a temporary one would not do (symbolic 
 
 from __future__ import annotations
 
-import os
 import time
 
 from linkinstall import limits
 from linkinstall.cache import Cache
 from linkinstall.digest import sha256
-from linkinstall.entry_check import inspect
-from linkinstall.fs.named import UNWRITABLE
+from linkinstall.looking import Looking
 from linkinstall.outcome import BytecodeCount, Warn
-from linkinstall.paths import forward
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -69,7 +66,6 @@ class Entries:
         self.cache = cache
         self.environment = environment
         self.validate_record = validate_record
-        self.verify_cache = verify_cache
         self.temporary = cache.temporary
         self.warnings: list[Warn] = []
         self.bytecode = BytecodeCount()
@@ -79,6 +75,7 @@ class Entries:
         self._home = ""
         self._compilers: Compilers | None = None
         self._processes = processes
+        self._looking = Looking(cache.file_system, verify_cache, processes=processes)
         self._found: dict[str, Added] = {}
         self._filled: dict[str, Filled] = {}
 
@@ -115,6 +112,7 @@ class Entries:
                 missing.append(path)
             else:
                 self._found[path] = found
+        self._looking.put_off(sum(one.entry.manifest.count for one in self._found.values()))
         if len(missing) > 1:
             from linkinstall.filling import CompileFor, fill
 
@@ -144,42 +142,12 @@ class Entries:
 
     def _fall_back(self, error: OSError) -> None:
         """Take a temporary cache where the shared one cannot be written."""
-        from linkinstall.errors import LinkInstallError
+        from linkinstall.unwritable import stand_in
 
-        refused = isinstance(error, LinkInstallError) or error.errno not in UNWRITABLE
-        if self.temporary or refused or not self._is_of_cache(error):
+        if self.temporary:
             raise error
-        reason = error.strerror or str(error)
-        if self._symlinks:
-            from linkinstall.errors import CacheError
-            from linkinstall.trust import refuse_distrusted
-
-            refuse_distrusted(self.cache)
-
-            raise CacheError(
-                f"The cache {self.cache.path} cannot be used: "
-                f"{os.fsdecode(error.filename)}: {reason}.",
-                next_step="Nothing was changed. Link mode symlink needs a cache that stays: make "
-                "it writable, name another one (--cache-dir), or take another --link-mode.",
-            ) from error
-        self.warnings.append(
-            Warn(
-                "cache-untrusted" if self.cache.distrust else "cache-unwritable",
-                f"the cache {self.cache.path} cannot be used ({reason}); "
-                "going on as with --no-cache",
-            )
-        )
+        self.warnings.append(stand_in(self.cache, error, symlinks=self._symlinks))
         self._use_temporary()
-
-    def _is_of_cache(self, error: OSError) -> bool:
-        """Return whether an error is about a path in the cache, or on the way to it.
-
-        The wheel, the interpreter that compiles and others can be refused just the same.
-        """
-        if error.filename is None:
-            return False
-        path, cache = forward(os.fsdecode(error.filename)), forward(self.cache.path)
-        return f"{path}/".startswith(f"{cache}/") or cache.startswith(f"{path}/")
 
     def use(self, entry: Entry, path: str | None, levels: tuple[int, ...]) -> tuple[Entry, ...]:
         """Return the entry, sound, and the sets of its compiled files.
@@ -261,7 +229,7 @@ class Entries:
 
     def _checked(self, entry: Entry, path: str | None) -> Entry:
         """Return the entry, made anew where its files are not what they were."""
-        found = inspect(self.cache.file_system, entry, self.verify_cache)
+        found = self._looking.look(entry)
         self.renew(found.crowded)
         if not found.damaged:
             return entry
@@ -286,7 +254,7 @@ class Entries:
 
     def _counted(self, path: str | None, count: BytecodeCount) -> BytecodeCount:
         """Return a count in which what was compiled while filling is not called found."""
-        filled = self._filled.pop(path or "", None)
+        filled = self._filled.get(path or "")
         made = filled.bytecode if filled is not None else None
         return count if made is None else made
 
@@ -310,7 +278,7 @@ class Entries:
             tag=environment.cache_tag,
             levels=levels,
             embedded=environment.runtime if environment.destdir else None,
-            verify_cache=self.verify_cache,
+            look=self._looking.look,
         )
         self.renew(found.crowded)
         if found.damaged:
@@ -323,8 +291,21 @@ class Entries:
         )
         return found.entries
 
+    def start_looking(self) -> None:
+        """Begin with the looks at cached files that were put off."""
+        self._looking.start()
+
+    def finish_looking(self) -> bool:
+        """Return whether all that were put off are sound; else use each again, from the start."""
+        found = self._looking.finish()
+        self.renew(found.crowded)
+        if found.damaged:
+            self.used, self.bytecode = [], BytecodeCount()
+        return not found.damaged
+
     def close(self) -> None:
-        """End the interpreters that compiled."""
+        """End the interpreters that compiled, and whoever looks at files."""
+        self._looking.abandon()
         if self._compilers is not None:
             self._compilers.close()
 

@@ -21,6 +21,7 @@ from functools import partial
 from linkinstall import limits
 from linkinstall.bytecode import compiled_sets
 from linkinstall.compilers import Compilers
+from linkinstall.entry_check import inspect
 from linkinstall.fs.forks import forked, workers
 from linkinstall.outcome import BytecodeCount, Warn
 from linkinstall.values import value
@@ -124,6 +125,7 @@ def _make(
             tag=compile_for.tag,
             levels=compile_for.levels,
             embedded=compile_for.embedded,
+            look=partial(inspect, cache.file_system, level="stat"),
         ).count
     except Exception:  # noqa: BLE001 - met again; what unpacking has told must not be lost
         return path, warnings, None

@@ -73,6 +73,16 @@ WORKERS = 8
 """Processes that work at once; more of them wait for the disk and for each other."""
 FORK_FROM_LINKS = 2_000
 """Links from which a second process pays for its fork, some 2 ms."""
+FORK_FROM_LOOKS = 2_000
+"""Cached files to look at from which a second process pays for its fork."""
+PART_OF_LOOKS = 128
+"""Cached files that a process looks at at once where several work: some 0.3 ms."""
+COPY_WEIGHT = 8
+"""Links that take about as long as one copy of a small file."""
+PART_OF_LINKS = 64
+"""Links that a process takes at once where several work: some 0.5 ms."""
+CREW_PARTS = 1_024
+"""Parts of one work that processes share; their numbers have to fit into a pipe (pipe(7))."""
 FORK_FROM_BYTES = 1 << 20
 """Bytes of wheels to unpack from which a second process pays."""
 COPY_CHUNK = 1 << 20

@@ -25,7 +25,7 @@ from linkinstall.planner import Planner
 from linkinstall.refusals import refuse_twice, refuse_unremovable
 from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.removal import Removal
-from linkinstall.requests import Wanted, direct_url, direct_url_of, make_request, unlisted
+from linkinstall.requests import Wanted, make_request, metadata_of, unlisted
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
 
@@ -139,7 +139,12 @@ class Preparation:
         :raises DistributionError: something that is to go cannot
         """
         try:
-            return self._plan(world, dry=dry)
+            plan = self._plan(world, dry=dry)
+            if not self._entries.finish_looking():
+                # A cached file has been edited: each is looked at and mended before its use.
+                self._intent, self._warnings = [], []
+                plan = self._plan(world, dry=dry)
+            return plan
         finally:
             self._entries.close()
 
@@ -162,6 +167,7 @@ class Preparation:
         for wish, entry, name, hash_ in wanted:
             olds = tuple(present.get(name, ()))
             steps.append(self._step_in(world, wish, entry, name, hash_, olds, dry=dry))
+        self._entries.start_looking()
         leaving = (o for s in steps if s.change.action == "removed" for o in s.olds)
         refuse_unremovable(world, leaving)
         steps += [_parting(part) for part in self.wishes.partings]
@@ -226,7 +232,8 @@ class Preparation:
         action = "installed"
         if olds:
             action = "replaced" if likeness == OTHER and not wish.mends else "reinstalled"
-        metadata, listed = self._metadata(wish, hash_), self.environment.metadata
+        listed = self.environment.metadata
+        metadata = metadata_of(wish, hash_, listed=listed)
         wanted = Wanted(name, entry, metadata, compiled, list_compiled=listed, mends=wish.mends)
         return _Step(Change(name, version, previous, action), olds, wanted)
 
@@ -243,18 +250,6 @@ class Preparation:
             overwrite=exactly.overwrite,
         )
         return _Step(Change(name, entry.manifest.version, None, "installed"), (), wanted)
-
-    def _metadata(self, wish: Wish, hash_: str | None) -> dict[str, bytes]:
-        if wish.path is None or not self.environment.metadata:
-            return dict(wish.metadata or {})
-        metadata = {"INSTALLER": b"linkinstall\n"}
-        if wish.requested:
-            metadata["REQUESTED"] = b""
-        if wish.direct_url is None:
-            metadata["direct_url.json"] = direct_url(wish.path, hash_)
-        elif wish.direct_url != "none":
-            metadata["direct_url.json"] = direct_url_of(wish.direct_url, hash_)
-        return {**metadata, **(wish.metadata or {})}
 
     def _make(self, world: World, present: Installed, steps: list[_Step]) -> Plan:
         leaving = {old.path for step in steps for old in step.olds}

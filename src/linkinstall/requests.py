@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from linkinstall.cache import Entry
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
+    from linkinstall.wishes import Wish
 
 __all__ = [
     "Generated",
@@ -37,6 +38,7 @@ __all__ = [
     "direct_url",
     "direct_url_of",
     "make_request",
+    "metadata_of",
     "prefix_of",
     "rendered_record",
     "template",
@@ -256,6 +258,24 @@ def _key(line: str) -> str:
 
 def _row_of(one: Generated) -> str:
     return row(one.path, f"sha256={hash_data(one.data)}", len(one.data))
+
+
+def metadata_of(wish: Wish, hash_: str | None, *, listed: bool) -> dict[str, bytes]:
+    """Return the dist-info files that the installing tool adds: name -> contents.
+
+    :param hash_: SHA-256 of the wheel file, where it is known
+    :param listed: whether the environment gets any (a stage does not)
+    """
+    if wish.path is None or not listed:
+        return dict(wish.metadata or {})
+    metadata = {"INSTALLER": b"linkinstall\n"}
+    if wish.requested:
+        metadata["REQUESTED"] = b""
+    if wish.direct_url is None:
+        metadata["direct_url.json"] = direct_url(wish.path, hash_)
+    elif wish.direct_url != "none":
+        metadata["direct_url.json"] = direct_url_of(wish.direct_url, hash_)
+    return {**metadata, **(wish.metadata or {})}
 
 
 def direct_url(path: str, hash_: str | None) -> bytes:

@@ -43,9 +43,9 @@ def outcome_of(
     """Return the outcome of a transaction that went well."""
     plan = application.plan if application is not None else None
     staging = application.staging if application is not None else None
-    counts = staging.counts if staging is not None else {}
+    counts = staging.placements.counts if staging is not None else {}
     placed = unshared(counts) if preparation.temporary else counts
-    refusals = staging.refusals if staging is not None else []
+    refusals = staging.placements.refusals if staging is not None else []
     changes = preparation.changes
     return Outcome(
         command,

@@ -46,7 +46,7 @@ CHANGES = {
     "_symlink": (1, 0),
     "_clone": (1, 0),
 }
-MADE_OF_THESE = frozenset("write_new place place_all link_new unlink_all".split())
+MADE_OF_THESE = frozenset("write_new place placing link_new unlink_all".split())
 
 
 class Killed(BaseException):

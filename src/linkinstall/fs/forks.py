@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 else:
     import _signal as signal_module  # `signal` wraps it in enumerations, which cost 1.5 ms
 
-__all__ = ["forked", "workers"]
+__all__ = ["Child", "forked", "workers"]
 
 
 def workers() -> int:
@@ -48,27 +48,50 @@ def forked(works: Sequence[Work]) -> list[bytes | None]:
 
     A child whose work raised, or that was killed, gives None.
     """
-    children = []
+    children: list[Child] = []
     try:
-        children += [_start(work) for work in works[1:]]
+        children += [Child(work) for work in works[1:]]
         results: list[bytes | None] = [works[0]()]
         while children:
-            results.append(_result(*children[0]))
+            results.append(children[0].result())
             del children[0]
         return results
     finally:
-        for child, pipe in children:
-            os.kill(child, signal_module.SIGTERM)
-            _result(child, pipe)
+        for child in children:
+            child.stop()
 
 
-def _start(work: Work) -> tuple[int, int]:
-    """Fork a child; return its number and the pipe that its result comes through."""
-    reader, writer = os.pipe()
-    child = os.fork()
-    if child:
+class Child:
+    """A process that does one work, and nothing else.
+
+    :ivar pid: its number
+    """
+
+    def __init__(self, work: Work) -> None:
+        reader, writer = os.pipe()
+        self.pid = os.fork()
+        if not self.pid:
+            _do(work, reader, writer)
         os.close(writer)
-        return child, reader
+        self._pipe = reader
+
+    def result(self) -> bytes | None:
+        """Wait for the end; return the result, None where the work failed."""
+        data = b""
+        while chunk := os.read(self._pipe, 1 << 16):
+            data += chunk
+        os.close(self._pipe)
+        _, status = os.waitpid(self.pid, 0)
+        return None if status else data
+
+    def stop(self) -> None:
+        """End it, and wait until it has ended."""
+        os.kill(self.pid, signal_module.SIGTERM)
+        self.result()
+
+
+def _do(work: Work, reader: int, writer: int) -> None:
+    """Do the work of a child, and end it."""
     status = 1
     try:
         os.close(reader)
@@ -80,13 +103,3 @@ def _start(work: Work) -> tuple[int, int]:
         pass
     finally:
         os._exit(status)
-
-
-def _result(child: int, pipe: int) -> bytes | None:
-    """Wait for a child; return its result, None where it failed."""
-    data = b""
-    while chunk := os.read(pipe, 1 << 16):
-        data += chunk
-    os.close(pipe)
-    _, status = os.waitpid(child, 0)
-    return None if status else data

@@ -1,9 +1,10 @@
 """Placing many files on several processors.
 
-Purpose: a part of the batches for each processor, of about as many files.
+Purpose: the batches of a :class:`~linkinstall.fs.placing.Placing` in parts, which are placed
+by whoever is free, from the moment it is made.
 
-Calling sequence: ``place_all(files, batches, total)``; ``posix`` calls it where there is
-enough to do.
+Calling sequence: ``SharedPlacing(files, batches)``; ``posix`` makes it where there is enough
+to do.
 
 Guarantees: as if one process had placed all: each refusal comes back with its batch, and
 an error of any part is raised when all parts have ended.
@@ -13,59 +14,62 @@ Errors: ``OSError`` with its path.
 
 from __future__ import annotations
 
-import marshal
-from functools import partial
+from errno import EIO
 
-from linkinstall.fs.forks import forked, workers
+from linkinstall import limits
+from linkinstall.fs.crew import Crew, parts_of
+from linkinstall.fs.placing import Placing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from linkinstall.fs.port import Batch, FileSystem, Refusal
 
-__all__ = ["place_all"]
+    _Error = tuple[int, str, str]
+    _Answer = tuple[list[list[tuple[str, _Error]]], _Error | None]
 
-_Error = tuple[int, str, str]
-
-
-def place_all(files: FileSystem, batches: Sequence[Batch], total: int) -> list[list[Refusal]]:
-    """Place all batches; see the port.
-
-    :param total: how many names they have together
-    """
-    parts = list(_parts(batches, total, workers()))
-    answers = forked([partial(_place, files, part) for part in parts])
-    refused: list[list[Refusal]] = []
-    for part, answer in zip(parts, answers, strict=True):
-        if answer is None:
-            first = part[0]
-            raise OSError(5, "A process that was placing files has died", first[2])
-        done, error = marshal.loads(answer)  # noqa: S302 - written by our own child
-        if error is not None:
-            raise OSError(*error)
-        refused += [[(name, OSError(*told)) for name, told in one] for one in done]
-    return refused
+__all__ = ["SharedPlacing"]
 
 
-def _parts(batches: Sequence[Batch], total: int, count: int) -> Iterator[Sequence[Batch]]:
-    """Yield the batches in ``count`` parts, in their order, of about as many names each."""
-    begin = placed = 0
-    for number, (_, _, _, names) in enumerate(batches, 1):
-        placed += len(names)
-        if placed * count >= total or number == len(batches):
-            yield batches[begin:number]
-            begin, placed = number, 0
+class SharedPlacing(Placing):
+    """See the module docstring."""
 
+    def __init__(self, files: FileSystem, batches: Sequence[Batch]) -> None:
+        super().__init__(files, batches)
+        weights = [len(names) for _, _, _, names in batches]
+        self._parts = parts_of(weights, limits.PART_OF_LINKS)
+        self._crew = Crew(self._place, len(self._parts))
 
-def _place(files: FileSystem, batches: Sequence[Batch]) -> bytes:
-    try:
-        answers = [files.place(*batch) for batch in batches]
-    except OSError as error:
-        return marshal.dumps(([], _told(error)))
-    told = [[(name, _told(one)) for name, one in refused] for refused in answers]
-    return marshal.dumps((told, None))
+    def finish(self) -> list[list[Refusal]]:
+        """Help with what is left; return what each batch refused."""
+        refused: list[list[Refusal]] = []
+        for (begin, _), answer in zip(self._parts, self._crew.finish(), strict=True):
+            if answer is None:
+                lost = self.batches[begin][2]
+                raise OSError(EIO, "A process that was placing files has died", lost)
+            done, error = answer
+            if error is not None:
+                raise OSError(*error)
+            refused += [[(name, _error(*told)) for name, told in one] for one in done]
+        return refused
+
+    def abandon(self) -> None:
+        """End after what is being placed just now."""
+        self._crew.abandon()
+
+    def _place(self, number: int) -> _Answer:
+        begin, end = self._parts[number]
+        try:
+            answers = [self.files.place(*batch) for batch in self.batches[begin:end]]
+        except OSError as error:
+            return [], _told(error)
+        return [[(name, _told(one)) for name, one in refused] for refused in answers], None
 
 
 def _told(error: OSError) -> _Error:
-    return error.errno or 5, error.strerror or str(error), str(error.filename or "")
+    return error.errno or EIO, error.strerror or str(error), str(error.filename or "")
+
+
+def _error(number: int, text: str, path: str) -> OSError:
+    return OSError(number, text, path)

@@ -25,6 +25,7 @@ from io import BufferedReader
 
 from linkinstall import limits
 from linkinstall.fs.named import NamedFile, open_plain, status_of, with_path
+from linkinstall.fs.placing import Placing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -217,18 +218,18 @@ class FileSystem:
             else:
                 return refused
 
-    def place_all(
+    def placing(
         self,
         batches: Sequence[Batch],
         *,
         processes: bool = False,  # noqa: ARG002 - where the platform can
-    ) -> list[list[Refusal]]:
-        """Do :meth:`place` for each batch; return what each refused.
+    ) -> Placing:
+        """Begin to do :meth:`place` for each batch; what is returned brings it to an end.
 
         :param batches: (mode, source, target, names) of each
         :param processes: whether this process may be forked: it has no threads
         """
-        return [self.place(*batch) for batch in batches]
+        return Placing(self, batches)
 
     def link_new(self, source: str, target: str) -> None:
         """Give a file a second name; where the volume has no hard links, move it there.
@@ -238,9 +239,8 @@ class FileSystem:
         try:
             self._hardlink(source, target)
         except OSError as error:
-            if error.errno not in VOLUME_REFUSALS and error.errno not in FILE_REFUSALS:
-                raise
-            if error.errno == errno.EXDEV:
+            known = error.errno in VOLUME_REFUSALS or error.errno in FILE_REFUSALS
+            if not known or error.errno == errno.EXDEV:
                 raise
             self.rename_new(source, target)
 

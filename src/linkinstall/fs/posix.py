@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from typing import BinaryIO
 
+    from linkinstall.fs.placing import Placing
     from linkinstall.fs.port import Batch, Refusal
 
 __all__ = ["PosixFileSystem"]
@@ -124,16 +125,17 @@ class PosixFileSystem(FileSystem):
             return self._hardlink_all(source, target, names)
         return super().place(mode, source, target, names)
 
-    def place_all(
-        self, batches: Sequence[Batch], *, processes: bool = False
-    ) -> list[list[Refusal]]:
+    def placing(self, batches: Sequence[Batch], *, processes: bool = False) -> Placing:
         """Place batches, on several processors where there is enough to do; see the port."""
-        total = sum(len(names) for _, _, _, names in batches) if processes else 0
-        if total < limits.FORK_FROM_LINKS:
-            return super().place_all(batches)
-        from linkinstall.fs.parallel import place_all
+        weights = (
+            len(names) * (limits.COPY_WEIGHT if mode in ("copy", "clone") else 1)
+            for mode, _, _, names in batches
+        )
+        if not processes or sum(weights) < limits.FORK_FROM_LINKS:
+            return super().placing(batches)
+        from linkinstall.fs.parallel import SharedPlacing
 
-        return place_all(self, batches, total)
+        return SharedPlacing(self, batches)
 
     def _hardlink_all(self, source: str, target: str, names: Iterable[str]) -> list[Refusal]:
         # The hot loop: one system call per file, nothing else. Directory handles

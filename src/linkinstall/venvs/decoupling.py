@@ -126,7 +126,7 @@ def _outcome(
     kept: list[Kept],
     application: Application | None = None,
 ) -> Outcome:
-    counts = application.staging.counts if application is not None else {}
+    counts = application.staging.placements.counts if application is not None else {}
     action = "decoupled" if application is not None else "unchanged"
     return Outcome(
         "venv decouple",

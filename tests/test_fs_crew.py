@@ -1,0 +1,153 @@
+"""Tests of ``linkinstall.fs.crew``."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall import limits
+from linkinstall.fs import crew
+from linkinstall.fs.crew import Crew, parts_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has fork")
+
+
+@pytest.fixture(autouse=True)
+def three(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let three processes work."""
+    monkeypatch.setattr(crew, "workers", lambda: 3)
+
+
+@forks
+@pytest.mark.parametrize("count", [0, 1, 2, 7, limits.CREW_PARTS])
+def test_each_part_is_done_once(tmp_path: Path, count: int) -> None:
+    """Whoever does it, each part is done once, and its answer stands in its place."""
+    log = os.open(tmp_path / "log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def do(number: int) -> tuple[int, str]:
+        os.write(log, b"%d\n" % number)
+        return number, "x" * 100
+
+    assert [(number, "x" * 100) for number in range(count)] == Crew(do, count).finish()
+    done = sorted(int(line) for line in (tmp_path / "log").read_text().split())
+    assert list(range(count)) == done
+    os.close(log)
+
+
+@forks
+def test_others_begin_at_once(tmp_path: Path) -> None:
+    """What this process does meanwhile holds nobody up."""
+
+    def do(number: int) -> int:
+        (tmp_path / str(number)).write_text("")
+        return os.getpid()
+
+    team = Crew(do, 5)
+    give_up = time.monotonic() + 20
+    while len(os.listdir(tmp_path)) < 5:
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
+
+    assert os.getpid() not in team.finish()
+
+
+@forks
+def test_the_part_of_one_who_dies_has_no_answer() -> None:
+    """The others' answers are there; a helper's that was killed are None."""
+    here = os.getpid()
+
+    def do(number: int) -> int:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        time.sleep(0.02)
+        return number
+
+    answers = Crew(do, 9).finish()
+
+    assert {None, *range(9)} >= set(answers)
+    assert 1 <= answers.count(None) <= 2
+
+
+@forks
+def test_an_error_of_ones_own_ends_it() -> None:
+    """What a part raises in this process comes out, and no helper is left."""
+    here = os.getpid()
+
+    def do(number: int) -> int:
+        if os.getpid() == here:
+            raise ValueError(number)
+        time.sleep(0.05)
+        return number
+
+    team = Crew(do, 50)
+    with pytest.raises(ValueError, match=r"\d+"):
+        team.finish()
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@forks
+def test_abandoning_leaves_what_nobody_has_begun() -> None:
+    """Each helper ends what it is at and takes no more; abandoning again does nothing."""
+    team = Crew(lambda _: time.sleep(0.2), 500)
+    begun = time.monotonic()
+    team.abandon()
+    team.abandon()
+
+    assert time.monotonic() - begun < 20  # all of them would take 33 s
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+
+
+@forks
+def test_helpers_end_with_their_parent(tmp_path: Path) -> None:
+    """Once the parent is gone, a helper takes no further part."""
+    parent = os.fork()
+    if not parent:
+
+        def do(number: int) -> None:
+            (tmp_path / f"{number}-{os.getpid()}").write_text("")
+            time.sleep(0.1)
+
+        Crew(do, 500)
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(parent, 0)
+    time.sleep(0.5)
+    seen = len(os.listdir(tmp_path))
+    time.sleep(0.3)
+
+    assert seen <= 8
+    assert seen == len(os.listdir(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("weights", "least", "parts"),
+    [
+        ([], 5, []),
+        ([1], 5, [(0, 1)]),
+        ([5, 5, 5], 5, [(0, 1), (1, 2), (2, 3)]),
+        ([1, 1, 9, 0, 2], 3, [(0, 3), (3, 5)]),
+        ([0, 0], 3, [(0, 2)]),
+    ],
+)
+def test_parts_are_worth_being_taken(
+    weights: list[int], least: int, parts: list[tuple[int, int]]
+) -> None:
+    """Parts follow each other without a gap, and each but the last weighs something."""
+    assert parts == parts_of(weights, least)
+
+
+@pytest.mark.parametrize("weights", [[1] * 100_000, [0, 7] * 5_000, [10**6] * 3_000])
+def test_there_are_never_more_parts_than_a_pipe_takes(weights: list[int]) -> None:
+    """Whatever the weights are, the bound of the parts holds."""
+    parts = parts_of(weights, 1)
+
+    assert len(parts) <= limits.CREW_PARTS
+    assert [0, *(end for _, end in parts)] == [*(begin for begin, _ in parts), len(weights)]
