@@ -36,13 +36,19 @@ def test_what_many_leave_is_what_some_order_of_them_leaves(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("build", "where"),
-    [("no lock", "holder"), ("lock not inherited", "linking"), ("no second look", "mending")],
+    [
+        ("no lock", "holder"),
+        ("lock not inherited", "linking"),
+        ("no second look", "mending"),
+        ("cache cleaned by many", "cache"),
+    ],
 )
 def test_a_build_that_is_known_to_be_bad_is_caught(build: str, where: str) -> None:
     """Within some rounds of a build that lacks what keeps processes apart one is broken.
 
-    One does not lock at all, in one the processes that link let go of the lock, and one
-    moves an entry of the cache away without looking whether it was mended meanwhile.
+    One does not lock at all, in one the processes that link let go of the lock, one moves
+    an entry of the cache away without looking whether it was mended meanwhile, and one
+    cleans the cache while others link from it.
     """
     require(workers() > 1 or where != "linking", "two processors, for processes that link")
 

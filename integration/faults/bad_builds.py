@@ -43,7 +43,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
     "no lock": [
         (
             "fs/lock.py",
-            "            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+            "            fcntl.flock(handle, how | fcntl.LOCK_NB)",
             "            pass",
         )
     ],
@@ -70,6 +70,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
             "            if self._temporary is not None:",
         )
     ],
+    "cache cleaned by many": [("cache.py", "shared=not alone", "shared=True")],
     "no recovery": [
         ("recovery.py", "_settle_home(files, homes[0], folders, flush=flush)", "Report()")
     ],

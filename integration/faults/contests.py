@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 VENV = "venv"
-CLEANERS: tuple[Command, ...] = (RECOVER,)
-"""Commands that clean a cache on their way; a new one is put to the race here."""
+CLEANERS: tuple[Command, ...] = (RECOVER, run("cache", "prune"), run("cache", "clean"))
+"""Commands that clean a cache; a new one is put to the race here."""
 
 DAMAGE = Command(
     (
@@ -50,12 +50,14 @@ class Contender:
         that was killed, or of another tool's
     :param where: the environment: ``venv``, or the name of a folder for ``--target``
     :param ours: whether it is linkinstall, and reports in JSON
+    :param losers: the error codes with which it may end, besides those of its contest
     """
 
     command: Command
     effect: Mapping[str, str | None]
     where: str = VENV
     ours: bool = True
+    losers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -122,16 +124,20 @@ def _conflicting(chance: random.Random) -> list[Contender]:
 def _one_cache(chance: random.Random) -> list[Contender]:
     wheels = ("pluggy-1.5.0", "pluggy-1.6.0", "parts-1.0", "wheel-0.45.1")
     modes = ("hardlink", "copy", "symlink")
-    found = [_target(i, wheels[i % 4], modes[i % 3]) for i in range(24)]
+    found = [_target(i, wheels[i % 4], modes[i % 3]) for i in range(20)]
     found += [
         Contender(run("cache", "add", f"{{{wheels[i % 4]}}}", "--json"), {}, "") for i in range(6)
     ]
     found += [
-        Contender(Command((*one.arguments, "--json"), one.variables), {})
+        Contender(Command((*one.arguments, "--json"), one.variables), {}, losers=_IN_USE)
         for one in (*CLEANERS, *CLEANERS)
     ]
     chance.shuffle(found)
     return found
+
+
+_IN_USE = frozenset({"cache"})
+"""``cache clean`` is refused while an environment has symbolic links into the cache."""
 
 
 def _new_target(chance: random.Random) -> list[Contender]:

@@ -103,7 +103,7 @@ class Arena:
         events: dict[str, list[Event]] = {}
         ends: Counter[str] = Counter()
         for contender, answer in zip(contenders, answers, strict=True):
-            end, event, wrong = judge(contender, answer, self.contest.losers)
+            end, event, wrong = judge(contender, answer, self.contest.losers | contender.losers)
             ends[end] += 1
             problems += [f"{' '.join(contender.command.arguments[-6:])}: {one}" for one in wrong]
             if event is not None and contender.where:

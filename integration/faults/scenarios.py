@@ -16,7 +16,7 @@ from dataclasses import replace
 
 from integration.faults import cache_check
 from integration.faults.sandbox import NEIGHBOUR
-from integration.faults.scenario import CacheRule, Command, Scenario, State
+from integration.faults.scenario import CacheRule, Command, Scenario, State, no_problems
 
 MODES = ("hardlink", "copy")
 """The link modes that are swept unless others are asked for."""
@@ -28,8 +28,9 @@ _VARIABLES = {"PYTHONPATH": "{source}", "LINKINSTALL_CACHE_DIR": "{cache}"}
 CACHE = CacheRule(
     unit=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+|[^/]+/[^/]+)",
     # Says that an entry may not have reached the disk yet, which is true after a kill. And
-    # what is known of an interpreter: asked again, it is remembered in another way.
-    optional=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+)/unflushed|v1/interpreters(?:/\w+)?",
+    # what is known of an interpreter: asked again, it is remembered in another way. The lock
+    # is locked whatever is in it; a power cut may empty it.
+    optional=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+)/unflushed|v1/interpreters(?:/\w+)?|v1/lock",
     # These hold the time of unpacking, and compiled files hold that of their sources.
     volatile=r"v1/entries/[^/]+/manifest|v1/bytecode/[^/]+/[^/]+/(?:manifest|record)",
     check=cache_check.problems,
@@ -84,7 +85,7 @@ def scenarios(modes: tuple[str, ...] = MODES) -> list[Scenario]:
         rows = [*_installing(mode), *_replacing(mode), *_removing(mode)]
         rows += _filling(mode) if number == 0 else []
         found += [_scenario(mode, row) for row in rows]
-        found += _of_venvs(mode) if number == 0 else []
+        found += [*_of_caches(mode), *_of_venvs(mode)] if number == 0 else []
     return found
 
 
@@ -126,12 +127,14 @@ def _installing(mode: str) -> list[Row]:
         ("{harness}", "-I", "-c", "import os, sys; [os.unlink(path) for path in sys.argv[1:]]",
          "{library}/pluggy-1.5.0.dist-info/METADATA", "{library}/pluggy/_hooks.py")
     )  # fmt: skip
+    mend = run("repair", "--python", "{venv}", "--link-mode", mode, "pluggy")
     return [
         ("install pluggy", pluggy, NEW, (pluggy, uninstall("pluggy")), PLUGGY),
         ("install parts", parts, NEW, (parts, uninstall("parts")), PARTS),
         ("install namespace", space, NEW, (beside, space, uninstall("zope.event")), NAMESPACE),
         ("install set", newer, NEW, (newer, no_set, older), SET),
         ("install over-damage", pluggy, NEW, (pluggy, half), PLUGGY),
+        ("repair pluggy", mend, NEW, (pluggy, half), PLUGGY),
     ]
 
 
@@ -176,6 +179,52 @@ def _filling(mode: str) -> list[Row]:
         ("install set cold", several, NEW, (), SMALL_SET),
         ("upgrade pluggy cold", newer, BOTH, (older,), PLUGGY),
         ("cache-add pluggy", add, NEVER, (), PLUGGY),
+    ]
+
+
+EDITED = Command(
+    (
+        "{harness}", "-I", "-c",
+        "import glob, sys; open(glob.glob(sys.argv[1])[0], 'a').write('# edited')",
+        "{cache}/v1/entries/*/files/purelib/pluggy/_hooks.py",
+    )
+)  # fmt: skip
+"""Somebody edits a file of the cache in place."""
+DAMAGED = replace(CACHE, check=no_problems)
+"""The same where an entry is damaged before, and may be still: it is compared with both."""
+
+
+def _of_caches(mode: str) -> list[Scenario]:
+    """Return what is done to a whole cache while an environment links into it."""
+    pluggy, parts = install(mode, "pluggy-1.5.0"), install("symlink", "parts-1.0")
+    add = run("cache", "add", "{wheel-0.44.0}")
+    edited = (install("copy", "pluggy-1.5.0"), EDITED)
+    used_and_not = (pluggy, parts, uninstall("parts"), add)
+    prune, clean = run("cache", "prune"), run("cache", "clean")
+    mend = run("cache", "verify", "--repair", "{pluggy-1.5.0}")
+    # What no wheel is at hand for stays a finding.
+    quarantine = replace(run("cache", "verify", "--repair"), statuses=(1,))
+    rows = (
+        ("cache-prune", "unused", prune, used_and_not, CACHE),
+        ("cache-clean", "all", clean, used_and_not, CACHE),
+        ("cache-verify", "mended", mend, edited, DAMAGED),
+        ("cache-verify", "quarantined", quarantine, edited, DAMAGED),
+    )
+    unrelated = uninstall(NEIGHBOUR.partition("-")[0])
+    return [
+        Scenario(
+            tool="linkinstall",
+            verb=verb,
+            subject=subject,
+            mode=mode,
+            prepare=prepare,
+            act=act,
+            next_runs={"again": act, "recover": RECOVER, "other": unrelated},
+            probe=PLUGGY,
+            works_in=BOTH,
+            cache=cache,
+        )
+        for verb, subject, act, prepare, cache in rows
     ]
 
 

@@ -42,8 +42,8 @@ PENDING = re.compile(r"left to the next run|wait in |\.linkinstall")
 _PATH = re.compile(r"/[^\s:,]+")
 CLEARING = READING | OPENING | {"unlink", "unlinkat", "rmdir"}
 """The calls that removing what was staged takes: without them it stays."""
-FILLING = "cache-add"
-"""The verb whose change is one of the cache."""
+OF_CACHES = ("cache-add", "cache-prune", "cache-clean", "cache-verify")
+"""The verbs whose change is one of the cache."""
 TRACEBACK = "Traceback (most recent call last)"
 BUG = "This is a mistake in linkinstall"
 
@@ -135,7 +135,7 @@ class ErrorSweep(References):
         cache = tuple(self.scenario.cache.check(self.sandbox.area("cache")))
         there = Observation(areas, (), self._plain[state].probe, cache)
         new, old = (self._plain[one].areas["venv"] == areas["venv"] for one in STATES)
-        if self.scenario.verb == FILLING:
+        if self.scenario.verb in OF_CACHES:
             only_new: dict[State, Observation] = {
                 "old": self._plain["new"],
                 "new": self._plain["new"],

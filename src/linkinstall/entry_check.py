@@ -54,7 +54,10 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
         return Inspection()
     damaged: list[tuple[str, str]] = []
     crowded: list[str] = []
-    limit = files.link_limit(entry.folder)
+    try:
+        limit: float = files.link_limit(entry.folder)
+    except FileNotFoundError:  # another process is making it anew: every file is missing
+        limit = float("inf")
     mtime = entry.manifest.mtime
     executables = entry.manifest.executables if files.marks_executables else ()
     looked_at = S_IRUSR

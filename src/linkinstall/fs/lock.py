@@ -296,8 +296,9 @@ if os.name == "posix":
         # flock, not lockf: uv takes flock, and the two do not exclude each other.
         import fcntl
 
+        how = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
         try:
-            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+            fcntl.flock(handle, how | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in _BUSY:
                 return False

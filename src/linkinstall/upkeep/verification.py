@@ -99,6 +99,8 @@ def verify(
         return Verified(0, ())
     held = cache.hold(timeout=timeout, notify=notify)
     try:
+        if repair:
+            cache.sweep()  # what a killed run set aside goes back first, and is looked at
         verification = _Verification(cache, "full" if full else "stat")
         found = verification.look()
         return verification.repair(found, list(wheels)) if repair else found
