@@ -86,6 +86,7 @@ interference: setup ## pip, uv and people act between our crash and our recovery
 
 faults: setup ## an error of the operating system at every call that touches the disk
 	$(BIN)/python -m integration.faults.errors
+	$(BIN)/python -m integration.faults.errors --forks
 
 rivals: setup ## the same sweep over pip, uv, installer, PDM and Poetry, beside ours
 	$(BIN)/python -m integration.faults.rivals

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from integration.faults.calls import MUTATING
@@ -20,6 +22,8 @@ SAMPLE = {
     "linkinstall-cache-add-pluggy-hardlink": 61,
 }
 """Scenario -> each how-many-th point is struck here; ``make faults`` strikes all of them."""
+WORKERS = {"linkinstall-install-set-hardlink": 97, "linkinstall-install-set-cold-hardlink": 211}
+"""The same for calls of forked workers."""
 
 
 @pytest.mark.parametrize("name", list(SAMPLE))
@@ -32,6 +36,32 @@ def test_an_error_is_put_back_and_told(name: str) -> None:
     assert "" == swept.error
     assert [] == [explain(verdict) for verdict in swept.wrong]
     assert swept.passed
+
+
+@pytest.mark.parametrize("name", list(WORKERS))
+def test_an_error_in_a_forked_worker_is_put_back_and_told(name: str) -> None:
+    """An error at any call of a worker that links or unpacks leaves old or new at once."""
+    require(not unavailable(), unavailable() or "strace")
+    require((os.cpu_count() or 1) > 1, "two processors, to have a worker")
+
+    (swept,) = sweep_errors([scenario(name)], every=WORKERS[name], forks=True)
+
+    assert "" == swept.error
+    assert [] == [explain(verdict) for verdict in swept.wrong]
+    assert {verdict.point.path != "" for verdict in swept.verdicts} == {True}
+
+
+def test_a_build_that_forgets_what_a_worker_met_is_found_out() -> None:
+    """A build that takes a worker's error for success leaves files out, and is told."""
+    require(not unavailable(), unavailable() or "strace")
+    require((os.cpu_count() or 1) > 1, "two processors, to have a worker")
+    spoil = ("fs/parallel.py", "([], _told(error))", "([[] for _ in batches], None)")
+
+    (swept,) = sweep_errors(
+        [scenario("linkinstall-install-set-hardlink")], ["EIO"], every=17, spoil=[spoil], forks=True
+    )
+
+    assert {MIXED, STATUS} & {one for verdict in swept.wrong for one in verdict.wrong}
 
 
 @pytest.mark.parametrize(
@@ -114,13 +144,15 @@ def test_the_paths_of_a_call_are_told(call: str, paths: list[str]) -> None:
     assert paths == paths_of(call)
 
 
-@pytest.mark.parametrize("text", ["rename:2:EIO", "link:3+:ENOSPC"])
+@pytest.mark.parametrize("text", ["rename:2:EIO", "link:3+:ENOSPC", "linkat:1:EIO/venv/lib"])
 def test_a_point_has_a_form_for_the_command_line(text: str) -> None:
     """A point that is written down can be struck again."""
     assert text == str(ErrorPoint.parse(text))
 
 
-@pytest.mark.parametrize("text", ["rename", "rename:2", "rename:2:EWHAT", ":2:EIO"])
+@pytest.mark.parametrize(
+    "text", ["rename", "rename:2", "rename:2:EWHAT", ":2:EIO", "rename:2:EIOvenv"]
+)
 def test_what_is_no_point_is_refused(text: str) -> None:
     """A mistyped point is an error and not an empty sweep."""
     with pytest.raises(ValueError, match="no point"):

@@ -7,6 +7,7 @@ Calling sequence::
 
     python -m integration.faults.errors                              # everything
     python -m integration.faults.errors --every 20 --errno ENOSPC    # a part
+    python -m integration.faults.errors --forks                      # in forked workers
     python -m integration.faults.errors --scenario NAME --point rename:2+:EIO
 
 The last form strikes one point and prints what came of it.
@@ -32,7 +33,7 @@ from typing import TYPE_CHECKING
 
 from integration.faults import report, scenarios
 from integration.faults.figures import Figure, note
-from integration.faults.injection import ErrorPoint, Inject
+from integration.faults.injection import FORKED, ErrorPoint, Inject
 from integration.faults.meanings import ERRORS
 from integration.faults.runner import provisions
 from integration.faults.sandbox import Sandbox, SetupError
@@ -59,6 +60,8 @@ CHANGES = (
 """The scenarios of the gate, without tool and mode: each verb, and what fills the cache."""
 FILLING = ("install-pluggy-cold", "cache-add-pluggy")
 """The same in each mode, so they are swept in the first."""
+WITH_WORKERS = ("install-set", "install-set-cold", "upgrade-parts")
+"""Those that are swept with workers: linking, unpacking and both."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,10 @@ class ErrorSwept:
         return bool(self.verdicts) and not self.wrong
 
 
-def names(modes: Iterable[str] = MODES) -> list[str]:
+def names(modes: Iterable[str] = MODES, *, forks: bool = False) -> list[str]:
     """Return the names of the gate's scenarios."""
+    if forks:
+        return [f"linkinstall-{change}-{mode}" for mode in modes for change in WITH_WORKERS]
     return [
         f"linkinstall-{change}-{mode}"
         for number, mode in enumerate(modes)
@@ -101,23 +106,26 @@ def sweep_errors(
     folder: str | None = None,
     workers: int | None = None,
     spoil: Sequence[tuple[str, str, str]] = (),
+    forks: bool = False,
 ) -> list[ErrorSwept]:
     """Sweep scenarios and return what came of each, in their order.
 
     :param every: strike only each ``every``-th point, beginning elsewhere in each scenario
     :param spoil: changes to the program that make it one that is known to be bad
+    :param forks: let the smallest change fork, and strike its workers only
     """
     with (
         tempfile.TemporaryDirectory(prefix="errors-", dir=folder) as root,
         ThreadPoolExecutor(workers or os.cpu_count() or 1) as pool,
     ):
-        paths = provisions(os.path.join(root, "source"), spoil)
+        changes = (*FORKED, *spoil) if forks else spoil
+        paths = provisions(os.path.join(root, "source"), changes)
 
         def sweep(number: int, scenario: Scenario) -> ErrorSwept:
             start = time.monotonic()
             sandbox = Sandbox(os.path.join(root, str(number)), paths)
             try:
-                one = ErrorSweep(scenario, Inject(errors), sandbox)
+                one = ErrorSweep(scenario, Inject(errors, forks=forks), sandbox)
             except SetupError as refused:
                 return ErrorSwept(scenario, (), str(refused))
             found = one.verdicts(every=every, offset=number % every)
@@ -166,7 +174,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if reason:
         print(f"SKIPPED errors: {reason}")
         return int(os.environ.get("CI") == "true")
-    chosen = [scenarios.scenario(name) for name in options.scenario or names(options.mode or MODES)]
+    wanted = options.scenario or names(options.mode or MODES, forks=options.forks)
+    chosen = [scenarios.scenario(name) for name in wanted]
     if options.point:
         return _one(chosen[0], ErrorPoint.parse(options.point), options.folder)
     began = time.monotonic()
@@ -176,6 +185,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         every=options.every,
         folder=options.folder,
         workers=options.workers,
+        forks=options.forks,
     )
     parts = [f"# What was wrong\n\n{report.machine()}\n"]
     parts += [f"## {one.scenario.name}\n\n{one.error}\n" for one in swept if one.error]
@@ -184,7 +194,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     DETAILS.write_text("\n".join(parts), encoding="utf-8")
     print(table(swept))
     if not (options.scenario or options.errno):
-        note(_figure(swept, options.every, time.monotonic() - began))
+        note(_figure(swept, options, time.monotonic() - began))
     print(f"\n{report.machine()}; each {options.every}th point of {len(chosen)} scenarios")
     if all(one.passed for one in swept):
         return 0
@@ -192,23 +202,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def _figure(swept: Sequence[ErrorSwept], every: int, seconds: float) -> Figure:
+def _figure(swept: Sequence[ErrorSwept], options: argparse.Namespace, seconds: float) -> Figure:
+    where = "every call of forked workers" if options.forks else "every call"
     return Figure(
-        "R3",
-        f"{len(ERRORS)} errors at every call, once and from then on",
+        "R3 forks" if options.forks else "R3",
+        f"{len(ERRORS)} errors at {where}, once and from then on",
         sum(len(one.verdicts) for one in swept),
         "runs",
         sum(len(one.wrong) + bool(one.error) for one in swept),
         0,
         seconds,
-        f"each {every}. point" if every > 1 else "",
+        f"each {options.every}. point" if options.every > 1 else "",
     )
 
 
 def _one(scenario: Scenario, point: ErrorPoint, folder: str | None) -> int:
     with tempfile.TemporaryDirectory(prefix="errors-", dir=folder) as root:
-        sandbox = Sandbox(os.path.join(root, "0"), provisions(os.path.join(root, "source")))
-        sweep = ErrorSweep(scenario, Inject([point.error]), sandbox)
+        forks = bool(point.path)
+        paths = provisions(os.path.join(root, "source"), FORKED if forks else ())
+        sandbox = Sandbox(os.path.join(root, "0"), paths)
+        sweep = ErrorSweep(scenario, Inject([point.error], forks=forks), sandbox)
         verdict = sweep.verdict(point, next(iter(scenario.next_runs)))
     print(explain(verdict))
     return int(bool(verdict.wrong))
@@ -222,6 +235,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--errno", action="append", choices=ERRORS, help="only this error (repeatable)"
     )
+    parser.add_argument("--forks", action="store_true", help="strike forked workers only")
     parser.add_argument("--every", type=int, default=1, help="only each n-th point")
     parser.add_argument("--workers", type=int, help="sweeps at once; default one per processor")
     parser.add_argument("--folder", help="where sandboxes are made; default the temporary folder")

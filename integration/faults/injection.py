@@ -18,6 +18,10 @@ Guarantees, and the traps behind them:
   is a ``write``). So for the calls in ``SHARED`` only those on paths of the world that
   two runs share are counted and struck (``-P``); others, such as ``rename``, are the
   command's own in any case.
+- Forked workers (``forks=True``) are struck instead of the main thread: their calls are told
+  by a path that two runs share, as in ``strace``. It takes a build whose temporary folders
+  have the same names in each run (``FORKED``). The interpreters that compile are left alone:
+  what they cannot read counts as a source that does not compile.
 - A call is not made where it is struck; strace marks it ``(INJECTED)``. A point at which
   no call was marked, or one on a path outside the world, did not fire.
 
@@ -28,15 +32,17 @@ from __future__ import annotations
 
 import os
 import re
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from integration.faults.calls import MUTATING, WAITING
+from integration.faults.contests import FORKING
 from integration.faults.meanings import ERRORS, READING, reason_to_skip
 from integration.faults.strace import Call, read_calls, tracer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from integration.faults.sandbox import Completed, Sandbox
     from integration.faults.scenario import Command
@@ -44,10 +50,26 @@ if TYPE_CHECKING:
 SHARED = READING | {"open", "openat", "write", "ioctl"}
 """Calls that the interpreter makes for itself as well."""
 STRUCK = (frozenset(MUTATING) | READING) - {"exit_group", *WAITING}
+FORKED = (
+    *FORKING,
+    ("limits.py", "WORKERS = 8", "WORKERS = 2"),
+    (
+        "temporary.py",
+        """{os.urandom(8).hex()}")""",
+        """{os.getppid() == os.getsid(0):d}{cls.made}")\n            cls.made += 1""",
+    ),
+    (
+        "temporary.py",
+        "    def __init__(self, files",
+        "    made = 1\n\n    def __init__(self, files",
+    ),
+)
+"""Changes after which the smallest command forks one worker, and paths are the same each time."""
 READ_SAMPLE = 6
 """Of the calls that only read, each how-manieth path and call is struck."""
 
 _TOKEN = re.compile(r'(?P<cwd>AT_FDCWD)(?:<[^>]*>)?|\d+<(?P<open>/[^>]*)>|"(?P<text>[^"]*)"')
+_RESUMED = re.compile(r"\d+ +<\.\.\. \w+ resumed>")
 _NAMELESS = re.compile(r"/#\d+( \(deleted\))?$")
 
 
@@ -59,29 +81,31 @@ class ErrorPoint:
     :param ordinal: 1 for the first call of that name that counts
     :param error: the error number's name
     :param lasting: it meets it at each further call of that name too
+    :param path: only calls with this path in the world count, in whichever process
     """
 
     call: str
     ordinal: int
     error: str
     lasting: bool = False
+    path: str = ""
 
     def __str__(self) -> str:
         """Return the form that ``parse`` reads."""
-        return f"{self.call}:{self.ordinal}{'+' * self.lasting}:{self.error}"
+        return f"{self.call}:{self.ordinal}{'+' * self.lasting}:{self.error}{self.path}"
 
     @classmethod
     def parse(cls, text: str) -> ErrorPoint:
         """Return the point that ``str`` wrote."""
-        match = re.fullmatch(r"(\w+):(\d+)(\+?):(\w+)", text)
+        match = re.fullmatch(r"(\w+):(\d+)(\+?):(\w+)(/.*)?", text)
         if match is None or match[4] not in ERRORS:
             raise ValueError(f"{text} is no point, such as rename:2:EIO or link:3+:ENOSPC")
-        return cls(match[1], int(match[2]), match[4], bool(match[3]))
+        return cls(match[1], int(match[2]), match[4], bool(match[3]), match[5] or "")
 
     @property
     def narrowed(self) -> bool:
         """Whether only calls on known paths of the world count."""
-        return self.lasting and self.call in SHARED
+        return self.lasting and self.call in SHARED and not self.path
 
 
 @dataclass(frozen=True)
@@ -105,9 +129,13 @@ class Inject:
 
     name = "errors"
 
-    def __init__(self, errors: Sequence[str] = ERRORS) -> None:
-        """Keep the names of the errors."""
+    def __init__(self, errors: Sequence[str] = ERRORS, *, forks: bool = False) -> None:
+        """Keep the names of the errors.
+
+        :param forks: strike forked workers, not the main thread
+        """
         self.errors = tuple(errors)
+        self.forks = forks
         self.known: tuple[str, ...] = ()
 
     def points(self, sandbox: Sandbox, command: Command) -> list[ErrorPoint]:
@@ -117,6 +145,9 @@ class Inject:
         each call and, in turn, each error.
         """
         own = Own(sandbox)
+        if self.forks:
+            told = told_by_path(sandbox, command, own)
+            return self._of(told, lasting=False) + self._of(told, lasting=True)
         first = own.calls(_record(sandbox, command))
         sandbox.reset()
         again = own.calls(_record(sandbox, command))
@@ -125,15 +156,16 @@ class Inject:
         self.known = tuple(sorted(path for path in shared if os.path.realpath(path) == path))
         sandbox.reset()
         narrow = own.calls(_record(sandbox, command, self.known))
-        points = self._of(first, lasting=False)
-        points += self._of([call for call in first if call.name not in SHARED], lasting=True)
-        points += self._of([call for call in narrow if call.name in SHARED], lasting=True)
-        return points
+        points = self._of(dict.fromkeys(first, ""), lasting=False)
+        lasting = [call for call in first if call.name not in SHARED]
+        lasting += [call for call in narrow if call.name in SHARED]
+        return points + self._of(dict.fromkeys(lasting, ""), lasting=True)
 
-    def _of(self, calls: Sequence[Call], *, lasting: bool) -> list[ErrorPoint]:
+    def _of(self, told: Mapping[Call, str], *, lasting: bool) -> list[ErrorPoint]:
+        """Return the points of calls, each with the path that tells it, or nothing."""
         return [
-            ErrorPoint(call.name, call.ordinal, error, lasting)
-            for call in _sampled(calls)
+            ErrorPoint(call.name, call.ordinal, error, lasting, told[call])
+            for call in _sampled(told)
             for error in self.errors
             if not reason_to_skip(error, call.name, lasting=lasting, looks=not call.mutating)
         ]
@@ -145,9 +177,9 @@ class Inject:
         options = ["-e", f"trace={point.call}"]
         options += ["-e", f"inject={point.call}:error={point.error}:when={when}"]
         options += _narrowed(self.known) if point.narrowed else []
+        options += ["-f", "-P", sandbox.world + point.path] if point.path else []
         completed = sandbox.run(command, before=tracer(log, *options))
-        with open(log, encoding="utf-8", errors="replace") as stream:
-            struck = tuple(line.strip() for line in stream if "(INJECTED)" in line)
+        struck = _struck(log)
         own = Own(sandbox)
         paths = dict.fromkeys(path for text in struck for path in paths_of(text))
         first = paths_of(struck[0]) if struck else []
@@ -202,7 +234,7 @@ def _touches(call: Call) -> bool:
     return call.name in READING or call.mutating or call.name in {"open", "openat"}
 
 
-def _sampled(calls: Sequence[Call]) -> list[Call]:
+def _sampled(calls: Iterable[Call]) -> list[Call]:
     """Return the calls that change something, and a sample of those that only look."""
     chosen: list[Call] = []
     seen: set[tuple[str, str]] = set()
@@ -218,11 +250,55 @@ def _sampled(calls: Sequence[Call]) -> list[Call]:
     return chosen
 
 
-def _record(sandbox: Sandbox, command: Command, known: Sequence[str] = ()) -> list[Call]:
+def told_by_path(sandbox: Sandbox, command: Command, own: Own) -> dict[Call, str]:
+    """Return the calls of forked workers that can be struck, each with the path that tells it.
+
+    A call's ordinal is its number among those of its process on this path.
+    """
+    first = _of_workers(sandbox, command, own)
+    sandbox.reset()
+    shared = {one.path(sandbox.world) for one in _of_workers(sandbox, command, own)}
+    ordinals: Counter[tuple[int, str, str]] = Counter()
+    told = {}
+    for call in first:
+        path = call.path(sandbox.world)
+        ordinals[call.thread, call.name, path] += 1
+        # A source is also read by the interpreter that compiles it.
+        compiled = path.endswith(".py") and not call.mutating
+        if path in shared - {""} and not compiled:
+            told[replace(call, ordinal=ordinals[call.thread, call.name, path])] = path
+    return told
+
+
+def _of_workers(sandbox: Sandbox, command: Command, own: Own) -> list[Call]:
+    calls = _record(sandbox, command, options=("-f",))
+    programs = {call.thread for call in calls if call.name == "execve"}
+    return [call for call in own.calls(calls) if call.thread not in programs]
+
+
+def _record(
+    sandbox: Sandbox, command: Command, known: Sequence[str] = (), options: Sequence[str] = ()
+) -> list[Call]:
     log = os.path.join(sandbox.folder, "strace.log")
-    names = ",".join(f"?{name}" for name in sorted(STRUCK))
-    sandbox.run(command, before=tracer(log, "-e", f"trace={names}", *_narrowed(known)))
+    names = ",".join(f"?{name}" for name in sorted({*STRUCK, "execve"}))
+    words = (*options, "-e", f"trace={names}", *_narrowed(known))
+    sandbox.run(command, before=tracer(log, *words))
     return read_calls(log)
+
+
+def _struck(log: str) -> tuple[str, ...]:
+    """Return the calls that met an error, as strace printed them, each on one line."""
+    begun: dict[str, str] = {}
+    struck = []
+    with open(log, encoding="utf-8", errors="replace") as stream:
+        for line in map(str.strip, stream):
+            process = line.partition(" ")[0]
+            if line.endswith("<unfinished ...>"):
+                begun[process] = line.removesuffix("<unfinished ...>")
+            elif "(INJECTED)" in line:
+                resumed = _RESUMED.match(line)
+                struck.append(begun[process] + line[resumed.end() :] if resumed else line)
+    return tuple(struck)
 
 
 def _narrowed(paths: Sequence[str]) -> list[str]:

@@ -34,7 +34,7 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from integration.faults import crowd, figures, report
 from integration.faults.contests import CONTESTS, VENV, Contender, Contest
@@ -231,11 +231,13 @@ def rounds(
     folder: str | None = None,
     spoil: Sequence[tuple[str, str, str]] = (),
     until_broken: bool = False,
+    told: TextIO | None = None,
 ) -> list[Round]:
     """Run rounds of one contest in a folder that is gone afterwards.
 
     :param spoil: see ``runner.provisions``: a build that is known to be bad
     :param until_broken: the first round with a problem is the last one
+    :param told: gets each problem at once: a long run may be interrupted
     """
     found: list[Round] = []
     with tempfile.TemporaryDirectory(prefix="race-", dir=folder) as root:
@@ -243,9 +245,16 @@ def rounds(
         arena = Arena(contest, root, provisions(os.path.join(root, "source"), changes))
         for seed in seeds:
             found.append(arena.round(seed))
+            if told:
+                told.writelines(_problems(found[-1]))
+                told.flush()
             if until_broken and found[-1].problems:
                 break
     return found
+
+
+def _problems(one: Round) -> list[str]:
+    return [f"{one.contest.name}, seed {one.seed}: {problem}\n" for problem in one.problems]
 
 
 def table(found: Sequence[Round]) -> str:
@@ -273,12 +282,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _one(chosen[0], options)
     found: list[Round] = []
     for contest in chosen:
-        found += rounds(contest, seeds, folder=options.folder)
+        found += rounds(contest, seeds, folder=options.folder, told=sys.stderr)
         broken = sum(bool(one.problems) for one in found if one.contest is contest)
         print(f"{contest.name}: {broken} of {len(seeds)} broken", file=sys.stderr, flush=True)
-    for one in found:
-        for problem in one.problems:
-            print(f"{one.contest.name}, seed {one.seed}: {problem}")
+    sys.stdout.writelines(line for one in found for line in _problems(one))
     print(table(found))
     if not options.contest:
         what = f"{len(CONTESTS)} contests of many processes at once"

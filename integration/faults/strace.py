@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _BEGUN = re.compile(r"^(?:(?P<thread>\d+) +)?(?P<text>(?P<name>\w+)\(.*)$")
 _RESUMED = re.compile(r"^(?P<thread>\d+) +<\.\.\. \w+ resumed>")
+_CURRENT = re.compile(r"AT_FDCWD<[^>]*>")
 _PATH = re.compile(r'["<](/[^">]*)[">]')
 
 
@@ -106,7 +107,8 @@ class Call:
 
     def path(self, world: str) -> str:
         """Return the path in the world that tells it, without the world's own."""
-        paths = [path for path in _PATH.findall(self.text) if path.startswith(world + "/")]
+        found = _PATH.findall(_CURRENT.sub("", self.text))
+        paths = [path for path in found if path.startswith(world + "/")]
         # Of a rename, strace's -P looks at the first path only.
         number = 0 if self.name == "rename" else -1
         return paths[number].removeprefix(world) if paths else ""
