@@ -197,10 +197,24 @@ FORKING = (
     ("limits.py", "FORK_FROM_BYTES = 1 << 20", "FORK_FROM_BYTES = 1"),
 )
 """Changes after which several processes link and unpack, however little there is to do."""
+LOOKING = (("limits.py", "FORK_FROM_LOOKS = 2_000", "FORK_FROM_LOOKS = 1"),)
+"""The same for looks at cached files, which change nothing: a kill there shows little."""
 _LINK_SLOWLY = (
-    "fs/forks.py",
-    "        view = memoryview(work())",
-    "        __import__('time').sleep(0.3)\n        view = memoryview(work())",
+    # The helper comes first, and has all the links before it when its parent is killed.
+    (
+        "fs/crew.py",
+        "            answers = dict(self._take())",
+        "            __import__('time').sleep(0.1)\n            answers = dict(self._take())",
+    ),
+    (
+        "fs/crew.py",
+        "            yield number, self._do(number)",
+        """\
+            if os.getpid() != self._parent:
+                __import__("time").sleep(0.3)
+            yield number, self._do(number)
+""",
+    ),
 )
 _MEND_SLOWLY = (
     (
@@ -252,7 +266,7 @@ CONTESTS = (
         _linking,
         prepare=(run("cache", "add", "{parts-1.0}", "{clasha-1.0}"),),
         kill=("forked", 4),
-        changes=(*FORKING, _LINK_SLOWLY),
+        changes=(*FORKING, *_LINK_SLOWLY),
     ),
     Contest(
         "mending",
