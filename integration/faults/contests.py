@@ -197,8 +197,12 @@ FORKING = (
     ("limits.py", "FORK_FROM_BYTES = 1 << 20", "FORK_FROM_BYTES = 1"),
 )
 """Changes after which several processes link and unpack, however little there is to do."""
-LOOKING = (("limits.py", "FORK_FROM_LOOKS = 2_000", "FORK_FROM_LOOKS = 1"),)
-"""The same for looks at cached files, which change nothing: a kill there shows little."""
+HELPING = (
+    ("limits.py", "FORK_FROM_LOOKS = 2_000", "FORK_FROM_LOOKS = 1"),
+    ("fs/crew.py", "answers = dict(self._take())", "answers: dict[int, Any] = {}"),
+)
+"""The same for looks at cached files; and the helpers do all of it. Who does what is chance
+otherwise, so that a point of a sweep would not be met again."""
 _LINK_SLOWLY = (
     # The helper comes first, and has all the links before it when its parent is killed.
     (

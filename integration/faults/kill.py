@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, peers, report, scenarios
-from integration.faults.contests import FORKING, LOOKING
+from integration.faults.contests import FORKING, HELPING
 from integration.faults.runner import provisions, sandbox_of, sweep_all
 from integration.faults.strace import Kill, Point, unavailable
 from integration.faults.sweep import Sweep
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         every=options.every,
         folder=options.folder,
         workers=options.workers,
-        changes=(*FORKING, *LOOKING) if options.forks else (),
+        changes=(*FORKING, *HELPING) if options.forks else (),
     )
     if not options.scenario and swept:
         figures.note(_figure(swept, options, time.monotonic() - began))
