@@ -322,6 +322,30 @@ def test_a_restore_that_was_killed_between_its_calls_goes_on(
     assert [] == differences(old, snapshot(site.root, exact=True))
 
 
+def test_what_was_compiled_between_two_restores_stays(site: Site) -> None:
+    """A compiled file of a source that is back already stays, and the old one has no use.
+
+    The old one was moved to the trash as if somebody else had taken its place, and the
+    state folder stayed until one more run (found by ``make model``, SEED=1).
+    """
+    inner = site.library / "app" / "__pycache__"
+    inner.mkdir()
+    compiled = inner / "core.cpython-311.pyc"
+    compiled.write_text("compiled")
+    (site.library / "app" / "mine.txt").write_text("mine")  # so that files go one by one
+    before = snapshot(site.root)
+    application = applied(site, out=["app"])
+    application.prepare()
+    inner.mkdir(exist_ok=True)
+    compiled.write_text("compiled")
+
+    settling = settlement(application)
+    settling.roll_back()
+
+    assert [] == settling.kept
+    assert [] == differences(before, snapshot(site.root))
+
+
 def test_the_journal_goes_last(upgrade: Application) -> None:
     """As long as anything is left to do, the journal that tells of it is there."""
     files = Recording(local())

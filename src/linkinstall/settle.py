@@ -21,7 +21,7 @@ next run tries again.
 from __future__ import annotations
 
 import os
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 
 from linkinstall.fs.trees import (
     files_below,
@@ -209,7 +209,9 @@ class Settlement:
             self.files.link_new(source, target)
             return self.files.status(source) is not None
         # Restored before, in a run that was killed right after.
-        return kept is not None and (there.st_dev, there.st_ino) == (kept.st_dev, kept.st_ino)
+        same = kept is not None and (there.st_dev, there.st_ino) == (kept.st_dev, kept.st_ino)
+        # Or compiled anew since, of a source that was restored then.
+        return same or (_is_compiled(target) and S_ISREG(there.st_mode))
 
     def _to_trash(self, item: StashItem, reason: str) -> None:
         stashed = self._identity.stashed(item)
@@ -318,3 +320,8 @@ class Settlement:
         # Made for the state folder alone, where nothing was placed there.
         for folder in reversed(self.journal.made):
             remove_folder_if_empty(self.files, folder)
+
+
+def _is_compiled(path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return folder.endswith("/__pycache__") and name.endswith(".pyc")
