@@ -245,6 +245,22 @@ def test_a_note_of_a_dependent_that_was_lost_is_written_anew(site: Site, lost: b
     assert sound == note.read_bytes()
 
 
+@pytest.mark.parametrize("lost", [b"", bytes(60)])
+def test_a_note_of_an_environment_that_was_lost_is_written_anew(site: Site, lost: bytes) -> None:
+    """A power cut may empty the note of an environment; the next install notes it again.
+
+    It was left so, and an edit through one of its hard links named nobody.
+    """
+    entries(site, symlinks=False).use(site.cache.add(site.wheel()).entry, None, ())
+    (note,) = Path(site.cache.root, "environments").iterdir()
+    sound = note.read_bytes()
+    note.write_bytes(lost)
+
+    entries(site, symlinks=False).use(site.cache.add(site.wheel()).entry, None, ())
+
+    assert sound == note.read_bytes()
+
+
 def test_a_tier_is_taken_from_where_it_lies(site: Site) -> None:
     """An entry of a tier is found there, and nothing is written into its cache."""
     wheel = str(site.wheel())

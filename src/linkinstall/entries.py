@@ -175,13 +175,18 @@ class Entries:
             return
         self._unnoted = False
         path = f"{self.cache.root}/environments/{self._key()}"
-        if self.cache.file_system.status(path) is None:
-            from linkinstall.registry import register
+        try:
+            if self.cache.file_system.read(path).strip(b"\0"):
+                return
+        except OSError:  # not noted yet
+            pass
+        # Not there, or emptied by a power cut.
+        from linkinstall.registry import register
 
-            try:
-                register(self.cache, path, self.environment)
-            except OSError:  # a cache that cannot be written: links into it are counted only
-                pass
+        try:
+            register(self.cache, path, self.environment)
+        except OSError:  # a cache that cannot be written: links into it are counted only
+            pass
 
     def _note_dependent(self, entry: Entry) -> bool:
         """Note that this environment is about to hold symbolic links into an entry.
