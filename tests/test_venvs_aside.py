@@ -295,3 +295,33 @@ def test_a_build_that_commits_before_it_is_aside_is_found_out(
     monkeypatch.setattr(Aside, "commit", lambda _aside: None)
 
     assert [] != kills(tmp_path, remove, by_files, {})
+
+
+@pytest.mark.parametrize(
+    ("what", "sync", "flushed"),
+    [
+        ("create", "normal", True),
+        ("clear", "normal", True),
+        ("clear", "full", True),
+        ("clear", "off", False),
+        ("remove", "normal", False),  # renames only: nothing was written since the journal
+    ],
+)
+def test_what_was_made_is_flushed_before_the_commit_point(
+    tmp_path: Path, what: str, sync: str, *, flushed: bool
+) -> None:
+    """A power cut after the commit finds the new environment whole: the old one is gone then.
+
+    It was not flushed, and a power cut right after a ``venv clear`` left empty files
+    (found by ``make power``).
+    """
+    place = make_venv(tmp_path / "env")
+    files = Recording(local())
+    aside = Aside(files, str(place), sync=sync)
+    aside.begin(what)
+    aside.take()
+    aside.mark()
+    begun = len(files.changes)
+    aside.commit()
+
+    assert ["flush_volume"] * flushed + ["rename"] == [one.verb for one in files.changes[begun:]]

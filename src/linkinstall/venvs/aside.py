@@ -13,18 +13,17 @@ Calling sequence, with the place locked::
     aside.commit()                      # or aside.put_back()
     pending = aside.finish()
 
-Guarantees: the journal is on the disk before the first rename; the commit point is the
-rename of ``journal`` to ``committed``. The folder goes in one rename where the system
-lets it, else entry by entry, else file by file: scripts first, since they may be busy,
-``pyvenv.cfg`` last, so that a killed run leaves what others recognise. No link is
-followed. All steps can be repeated, and :func:`settle` does so after a kill: before
-the commit point it puts back, after it it finishes.
+Guarantees: the journal is on the disk before the first rename, and what was made before
+the commit point, which is the rename of ``journal`` to ``committed``. The folder goes in
+one rename where the system lets it, else entry by entry, else file by file: scripts first,
+since they may be busy, ``pyvenv.cfg`` last, so that a killed run leaves what others
+recognise. No link is followed. All steps can be repeated, and :func:`settle` does so after
+a kill: before the commit point it puts back, after it it finishes.
 
 On disk: a folder ``.linkinstall-NAME`` beside the environment, or, where none can be
 made there, ``.linkinstall-venv`` inside it. It holds ``.gitignore``, ``journal`` or
-``committed``, and numbered folders; without a journal these are trash. While something
-is being made at the place, a file ``.linkinstall-making`` in it says so: what stands
-there without that file is somebody else's, and never touched.
+``committed``, and numbered folders; without a journal these are trash. While something is
+made at the place, a file ``.linkinstall-making`` says so: without it, it is not ours.
 
 Errors: ``OSError`` with its path; after one from :meth:`Aside.take` call :meth:`put_back`.
 """
@@ -114,8 +113,7 @@ class Aside:
     """One change at one place. See the module docstring.
 
     :param place: the folder of the environment, free of links
-    :param sync: off, normal (the volume is flushed before the first rename) or full
-        (and after the commit)
+    :param sync: off, normal (flushed before the first rename and before the commit) or full
     :param state: the state folder, where there is one already
     """
 
@@ -284,7 +282,9 @@ class Aside:
     # ---------------------------------------------------------------- the commit point, and after
 
     def commit(self) -> None:
-        """Make the change final: one rename."""
+        """Make the change final: one rename, once what was made is on the disk."""
+        if self.sync != "off" and self.what != "remove":
+            self.files.flush_volume(self.place)
         self.files.rename(f"{self.state}/journal", f"{self.state}/committed")
 
     def finish(self) -> list[Pending]:
