@@ -6,10 +6,8 @@ another device: each with the real thing, on a small volume that is mounted for 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import subprocess
 import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -20,7 +18,7 @@ from integration.support.command import Command
 from integration.support.mounts import call, fill, mounted
 from integration.support.samples import make_sample
 from integration.support.trees import differences, snapshot
-from tests.support.gates import require
+from integration.support.users import NOBODY, json_as_nobody, require_protected_hardlinks
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +31,6 @@ NEXT = "Mend the cause and run the same command again."
 LARGE = 1 << 20
 """Bytes of the file that the new version of the sample has and the old one has not."""
 EXT4_LINKS = 65_000
-NOBODY = 65_534
 
 
 @pytest.fixture
@@ -295,10 +292,7 @@ def test_a_cache_of_another_user(
     tmp_path: Path, make_environment: Callable[..., Venv], versions: tuple[Path, Path]
 ) -> None:
     """Files of another user's cache may not be linked (protected_hardlinks): they are copied."""
-    require(os.geteuid() == 0, "root, to be another user")
-    require(shutil.which("setpriv") is not None, "setpriv (util-linux)")
-    with open("/proc/sys/fs/protected_hardlinks", encoding="ascii") as stream:
-        require(stream.read().strip() == "1", "fs.protected_hardlinks = 1")
+    require_protected_hardlinks()
     with mounted(tmp_path, "ext4", 16) as volume:
         command = Command(tmp_path, volume / "cache")
         upgrade = Upgrade(command, make_environment("venv", folder=volume), versions)
@@ -306,23 +300,9 @@ def test_a_cache_of_another_user(
         command.run("install", "--python", make_environment("other").root, upgrade.new)
         cached = snapshot(command.cache)
         call("chown", "-R", f"{NOBODY}:{NOBODY}", str(upgrade.venv.root))
-        # Whoever it is may read what root has hidden: the interpreter, and this project.
-        capability = "+dac_read_search"
-        user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
-        user += [f"--inh-caps={capability}", f"--ambient-caps={capability}"]
+        counts = json_as_nobody(command, *upgrade.act)["files"]
 
-        done = subprocess.run(
-            [*user, *command.arguments(("--json", *upgrade.act))],
-            check=False,
-            capture_output=True,
-            text=True,
-            env=command.environ(),
-            cwd="/",
-        )
-
-        assert 0 == done.returncode, done.stdout + done.stderr
         upgrade.is_new()
-        counts = json.loads(done.stdout)["files"]
         assert (0, True) == (counts["hardlink"], counts["copy"] > 1)
         assert [] == differences(cached, snapshot(command.cache))
 

@@ -16,11 +16,12 @@ from linkinstall.errors import CacheError, InvalidWheelError, UsageError
 from linkinstall.fs import local
 from linkinstall.fs.posix import PosixFileSystem
 from tests.support.faulty import Denying
-from tests.support.sites import Site
+from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
     from io import BufferedReader
 
+    from linkinstall.fs.port import FileSystem
     from tests.support.faulty import Change
 
 
@@ -46,6 +47,18 @@ def entries(
 def cached_file(entry_folder: str) -> Path:
     """Return the package's only module in an entry."""
     return Path(entry_folder) / "files" / "purelib" / "app" / "__init__.py"
+
+
+class OnlyOutside(Denying):
+    """A file system on which one folder cannot be written."""
+
+    def __init__(self, inner: FileSystem, folder: str) -> None:
+        super().__init__(inner, "", errno.EROFS)
+        self.folder = folder
+
+    def denies(self, change: Change) -> bool:
+        """Return whether a change is below the folder."""
+        return f"{change.path}/".startswith(f"{self.folder}/")
 
 
 def test_a_wheel_is_unpacked_once(site: Site) -> None:
@@ -284,3 +297,56 @@ def test_a_damaged_entry_of_a_tier_is_made_anew_in_the_own_cache(site: Site) -> 
 
     assert used.folder.startswith(f"{tiered.root}/entries/")
     assert "edited = True\n" == cached_file(made.folder).read_text()
+
+
+def test_a_tier_is_never_written(site: Site) -> None:
+    """Not its marks, nor the time of use, nor the manifest of what is damaged there."""
+    made = site.cache.add(site.wheel()).entry
+    os.utime(f"{made.folder}/manifest", (0, 0))
+    before = snapshot(Path(site.cache.path), exact=True)
+    tiered = Cache(site.folder / "own", tiers=[site.cache.path])
+    found = tiered.open(made.manifest.id)
+    assert found is not None
+    entries(site, tiered).use(found, None, ())
+    tiered.mark_flushed(found)
+
+    assert found.flushed
+    assert before == snapshot(Path(site.cache.path), exact=True)
+    os.truncate(cached_file(made.folder), 0)
+    before = snapshot(Path(site.cache.path), exact=True)
+    with pytest.raises(CacheError):
+        entries(site, tiered).use(found, None, ())
+    assert before == snapshot(Path(site.cache.path), exact=True)
+
+
+def test_a_damaged_entry_of_a_cache_that_cannot_be_written(site: Site) -> None:
+    """It is made anew in a temporary cache, with the one warning; without a wheel, an error.
+
+    The install ended with the error of the file system, though it goes on where the cache
+    lacks the entry.
+    """
+    wheel = str(site.wheel())
+    made = site.cache.add(wheel).entry
+    os.truncate(cached_file(made.folder), 0)
+    closed = Cache(site.cache.path, files=OnlyOutside(local(), site.cache.path))
+    asked = entries(site, closed)
+    asked.settle(str(site.folder / "home"))
+    with pytest.raises(CacheError):
+        asked.use(made, None, ())
+    (used,) = asked.use(made, wheel, ())
+
+    assert not used.folder.startswith(site.cache.path)
+    assert ["cache-unwritable", "cache-damaged"] == [one.code for one in asked.warnings]
+
+
+def test_a_temporary_cache_has_the_same_tiers(site: Site) -> None:
+    """Where the own cache cannot be written, what lies in a tier is linked all the same."""
+    wheel, other = str(site.wheel()), str(site.wheel("other"))
+    made = site.cache.add(wheel).entry
+    files = OnlyOutside(local(), str(site.folder / "own"))
+    asked = entries(site, Cache(site.folder / "own", tiers=[site.cache.path], files=files))
+    asked.settle(str(site.folder / "home"))
+    asked.bring(other)
+
+    assert ["cache-unwritable"] == [one.code for one in asked.warnings]
+    assert made.folder == asked.bring(wheel).entry.folder

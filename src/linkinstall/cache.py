@@ -213,7 +213,9 @@ class Cache:
             manifest = decode(self.file_system.read(folder + "/manifest"))
         except (OSError, ValueError):
             return None
-        if self.file_system.status(f"{folder}/{UNFLUSHED}") is None:
+        # A tier was complete when it was handed out, and its marks are not ours to remove.
+        own = folder.startswith(f"{self.root}/")
+        if not own or self.file_system.status(f"{folder}/{UNFLUSHED}") is None:
             return Entry(folder, manifest)
         try:
             mark = self.file_system.read(f"{folder}/{UNFLUSHED}")

@@ -94,7 +94,8 @@ class Entries:
         self._use_temporary()
 
     def _use_temporary(self) -> None:
-        self.cache = Cache(f"{self._home}/cache", files=self.cache.file_system, ours=True)
+        old = self.cache
+        self.cache = Cache(f"{self._home}/cache", tiers=old.tiers, files=old.file_system, ours=True)
         self.temporary = True
 
     def fill(self, paths: list[str], levels: tuple[int, ...]) -> None:
@@ -222,6 +223,8 @@ class Entries:
 
         By the time of its manifest, to which nothing is ever linked.
         """
+        if not entry.folder.startswith(f"{self.cache.root}/"):
+            return  # a tier's, which is never written
         files, path, now = self.cache.file_system, f"{entry.folder}/manifest", time.time_ns()
         status = files.status(path)
         if status is not None and now - status.st_mtime_ns > limits.USE_NOTED * 1e9:
@@ -246,13 +249,20 @@ class Entries:
         if path is None:
             from linkinstall.errors import CacheError
 
-            quarantine(self.cache, entry)
+            try:
+                quarantine(self.cache, entry)
+            except OSError:  # a cache that cannot be written: it will be noticed again
+                pass
             raise CacheError(
                 f"The cache entry of {entry.manifest.distribution} is damaged: {named}.",
                 next_step="Nothing was changed, and the entry will not be linked again. "
                 "Install from the wheel file to make it anew.",
             )
-        added = self.cache.rebuild(path, validate_record=self.validate_record, damaged=entry)
+        try:
+            added = self.cache.rebuild(path, validate_record=self.validate_record, damaged=entry)
+        except OSError as error:
+            self._fall_back(error)
+            added = self.cache.rebuild(path, validate_record=self.validate_record)
         message = f"a cache entry was edited and has been made anew: {named}"
         self.warnings.append(Warn("cache-damaged", message))
         return added.entry

@@ -98,9 +98,10 @@ class Evidence:
             )
         damaged = False
         for entry in entries:
-            if not inspect(self.files, entry, "full").damaged:
-                return Source(entry, wheel)
-            damaged = True
+            for copy in self._copies(entry):
+                if not inspect(self.files, copy, "full").damaged:
+                    return Source(copy, wheel)
+                damaged = True
         reason = f"the cache has no wheel of {one.name} {one.version} that matches what is left"
         if damaged:
             reason = f"the files of {one.name} {one.version} in the cache are damaged, too"
@@ -183,23 +184,32 @@ class Evidence:
 
     def _by_digest(self, digest: str) -> Entry | None:
         """Return the entry that a wheel file with this digest was unpacked to."""
-        folder = f"{self.cache.root}/aliases"
-        if not digest or self.files.status(folder) is None:
-            return None
-        for name, _ in self.files.scan(folder):
+        for path in self._listed("aliases") if digest else ():
             try:
-                entry_id, known, _ = self.files.read(f"{folder}/{name}").decode("ascii").split("\n")
+                entry_id, known, _ = self.files.read(path).decode("ascii").split("\n")
             except (OSError, ValueError):
                 continue
             if known == digest:
                 return self.cache.open(entry_id)
         return None
 
+    def _listed(self, part: str) -> Iterator[str]:
+        """Yield the paths in a folder of the cache and of its tiers."""
+        for root in self.cache.roots:
+            if self.files.status(f"{root}/{part}") is not None:
+                yield from (
+                    f"{root}/{part}/{name}" for name, _ in self.files.scan(f"{root}/{part}")
+                )
+
+    def _copies(self, entry: Entry) -> Iterator[Entry]:
+        """Yield an entry as the cache has it, and as its tiers do."""
+        for root in self.cache.roots:
+            found = self.cache.open_folder(f"{root}/entries/{entry.manifest.id}")
+            if found is not None:
+                yield found
+
     def _named(self, one: Distribution) -> Iterator[Entry]:
-        folder = f"{self.cache.root}/entries"
-        if self.files.status(folder) is None:
-            return
-        for name, _ in self.files.scan(folder):
+        for name in dict.fromkeys(os.path.basename(path) for path in self._listed("entries")):
             entry = self.cache.open(name)
             if entry is None:
                 continue

@@ -112,8 +112,11 @@ def verify(
 def quarantine(cache: Cache, entry: Entry) -> bool:
     """Keep a damaged entry from being linked again, until its wheel makes it anew.
 
-    :return: whether it was still the one that stands there
+    :return: whether it was still the one that stands there; one of a tier is left alone
+    :raises OSError: the cache cannot be written
     """
+    if not entry.folder.startswith(f"{cache.root}/"):
+        return False
     standing = cache.open_folder(entry.folder)
     if standing is None or standing.manifest.mtime != entry.manifest.mtime:
         return False
