@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from typing import TYPE_CHECKING
+
+import pytest
 
 from integration.support.records import dist_info_of
 from integration.support.samples import make_broken, make_sample
@@ -153,3 +157,58 @@ def test_check_prints_name_code_path_and_what_mends_it(
     health = {one["distribution"]: one["health"] for one in form["findings"]}
     assert {"other": "modified", "sample": "modified"} == health
     assert all(finding["fix"] for finding in form["findings"])
+
+
+WATCHED = """
+import os, pty, sys
+from pathlib import Path
+sys.path[:0] = {path!r}
+from linkinstall import limits
+from linkinstall.cli import leave, run
+limits.PROGRESS_AFTER = 0
+limits.FORK_FROM_BYTES = {forks!r}
+child, terminal = pty.fork()
+if not child:
+    os.environ["TERM"] = "xterm"
+    sys.argv = ["linkinstall", *{words!r}]
+    leave(run())
+seen = b""
+while True:
+    try:
+        chunk = os.read(terminal, 4096)
+    except OSError:
+        break
+    if not chunk:
+        break
+    seen += chunk
+_, status = os.waitpid(child, 0)
+Path({into!r}).write_bytes(seen)
+sys.exit(os.waitstatus_to_exitcode(status))
+"""
+
+
+@pytest.mark.parametrize("forks", [1, 1 << 30])
+@pytest.mark.parametrize("tone", [(), ("-q",)])
+def test_a_terminal_is_told_which_wheel_is_unpacked(
+    venv: Venv, wheelhouse: Path, tmp_path: Path, tone: tuple[str, ...], forks: int
+) -> None:
+    """A person sees a line while it lasts, nothing of it afterwards, and nothing with ``-q``."""
+    made = [make_sample(wheelhouse, version) for version in ("1.0",)]
+    made += [make_wheel(wheelhouse, f"more{number}", "1.0", {}) for number in range(3)]
+    cache = ("--cache-dir", str(tmp_path / "cache"))
+    words = (*tone, *cache, "--python", str(venv.python), *map(str, made))
+    into = tmp_path / "seen"
+    program = WATCHED.format(path=sys.path, words=words, into=str(into), forks=forks)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    seen = into.read_text()
+
+    assert (0, b"") == (done.returncode, done.stderr)
+    if tone:
+        assert "" == seen
+        return
+    assert " of 4" in seen or "/4" in seen
+    assert ".whl" in seen
+    last = seen.rpartition("\x1b[")[2]
+    assert "installed" in last
+    assert ".whl" not in last

@@ -139,6 +139,7 @@ def test_a_plain_install() -> None:
         "lock_timeout": None,
         "dry_run": False,
         "notify": None,
+        "progress": None,
         "processes": True,
     } == recorder.arguments
 

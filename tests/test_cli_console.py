@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import io
+import sys
 
 import pytest
 
+from linkinstall import limits
 from linkinstall.cli.console import Console, escaped
 
 
@@ -116,3 +118,59 @@ def test_lost_messages_are_no_error() -> None:
     console.close()
 
     assert "one\n" == stdout.getvalue()
+
+
+class Terminal(io.StringIO):
+    """A terminal that is only written to."""
+
+    def isatty(self) -> bool:
+        """Say that somebody looks on, unless it is closed."""
+        super().isatty()
+        return True
+
+
+@pytest.mark.parametrize(
+    ("stream", "environ", "quiet", "expected"),
+    [
+        (Terminal(), {"TERM": "xterm"}, False, True),
+        (Terminal(), {"TERM": "xterm"}, True, False),
+        (Terminal(), {"TERM": "dumb"}, False, False),
+        (Terminal(), {}, False, False),
+        (io.StringIO(), {"TERM": "xterm"}, False, False),
+        (None, {"TERM": "xterm"}, False, False),
+    ],
+)
+def test_progress_is_for_people(
+    stream: io.StringIO | None, environ: dict[str, str], *, quiet: bool, expected: bool
+) -> None:
+    """Only a terminal that can be drawn on is, and not where only errors are wanted."""
+    console = Console(io.StringIO(), stream)
+    console.quiet = quiet
+
+    assert expected == console.is_watched(environ)
+
+
+def test_a_stream_that_is_closed_is_not_watched() -> None:
+    """What has been closed cannot be drawn on."""
+    stream = Terminal()
+    stream.close()
+
+    assert not Console(None, stream).is_watched({"TERM": "xterm"})
+
+
+@pytest.mark.parametrize("how", ["message", "error", "close"])
+def test_progress_gives_way_to_what_is_said(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """What is drawn is taken away before a message, an error or a result is written."""
+    monkeypatch.setattr(limits, "PROGRESS_AFTER", 0)
+    for name in ("rich", "rich.console", "rich.progress"):
+        monkeypatch.setitem(sys.modules, name, None)
+    terminal = Terminal()
+    console = Console(terminal, terminal)
+    console.progress("a.whl", 1, 2)
+    if how == "close":
+        console.result(["said"])
+        console.close()
+    else:
+        getattr(console, how)("said")
+
+    assert terminal.getvalue().endswith("a.whl\r\x1b[Ksaid\n")

@@ -265,7 +265,9 @@ def test_the_exit_status_page_lists_every_status() -> None:
 def test_the_dependencies_page_justifies_each() -> None:
     """Every declared dependency is justified, and every one at run time is used."""
     declared = tomllib.loads(text_of(REPOSITORY / "pyproject.toml"))
-    names = [re.split(r"[^\w-]", one)[0] for one in declared["project"]["dependencies"]]
+    project = declared["project"]
+    needed = [project["dependencies"], *project["optional-dependencies"].values()]
+    names = [re.split(r"[^\w-]", one)[0] for group in needed for one in group]
     groups = declared["dependency-groups"]
     tools = [re.split(r"[^\w-]", one)[0] for group in groups.values() for one in group]
     page = text_of(REFERENCE / "dependencies.md")

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall import Cache, filling, limits
+from linkinstall import Cache, limits
 from linkinstall.filling import CompileFor, Filled, fill
+from linkinstall.fs import crew
 from linkinstall.outcome import BytecodeCount
 from tests.support.sites import Site
 
@@ -23,7 +24,7 @@ COMPILE = CompileFor(sys.executable, "tag", (0,))
 @pytest.fixture(autouse=True)
 def two(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let two processes work, however little there is to do."""
-    monkeypatch.setattr(filling, "workers", lambda: 2)
+    monkeypatch.setattr(crew, "workers", lambda: 2)
     monkeypatch.setattr(limits, "FORK_FROM_BYTES", 0)
 
 
@@ -118,3 +119,17 @@ def test_the_same_wheel_twice_is_unpacked_once(site: Site) -> None:
     made = wheels(site, 1)
 
     assert {made[0]: Filled()} == fill(site.cache, [*made, *made], None)
+
+
+def test_progress_counts_what_was_begun(site: Site) -> None:
+    """This process tells each wheel that it takes, by its file name, and the number rises."""
+    made = wheels(site, 6)
+    told: list[tuple[str, int, int]] = []
+
+    fill(site.cache, made, None, lambda *one: told.append(one))
+
+    names = {os.path.basename(path) for path in made}
+    numbers = [number for _, number, _ in told]
+    assert names >= {name for name, _, _ in told}
+    assert sorted(set(numbers)) == numbers
+    assert {6} >= {total for _, _, total in told}

@@ -19,6 +19,7 @@ for a cache that cannot be written where a temporary one would not do (symbolic 
 
 from __future__ import annotations
 
+import os
 import time
 
 from linkinstall import limits
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from linkinstall.cache import Added, Entry
     from linkinstall.compilers import Compilers
     from linkinstall.environment import Environment
-    from linkinstall.filling import Filled
+    from linkinstall.filling import Filled, Progress
 
 __all__ = ["Entries"]
 
@@ -48,6 +49,7 @@ class Entries:
 
     :param validate_record: all, entries or none, of wheels that are unpacked
     :param verify_cache: off, stat or full
+    :param progress: told which wheel is brought: its file name, its number, and of how many
     :param symlinks: whether files are to be linked symbolically
     :param shares: whether files of the cache may be shared with the environment
     """
@@ -62,6 +64,7 @@ class Entries:
         symlinks: bool,
         shares: bool = True,
         processes: bool = False,
+        progress: Progress | None = None,
     ) -> None:
         self.cache = cache
         self.environment = environment
@@ -75,6 +78,8 @@ class Entries:
         self._home = ""
         self._compilers: Compilers | None = None
         self._processes = processes
+        self._progress = progress
+        self._numbers: dict[str, int] = {}
         self._looking = Looking(cache.file_system, verify_cache, processes=processes)
         self._found: dict[str, Added] = {}
         self._filled: dict[str, Filled] = {}
@@ -104,6 +109,7 @@ class Entries:
         :param levels: of the compiled files that are made at once, too
         :raises InvalidWheelError: one of the wheels cannot be read
         """
+        self._numbers = {path: number for number, path in enumerate(paths, 1)}
         if not self._processes or self.cache.distrust or self.validate_record != "all":
             return  # where RECORD was not looked at, an entry is not found by its wheel
         missing = []
@@ -124,7 +130,7 @@ class Entries:
                 compile_for = CompileFor(
                     environment.compiler, environment.cache_tag, levels, embedded
                 )
-            self._filled = fill(self.cache, missing, compile_for)
+            self._filled = fill(self.cache, missing, compile_for, self._progress)
 
     def bring(self, path: str) -> Added:
         """Return the entry of a wheel file."""
@@ -133,6 +139,9 @@ class Entries:
             return found
         if path in self._filled:
             self.warnings += self._filled[path].warnings
+        elif self._progress is not None:
+            number = self._numbers.get(path, 1)
+            self._progress(os.path.basename(path), number, len(self._numbers) or 1)
         try:
             added = self.cache.add(path, validate_record=self.validate_record)
         except OSError as error:

@@ -14,23 +14,27 @@ Errors: none of its own.
 
 from __future__ import annotations
 
-import marshal
 import os
 from functools import partial
+from itertools import chain
 
 from linkinstall import limits
 from linkinstall.bytecode import compiled_sets
 from linkinstall.compilers import Compilers
 from linkinstall.entry_check import inspect
-from linkinstall.fs.forks import forked, workers
+from linkinstall.fs.crew import Crew, parts_of
 from linkinstall.outcome import BytecodeCount, Warn
 from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from linkinstall.cache import Cache
+
+    Progress = Callable[[str, int, int], None]
+    """File name of a wheel, its number from 1 on, and how many there are."""
+    _Told = tuple[str, list[tuple[str, str]], tuple[int, int, int] | None]
 
 __all__ = ["CompileFor", "Filled", "fill"]
 
@@ -56,22 +60,32 @@ class Filled:
     bytecode: BytecodeCount | None = None
 
 
-def fill(cache: Cache, wheels: Iterable[str], compile_for: CompileFor | None) -> dict[str, Filled]:
+def fill(
+    cache: Cache,
+    wheels: Iterable[str],
+    compile_for: CompileFor | None,
+    progress: Progress | None = None,
+) -> dict[str, Filled]:
     """Unpack wheels that are not in the cache; return what was told of each that is now.
 
     Small ones are left to whoever asks for them.
+
+    :param progress: told what is unpacked by this process, and how many were begun by all
     """
     sizes = {path: _size(cache, path) for path in wheels}
     if sum(sizes.values()) < limits.FORK_FROM_BYTES:
         return {}
-    shares = _shares(sizes, min(workers(), len(sizes)))
-    parent = os.getpid()
-    works = [partial(_work, cache, share, compile_for, parent) for share in shares]
+    # The largest first: whoever comes to the heap last has little left to do.
+    order = sorted(sizes, key=lambda one: (-sizes[one], one))
+    work = _Work(cache, order, compile_for, progress)
+    try:
+        answers = Crew(work.do, len(work.parts)).finish()
+    finally:
+        work.close()
     made: dict[str, Filled] = {}
-    for answer in forked(works):
-        for path, warnings, counts in marshal.loads(answer) if answer else ():  # noqa: S302 - written by our own child
-            bytecode = BytecodeCount(*counts) if counts is not None else None
-            made[path] = Filled(tuple(Warn(*one) for one in warnings), bytecode)
+    for path, warnings, counts in chain.from_iterable(one or () for one in answers):
+        bytecode = BytecodeCount(*counts) if counts is not None else None
+        made[path] = Filled(tuple(Warn(*one) for one in warnings), bytecode)
     return made
 
 
@@ -80,39 +94,56 @@ def _size(cache: Cache, path: str) -> int:
     return status.st_size if status is not None else 0
 
 
-def _shares(sizes: dict[str, int], count: int) -> list[list[str]]:
-    """Return the wheels in shares of about the same size, the largest of each first."""
-    shares: list[list[str]] = [[] for _ in range(count)]
-    loads = [0] * count
-    for path in sorted(sizes, key=lambda one: (-sizes[one], one)):
-        least = loads.index(min(loads))
-        shares[least].append(path)
-        loads[least] += sizes[path] + 1
-    return shares
+class _Work:
+    """What each process does with the wheels that it takes."""
 
+    def __init__(
+        self,
+        cache: Cache,
+        wheels: list[str],
+        compile_for: CompileFor | None,
+        progress: Progress | None,
+    ) -> None:
+        self.parts = parts_of([1] * len(wheels), 1)
+        self._cache = cache
+        self._wheels = wheels
+        self._compile_for = compile_for
+        self._progress = progress
+        self._process = os.getpid()
+        self._compilers: tuple[int, Compilers] | None = None
 
-def _work(
-    cache: Cache, wheels: Sequence[str], compile_for: CompileFor | None, parent: int
-) -> bytes:
-    compilers = Compilers(compile_for.compiler, 1) if compile_for is not None else None
-    done = []
-    try:
-        for path in wheels:
-            if parent not in (os.getpid(), os.getppid()):
-                break  # nobody is left to use it
+    def do(self, number: int) -> list[_Told]:
+        """Unpack and compile the wheels of one part; return what was told of each."""
+        told = []
+        begin, end = self.parts[number]
+        for index in range(begin, end):
+            path = self._wheels[index]
+            if self._progress is not None and os.getpid() == self._process:
+                self._progress(os.path.basename(path), index + 1, len(self._wheels))
             try:
-                done.append(_make(cache, path, compile_for, compilers))
+                told.append(_make(self._cache, path, self._compile_for, self._own_compilers()))
             except Exception:  # noqa: BLE001, S112 - met again by whoever asks for this wheel
                 continue
-    finally:
-        if compilers is not None:
-            compilers.close()
-    return marshal.dumps(done)
+        return told
+
+    def _own_compilers(self) -> Compilers | None:
+        # A helper's end when its pipes are closed, that is with the helper.
+        process = os.getpid()
+        if self._compile_for is None:
+            return None
+        if self._compilers is None or self._compilers[0] != process:
+            self._compilers = process, Compilers(self._compile_for.compiler, 1)
+        return self._compilers[1]
+
+    def close(self) -> None:
+        """End the interpreters that compiled for this process."""
+        if self._compilers is not None:
+            self._compilers[1].close()
 
 
 def _make(
     cache: Cache, path: str, compile_for: CompileFor | None, compilers: Compilers | None
-) -> tuple[str, list[tuple[str, str]], tuple[int, int, int] | None]:
+) -> _Told:
     added = cache.add(path)
     warnings = [(one.code, one.message) for one in added.warnings]
     if compile_for is None or compilers is None:

@@ -85,6 +85,10 @@ CREW_PARTS = 1_024
 """Parts of one work that processes share; their numbers have to fit into a pipe (pipe(7))."""
 FORK_FROM_BYTES = 1 << 20
 """Bytes of wheels to unpack from which a second process pays."""
+PROGRESS_AFTER = 0.5
+"""Seconds after which a person at a terminal is told what is being done."""
+PROGRESS_EVERY = 0.05
+"""Seconds from one drawing of it to the next."""
 COPY_CHUNK = 1 << 20
 """Bytes per read while unpacking, copying and hashing."""
 SYMLINK_DEPTH = 40

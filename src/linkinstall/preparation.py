@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
     from linkinstall.cache import Cache, Entry
     from linkinstall.environment import Environment
+    from linkinstall.filling import Progress
     from linkinstall.fs.lock import FolderLock
     from linkinstall.fs.port import FileSystem
     from linkinstall.linking import Preferences, Refused
@@ -75,6 +76,7 @@ class Preparation:
         files: FileSystem,
         options: Options,
         wishes: Wishes,
+        progress: Progress | None = None,
     ) -> None:
         self.wishes = wishes
         self.environment = environment
@@ -91,6 +93,7 @@ class Preparation:
             symlinks=options.link_mode == "symlink",
             shares=options.link_mode != "copy",
             processes=options.processes,
+            progress=progress,
         )
         self._held: FolderLock | None = None
         self._intent: list[tuple[str, str]] = []

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from linkinstall.environment import Environment
+    from linkinstall.filling import Progress
     from linkinstall.fs.port import FileSystem
     from linkinstall.settle import Settlement
 
@@ -70,6 +71,7 @@ class Transaction(Asking):
         (and success means new)
     :param lock_timeout: seconds to wait for the environment
     :param notify: told what is waited for
+    :param progress: told which wheel is unpacked: file name, number from 1 on, of how many
     :param processes: whether this process may be forked to work on several processors:
         it has no threads but this one
     :param command: the name of the verb, for the outcome
@@ -90,6 +92,7 @@ class Transaction(Asking):
         sync: str = "normal",
         lock_timeout: float | None = None,
         notify: Callable[[str], None] | None = None,
+        progress: Progress | None = None,
         processes: bool = False,
         files: FileSystem | None = None,
         command: str = "transaction",
@@ -114,7 +117,7 @@ class Transaction(Asking):
             validate_record, verify_cache, processes,
         )  # fmt: skip
         self._preparation = Preparation(
-            environment, cache or Cache(), self.files, options, self._wishes
+            environment, cache or Cache(), self.files, options, self._wishes, progress
         )
         self._session = Session(self.files, environment, flush=sync != "off")
         self._application: Application | None = None

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 PURE_OS = frozenset(
     """
     DirEntry PathLike __file__ _exit altsep cpu_count curdir defpath devnull environ error
-    extsep fsdecode fsencode fspath getcwd getenv getpid getppid getuid geteuid kill killpg linesep
+    extsep fsdecode fsencode fspath get_terminal_size getcwd getenv getpid getppid getuid geteuid
+    kill killpg linesep
     name pardir path pathsep sep stat_result strerror times uname urandom
     """.split()
 )

@@ -16,7 +16,7 @@ Errors: what the verbs raise; ``UsageError`` for options that contradict each ot
 from __future__ import annotations
 
 from linkinstall.cli.target import choose_environment, uses_no_cache, words_of
-from linkinstall.values import replace
+from linkinstall.values import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -57,16 +57,26 @@ class Verbs:
         return getattr(__import__(module, fromlist=[attribute]), attribute)
 
 
+@value
+class Told:
+    """Whom a verb tells what it is at; see :func:`perform`."""
+
+    notify: Callable[[str], None] | None = None
+    progress: Callable[[str, int, int], None] | None = None
+
+
 def perform(
     arguments: Arguments,
     verbs: Mapping[str, Any] | Verbs,
     *,
     notify: Callable[[str], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
 ) -> Outcome:
     """Do what ``arguments`` ask for and return the outcome.
 
     :param verbs: verbs and classes by name, as :data:`LOCATIONS` lists them
     :param notify: called with a sentence when something takes its time
+    :param progress: called with each wheel that is unpacked, its number, and how many there are
     :raises Exception: what the verb raises; ``outcome`` tells the environment at least
     """
     if arguments.command in OF_VENVS:
@@ -77,7 +87,9 @@ def perform(
         return perform_on_cache(arguments, verbs, notify)
     environment = choose_environment(arguments, verbs["environment"])
     try:
-        outcome: Outcome = OF_ENVIRONMENTS[arguments.command](arguments, verbs, environment, notify)
+        outcome: Outcome = OF_ENVIRONMENTS[arguments.command](
+            arguments, verbs, environment, Told(notify, progress)
+        )
     except (Exception, KeyboardInterrupt) as error:
         if getattr(error, "outcome", None) is None:
             error.outcome = blank_outcome(arguments.command, environment)  # type: ignore[union-attr]
@@ -102,7 +114,7 @@ def blank_outcome(command: str, environment: Environment | None = None) -> Outco
     )
 
 
-def _install(arguments: Arguments, verbs: Any, environment: Environment, notify: Any) -> Any:
+def _install(arguments: Arguments, verbs: Any, environment: Environment, told: Told) -> Any:
     staged = arguments.flag("--destdir")
     _respect_manager(arguments, environment)
     return verbs["install"](
@@ -123,12 +135,13 @@ def _install(arguments: Arguments, verbs: Any, environment: Environment, notify:
         sync=arguments.value("--sync"),
         lock_timeout=arguments.value("--lock-timeout"),
         dry_run=arguments.flag("--dry-run"),
-        notify=notify,
+        notify=told.notify,
+        progress=told.progress,
         processes=True,  # a command has no threads of its own
     )
 
 
-def _uninstall(arguments: Arguments, verbs: Any, environment: Environment, notify: Any) -> Any:
+def _uninstall(arguments: Arguments, verbs: Any, environment: Environment, told: Told) -> Any:
     _respect_manager(arguments, environment)
     return verbs["uninstall"](
         list(arguments.words),
@@ -137,11 +150,11 @@ def _uninstall(arguments: Arguments, verbs: Any, environment: Environment, notif
         sync=arguments.value("--sync"),
         lock_timeout=arguments.value("--lock-timeout"),
         dry_run=arguments.flag("--dry-run"),
-        notify=notify,
+        notify=told.notify,
     )
 
 
-def _recover(arguments: Arguments, verbs: Any, environment: Environment, notify: Any) -> Any:
+def _recover(arguments: Arguments, verbs: Any, environment: Environment, told: Told) -> Any:
     policies = [name for name in ("--rollback", "--finish") if arguments.flag(name)]
     if len(policies) > 1:
         from linkinstall.errors import UsageError
@@ -153,16 +166,16 @@ def _recover(arguments: Arguments, verbs: Any, environment: Environment, notify:
         cache=_cache_of_change(arguments, verbs),
         sync=arguments.value("--sync"),
         lock_timeout=arguments.value("--lock-timeout"),
-        notify=notify,
+        notify=told.notify,
     )
 
 
-def _list(_arguments: Arguments, verbs: Any, environment: Environment, _notify: Any) -> Outcome:
+def _list(_arguments: Arguments, verbs: Any, environment: Environment, _told: Told) -> Outcome:
     found = sorted(verbs["list"](environment), key=lambda one: (one.name, one.version, one.path))
     return replace(blank_outcome("list", environment), distributions=tuple(found))
 
 
-def _check(arguments: Arguments, verbs: Any, environment: Environment, _notify: Any) -> Outcome:
+def _check(arguments: Arguments, verbs: Any, environment: Environment, _told: Told) -> Outcome:
     findings = tuple(
         verbs["check"](
             list(arguments.words),
@@ -176,7 +189,7 @@ def _check(arguments: Arguments, verbs: Any, environment: Environment, _notify: 
     return replace(outcome, findings=findings, exit=1 if findings else 0)
 
 
-def _repair(arguments: Arguments, verbs: Any, environment: Environment, notify: Any) -> Any:
+def _repair(arguments: Arguments, verbs: Any, environment: Environment, told: Told) -> Any:
     wheels = arguments.value("--from") or []
     every, leftovers = arguments.flag("--all"), arguments.flag("--leftovers")
     if not (arguments.words or wheels or every or leftovers):
@@ -199,7 +212,7 @@ def _repair(arguments: Arguments, verbs: Any, environment: Environment, notify: 
         sync=arguments.value("--sync"),
         lock_timeout=arguments.value("--lock-timeout"),
         dry_run=arguments.flag("--dry-run"),
-        notify=notify,
+        notify=told.notify,
         processes=True,  # a command has no threads of its own
     )
 

@@ -21,8 +21,10 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from typing import TextIO
+
+    from linkinstall.cli.progress import Progress
 
 __all__ = ["Console", "escaped"]
 
@@ -40,6 +42,7 @@ class Console:
         self._stdout = stdout
         self._stderr = stderr
         self._results: list[str] = []
+        self._progress: Progress | None = None
 
     def result(self, lines: Iterable[str]) -> None:
         """Keep lines for standard output."""
@@ -58,8 +61,33 @@ class Console:
         """Write lines to standard error."""
         self._tell(lines)
 
+    def is_watched(self, environ: Mapping[str, str]) -> bool:
+        """Return whether messages go to a terminal that a person reads."""
+        try:
+            seen = self._stderr is not None and self._stderr.isatty()
+        except ValueError:  # closed
+            return False
+        return seen and not self.quiet and environ.get("TERM", "dumb") != "dumb"
+
+    def progress(self, wheel: str, number: int, total: int) -> None:
+        """Draw how far unpacking is; see :mod:`linkinstall.cli.progress`.
+
+        Only where :meth:`is_watched`.
+        """
+        if self._progress is None and self._stderr is not None:
+            from linkinstall.cli.progress import Progress
+
+            self._progress = Progress(self._stderr)
+        if self._progress is not None:
+            self._progress(wheel, number, total)
+
+    def _end_progress(self) -> None:
+        if self._progress is not None:
+            self._progress.close()
+
     def close(self) -> OSError | None:
         """Write the results; return what prevented it, unless the reader has gone."""
+        self._end_progress()
         if not self._results or self._stdout is None:
             return None
         text = "".join(f"{line}\n" for line in self._results)
@@ -75,6 +103,7 @@ class Console:
         return None
 
     def _tell(self, lines: Iterable[str]) -> None:
+        self._end_progress()
         if self._stderr is None:
             return
         text = "".join(f"{escaped(line)}\n" for line in lines)

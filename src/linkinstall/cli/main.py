@@ -67,6 +67,7 @@ def main(
     try:
         arguments = parse(words, os.environ if environ is None else environ)
         _set_tone(console, arguments)
+        watched = console.is_watched(os.environ if environ is None else environ)
         if arguments.flag("--help") or arguments.flag("--version"):
             console.result(_about_itself(arguments, program))
             return _close(console, 0)
@@ -74,6 +75,7 @@ def main(
             arguments,
             Verbs() if verbs is None else verbs,
             notify=None if console.quiet else console.message,
+            progress=console.progress if watched else None,
         )
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - the last resort of the program
         command = arguments.command if arguments else named_command(words)

@@ -1,19 +1,19 @@
-"""Work for several processes, forked from this one and gone when it is done.
+"""Processes that are forked from this one for one work, and gone when it is done.
 
 Purpose: use every processor where threads would wait for each other (a system call that
 makes a link holds Python's lock for as long as it holds the kernel's).
 
 Calling sequence::
 
-    if workers() > 1:
-        results = forked([work_on(part) for part in parts])    # bytes, None for a failure
+    children = [Child(work) for _ in range(workers() - 1)]
+    ... this process's own part ...
+    results = [child.result() for child in children]    # bytes, None for a failure
 
 Guarantees: a child inherits the locks of its parent and holds them until it ends, so
 nobody takes over while it still works; it ends by ``os._exit`` and runs nothing of its
-parent's. Whatever ends the parent's own part ends the children, and they are waited for.
-Only where the calling process has no threads of its own: the caller knows.
+parent's. Only where the calling process has no threads of its own: the caller knows.
 
-Errors: what the first work raises, which this process does itself.
+Errors: ``OSError`` where no further process can be forked.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from linkinstall import limits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import signal as signal_module
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     Work = Callable[[], bytes]
 else:
-    import _signal as signal_module  # `signal` wraps it in enumerations, which cost 1.5 ms
+    pass  # `signal` wraps it in enumerations, which cost 1.5 ms
 
-__all__ = ["Child", "forked", "workers"]
+__all__ = ["Child", "workers"]
 
 
 def workers() -> int:
@@ -41,24 +40,6 @@ def workers() -> int:
     usable = getattr(os, "sched_getaffinity", None)
     count = len(usable(0)) if usable is not None else os.cpu_count() or 1
     return min(count, limits.WORKERS)
-
-
-def forked(works: Sequence[Work]) -> list[bytes | None]:
-    """Do the first work in this process and each other in a child; return what came of them.
-
-    A child whose work raised, or that was killed, gives None.
-    """
-    children: list[Child] = []
-    try:
-        children += [Child(work) for work in works[1:]]
-        results: list[bytes | None] = [works[0]()]
-        while children:
-            results.append(children[0].result())
-            del children[0]
-        return results
-    finally:
-        for child in children:
-            child.stop()
 
 
 class Child:
@@ -83,11 +64,6 @@ class Child:
         os.close(self._pipe)
         _, status = os.waitpid(self.pid, 0)
         return None if status else data
-
-    def stop(self) -> None:
-        """End it, and wait until it has ended."""
-        os.kill(self.pid, signal_module.SIGTERM)
-        self.result()
 
 
 def _do(work: Work, reader: int, writer: int) -> None:

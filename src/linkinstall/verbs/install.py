@@ -45,6 +45,7 @@ def install(
     lock_timeout: float | None = None,
     dry_run: bool = False,
     notify: Callable[[str], None] | None = None,
+    progress: Callable[[str, int, int], None] | None = None,
     processes: bool = False,
 ) -> Outcome:
     """Install wheel files, all of them or none.
@@ -67,6 +68,7 @@ def install(
         sync=sync,
         lock_timeout=lock_timeout,
         notify=notify,
+        progress=progress,
         processes=processes,
         command="install",
     )
