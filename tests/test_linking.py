@@ -93,6 +93,9 @@ def test_automatic_copies_warn_only_between_volumes(site: Site) -> None:
     assert "link-mode" == warning.code
     assert site.cache.path in warning.message
     assert "LINKINSTALL_CACHE_DIR" in warning.message
+    assert warning.message.startswith("every file had to be copied: ")
+    (warning,) = across.warnings({"copy": 3, "hardlink": 1}, [], site.cache)
+    assert warning.message.startswith("what lies on another volume had to be copied: ")
 
 
 def test_a_mode_that_could_not_be_had_is_told_with_its_counts(site: Site) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall import Environment, uninstall
+from linkinstall import Cache, Environment, check, install, uninstall
 from linkinstall.errors import FileSystemError
 from linkinstall.verbs.venv import remove_venv
 
@@ -91,6 +91,30 @@ def test_no_uninstall_while_a_file_of_the_project_is_open(
     with open(env.library / "markupsafe" / "__init__.py", "rb"):
         assert () == uninstall(["tool"], environment=environment, sync="off").pending
     assert {name for name in before if name not in own} == set(files_of(env))
+
+
+def test_no_upgrade_while_a_file_of_the_project_is_open(
+    env: WindowsVenv, tmp_path: Path, tool: Callable[[str], Path]
+) -> None:
+    """Refused whole for each file of the old version, whose every file stays; then it is done."""
+    environment, cache = Environment.of(str(env.root)), Cache(tmp_path / "cache")
+    old, new = tool("1.0"), tool("2.0")
+    bare = files_of(env)
+    install([old], environment=environment, cache=cache, sync="off")
+    before = files_of(env)
+    own = sorted(before.keys() - bare.keys())
+    assert len(own) > 8
+
+    for name in own:
+        with open(env.root / name, "rb"), pytest.raises(FileSystemError) as caught:
+            install([new], environment=environment, cache=cache, sync="off")
+        assert name in caught.value.path.replace("\\", "/")
+        assert before == files_of(env), name
+        assert [] == check(environment=environment), name
+
+    outcome = install([new], environment=environment, cache=cache, sync="off")
+    assert ("replaced", ()) == (outcome.changes[0].action, outcome.pending)
+    assert "2.0" == env.run("import tool; print(tool.VERSION)")
 
 
 @pytest.mark.parametrize("inside", ["tool/data.txt", "tool-1.0.dist-info/RECORD"])

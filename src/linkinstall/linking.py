@@ -123,7 +123,9 @@ class Linking:
         others = {mode: counts.get(mode, 0) for mode in MODES if mode != self.link_mode}
         if self.link_mode == "auto":
             if counts.get("copy") and self._apart:
-                message = f"every file had to be copied: {_remedy(cache)}"
+                linked = any(number for mode, number in others.items() if mode != "copy")
+                what = "what lies on another volume" if linked else "every file"
+                message = f"{what} had to be copied: {_remedy(cache)}"
                 return (Warn("link-mode", message),)
             return ()
         if self.private_binaries and counts.get(self.link_mode):
