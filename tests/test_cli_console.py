@@ -71,7 +71,7 @@ def test_quiet_leaves_errors_and_results() -> None:
 
 def test_what_an_encoding_lacks_is_escaped() -> None:
     """A terminal that knows only ASCII gets escapes, not an exception."""
-    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    stream = io.TextIOWrapper(io.BytesIO(), encoding="ascii", newline="\n")
     console = Console(stream, stream)
     console.error("naïve")
     console.result(["日"])

@@ -19,6 +19,9 @@ Errors: none raised; ``close`` returns the error that kept results from being wr
 
 from __future__ import annotations
 
+import errno
+import os
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
     from linkinstall.cli.progress import Progress
 
 __all__ = ["Console", "escaped"]
+
+# What Windows says of a pipe without a reader, Python's files tell as "invalid argument".
+_READER_GONE = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,)
 
 
 class Console:
@@ -99,7 +105,7 @@ class Console:
             return None  # closed by the caller
         except OSError as error:
             _discard(self._stdout)
-            return None if isinstance(error, BrokenPipeError) else error
+            return None if error.errno in _READER_GONE else error
         return None
 
     def _tell(self, lines: Iterable[str]) -> None:
