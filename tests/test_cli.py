@@ -117,6 +117,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert [] == [name for name in modules if FORBIDDEN & {name, name.split(".")[0]}]
 
 
+@pytest.mark.posix("a process cannot send itself a signal there")
 @pytest.mark.parametrize(
     ("name", "status", "word"), [("SIGINT", 130, "Interrupted."), ("SIGTERM", 143, "Terminated.")]
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import posixpath
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -140,7 +140,7 @@ def test_words_name_the_same_target_again(
     words: list[str], expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A remedy names environment and cache by absolute paths, whatever folder it is typed in."""
-    monkeypatch.setattr("os.path.abspath", lambda path: os.path.join("/here", path))
+    monkeypatch.setattr("os.path.abspath", lambda path: posixpath.join("/here", path))
     environment: Any = SimpleNamespace(
         kind="venv", root="/v", python="/v/bin/python", compiler="/v/bin/python", destdir=None
     )

@@ -25,6 +25,7 @@ from linkinstall.distribution import (
 from linkinstall.fs import local
 from linkinstall.record import Row
 from tests.support.faulty import Recording
+from tests.support.platforms import needs_symlinks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -234,6 +235,7 @@ def test_given_rows_are_taken(library: Path) -> None:
     assert MODIFIED == quick_health(local(), only(library), rows)
 
 
+@needs_symlinks
 @pytest.mark.parametrize(
     ("target", "size", "expected"),
     [("file", 3, True), ("file", 4, False), ("absent", 3, False), ("absent", None, True)],
@@ -254,6 +256,7 @@ def test_a_link_stands_for_its_target(
 # -------------------------------------------------------------------- owners
 
 
+@needs_symlinks
 def test_each_file_has_its_first_owner(tmp_path: Path) -> None:
     """Owners are told by real path, also where a folder is reached through a link."""
     (tmp_path / "lib").mkdir()

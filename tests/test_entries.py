@@ -14,8 +14,7 @@ from linkinstall import Cache
 from linkinstall.entries import Entries
 from linkinstall.errors import CacheError, InvalidWheelError, UsageError
 from linkinstall.fs import local
-from linkinstall.fs.posix import PosixFileSystem
-from tests.support.faulty import Denying
+from tests.support.faulty import Denying, LocalFileSystem
 from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
@@ -210,7 +209,7 @@ def test_a_wheel_that_cannot_be_read_is_no_reason_for_another_cache(site: Site) 
     """
     wheel = str(site.wheel())
 
-    class Closing(PosixFileSystem):
+    class Closing(LocalFileSystem):
         opened = 0
 
         def open_read(self, path: str) -> BufferedReader:

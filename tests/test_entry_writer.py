@@ -19,7 +19,6 @@ from linkinstall.entry_writer import EntryWriter, collisions, renew
 from linkinstall.errors import LockTimeoutError
 from linkinstall.fs import local
 from linkinstall.fs.lock import FolderLock
-from linkinstall.fs.posix import PosixFileSystem
 from linkinstall.manifest import decode
 from tests.support.entries import (
     FILES,
@@ -30,7 +29,8 @@ from tests.support.entries import (
     made_entry,
     published,
 )
-from tests.support.faulty import Faulty, Killed, LowLinks, Recording
+from tests.support.faulty import Faulty, Killed, LocalFileSystem, LowLinks, Recording
+from tests.support.platforms import needs_modes
 from tests.support.watched import process
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ def test_every_file_carries_the_time_of_the_unpacking(cache: Cache) -> None:
     assert {entry.manifest.mtime} == times
 
 
+@needs_modes
 def test_modes_follow_the_executable_bit(cache: Cache) -> None:
     """What the wheel marks is executable for everybody, the rest is not."""
     entry = made_entry(cache, executable=["scripts/tool"])
@@ -276,7 +277,7 @@ def test_a_sound_entry_that_appears_after_the_look_is_left_in_place(tmp_path: Pa
     plain = Cache(tmp_path)
     late: list[Entry] = []
 
-    class Late(PosixFileSystem):
+    class Late(LocalFileSystem):
         def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
             try:
                 return super().read(path, limit)
@@ -552,6 +553,7 @@ def test_a_renewed_file_has_not_reached_the_disk(cache: Cache) -> None:
     assert not found.flushed
 
 
+@needs_modes
 def test_another_umask_renews_nothing(cache: Cache) -> None:
     """Under another umask the fresh file would have another mode for everybody: it stays."""
     entry = made_entry(cache)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import locale
+import os
 from typing import TYPE_CHECKING
 
 import pytest
@@ -126,4 +127,5 @@ def test_a_locale_that_python_does_not_know_is_no_error(
 )
 def test_a_marker_that_says_nothing_counts(text: str | bytes, tmp_path: Path) -> None:
     """An empty or unreadable marker refuses all the same, without a reason."""
-    assert f"(The file {tmp_path / MARKER} says so without a reason.)" == message(tmp_path, text)
+    marker = os.path.join(tmp_path, MARKER)
+    assert f"(The file {marker} says so without a reason.)" == message(tmp_path, text)

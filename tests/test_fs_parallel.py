@@ -13,7 +13,7 @@ import pytest
 from linkinstall import limits
 from linkinstall.fs import crew, local
 from linkinstall.fs.parallel import SharedPlacing
-from linkinstall.fs.posix import PosixFileSystem
+from tests.support.faulty import LocalFileSystem
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,7 +55,7 @@ def test_everything_is_placed_once(tmp_path: Path, counts: tuple[int, ...]) -> N
         assert sorted(names) == sorted(os.listdir(target))
 
 
-class Odd(PosixFileSystem):
+class Odd(LocalFileSystem):
     """Refuses some names, or fails at one."""
 
     def __init__(self, fatal: str = "") -> None:
@@ -91,7 +91,7 @@ def test_an_error_of_any_part_is_raised_with_its_path(tmp_path: Path) -> None:
     assert (errno.ENOSPC, f"{made[2][2]}/f5") == (caught.value.errno, caught.value.filename)
 
 
-class Dying(PosixFileSystem):
+class Dying(LocalFileSystem):
     """Dies at one name, in whatever process it is not this one."""
 
     def __init__(self) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from linkinstall.distribution import find_distributions
 from linkinstall.leftovers import find_leftovers, is_temporary_of_uv
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 
 TYPE_CHECKING = False
@@ -66,6 +67,7 @@ def test_compiled_files_without_source_are_left(site: Site) -> None:
     ] == found(site)
 
 
+@needs_symlinks
 def test_linked_compiled_files_without_source_are_left(site: Site, tmp_path: Path) -> None:
     """Links to compiled files are leftovers too, as a symlinking installer leaves them.
 

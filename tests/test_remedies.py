@@ -8,6 +8,7 @@ from linkinstall import Cache
 from linkinstall.remedies import Remedies, words_of
 from linkinstall.values import replace
 from linkinstall.verbs.check import check
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 
 TYPE_CHECKING = False
@@ -83,7 +84,7 @@ def test_a_file_that_two_list_can_be_only_one_of_theirs(site: Site) -> None:
     assert {"linkinstall uninstall beside && linkinstall repair app"} == fixes(site)
 
 
-@pytest.mark.parametrize("link", [False, True])
+@pytest.mark.parametrize("link", [False, pytest.param(True, marks=needs_symlinks)])
 def test_what_stands_where_a_folder_was_is_moved_away_first(site: Site, *, link: bool) -> None:
     """Neither a file nor a link out of the environment is taken for the distribution's folder."""
     package = site.library / "app"

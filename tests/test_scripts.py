@@ -107,6 +107,7 @@ def test_a_verbatim_interpreter_is_not_quoted() -> None:
     assert b"#!/usr/bin/env python3\nx\n" == rewritten
 
 
+@pytest.mark.posix("it has no kernel that reads the first line")
 @pytest.mark.parametrize("folder", ["short", "with a space", "d" * 150])
 def test_a_launcher_starts(tmp_path: Path, folder: str) -> None:
     """The kernel starts the interpreter, whether its path is long or has a space."""

@@ -16,6 +16,7 @@ from linkinstall.cache import Cache
 from linkinstall.errors import InvalidWheelError
 from linkinstall.source import CachedStream, CachedWheel
 from tests.support.entries import file_of, made_entry
+from tests.support.platforms import WINDOWS
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 DATA = b"0123456789"
 FILES = {
     "pkg/__init__.py": b"value = 1\n",
-    'pkg/odd, "name".txt': b"odd\n",
+    "pkg/odd, name.txt" if WINDOWS else 'pkg/odd, "name".txt': b"odd\n",
     "pkg-1.0.data/scripts/tool": b"#!python\nprint(1)\n",
     "pkg-1.0.data/data/share/pkg/x": b"x",
     "pkg-1.0.dist-info/licenses/LICENSE": b"free\n",

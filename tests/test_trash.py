@@ -11,6 +11,7 @@ from linkinstall.fs import local
 from linkinstall.outcome import Pending
 from linkinstall.trash import sweep_state, sweep_trash, to_trash
 from tests.support.faulty import Change, Denying
+from tests.support.platforms import needs_symlinks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -66,6 +67,7 @@ def test_the_trash_replaces_nothing(tmp_path: Path, state: Path) -> None:
     assert ["first", "second"] == [(trash / f"app-{n}").read_text() for n in (0, 1)]
 
 
+@needs_symlinks
 def test_a_folder_moves_to_the_trash_whole(tmp_path: Path, state: Path) -> None:
     """A folder goes with all it holds, and links in it are not followed when it is swept."""
     outside = tmp_path / "outside"

@@ -80,4 +80,4 @@ def contents(cache: Cache) -> list[str]:
         found += [os.path.join(inner, name) for name in files]
         if not folders and not files:
             found.append(inner + "/")
-    return sorted(set(found) - {os.path.join(".", "lock")})
+    return sorted({path.replace(os.sep, "/") for path in found} - {"./lock"})

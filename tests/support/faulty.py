@@ -23,10 +23,16 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
 
 if TYPE_CHECKING:
     from typing import BinaryIO
+
+    LocalFileSystem = FileSystem
+else:
+    LocalFileSystem = type(local())
+    """The class of this system's own file system, for one that differs in a verb."""
 
 # Verbs that change nothing, and those that change something, with where their path and
 # their source stand among the arguments. The other verbs of the port are made of these.
