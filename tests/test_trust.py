@@ -63,6 +63,64 @@ def test_nobody_reaches_a_folder_in_a_closed_one(reachable: Path) -> None:
     assert distrust(local(), str(inner), named=True) == ""
 
 
+@pytest.mark.parametrize("inner", ["v1", "v1/entries", "v1/aliases", "v1/bytecode"])
+def test_a_folder_inside_that_everybody_can_write_to_counts(reachable: Path, inner: str) -> None:
+    """Entries, aliases and compiled files decide what is linked, as the cache itself does.
+
+    A cache of mode 755 with ``v1/entries`` of mode 777 was taken for closed.
+    """
+    folder = reachable / inner
+    folder.mkdir(parents=True)
+    assert Cache(reachable).distrust == ""
+    folder.chmod(0o777)
+
+    assert f"every user can write to {folder}" == Cache(reachable).distrust
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_a_folder_above_in_which_everybody_can_rename_counts(
+    reachable: Path, *, there: bool
+) -> None:
+    """Who can rename the cache can put another one there; a sticky bit keeps others from it."""
+    cache = reachable / "above" / "cache"
+    cache.parent.mkdir()
+    if there:
+        cache.mkdir()
+    cache.parent.chmod(0o1777)
+    assert Cache(cache).distrust == ""
+    cache.parent.chmod(0o777)
+
+    assert f"every user can replace it, by way of {cache.parent}" == Cache(cache).distrust
+    reachable.chmod(0o700)
+    assert Cache(cache).distrust == ""
+
+
+def test_a_link_that_everybody_can_replace_counts(reachable: Path, tmp_path: Path) -> None:
+    """A link on the way leads elsewhere as soon as somebody puts another in its place."""
+    opened = reachable / "open"
+    opened.mkdir()
+    opened.chmod(0o777)
+    (tmp_path / "cache").mkdir()
+    (opened / "link").symlink_to(tmp_path / "cache")
+
+    assert f"every user can replace it, by way of {opened}" == Cache(opened / "link").distrust
+
+
+def test_a_tier_that_everybody_can_write_to_is_not_read(tmp_path: Path, reachable: Path) -> None:
+    """Tiers are held to the same: an install passes one over, with a warning."""
+    site = Site(tmp_path)
+    Cache(reachable).add(site.wheel())
+    reachable.chmod(0o777)
+    tiered = Cache(tmp_path / "own", tiers=[reachable])
+    outcome = site.install(site.wheel(), cache=tiered)
+
+    assert [f"{tmp_path}/own/v1"] == list(tiered.roots)
+    (warning,) = outcome.warnings
+    assert ("cache-untrusted", True) == (warning.code, str(reachable) in warning.message)
+    assert outcome.files.hardlink
+    assert tiered.find(str(site.wheel())) is not None
+
+
 def test_a_link_is_as_good_as_what_it_leads_to(reachable: Path, tmp_path: Path) -> None:
     """A cache folder that is a link is judged by the folder it leads to."""
     link = tmp_path / "link"

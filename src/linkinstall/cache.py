@@ -29,13 +29,11 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_IFDIR, S_IWOTH
 
 from linkinstall import limits
-from linkinstall.fs import local
+from linkinstall.fs import local, trees
 from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.named import UNWRITABLE
-from linkinstall.fs.trees import make_folders, make_temporary_folder, remove_tree, write_whole
 from linkinstall.manifest import decode
 from linkinstall.paths import normal
 from linkinstall.values import value
@@ -54,12 +52,11 @@ __all__ = ["Added", "Cache", "Entry"]
 
 VERSION = "v1"
 """Version of the layout; another layout gets another folder."""
-_ID_LENGTH = 64
-"""Digits of an entry's id."""
+PARTS = (VERSION, f"{VERSION}/entries", f"{VERSION}/aliases", f"{VERSION}/bytecode")
+"""Folders of a cache: whoever can write to one decides what is linked."""
+_ID_LENGTH = 64  # digits
 UNFLUSHED = "unflushed"
-"""Name of the mark of an entry whose files may not have reached the disk; it holds random
-bytes, so that each writer removes its own."""
-
+"""Marks an entry whose files may not be on the disk yet; random bytes tell whose mark it is."""
 QUARANTINED = "manifest.damaged"
 """What the manifest of a damaged entry is called: without a manifest it is never linked."""
 
@@ -122,13 +119,12 @@ class Cache:
 
             path = default_folder()
         if tiers is None:
-            named = os.environ.get("LINKINSTALL_CACHE_TIERS")
-            tiers = [one for one in named.split(os.pathsep) if one] if named else ()
+            tiers = filter(None, os.environ.get("LINKINSTALL_CACHE_TIERS", "").split(os.pathsep))
         self._distrust: str | None = "" if ours else None
-        self._roots: tuple[str, ...] | None = None
         self.path = normal(os.path.abspath(os.fspath(path)))
         self.root = f"{self.path}/{VERSION}"
         self.tiers = tuple(normal(os.path.abspath(one)) for one in tiers)
+        self._passed_over: dict[str, str] | None = None
         self.file_system = files or local()
         self.temporary = False
 
@@ -142,14 +138,14 @@ class Cache:
     @classmethod
     def in_temporary_folder(cls) -> Cache:
         """Return a cache of its own for one install; :meth:`remove` it afterwards."""
-        cache = cls(make_temporary_folder(), tiers=(), ours=True)
+        cache = cls(trees.make_temporary_folder(), tiers=(), ours=True)
         cache.temporary = True
         return cache
 
     def remove(self) -> None:
         """Delete a temporary cache."""
         if self.temporary:
-            remove_tree(self.file_system, self.path)
+            trees.remove_tree(self.file_system, self.path)
 
     def __repr__(self) -> str:
         """Name the folder."""
@@ -165,20 +161,24 @@ class Cache:
     @property
     def roots(self) -> tuple[str, ...]:
         """The versioned roots that entries may be taken from, its own one first."""
-        if self._roots is None:
-            own = () if self.distrust else (self.root,)
-            tiers = [tier for tier in self.tiers if not self._distrusts(tier, named=True)]
-            self._roots = (*own, *(f"{tier}/{VERSION}" for tier in tiers))
-        return self._roots
+        tiers = (f"{tier}/{VERSION}" for tier in self.tiers if tier not in self.passed_over)
+        return (*(() if self.distrust else (self.root,)), *tiers)
+
+    @property
+    def passed_over(self) -> dict[str, str]:
+        """Tiers that are not to be used, and why."""
+        if self._passed_over is None:
+            told = {tier: self._distrusts(tier, named=True) for tier in self.tiers}
+            self._passed_over = {tier: reason for tier, reason in told.items() if reason}
+        return self._passed_over
 
     def _distrusts(self, path: str, *, named: bool) -> str:
-        status = self.file_system.status(path)
-        plain = named and status and status.st_mode & (0o170000 | S_IWOTH) == S_IFDIR
-        if status is None or plain:  # mostly so: and then nothing needs to be imported
+        # Mostly nobody else can write there, and then nothing needs to be imported.
+        if named and trees.is_closed_to_others(self.file_system, path, PARTS):
             return ""
         from linkinstall.trust import distrust
 
-        return distrust(self.file_system, path, named=named)
+        return distrust(self.file_system, path, PARTS, named=named)
 
     # ------------------------------------------------------------------ finding
 
@@ -292,7 +292,7 @@ class Cache:
 
     def write(self, path: str, data: bytes) -> None:
         """Put a small file of the cache into place, whole, instead of the one that stands there."""
-        write_whole(self.file_system, path, data, self.temporary_folder)
+        trees.write_whole(self.file_system, path, data, self.temporary_folder)
 
     # ------------------------------------------------------------------ the lock
 
@@ -319,16 +319,13 @@ class Cache:
             lock.acquire(
                 timeout=limits.LOCK_WAIT if timeout is None else timeout,
                 notify=notify,
-                make_folder=self._make_root,
+                make_folder=lambda: trees.make_folders(self.file_system, self.root),
             )
         except OSError as error:
             if alone or error.errno not in (*UNWRITABLE, errno.ENOLCK, errno.ENOSYS):
                 raise
             return None
         return lock
-
-    def _make_root(self) -> None:
-        make_folders(self.file_system, self.root)
 
     # ------------------------------------------------------------------ keeping
 

@@ -87,6 +87,9 @@ class Entries:
     def settle(self, home: str) -> None:
         """Say where a temporary cache would go, and take it where none other is wanted."""
         self._home = home
+        for tier, reason in self.cache.passed_over.items():
+            message = f"the tier {tier} of the cache is not used: {reason}"
+            self.warnings.append(Warn("cache-untrusted", message))
         if not (self.temporary and self.cache.temporary):
             return
         if self._symlinks:

@@ -5,11 +5,11 @@ believes its manifests. So who can write to it must be somebody who is trusted a
 
 Calling sequence::
 
-    reason = distrust(files, "/cache", named=True)     # "" where it may be used
+    reason = distrust(files, "/cache", ["v1"], named=True)     # "" where it may be used
     refuse_distrusted(cache)                           # where nothing else would do
 
-Guarantees: reads only. A folder that is not there yet is trusted. Where the system has
-no owners and modes as POSIX has them, every folder is.
+Guarantees: reads only. A folder that is not there yet is trusted where those above it are.
+Where the system has no owners and modes as POSIX has them, every folder is.
 
 Errors: ``OSError`` where a folder cannot be looked at;
 :class:`~linkinstall.errors.CacheError` from :func:`refuse_distrusted`.
@@ -20,34 +20,50 @@ from __future__ import annotations
 import os
 from stat import S_ISLNK, S_IWOTH, S_IXOTH
 
+from linkinstall.fs.trees import keeps_names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from linkinstall.cache import Cache
     from linkinstall.fs.port import FileSystem
 
 __all__ = ["distrust", "refuse_distrusted"]
 
 
-def distrust(files: FileSystem, path: str, *, named: bool) -> str:
+def distrust(files: FileSystem, path: str, inner: Iterable[str] = (), *, named: bool) -> str:
     """Return why the cache in a folder is not to be used, "" where it may be.
 
+    :param inner: folders in it that count as much
     :param named: whether somebody named the folder (an option, a variable): then it may
         belong to anybody. The default one lies in a home folder, and ``sudo`` may leave
         root with the home folder of a user, who could have root run anything.
     """
     if not hasattr(os, "geteuid"):
         return ""
-    status = files.status(path)
-    if status is not None and S_ISLNK(status.st_mode):
-        path = files.real_path(path)
-        status = files.status(path)
-    if status is None:
-        return ""
-    if status.st_mode & S_IWOTH and _others_reach(files, path):
-        return "every user can write to it"
-    if not named and status.st_uid not in (0, os.geteuid()):
+    real = files.real_path(path)
+    for place in (real, *(f"{real}/{name}" for name in inner)):
+        status = files.status(place)
+        if status is not None and status.st_mode & S_IWOTH and _others_reach(files, place):
+            return "every user can write to " + ("it" if place == real else place)
+    # Where a link is on the way, somebody could put another in its place.
+    for place in (*_above(real), *_above(path)):
+        status = files.status(place)
+        plain = status is None or S_ISLNK(status.st_mode) or keeps_names(status.st_mode)
+        if not plain and _others_reach(files, place):
+            return f"every user can replace it, by way of {place}"
+    status = files.status(real)
+    if not named and status is not None and status.st_uid not in (0, os.geteuid()):
         return f"it belongs to user {status.st_uid}"
     return ""
+
+
+def _above(path: str) -> Iterator[str]:
+    """Yield the folders above a path, the nearest first."""
+    while (parent := os.path.dirname(path)) != path:
+        yield parent
+        path = parent
 
 
 def refuse_distrusted(cache: Cache) -> None:
@@ -64,16 +80,11 @@ def refuse_distrusted(cache: Cache) -> None:
         f"The cache {cache.path} is not used: {reason}.",
         problems=[Problem("cache-untrusted", cache.path, None, f"{cache.path}: {reason}")],
         next_step="Nothing was changed. Name another one (--cache-dir), or let nobody else "
-        "write to it: chmod o-w, or chown.",
+        "write to it: chmod o-w (or chmod +t for a folder above), or chown.",
     )
 
 
 def _others_reach(files: FileSystem, path: str) -> bool:
     """Return whether every folder above lets every user through."""
-    folder = files.real_path(path)
-    while (parent := os.path.dirname(folder)) != folder:
-        status = files.status(parent)
-        if status is not None and not status.st_mode & S_IXOTH:
-            return False
-        folder = parent
-    return True
+    statuses = (files.status(parent) for parent in _above(files.real_path(path)))
+    return all(status is None or bool(status.st_mode & S_IXOTH) for status in statuses)

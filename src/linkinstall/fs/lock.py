@@ -99,7 +99,7 @@ class FolderLock:
         *,
         timeout: float = limits.LOCK_WAIT,
         notify: Callable[[str], None] | None = None,
-        make_folder: Callable[[], None] | None = None,
+        make_folder: Callable[[], object] | None = None,
     ) -> None:
         """Wait up to ``timeout`` seconds for the lock.
 

@@ -9,20 +9,22 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_ISDIR
+from stat import S_IFDIR, S_IFMT, S_ISDIR, S_ISVTX, S_IWOTH
 
 from linkinstall import limits
 from linkinstall.fs.port import FILE, FOLDER, FOLDER_RENAME_REFUSALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from linkinstall.fs.port import FileSystem, Refusal
 
 __all__ = [
     "busy_in_tree",
     "files_below",
+    "is_closed_to_others",
+    "keeps_names",
     "make_folders",
     "make_temporary_folder",
     "remove_empty_folders",
@@ -36,6 +38,8 @@ __all__ = [
 PART = ".part"
 """What the name of a file ends with that :func:`write_whole` has not put into place yet."""
 
+_KIND_AND_OPEN = S_IFMT(0xFFFF) | S_IWOTH
+"""Of a mode: what kind of file it is, and whether everybody can write to it."""
 _USED = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
 """Error numbers that say: there is something in the folder, or something else in its place."""
 
@@ -61,6 +65,29 @@ def make_temporary_folder() -> str:
     import tempfile
 
     return tempfile.mkdtemp(prefix="linkinstall-")
+
+
+def is_closed_to_others(files: FileSystem, folder: str, inner: Iterable[str]) -> bool:
+    """Return whether only its owner, and a group, can change or replace a folder.
+
+    A quick look at modes: where a link is on the way it says no, whatever that leads to.
+
+    :param inner: folders inside it that count, too
+    """
+    for place in (folder, *(f"{folder}/{name}" for name in inner)):
+        status = files.status(place)
+        if status is not None and status.st_mode & _KIND_AND_OPEN != S_IFDIR:
+            return False
+    while (parent := os.path.dirname(folder)) != folder:
+        folder, status = parent, files.status(parent)
+        if status is not None and not (S_ISDIR(status.st_mode) and keeps_names(status.st_mode)):
+            return False
+    return True
+
+
+def keeps_names(mode: int) -> bool:
+    """Return whether nobody can rename what others have in a folder of this mode, as in /tmp."""
+    return mode & (S_IWOTH | S_ISVTX) != S_IWOTH
 
 
 def write_whole(files: FileSystem, path: str, data: bytes, temporary: str) -> None:
