@@ -87,9 +87,10 @@ class Entries:
     def settle(self, home: str) -> None:
         """Say where a temporary cache would go, and take it where none other is wanted."""
         self._home = home
-        for tier, reason in self.cache.passed_over.items():
-            message = f"the tier {tier} of the cache is not used: {reason}"
-            self.warnings.append(Warn("cache-untrusted", message))
+        if self.cache.passed_over:
+            from linkinstall.unwritable import passed_over
+
+            self.warnings += passed_over(self.cache)
         if not (self.temporary and self.cache.temporary):
             return
         if self._symlinks:
@@ -231,14 +232,10 @@ class Entries:
         return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
     def _note_use(self, entry: Entry) -> None:
-        """Note that an entry is used, at most once a day, for ``cache prune --older-than``.
-
-        By the time of its manifest, to which nothing is ever linked.
-        """
-        if not entry.folder.startswith(f"{self.cache.root}/"):
-            return  # a tier's, which is never written
+        """Note that an entry is used: by the time of its manifest, which nothing is linked to."""
         files, path, now = self.cache.file_system, f"{entry.folder}/manifest", time.time_ns()
-        status = files.status(path)
+        own = path.startswith(f"{self.cache.root}/")  # a tier is never written
+        status = files.status(path) if own else None
         if status is not None and now - status.st_mtime_ns > limits.USE_NOTED * 1e9:
             try:
                 files.set_time(path, now)

@@ -25,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from linkinstall.cache import Cache
 
-__all__ = ["stand_in"]
+__all__ = ["passed_over", "stand_in"]
 
 
 def stand_in(cache: Cache, error: OSError, *, symlinks: bool) -> Warn:
@@ -48,6 +48,14 @@ def stand_in(cache: Cache, error: OSError, *, symlinks: bool) -> Warn:
     return Warn(
         code, f"the cache {cache.path} cannot be used ({reason}); going on as with --no-cache"
     )
+
+
+def passed_over(cache: Cache) -> list[Warn]:
+    """Return a warning for each tier that is not to be used."""
+    return [
+        Warn("cache-untrusted", f"the tier {tier} of the cache is not used: {reason}")
+        for tier, reason in cache.passed_over.items()
+    ]
 
 
 def _is_of(cache: Cache, error: OSError) -> bool:
