@@ -22,7 +22,7 @@ SAMPLE = {
     "linkinstall-cache-add-pluggy-hardlink": 61,
 }
 """Scenario -> each how-many-th point is struck here; ``make faults`` strikes all of them."""
-WORKERS = {"linkinstall-install-set-hardlink": 97, "linkinstall-install-set-cold-hardlink": 211}
+WORKERS = {"linkinstall-install-set-hardlink": 197, "linkinstall-install-set-cold-hardlink": 397}
 """The same for calls of forked workers."""
 
 
@@ -55,7 +55,7 @@ def test_a_build_that_forgets_what_a_worker_met_is_found_out() -> None:
     """A build that takes a worker's error for success leaves files out, and is told."""
     require(not unavailable(), unavailable() or "strace")
     require((os.cpu_count() or 1) > 1, "two processors, to have a worker")
-    spoil = ("fs/parallel.py", "([], _told(error))", "([[] for _ in batches], None)")
+    spoil = ("fs/parallel.py", "[], _told(error)", "[[] for _ in self.batches[begin:end]], None")
 
     (swept,) = sweep_errors(
         [scenario("linkinstall-install-set-hardlink")], ["EIO"], every=17, spoil=[spoil], forks=True

@@ -37,7 +37,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from integration.faults.calls import MUTATING, WAITING
-from integration.faults.contests import FORKING
+from integration.faults.contests import FORKING, HELPING
 from integration.faults.meanings import ERRORS, READING, reason_to_skip
 from integration.faults.strace import Call, read_calls, tracer
 
@@ -52,6 +52,7 @@ SHARED = READING | {"open", "openat", "write", "ioctl"}
 STRUCK = (frozenset(MUTATING) | READING) - {"exit_group", *WAITING}
 FORKED = (
     *FORKING,
+    *HELPING,
     ("limits.py", "WORKERS = 8", "WORKERS = 2"),
     (
         "temporary.py",
@@ -64,7 +65,8 @@ FORKED = (
         "    made = 1\n\n    def __init__(self, files",
     ),
 )
-"""Changes after which the smallest command forks one worker, and paths are the same each time."""
+"""Changes after which the smallest command has one worker do all that workers can do, and paths
+are the same each time."""
 READ_SAMPLE = 6
 """Of the calls that only read, each how-manieth path and call is struck."""
 

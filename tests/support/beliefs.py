@@ -168,9 +168,12 @@ class Beliefs(RuleBasedStateMachine):
             assert not faults, f"the cache is not sound: {faults}"
 
     def _heal(self, actual: Actual, models: list[Model]) -> None:
-        """Notice which edited cache files have been made anew; links to them show that."""
+        """Notice which edited cache files have been made anew; links to them show that.
+
+        One that is missing may have been set aside, and a later run puts it back.
+        """
         for path, inode in list(self.spoilt.items()):
-            if os.path.exists(path) and os.stat(path).st_ino == inode:
+            if not os.path.exists(path) or os.stat(path).st_ino == inode:
                 continue
             del self.spoilt[path]
             for name in (name for name, target in actual.through.items() if target == path):
