@@ -17,7 +17,7 @@ IMAGES ?= 1000
 ROUNDS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals fuzz bench wine wine-all clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals fuzz real bench wine wine-all clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -93,6 +93,9 @@ rivals: setup ## the same sweep over pip, uv, installer, PDM and Poetry, beside 
 
 fuzz: setup ## spoilt wheels, RECORDs, journals and settings, put to their readers (CASES=1000000 SEED=0)
 	$(BIN)/python -m integration.faults.fuzz --cases $(CASES) --seed $(SEED)
+
+real: setup ## some 400 real wheels, each compared with what pip makes of it (740 MB to fetch)
+	@$(BIN)/python -m integration.real
 
 proof: setup ## every gate in full, one after the other (hours), and one table of them
 	$(BIN)/python -m integration.proof

@@ -33,10 +33,10 @@ KEPT = HERE.parent / ".cache" / "wheels"
 
 
 @cache
-def pinned() -> list[tuple[str, str, str]]:
-    """Return the rows of the lock: requirement, sha256, filename."""
+def pinned(lock: Path = LOCK) -> list[tuple[str, str, str]]:
+    """Return the rows of a lock: requirement, sha256, filename."""
     rows = []
-    for line in LOCK.read_text(encoding="utf-8").splitlines():
+    for line in lock.read_text(encoding="utf-8").splitlines():
         if line and not line.startswith("#"):
             requirement, digest, filename = line.split()
             rows.append((requirement, digest, filename))
@@ -44,10 +44,10 @@ def pinned() -> list[tuple[str, str, str]]:
 
 
 @cache
-def wheel(requirement: str) -> Path:
+def wheel(requirement: str, lock: Path = LOCK) -> Path:
     """Return the pinned wheel of ``name==version`` that suits the running interpreter."""
-    rows = [row for row in pinned() if row[0] == requirement]
-    assert rows, f"{requirement} is not in {LOCK.name}"
+    rows = [row for row in pinned(lock) if row[0] == requirement]
+    assert rows, f"{requirement} is not in {lock.name}"
     supported = frozenset(sys_tags())
     for _requirement, digest, filename in rows:
         if parse_wheel_filename(filename)[3] & supported:

@@ -1,0 +1,1 @@
+"""Real wheels, hundreds of them, installed as pip installs them: ``make real``."""

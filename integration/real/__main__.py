@@ -1,0 +1,115 @@
+"""``make real``: hundreds of real wheels, each compared with what pip makes of it.
+
+Purpose: the wheels of ``wheels.lock`` beside this module, popular, large and odd ones, pass
+every check, install as with pip, and are removed to the last file, by ours, pip and uv.
+
+Calling sequence::
+
+    python -m integration.real                     # all of them
+    python -m integration.real --only numpy --only ansible
+    python -m integration.real --every 10          # each tenth
+
+Guarantees: exit status 1 if anything differs, or nothing was compared. Wheels that are not
+for the running interpreter are counted as missed. What may differ is told at the end, with
+the reason.
+
+Errors: without a network a wheel that was not fetched before is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from _pytest.outcomes import OutcomeException
+
+from integration.faults import figures
+from integration.faults.report import machine
+from integration.real.likeness import TOLERATED
+from integration.real.trial import Trial, trial
+from integration.support.real_wheels import pinned, wheel
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+LOCK = Path(__file__).with_name("wheels.lock")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Put the wheels to the test, tell what differs, return the exit status."""
+    parser = argparse.ArgumentParser(prog="integration.real", description=__doc__)
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.add_argument("--only", action="append", help="only this project; repeatable")
+    parser.add_argument("--every", type=int, default=1, help="each n-th wheel")
+    parser.add_argument("--processes", type=int, default=os.cpu_count(), help="at once")
+    options = parser.parse_args(arguments)
+    wanted = chosen(options.only, options.every)
+    began = time.monotonic()
+    done = []
+    for one in results(wanted, options.processes):
+        done.append(one)
+        tell(one, len(done), len(wanted))
+    missed = len(wanted) - len(done)
+    broken = sum(bool(one.problems) for one in done)
+    files = sum(one.files for one in done)
+    compiled = sum(one.compiled for one in done)
+    print(f"\n{len(done)} wheels, {files:,} files, {compiled} wheels with compiled modules;")
+    print(f"{broken} not as with pip, {missed} not to be had here. {machine()}")
+    print(
+        "May differ from pip's:", *(f"  {what}: {why}" for what, why in TOLERATED.items()), sep="\n"
+    )
+    figures.note(
+        figures.Figure(
+            "R13",
+            "real wheels as with pip, removed by ours, pip and uv",
+            len(done), "wheels", broken, missed, time.monotonic() - began,
+            "" if len(wanted) == len(pinned(LOCK)) else f"{len(wanted)} of {len(pinned(LOCK))}",
+        )
+    )  # fmt: skip
+    return int(bool(broken or missed or not done))
+
+
+def chosen(only: Sequence[str] | None, every: int = 1) -> list[str]:
+    """Return the requirements of the lock that are asked for."""
+    rows = [requirement for requirement, _, _ in pinned(LOCK)]
+    if only:
+        rows = [one for one in rows if one.partition("==")[0] in only]
+    return rows[::every]
+
+
+def results(wanted: Sequence[str], processes: int) -> Iterator[Trial]:
+    """Yield what became of each wheel, in any order; nothing for one that cannot be had."""
+    with get_context("fork").Pool(processes) as pool:
+        for one in pool.imap_unordered(_result, wanted):
+            if isinstance(one, str):
+                print(f"missed: {one}", flush=True)
+            else:
+                yield one
+
+
+def tell(one: Trial, count: int, total: int) -> None:
+    """Print one wheel's result."""
+    outcome = "FAILED" if one.problems else "as with pip"
+    print(f"{count}/{total} {one.wheel} ({one.files:,} files): {outcome}", flush=True)
+    for problem in one.problems:
+        print(f"    {problem}", flush=True)
+
+
+def _result(requirement: str) -> Trial | str:
+    try:
+        found = wheel(requirement, LOCK)
+    except OutcomeException as reason:
+        return f"{requirement}: {reason}"
+    # A folder that outlives one wheel: the template of the environments lies there.
+    with tempfile.TemporaryDirectory(prefix="real-") as folder:
+        return trial(found, Path(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
