@@ -291,6 +291,7 @@ def test_uninstall_passes_names_and_options() -> None:
         "lock_timeout": 0.0,
         "dry_run": True,
         "notify": None,
+        "processes": True,
     } == recorder.arguments
 
 

@@ -79,6 +79,7 @@ class Application:
         self.plan = plan
         self.origin = origin
         self.sync = sync
+        self.processes = preferences.processes
         self.state = ABSENT
         self.staging = Staging(files, plan, preferences, flush=sync != "off")
         self.journal: Journal | None = None
@@ -231,7 +232,8 @@ class Application:
         if self.journal is None:
             message = "there is a journal from the moment it is recorded"
             raise RuntimeError(message)
-        return Settlement(self.files, self.journal, flush=self.sync != "off")
+        flush = self.sync != "off"
+        return Settlement(self.files, self.journal, flush=flush, processes=self.processes)
 
     def _move(self, event: str) -> None:
         self.state = next_state(self.state, event)

@@ -53,12 +53,16 @@ class Settlement:
     """See the module docstring.
 
     :param flush: whether the volumes are flushed in between (``--sync`` is not off)
+    :param processes: whether this process may be forked: it has no threads
     """
 
-    def __init__(self, files: FileSystem, journal: Journal, *, flush: bool = True) -> None:
+    def __init__(
+        self, files: FileSystem, journal: Journal, *, flush: bool = True, processes: bool = False
+    ) -> None:
         self.files = files
         self.journal = journal
         self.flush = flush
+        self.processes = processes
         self.kept: list[Kept] = []
         self.pending: list[Pending] = []
         self._identity = Identity(files, journal)
@@ -226,6 +230,10 @@ class Settlement:
         """Clean up after the commit point: drop the stash, the staged names, the journal."""
         if self.flush and len(self.journal.states) > 1:
             self.files.flush_volume(self.journal.home)
+        if self.processes:
+            from linkinstall.deletion import delete_together
+
+            delete_together(self.files, self._identity, self.journal.stash)
         for item in self.journal.stash:
             self._discard(item)
         for folder in sorted({*self.journal.emptied, *self._left_standing()}, reverse=True):

@@ -151,6 +151,7 @@ def _uninstall(arguments: Arguments, verbs: Any, environment: Environment, told:
         lock_timeout=arguments.value("--lock-timeout"),
         dry_run=arguments.flag("--dry-run"),
         notify=told.notify,
+        processes=True,
     )
 
 

@@ -35,11 +35,13 @@ def uninstall(
     lock_timeout: float | None = None,
     dry_run: bool = False,
     notify: Callable[[str], None] | None = None,
+    processes: bool = False,
 ) -> Outcome:
     """Remove distributions by name, all of them or none.
 
     :param cache: whose leftovers are swept on the way
     :param dry_run: only say what would be done
+    :param processes: whether this process may be forked: it has no threads
     """
     transaction = Transaction(
         environment,
@@ -47,6 +49,7 @@ def uninstall(
         sync=sync,
         lock_timeout=lock_timeout,
         notify=notify,
+        processes=processes,
         command="uninstall",
     )
     for name in names:
