@@ -128,14 +128,23 @@ def sweep_errors(
                 one = ErrorSweep(scenario, Inject(errors, forks=forks), sandbox)
             except SetupError as refused:
                 return ErrorSwept(scenario, (), str(refused))
-            found = one.verdicts(every=every, offset=number % every)
-            swept = ErrorSwept(scenario, tuple(found))
+            found = tuple(map(_told, one.verdicts(every=every, offset=number % every)))
+            swept = ErrorSwept(scenario, found)
             figures = f"{len(swept.wrong)} of {len(swept.verdicts)} wrong"
             seconds = time.monotonic() - start
             print(f"{seconds:6.1f} s  {scenario.name}: {figures}", file=sys.stderr, flush=True)
             return swept
 
         return [job.result() for job in [pool.submit(sweep, *one) for one in enumerate(chosen)]]
+
+
+def _told(verdict: Verdict) -> Verdict:
+    """Say at once what is wrong: a long sweep may be interrupted."""
+    if verdict.wrong:
+        wrong = "; ".join(f"{kind}: {text}" for kind, text in verdict.wrong.items())
+        told = f"{verdict.scenario.name} {verdict.point}: {wrong}"
+        print(told, file=sys.stderr, flush=True)
+    return verdict
 
 
 def table(swept: Sequence[ErrorSwept]) -> str:

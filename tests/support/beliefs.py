@@ -29,7 +29,7 @@ from tests.support.sites import Site, of_state, snapshot
 from tests.support.watched import Fault, Watched, process
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from linkinstall.outcome import Outcome
     from linkinstall.transaction import Transaction
@@ -135,11 +135,22 @@ class Beliefs(RuleBasedStateMachine):
         complete = not told and all(one.code != "cleanup" for one in outcome.warnings)
         assert complete or struck, f"not cleaned up, without a reason: {outcome}"
         new = [one.copy() for one in after if one is not None]
-        # An empty folder that could not be removed is told, and stays.
-        for model in [one.copy() for one in new] if told else ():
-            model.folders |= {path for path in told if (self.site.root / path).is_dir()}
+        # An empty folder that could not be removed is told, and stays; where all of the
+        # cleaning up is left to the next run, any that were emptied do.
+        empty = {path for path in told if (self.site.root / path).is_dir()}
+        if any(one.code == "cleanup" for one in outcome.warnings):
+            empty |= set(self._empty_folders())
+        for model in [one.copy() for one in new] if empty else ():
+            model.folders |= empty
             new.append(model)
         self.compare(new, struck=struck)
+
+    def _empty_folders(self) -> Iterator[str]:
+        """Yield the folders that no file lies in, at any depth."""
+        for path in self.site.root.rglob("*"):
+            name = path.relative_to(self.site.root).as_posix()
+            if path.is_dir() and not of_state(name) and not any(map(_is_file, path.rglob("*"))):
+                yield name
 
     # ---------------------------------------------------------------- comparing
 
@@ -180,6 +191,10 @@ class Beliefs(RuleBasedStateMachine):
                 for model in models:
                     if name in model.files and name in actual.files:
                         model.files[name] = actual.files[name]
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_symlink() or not path.is_dir()
 
 
 def without_empty_caches(model: Model, actual: Actual) -> Model:
