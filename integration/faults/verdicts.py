@@ -144,7 +144,7 @@ class ErrorSweep(References):
             rest = {
                 path: node
                 for path, node in areas["cache"].items()
-                if not path.startswith("v1/tmp/")
+                if path in self._plain["new"].areas["cache"] or not f"{path}/".startswith("v1/tmp/")
             }
             kept = replace(there, areas={**areas, "cache": rest})
             new = judge(only_new, kept, self.scenario.cache).sound
