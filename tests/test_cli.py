@@ -22,13 +22,7 @@ FORBIDDEN = frozenset(
     "threading typing zipfile".split()
 )
 
-PARSE_ONLY = """
-import sys
-before = set(sys.modules)
-from linkinstall.cli.main import main
-from linkinstall.cli.signals import listen
-from linkinstall.outcome import Change, FileCount, Outcome
-
+ENVIRONMENT = """
 class Environment:
     root = python = library = "/e"
     @classmethod
@@ -36,7 +30,19 @@ class Environment:
         return cls()
     def refuse_if_managed(self):
         pass
+"""
+"""What stands in for the environment, which takes time to look at."""
+PARSE_ONLY = (
+    """
+import sys
+before = set(sys.modules)
+from linkinstall.cli.main import main
+from linkinstall.cli.signals import listen
+from linkinstall.outcome import Change, FileCount, Outcome
 
+"""
+    + ENVIRONMENT
+    + """
 def install(wheels, **options):
     return Outcome("install", changes=(Change("a", "1", None, "installed"),),
                    files=FileCount(hardlink=3))
@@ -46,21 +52,18 @@ verbs = {"install": install, "environment": Environment}
 status = main(["--compile-bytecode=0", "a.whl", "--sync", "off"], verbs=verbs, environ={})
 print(status, *sorted(set(sys.modules) - before))
 """
+)
 
 
-SIGNALLED = """
+SIGNALLED = (
+    """
 import os, signal, sys
 from linkinstall import cli
 from linkinstall.cli import main
 
-class Environment:
-    root = python = library = "/e"
-    @classmethod
-    def current(cls, **options):
-        return cls()
-    def refuse_if_managed(self):
-        pass
-
+"""
+    + ENVIRONMENT
+    + """
 def uninstall(names, **options):
     try:
         os.kill(os.getpid(), signal.NAME)
@@ -74,6 +77,7 @@ main.Verbs = lambda: {"environment": Environment, "uninstall": uninstall}
 sys.argv = ["linkinstall", "uninstall", "a"]
 cli.leave(cli.run())
 """
+)
 
 
 def run_python(*words: str) -> subprocess.CompletedProcess[str]:

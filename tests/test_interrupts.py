@@ -7,12 +7,7 @@ import sys
 
 import pytest
 
-# In a process of its own: a test runner has threads, and one that does not hold the
-# signals back would be handed them.
-PROGRAM = """
-import os, signal, sys
-from linkinstall.interrupts import deferred
-
+LISTENING = """
 class Told(Exception):
     pass
 
@@ -21,7 +16,14 @@ def tell(number, frame):
 
 for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, tell)
-{body}
+"""
+"""Has both signals raise an exception that tells which one came."""
+# In a process of its own: a test runner has threads, and one that does not hold the
+# signals back would be handed them.
+PROGRAM = """
+import os, signal, sys
+from linkinstall.interrupts import deferred
+{listening}{body}
 """
 BODIES = {
     "arrives": """
@@ -94,7 +96,7 @@ def test_signals_are_held_back(case: str) -> None:
     An error inside lets them through again, other signals are not held, a signal that
     was held before stays so, and a platform that cannot hold them goes on without.
     """
-    program = PROGRAM.format(body=BODIES[case])
+    program = PROGRAM.format(listening=LISTENING, body=BODIES[case])
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
     )
@@ -118,21 +120,12 @@ def test_it_costs_no_import() -> None:
     assert "['linkinstall.interrupts']" == done.stdout.strip()
 
 
-UNMASKED = """
+UNMASKED = f"""
 import signal, threading
 import linkinstall.interrupts as interrupts
 if hasattr(signal, "pthread_sigmask"):
     del interrupts._signal.pthread_sigmask
-
-class Told(Exception):
-    pass
-
-def tell(number, frame):
-    raise Told(signal.Signals(number).name)
-
-for number in (signal.SIGINT, signal.SIGTERM):
-    signal.signal(number, tell)
-
+{LISTENING}
 def nested():
     with interrupts.deferred(), interrupts.deferred():
         signal.raise_signal(signal.SIGTERM)

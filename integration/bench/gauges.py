@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -43,10 +44,14 @@ sys.exit(os.waitstatus_to_exitcode(status))
 """
 
 
+def bare_variables() -> dict[str, str]:
+    """Return environment variables without the settings of the tools that are measured."""
+    dropped = ("LINKINSTALL_", "UV_", "PIP_", "PDM_", "PYTHON", "VIRTUAL_ENV", "SOURCE_DATE_EPOCH")
+    return {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
+
+
 def seconds(commands: list[list[str]], job: Job) -> dict[str, float]:
     """Return the seconds that the processes took together."""
-    from integration.bench.workplace import bare_variables
-
     variables = bare_variables()
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
@@ -63,8 +68,6 @@ def seconds(commands: list[list[str]], job: Job) -> dict[str, float]:
 
 def memory(commands: list[list[str]], job: Job) -> dict[str, float]:
     """Return the MB of the largest process, and of all processes together."""
-    from integration.bench.workplace import bare_variables
-
     (words,) = commands
     noted = job.scratch / "largest"
     start = [sys.executable, "-I", "-S", "-c", LAUNCHER, str(noted)]

@@ -29,7 +29,7 @@ from typing import TYPE_CHECKING
 
 from integration.bench import tools
 from integration.bench.corpora import KEPT
-from integration.bench.gauges import GAUGES
+from integration.bench.gauges import GAUGES, bare_variables
 from integration.bench.groups import COMPILED, EMPTY, GONE
 
 if TYPE_CHECKING:
@@ -136,12 +136,6 @@ def called(words: list[str], folder: Path) -> None:
     )
     if done.returncode:
         raise SystemExit(f"{' '.join(words[:6])}: {done.stdout}{done.stderr}")
-
-
-def bare_variables() -> dict[str, str]:
-    """Return environment variables without the settings of the tools that are measured."""
-    dropped = ("LINKINSTALL_", "UV_", "PIP_", "PDM_", "PYTHON", "VIRTUAL_ENV", "SOURCE_DATE_EPOCH")
-    return {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
 
 
 @contextlib.contextmanager

@@ -165,10 +165,9 @@ def surroundings(folder: Path) -> dict[str, str]:
     }
 
 
-def run_python(block: Block, folder: Path) -> None:
-    """Run a Python block as a script."""
-    done = subprocess.run(
-        [sys.executable, "-B", "-c", block.text],
+def _run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command,
         cwd=folder,
         env=surroundings(folder),
         stdin=subprocess.DEVNULL,
@@ -177,6 +176,11 @@ def run_python(block: Block, folder: Path) -> None:
         timeout=TIME_LIMIT,
         check=False,
     )
+
+
+def run_python(block: Block, folder: Path) -> None:
+    """Run a Python block as a script."""
+    done = _run([sys.executable, "-B", "-c", block.text], folder)
     assert done.returncode == 0, f"{block}: {done.stdout}{done.stderr}"
 
 
@@ -187,16 +191,7 @@ def run_console(block: Block, folder: Path) -> None:
         f"{command}\nstatus=$?\nprintf '\\n{MARK} %s\\n' $status\n(exit $status)\n"
         for command, _ in told
     )
-    done = subprocess.run(
-        ["bash", "-c", script],
-        cwd=folder,
-        env=surroundings(folder),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=TIME_LIMIT,
-        check=False,
-    )
+    done = _run(["bash", "-c", script], folder)
     pieces = re.split(rf"\n{MARK} (\d+)\n", done.stdout)
     results = list(zip(pieces[::2], pieces[1::2], strict=False))
     assert len(results) == len(told), f"{block}: the session ended early:\n{done.stdout}"
