@@ -116,6 +116,12 @@ def mode_taken_away(venv: Venv) -> None:
     path.chmod(0)
 
 
+def scripts_not_executable(venv: Venv) -> None:
+    """Take the executable bits of all scripts, as a copy without modes does."""
+    for name in ("sample", "sample-run"):
+        (venv.scripts / name).chmod(0o644)
+
+
 def record_cut_between_rows(venv: Venv) -> None:
     """Leave only the first row of RECORD."""
     path = dist_info_of(venv.library, "sample") / "RECORD"
@@ -147,8 +153,8 @@ def whole_metadata_gone(venv: Venv) -> None:
 MORE = [
     edited, edited_in_place, swapped, truncated, folder_deleted, package_deleted, script_deleted,
     script_edited, data_edited, link_to_nothing, file_became_folder, folder_became_file,
-    mode_taken_away, record_cut_between_rows, second_dist_info, other_leftovers,
-    whole_metadata_gone,
+    mode_taken_away, scripts_not_executable, record_cut_between_rows, second_dist_info,
+    other_leftovers, whole_metadata_gone,
 ]  # fmt: skip
 ALL = [*(damage for damage, _code, _health in DAMAGES), *MORE]
 

@@ -9,7 +9,7 @@ import pytest
 
 from linkinstall.distribution import find_distributions
 from linkinstall.fs import local
-from linkinstall.health import Examined, digest_at, examine
+from linkinstall.health import Examined, ScriptsFolder, digest_at, examine
 from tests.support.faulty import Wrapper
 from tests.support.platforms import needs_modes, needs_symlinks
 from tests.support.sites import Site
@@ -100,6 +100,67 @@ def test_an_unreadable_file_has_changed(site: Site) -> None:
 
     assert [("changed", "data.txt")] == told(examined)
     assert "its mode is 0" == examined.findings[0].actual
+
+
+WITH_SCRIPTS = {
+    "app/__init__.py": "",
+    "app-1.0.data/scripts/run": "#!python\n",
+    "app-1.0.data/scripts/other": "#!/bin/sh\n",
+    "app-1.0.data/data/bin/readme": "#! see python\n",
+    "app/tool": "#!python\n",
+}
+
+
+@pytest.mark.posix("executable bits")
+@pytest.mark.parametrize("full", [False, True])
+def test_a_script_without_its_executable_bit_has_changed(tmp_path: Path, *, full: bool) -> None:
+    """A launcher or script that cannot be started is named; what may be so is not."""
+    site = Site(tmp_path)
+    points = "[console_scripts]\napp = app:main\n"
+    site.install(site.wheel("app", files=WITH_SCRIPTS, entry_points=points), link_mode="copy")
+    for path in (*site.scripts.iterdir(), site.library / "app/tool"):
+        if path.name not in ("python", "python3.11"):
+            path.chmod(0o644)
+    world = site.world()
+    (one,) = find_distributions(world.files, world.libraries, world.bases)
+    examined = examine(world.files, one, full=full, scripts=ScriptsFolder.of(world))
+
+    assert [("changed", "app"), ("changed", "run")] == sorted(told(examined))
+    assert {"its mode is 644"} == {finding.actual for finding in examined.findings}
+    assert "modified" == examined.health
+    site.repair("app")
+    assert [] == site.check("app")
+    assert (site.scripts / "app").stat().st_mode & 0o100
+
+
+@pytest.mark.posix("executable bits")
+@pytest.mark.parametrize("lost", [False, True])
+def test_a_script_that_names_another_interpreter(tmp_path: Path, *, lost: bool) -> None:
+    """In an environment that was copied the launcher is known by its entry point alone."""
+    site = Site(tmp_path)
+    points = "[console_scripts]\napp = app:main\n"
+    site.install(site.wheel("app", files=WITH_SCRIPTS, entry_points=points), link_mode="copy")
+    if lost:
+        (site.library / "app-1.0.dist-info/entry_points.txt").unlink()
+    world = site.world()
+    (one,) = find_distributions(world.files, world.libraries, world.bases)
+    for name in ("app", "run"):
+        (site.scripts / name).chmod(0o644)
+    elsewhere = ScriptsFolder(str(site.scripts), (b"/elsewhere/python",))
+    found = told(examine(world.files, one, scripts=elsewhere))
+
+    assert [("missing", "entry_points.txt") if lost else ("changed", "app")] == found
+
+
+@pytest.mark.posix("executable bits")
+def test_a_long_interpreter_is_recognised_in_the_second_line(tmp_path: Path) -> None:
+    """A script that starts its interpreter through /bin/sh is one of this environment, too."""
+    site = Site(tmp_path / ("long" * 40))
+    points = "[console_scripts]\napp = app:main\n"
+    site.install(site.wheel("app", entry_points=points), link_mode="copy")
+    (site.scripts / "app").chmod(0o644)
+
+    assert ["changed"] == [one.code for one in site.check("app")]
 
 
 def test_what_is_empty_says_so_alone(site: Site) -> None:

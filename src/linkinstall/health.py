@@ -6,11 +6,14 @@ Calling sequence::
 
     seen = examine(files, distribution)                # by status: presence, kind, size, time
     seen = examine(files, distribution, full=True)     # every file is read
+    seen = examine(files, distribution, scripts=ScriptsFolder.of(world))
     seen.health, seen.findings
 
 Guarantees: reads only. Without ``full`` a file is read where its status does not clear
 it: another size, or written to no earlier than RECORD, which is written last. An edit
-that puts size and time back is found with ``full`` alone. The findings name no remedy
+that puts size and time back is found with ``full`` alone. With ``scripts`` a script that
+lost its executable bits has changed: one for an entry point, or one that names this
+environment's interpreter, which tools write into nothing but scripts. The findings name no remedy
 yet: :mod:`linkinstall.remedies` knows it.
 
 Errors: ``OSError`` where a folder cannot be read.
@@ -19,8 +22,10 @@ Errors: ``OSError`` where a folder cannot be read.
 from __future__ import annotations
 
 import hashlib
-from stat import S_IRUSR, S_ISDIR, S_ISLNK, S_ISREG
+import os
+from stat import S_IRUSR, S_ISDIR, S_ISLNK, S_ISREG, S_IXUSR
 
+from linkinstall import limits
 from linkinstall.digest import encode
 from linkinstall.distribution import (
     HALF_INSTALLED,
@@ -37,14 +42,17 @@ from linkinstall.values import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Iterator
 
     from linkinstall.distribution import Distribution
     from linkinstall.fs.port import FileSystem
     from linkinstall.record import Row
+    from linkinstall.world import World
 
-__all__ = ["Examined", "digest_at", "examine"]
+__all__ = ["Examined", "ScriptsFolder", "digest_at", "examine"]
+
+_FIRST_LINES = 2
+"""A long interpreter's path stands in the second line, behind ``/bin/sh``."""
 
 
 @value
@@ -60,16 +68,43 @@ class Examined:
     rows: tuple[Row, ...] | None
 
 
+@value
+class ScriptsFolder:
+    """Where an environment's scripts lie, and what their first lines name.
+
+    :param path: resolved; "" where no bit tells what is executable
+    :param interpreters: the names that the interpreter may have there
+    """
+
+    path: str
+    interpreters: tuple[bytes, ...]
+
+    @classmethod
+    def of(cls, world: World) -> ScriptsFolder:
+        """Return that of an environment."""
+        path = world.roots.get("scripts", "")
+        if os.name == "nt" or not path:
+            return cls("", ())
+        names = (world.environment.schemes["scripts"], path)
+        folders = tuple(os.fsencode(f"{name}/python") for name in names)
+        return cls(path, (os.fsencode(world.environment.python), *folders))
+
+
+_NO_SCRIPTS = ScriptsFolder("", ())
+
+
 def examine(
     files: FileSystem,
     distribution: Distribution,
     *,
     full: bool = False,
     unfinished: str | None = None,
+    scripts: ScriptsFolder = _NO_SCRIPTS,
 ) -> Examined:
     """Compare a distribution with its RECORD.
 
     :param full: read every file
+    :param scripts: where a missing executable bit is a difference
     :param unfinished: the health that an unfinished transaction gives it
     """
     one = distribution
@@ -89,7 +124,7 @@ def examine(
     else:
         findings += _unlisted(one, rows, names)
         told = {finding.path for finding in findings}
-        found = _Comparison(files, one, full=full).differences(rows)
+        found = _Comparison(files, one, scripts, full=full).differences(rows)
         findings += [finding for finding in found if finding.path not in told]
     health = unfinished or _judge(one, rows, findings)
     return Examined(
@@ -134,9 +169,12 @@ def _judge(one: Distribution, rows: list[Row] | None, findings: list[Finding]) -
 class _Comparison:
     """Compares the rows of one distribution with the disk."""
 
-    def __init__(self, files: FileSystem, one: Distribution, *, full: bool) -> None:
+    def __init__(
+        self, files: FileSystem, one: Distribution, scripts: ScriptsFolder, *, full: bool
+    ) -> None:
         self.files = files
         self.one = one
+        self.scripts = scripts
         self.full = full
         record = files.status(f"{one.path}/RECORD")
         self.recorded = record.st_mtime_ns if record is not None else 0
@@ -161,9 +199,37 @@ class _Comparison:
             return None if is_compiled(row.path) else self._changed(path, row, "a folder")
         if S_ISREG(status.st_mode) and not status.st_mode & S_IRUSR:
             return self._changed(path, row, f"its mode is {status.st_mode & 0o777:o}")
+        if self.scripts.path and not status.st_mode & S_IXUSR and self._is_script(path, status):
+            return self._changed(path, row, f"its mode is {status.st_mode & 0o777:o}")
         if not row.hash or (not self.full and self._clears(path, status, row)):
             return None
         return self._read(path, row, status)
+
+    def _is_script(self, path: str, status: os.stat_result) -> bool:
+        """Return whether a tool wrote a plain file as a script of this environment."""
+        folder = os.path.dirname(path)
+        outside = not folder.startswith(self.one.base + "/")
+        if not S_ISREG(status.st_mode) or not outside:
+            return False
+        if self.files.real_path(folder) != self.scripts.path:
+            return False
+        if os.path.basename(path) in self._entry_points():
+            return True
+        with self.files.open_read(path) as stream:
+            head = stream.read(limits.PATH_LENGTH)
+        named = b"\n".join(head.split(b"\n", _FIRST_LINES)[:_FIRST_LINES])
+        return head.startswith(b"#!") and any(one in named for one in self.scripts.interpreters)
+
+    def _entry_points(self) -> set[str]:
+        """Return the names of the scripts that entry points ask for."""
+        from linkinstall.vetting.entry_points import read_entry_points
+        from linkinstall.vetting.problems import Problems
+
+        try:
+            data = self.files.read(f"{self.one.path}/entry_points.txt", limits.WHEEL_TEXT_SIZE)
+        except OSError:
+            return set()
+        return {name for name, *_ in read_entry_points(data, Problems(), windows=False)}
 
     def _clears(self, path: str, status: os.stat_result, row: Row) -> bool:
         """Return whether a status says enough: a plain file of its size, older than RECORD."""

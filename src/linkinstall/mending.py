@@ -21,7 +21,7 @@ import os
 
 from linkinstall.distribution import WHOLE, find_distributions
 from linkinstall.evidence import Evidence, Source
-from linkinstall.health import examine
+from linkinstall.health import ScriptsFolder, examine
 from linkinstall.inheritance import inherited
 from linkinstall.leftovers import find_leftovers
 from linkinstall.outcome import Change
@@ -101,10 +101,12 @@ class Mending:
         self._require_installed(found, wishes)
         work = _Work(world, Evidence(world, cache), wishes, self)
         seen: dict[str, list[Examined]] = {}
+        scripts = ScriptsFolder.of(world)
         for one in found:
             if self.every or one.name in self.names:
                 full = self.full or one.name in self.names
-                seen.setdefault(one.name, []).append(examine(world.files, one, full=full))
+                examined = examine(world.files, one, full=full, scripts=scripts)
+                seen.setdefault(one.name, []).append(examined)
         for name, examined in seen.items():
             work.mend(name, examined)
         if work.problems:

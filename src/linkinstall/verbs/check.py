@@ -142,11 +142,12 @@ def _of_distributions(
     *,
     full: bool,
 ) -> list[Finding]:
-    from linkinstall.health import examine
+    from linkinstall.health import ScriptsFolder, examine
 
     unfinished = _unfinished(world)
+    scripts = ScriptsFolder.of(world)
     examined = [
-        examine(world.files, one, full=full, unfinished=unfinished.get(one.name))
+        examine(world.files, one, full=full, unfinished=unfinished.get(one.name), scripts=scripts)
         for one in found
         if not wanted or one.name in wanted
     ]
