@@ -9,6 +9,9 @@ Calling sequence::
     python -m integration.real --only numpy --only ansible
     python -m integration.real --every 10          # each tenth
 
+Wheels without a common file share an environment; where something is wrong, each of them is
+tried alone.
+
 Guarantees: exit status 1 if anything differs, or nothing was compared. Wheels that are not
 for the running interpreter are counted as missed. What may differ is told at the end, with
 the reason.
@@ -32,7 +35,7 @@ from _pytest.outcomes import OutcomeException
 from integration.faults import figures
 from integration.faults.report import machine
 from integration.real.likeness import TOLERATED
-from integration.real.trial import Trial, trial
+from integration.real.trial import Trial, batches, is_compiled, members_of, trial
 from integration.support.real_wheels import pinned, wheel
 
 if TYPE_CHECKING:
@@ -51,28 +54,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     wanted = chosen(options.only, options.every)
     began = time.monotonic()
-    done = []
-    for one in results(wanted, options.processes):
+    found = had(wanted)
+    done: list[Trial] = []
+    for one in results(batches(found), options.processes):
         done.append(one)
-        tell(one, len(done), len(wanted))
-    missed = len(wanted) - len(done)
+        tell(one)
+    missed = len(wanted) - len(found)
     broken = sum(bool(one.problems) for one in done)
-    files = sum(one.files for one in done)
-    compiled = sum(one.compiled for one in done)
-    print(f"\n{len(done)} wheels, {files:,} files, {compiled} wheels with compiled modules;")
+    members = [members_of(wheel) for one in done for wheel in one.wheels]
+    files, compiled = sum(map(len, members)), sum(map(is_compiled, members))
+    print(f"\n{len(members)} wheels, {files:,} files, {compiled} wheels with compiled modules;")
     print(f"{broken} not as with pip, {missed} not to be had here. {machine()}")
-    print(
-        "May differ from pip's:", *(f"  {what}: {why}" for what, why in TOLERATED.items()), sep="\n"
-    )
+    print("May differ from pip's:")
+    for what, why in TOLERATED.items():
+        print(f"  {what}: {why}")
     figures.note(
         figures.Figure(
             "R13",
             "real wheels as with pip, removed by ours, pip and uv",
-            len(done), "wheels", broken, missed, time.monotonic() - began,
+            len(members), "wheels", broken, missed, time.monotonic() - began,
             "" if len(wanted) == len(pinned(LOCK)) else f"{len(wanted)} of {len(pinned(LOCK))}",
         )
     )  # fmt: skip
-    return int(bool(broken or missed or not done))
+    return int(bool(broken or missed or not members))
 
 
 def chosen(only: Sequence[str] | None, every: int = 1) -> list[str]:
@@ -83,32 +87,42 @@ def chosen(only: Sequence[str] | None, every: int = 1) -> list[str]:
     return rows[::every]
 
 
-def results(wanted: Sequence[str], processes: int) -> Iterator[Trial]:
-    """Yield what became of each wheel, in any order; nothing for one that cannot be had."""
+def had(wanted: Sequence[str]) -> list[Path]:
+    """Return the wheels of some requirements, without those that cannot be had here."""
+    found = []
+    for requirement in wanted:
+        try:
+            found.append(wheel(requirement, LOCK))
+        except OutcomeException as reason:
+            print(f"missed: {requirement}: {reason}", flush=True)
+    return found
+
+
+def results(groups: Sequence[tuple[Path, ...]], processes: int) -> Iterator[Trial]:
+    """Yield what became of the wheels, in any order; those of a group that failed, one by one."""
     with get_context("fork").Pool(processes) as pool:
-        for one in pool.imap_unordered(_result, wanted):
-            if isinstance(one, str):
-                print(f"missed: {one}", flush=True)
+        alone: list[tuple[Path, ...]] = []
+        for one in pool.imap_unordered(_result, groups):
+            if one.problems and len(one.wheels) > 1:
+                print(f"each alone, because: {one.problems[0]}", flush=True)
+                alone += [(wheel,) for wheel in one.wheels]
             else:
                 yield one
+        yield from pool.imap_unordered(_result, alone)
 
 
-def tell(one: Trial, count: int, total: int) -> None:
-    """Print one wheel's result."""
-    outcome = "FAILED" if one.problems else "as with pip"
-    print(f"{count}/{total} {one.wheel} ({one.files:,} files): {outcome}", flush=True)
+def tell(one: Trial) -> None:
+    """Print what became of some wheels."""
+    names = ", ".join("-".join(wheel.name.split("-")[:2]) for wheel in one.wheels)
+    print(f"{'FAILED' if one.problems else 'as with pip'}: {names}", flush=True)
     for problem in one.problems:
         print(f"    {problem}", flush=True)
 
 
-def _result(requirement: str) -> Trial | str:
-    try:
-        found = wheel(requirement, LOCK)
-    except OutcomeException as reason:
-        return f"{requirement}: {reason}"
-    # A folder that outlives one wheel: the template of the environments lies there.
+def _result(group: tuple[Path, ...]) -> Trial:
+    # A folder that outlives the trial: the template of the environments lies there.
     with tempfile.TemporaryDirectory(prefix="real-") as folder:
-        return trial(found, Path(folder))
+        return trial(group, Path(folder))
 
 
 if __name__ == "__main__":

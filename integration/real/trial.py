@@ -1,10 +1,11 @@
-"""One real wheel, put through all that is done with a wheel.
+"""Some real wheels, put through all that is done with wheels.
 
-Purpose: vetted, unpacked, installed, compared with what pip makes of it, removed by each
+Purpose: vetted, unpacked, installed, compared with what pip makes of them, removed by each
 tool, and what pip installed removed by ours.
 
-Calling sequence: ``trial(wheel, folder)`` with an empty folder; ``problems`` of the result is
-empty where all went well.
+Calling sequence: ``trial(wheels, folder)`` with an empty folder; ``problems`` of the result is
+empty where all went well. ``batches(wheels)`` groups wheels that can stand in one environment:
+the start of a tool costs more than what it does.
 
 Guarantees: one process of each tool for each step, as a person would start it. Nothing is
 fetched. The folder is emptied again.
@@ -27,54 +28,86 @@ from integration.support.records import dist_infos, record_problems
 from integration.support.trees import differences, files_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from integration.support.environments import Venv
     from integration.support.trees import Tree
 
-MODULES_TO_COMPILE = 60
+MODULES_TO_COMPILE = 40
 """Wheels with more modules than this are installed without compiled files: pip takes minutes."""
+WHEELS_AT_ONCE, FILES_AT_ONCE = 16, 3000
 SHOWN = 5
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one wheel.
+    """What became of some wheels.
 
-    :param files: how many files the wheel has
-    :param compiled: whether its modules were compiled
     :param problems: what went wrong, a line each
     """
 
-    wheel: str
-    files: int
-    compiled: bool
+    wheels: tuple[Path, ...]
     problems: tuple[str, ...] = ()
 
 
-def trial(wheel: Path, folder: Path) -> Trial:
-    """Put one wheel through every step."""
+def members_of(wheel: Path) -> list[str]:
+    """Return the files of a wheel."""
     with ZipFile(wheel) as archive:
-        names = [name for name in archive.namelist() if not name.endswith("/")]
-    compiled = sum(name.endswith(".py") for name in names) <= MODULES_TO_COMPILE
+        return [name for name in archive.namelist() if not name.endswith("/")]
+
+
+def is_compiled(members: Sequence[str]) -> bool:
+    """Whether the modules of a wheel with these files are compiled."""
+    return sum(name.endswith(".py") for name in members) <= MODULES_TO_COMPILE
+
+
+def batches(wheels: Sequence[Path]) -> list[tuple[Path, ...]]:
+    """Return the wheels in groups that have no file in common.
+
+    Scripts for entry points are not looked at: a batch that fails is tried wheel by wheel.
+    """
+    made: list[tuple[list[Path], set[str], bool]] = []
+    for wheel in wheels:
+        members = members_of(wheel)
+        files, compiled = {_placed(name) for name in members}, is_compiled(members)
+        for group, taken, alike in made:
+            small = len(group) < WHEELS_AT_ONCE and len(taken) + len(files) <= FILES_AT_ONCE
+            if small and alike == compiled and taken.isdisjoint(files):
+                group.append(wheel)
+                taken.update(files)
+                break
+        else:
+            made.append(([wheel], files, compiled))
+    return [tuple(group) for group, _, _ in made]
+
+
+def _placed(name: str) -> str:
+    """Return a member's path below its scheme, which is enough to tell two apart."""
+    first, _, rest = name.partition("/")
+    return rest.partition("/")[2] if first.endswith(".data") else name
+
+
+def trial(wheels: Sequence[Path], folder: Path) -> Trial:
+    """Put wheels that go into one environment through every step."""
     work = folder / "work"
     try:
-        problems = _Steps(wheel, work, compiled=compiled).run()
+        problems = _Steps(wheels, work).run()
     except (AssertionError, OSError, ValueError) as error:
         problems = [f"{type(error).__name__}: {str(error).strip()[-2000:]}"]
     shutil.rmtree(work, ignore_errors=True)
     if len(problems) > SHOWN:
         problems = [*problems[:SHOWN], f"and {len(problems) - SHOWN} more"]
-    return Trial(wheel.name, len(names), compiled, tuple(problems))
+    return Trial(tuple(wheels), tuple(problems))
 
 
 class _Steps:
     """The steps; each adds its problems."""
 
-    def __init__(self, wheel: Path, work: Path, *, compiled: bool) -> None:
-        self.wheel = wheel
-        self.name = wheel.name.partition("-")[0]
-        self.compiled = compiled
+    def __init__(self, wheels: Sequence[Path], work: Path) -> None:
+        self.wheels = wheels
+        self.names = [wheel.name.partition("-")[0] for wheel in wheels]
+        self.compiled = all(is_compiled(members_of(wheel)) for wheel in wheels)
         self.root, self.aside = work / "venv", work / "theirs"
         self.templates = work.parent
         self.command = Command(work / "home", work / "cache")
@@ -83,7 +116,7 @@ class _Steps:
     def run(self) -> list[str]:
         """Take all steps and return the problems."""
         venv, bare = self._fresh()
-        pip_install(venv, [self.wheel], *([] if self.compiled else ["--no-compile"]))
+        pip_install(venv, self.wheels, *([] if self.compiled else ["--no-compile"]))
         self._no(record_problems_of(venv), "RECORD of pip")
         # Scripts name the path of their environment: ours takes the place of pip's.
         self.root.rename(self.aside)
@@ -92,6 +125,7 @@ class _Steps:
         venv, bare = self._fresh()
         self._install()
         self._no(unlike(theirs, venv, bare), "unlike pip's")
+        assert len(self.wheels) == len(dist_infos(venv.library))
         self._no(record_problems_of(venv), "RECORD")
         self._no(venv_strays(venv, bare, compiled=self.compiled), "stray")
         checked = self.command.run("check", "--python", self.root, "--full", status=None)
@@ -102,12 +136,12 @@ class _Steps:
 
         self._install()
         self._no(differences(first, venv.snapshot()), "warm, unlike cold")
-        uv(venv, "uninstall", "--quiet", self.name)
+        uv(venv, "uninstall", "--quiet", *self.names)
         self._no(files_left(venv, bare), "after uninstall by uv")
 
         venv, bare = self._again()
         self._install()
-        pip(venv, "uninstall", "--quiet", "--yes", self.name)
+        pip(venv, "uninstall", "--quiet", "--yes", *self.names)
         self._no(files_left(venv, bare), "after uninstall by pip")
 
         shutil.rmtree(self.root)
@@ -126,10 +160,10 @@ class _Steps:
 
     def _install(self) -> None:
         options = [] if self.compiled else ["--no-compile-bytecode"]
-        self.command.run("install", "--python", self.root, *options, self.wheel)
+        self.command.run("install", "--python", self.root, *options, *self.wheels)
 
     def _uninstall(self) -> None:
-        self.command.run("uninstall", "--python", self.root, self.name)
+        self.command.run("uninstall", "--python", self.root, *self.names)
 
     def _no(self, found: list[str], what: str) -> None:
         self.problems += [f"{what}: {one}" for one in found]
@@ -138,9 +172,7 @@ class _Steps:
 def record_problems_of(venv: Venv) -> list[str]:
     """Return what is wrong with the distributions of a venv by their RECORDs."""
     found = dist_infos(venv.library)
-    if len(found) != 1:
-        return [f"{len(found)} dist-info folders"]
-    return record_problems(venv.library, found[0])
+    return [line for one in found for line in record_problems(venv.library, one)]
 
 
 def venv_strays(venv: Venv, bare: Tree, *, compiled: bool) -> list[str]:
