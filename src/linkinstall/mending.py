@@ -105,8 +105,8 @@ class Mending:
         for one in found:
             if self.every or one.name in self.names:
                 full = self.full or one.name in self.names
-                examined = examine(world.files, one, full=full, scripts=scripts)
-                seen.setdefault(one.name, []).append(examined)
+                looked = examine(world.files, one, full=full, scripts=scripts)
+                seen.setdefault(one.name, []).append(looked)
         for name, examined in seen.items():
             work.mend(name, examined)
         if work.problems:
