@@ -395,7 +395,10 @@ def test_check_fails_with_findings(count: int) -> None:
             ["venv", "clear", "v", "--system-site-packages"],
             {"python": "", "prompt": "", "system_site_packages": True, "force": False},
         ),
-        (["venv", "remove", "v", "--follow"], {"follow": True, "force": False}),
+        (
+            ["venv", "remove", "v", "--follow"],
+            {"follow": True, "force": False, "processes": True},
+        ),
         (["venv", "decouple", "v", "--all"], {"every": True}),
     ],
 )

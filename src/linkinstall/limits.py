@@ -85,6 +85,10 @@ CREW_PARTS = 1_024
 """Parts of one work that processes share; their numbers have to fit into a pipe (pipe(7))."""
 FORK_FROM_BYTES = 1 << 20
 """Bytes of wheels to unpack from which a second process pays."""
+FORK_FROM_BRANCHES = 32
+"""Folders side by side from which a second process pays for a removal."""
+BRANCH_DEPTH = 6
+"""Levels of a tree in which such folders are looked for: library folders are on the fourth."""
 PROGRESS_AFTER = 0.5
 """Seconds after which a person at a terminal is told what is being done."""
 PROGRESS_EVERY = 0.05

@@ -231,6 +231,8 @@ def _venv(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
         name: arguments.given.get(option, default)
         for name, (option, default) in OF_VENVS[command].items()
     }
+    if command == "venv remove":
+        options["processes"] = True  # a command has no threads of its own
     outcome: Outcome = verbs[command](
         arguments.words[0],
         **options,

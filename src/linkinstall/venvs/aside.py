@@ -35,6 +35,7 @@ import os
 from stat import S_ISDIR
 
 from linkinstall import limits
+from linkinstall.fs.clearing import remove_large_tree
 from linkinstall.fs.port import FOLDER, FOLDER_RENAME_REFUSALS
 from linkinstall.fs.trees import (
     busy_in_tree,
@@ -90,8 +91,7 @@ def state_folders(place: str) -> tuple[str, str]:
 
 def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
     """Put back or finish what an earlier run began at ``place``, and sweep its trash."""
-    recovered, kept = list[Recovered](), list[Kept]()
-    pending: list[Pending] = []
+    recovered, kept, pending = list[Recovered](), list[Kept](), list[Pending]()
     for state in state_folders(place):
         if files.status(state) is None:
             continue
@@ -287,12 +287,12 @@ class Aside:
             self.files.flush_volume(self.place)
         self.files.rename(f"{self.state}/journal", f"{self.state}/committed")
 
-    def finish(self) -> list[Pending]:
+    def finish(self, *, processes: bool = False) -> list[Pending]:
         """Delete what was taken aside; return what is still busy. Can be repeated."""
         self.files.unlink_all(self.place, [MAKING])
         if self.sync == "full":
             self.files.flush_volume(self.state)
-        pending = self._delete(self.number, self.place)
+        pending = self._delete(self.number, self.place, processes=processes)
         if self.what == "remove" and self.files.status(f"{self.place}/{SETTINGS}") is None:
             remove_empty_folders(self.files, self.place, but=INNER)
         self.files.unlink_all(self.state, ["committed"])
@@ -311,10 +311,10 @@ class Aside:
         self._drop_state()
         return pending
 
-    def _delete(self, number: int, was: str) -> list[Pending]:
+    def _delete(self, number: int, was: str, *, processes: bool = False) -> list[Pending]:
         folder = f"{self.state}/{number}"
-        refused = [path for path, _ in remove_tree(self.files, folder)]
-        return [waiting(self.files, was + path[len(folder) :], path) for path in refused]
+        refused = remove_large_tree(self.files, folder, processes=processes)
+        return [waiting(self.files, was + path[len(folder) :], path) for path, _ in refused]
 
     def _drop_state(self) -> None:
         if {name for name, _ in self.files.scan(self.state)} <= {".gitignore"}:
@@ -338,8 +338,8 @@ class Aside:
         self.number = self._last_number()
 
     def _last_number(self) -> int:
-        names = (name for name, _ in self.files.scan(self.state))
-        return max((int(name) for name in names if name.isdecimal()), default=0)
+        names = [name for name, _ in self.files.scan(self.state) if name.isdecimal()]
+        return max(map(int, names), default=0)
 
 
 def _busy_first(entry: tuple[str, str]) -> tuple[int, str]:

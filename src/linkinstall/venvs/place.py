@@ -52,6 +52,7 @@ class Place:
     :param sync: off, normal or full
     :param lock_timeout: seconds to wait for the place and for the environment
     :param notify: told what is waited for
+    :param processes: whether this process may be forked: it has no threads
     :raises NotAVenvError: the path is empty
     """
 
@@ -63,6 +64,8 @@ class Place:
         sync: str,
         lock_timeout: float | None,
         notify: Callable[[str], None] | None,
+        *,
+        processes: bool = False,
     ) -> None:
         from linkinstall.application import SYNC
 
@@ -78,6 +81,7 @@ class Place:
         self.settled = Settled()
         self._wait = limits.LOCK_WAIT if lock_timeout is None else lock_timeout
         self._notify = notify
+        self._processes = processes
         self._locks: list[FolderLock] = []
 
     # ---------------------------------------------------------------- the block
@@ -200,7 +204,7 @@ class Place:
 
     def _finish(self, aside: Aside) -> tuple[list[Pending], list[Warn]]:
         try:
-            return aside.finish(), []
+            return aside.finish(processes=self._processes), []
         except OSError as error:
             message = f"cleaning up after the change is left to the next run: {error}"
             return [], [Warn("cleanup", message)]

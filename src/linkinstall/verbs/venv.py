@@ -102,15 +102,19 @@ def remove_venv(
     sync: str = "normal",
     lock_timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
+    processes: bool = False,
     files: FileSystem | None = None,
 ) -> Outcome:
     """Remove a virtual environment; of a link, the link alone.
 
     :param follow: remove the environment that a link leads to, and the links to it
     :param force: also what is left of an environment
+    :param processes: whether this process may be forked: it has no threads
     :raises NotAVenvError: what stands there is no virtual environment
     """
-    with Place(path, "venv remove", files, sync, lock_timeout, notify) as place:
+    with Place(
+        path, "venv remove", files, sync, lock_timeout, notify, processes=processes
+    ) as place:
         if place.sight.links and not follow:
             return place.drop_links(place.sight.links[:1])
         if place.sight.kind == ABSENT:
