@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -13,7 +14,7 @@ from linkinstall.errors import LockTimeoutError
 from linkinstall.fs import local
 from linkinstall.upkeep.pruning import Pruning
 from tests.support.entries import contents, is_sound
-from tests.support.faulty import Faulty, Killed, Recording
+from tests.support.faulty import Denying, Faulty, Killed, Recording
 from tests.support.sites import Site
 
 
@@ -163,3 +164,30 @@ def test_a_kill_at_any_call_is_finished_by_the_next_run(site: Site, verb: str) -
 
 def _folders(path: str) -> list[str]:
     return os.listdir(path) if os.path.exists(path) else []
+
+
+def test_an_entry_whose_note_stays_stays_too(site: Site) -> None:
+    """What cannot be forgotten cannot go: nobody could tell afterwards what the note is about.
+
+    The entry went, its note stayed, and from then on the note kept what was not there.
+    """
+    site.uninstall("soft")
+    files = Denying(local(), "unlink", errno.EROFS)
+    cache = Cache(site.cache.path, files=files)
+    with pytest.raises(OSError, match="dependents"):
+        Pruning(cache).prune()
+
+    assert site.cache.find(str(site.wheel("soft"))) is not None
+    assert ["newer", "older", "soft"] == names(Pruning(site.cache).prune().removed)
+    assert not os.path.exists(f"{site.cache.root}/dependents")
+
+
+def test_what_the_system_keeps_is_told(site: Site) -> None:
+    """What went out of the cache and could not be deleted waits for the next run."""
+    cache = Cache(site.cache.path, files=Denying(local(), "remove_folder", errno.EBUSY))
+    pruned = Pruning(cache).prune()
+
+    assert ["newer", "older"] == names(pruned.removed)
+    assert [] != [path for path in pruned.waiting if path.startswith(cache.temporary_folder)]
+    Pruning(site.cache).prune()
+    assert not os.path.exists(cache.temporary_folder)

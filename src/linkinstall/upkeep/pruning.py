@@ -25,10 +25,11 @@ from __future__ import annotations
 import os
 import time
 
+from linkinstall.fs.named import with_path
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty
-from linkinstall.temporary import TemporaryFolder, sweep
+from linkinstall.temporary import LOCK_SUFFIX, TemporaryFolder, sweep
 from linkinstall.upkeep.inventory import environments, refuse_links, take_stock, users_of
-from linkinstall.values import value
+from linkinstall.values import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class Pruned:
     :param kept: id, name, version, why, and the environments, of each that stayed
     :param left: bytes of what stayed
     :param over: bytes by which that is more than was asked for
+    :param waiting: paths that the system would not remove; the next prune tries again
     """
 
     removed: tuple[dict[str, Any], ...] = ()
@@ -59,6 +61,7 @@ class Pruned:
     kept: tuple[dict[str, Any], ...] = ()
     left: int = 0
     over: int = 0
+    waiting: tuple[str, ...] = ()
 
 
 class Pruning:
@@ -82,6 +85,7 @@ class Pruning:
         self.dry_run = dry_run
         self._timeout = timeout
         self._notify = notify
+        self._left: list[str] = []
 
     def prune(self, older_than: float | None = None, max_size: int | None = None) -> Pruned:
         """Remove entries that nobody uses.
@@ -110,15 +114,15 @@ class Pruning:
             cleared = not self.dry_run and self._is_empty()
         finally:
             held.release(remove=cleared)
-        if cleared:
-            remove_folder_if_empty(self.files, self.cache.root)
-        return pruned
+        if cleared and not remove_folder_if_empty(self.files, self.cache.root):
+            self._left.append(self.cache.root)
+        return replace(pruned, waiting=tuple(self._left))
 
     def _is_empty(self) -> bool:
         """Return whether nothing is left but the lock; empty folders go."""
         for name, kind in self.files.scan(self.cache.root):
             if kind == "folder":
-                remove_folder_if_empty(self.files, f"{self.cache.root}/{name}")
+                self._clear_away(f"{self.cache.root}/{name}")
         return self.files.scan(self.cache.root) == [("lock", "file")]
 
     # ---------------------------------------------------------------- prune
@@ -187,6 +191,13 @@ class Pruning:
                 self.files.rename(path, f"{temporary.path}/{number}")
         finally:
             temporary.remove()
+            places = (temporary.path, temporary.path + LOCK_SUFFIX)
+            self._left += [path for path in places if self.files.status(path) is not None]
+
+    def _clear_away(self, folder: str) -> None:
+        """Remove a folder if it is empty, and note where it is and will not go."""
+        if not remove_folder_if_empty(self.files, folder) and not self.files.scan(folder):
+            self._left.append(folder)
 
     def _forget(self, stock: Stock, gone: set[str]) -> None:
         """Drop the notes about what is no longer so, and the folders that this leaves empty."""
@@ -195,12 +206,13 @@ class Pruning:
         stale = [*stock.stale, *self._aliases_of(gone)]
         for path in stale:
             parent, name = os.path.split(path)
-            self.files.unlink_all(parent, [name])
+            for _, error in self.files.unlink_all(parent, [name]):
+                raise with_path(error, path)  # what it is about has to stay, too
         bytecode = f"{root}/bytecode"
         if self.files.status(bytecode) is not None:
             for name, kind in self.files.scan(bytecode):
                 if kind == "folder":
-                    remove_folder_if_empty(self.files, f"{bytecode}/{name}")
+                    self._clear_away(f"{bytecode}/{name}")
 
     def _aliases_of(self, gone: set[str]) -> list[str]:
         folder = f"{self.cache.root}/aliases"

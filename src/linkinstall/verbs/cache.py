@@ -127,6 +127,9 @@ def _outcome(
         "kept": [one for one in pruned.kept if "id" in one],
         "bytes": pruned.left,
     }
+    if pruned.waiting:
+        message = f"{pruned.waiting[0]} could not be removed; it is left to the next run"
+        warnings = [*warnings, Warn("cache-left", message)]
     foreign = [Kept(one["path"], "not linkinstall's") for one in pruned.kept if "path" in one]
     return Outcome(
         command,
