@@ -7,7 +7,8 @@ Calling sequence: ``inspect(files, entry, "stat")`` -> :class:`Inspection`.
 
 Guarantees: reads only. ``stat`` compares size, time and what a mode has to allow, or
 must not (a careful edit that puts size and time back is found by ``full`` alone, which
-reads every file); ``off`` looks for nothing.
+reads every file); ``off`` looks for nothing. Of an entry that may not have reached the disk,
+which is looked at in any case, the rows for ``RECORD`` are compared with the manifest too.
 
 Errors: ``OSError`` where the cache cannot be read.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 from stat import S_IRUSR, S_ISGID, S_ISREG, S_ISUID, S_IWOTH, S_IXUSR
 
 from linkinstall.digest import hash_file
+from linkinstall.record import row
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -25,8 +27,9 @@ if TYPE_CHECKING:
 
     from linkinstall.cache import Entry
     from linkinstall.fs.port import FileSystem
+    from linkinstall.manifest import Manifest
 
-__all__ = ["LEVELS", "Inspection", "inspect"]
+__all__ = ["LEVELS", "Inspection", "inspect", "rows_of"]
 
 LEVELS = ("off", "stat", "full")
 _MODE = "has another mode"
@@ -81,7 +84,28 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
                 damaged.append((path, fault))
             elif status is not None and status.st_nlink >= limit:
                 crowded.append(path)
-    return Inspection(tuple(damaged), tuple(crowded))
+    return Inspection((*damaged, *_record_damage(files, entry)), tuple(crowded))
+
+
+def _record_damage(files: FileSystem, entry: Entry) -> list[tuple[str, str]]:
+    """Return what is wrong with the rows that an entry keeps, where a power cut may have come."""
+    path = f"{entry.folder}/record"
+    if entry.flushed:
+        return []
+    if files.status(path) is None:
+        return [(path, "is missing")]
+    found = files.read(path).split(b"\n")
+    return [] if sorted(found) == sorted(rows_of(entry.manifest)) else [(path, "has other rows")]
+
+
+def rows_of(manifest: Manifest) -> list[bytes]:
+    """Return the rows of RECORD that an entry keeps, as they were written."""
+    rows = []
+    for scheme, path, size, digest in manifest.files():
+        if f"{scheme}/{path}" not in manifest.rewritten:
+            line = row(path, f"sha256={digest}", int(size))
+            rows.append(line if scheme == manifest.root else f"\t{scheme}\t{line}")
+    return "\n".join(rows).encode("utf-8", "surrogateescape").split(b"\n")
 
 
 def _has_no_modes(files: FileSystem, folder: str) -> bool:

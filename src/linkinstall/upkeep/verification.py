@@ -31,7 +31,6 @@ from linkinstall.entry_check import inspect
 from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.manifest import entry_id
 from linkinstall.outcome import Finding
-from linkinstall.record import row
 from linkinstall.registry import read
 from linkinstall.trust import refuse_distrusted
 from linkinstall.upkeep.advice import Advice
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from linkinstall.cache import Cache
-    from linkinstall.manifest import Manifest
     from linkinstall.upkeep.inventory import Stored
 
 __all__ = ["Verified", "quarantine", "sharing", "verify"]
@@ -244,15 +242,7 @@ class _Verification:
             yield Finding("", MODIFIED, code, path, None, reason + also, fix)
 
     def _others(self, entry: Entry, fix: str) -> Iterator[Finding]:
-        """Yield the other files of an entry that are not as they were written."""
-        path = f"{entry.folder}/record"
-        status = self.files.status(path)
-        expected = _rows(entry.manifest)
-        if status is None or sorted(self.files.read(path).split(b"\n")) != sorted(expected):
-            self.damaged[entry.folder] = entry
-            code = MISSING if status is None else CHANGED
-            actual = "is missing" if status is None else "has other rows"
-            yield Finding("", MODIFIED, code, path, None, actual, fix)
+        """Yield the other files in an entry that its manifest does not name."""
         known = {"manifest", "record", UNFLUSHED, "files"}
         known |= {f"files/{scheme}/{inner}" for scheme, inner, _, _ in entry.manifest.files()}
         for inner in sorted(set(self._walk(entry.folder)) - known):
@@ -333,13 +323,3 @@ class _Verification:
     def _damaged_of(self, path: str) -> Entry | None:
         found = self.cache.find(path)
         return self.damaged.get(found.entry.folder) if found is not None else None
-
-
-def _rows(manifest: Manifest) -> list[bytes]:
-    """Return the rows of RECORD that an entry keeps, as they were written."""
-    rows = []
-    for scheme, path, size, digest in manifest.files():
-        if f"{scheme}/{path}" not in manifest.rewritten:
-            line = row(path, f"sha256={digest}", int(size))
-            rows.append(line if scheme == manifest.root else f"\t{scheme}\t{line}")
-    return "\n".join(rows).encode("utf-8", "surrogateescape").split(b"\n")
