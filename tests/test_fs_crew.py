@@ -119,12 +119,15 @@ def test_helpers_end_with_their_parent(tmp_path: Path) -> None:
         Crew(do, 500)
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(parent, 0)
+    then = len(os.listdir(tmp_path))
     time.sleep(0.5)
     seen = len(os.listdir(tmp_path))
     time.sleep(0.3)
 
-    assert seen <= 8
+    # Each of the two may have looked for its parent just before.
+    assert seen <= then + 2
     assert seen == len(os.listdir(tmp_path))
+    assert seen < 500
 
 
 @pytest.mark.parametrize(
