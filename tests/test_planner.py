@@ -10,6 +10,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from linkinstall.errors import ConflictError
+from linkinstall.world import World
 from tests.support.sites import Site, differences
 
 PATHS = ("a.py", "a/b.py", "a", "a/b/c.txt", "pkg/__init__.py", "pkg/x.py", "pkg/x.py/y.txt")
@@ -137,6 +138,19 @@ def test_names_that_differ_by_case_are_refused_unless_insisted(site: Site) -> No
     assert {code for code, _ in refused(site, wheel)} == {"case-collision"}
     site.install(wheel, overwrite_existing=True)
     assert ("1", "2") == tuple((site.library / f"app/{n}").read_text() for n in ("a.py", "A.py"))
+
+
+def test_where_case_does_not_count_another_spelling_is_in_the_way(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a file system that ignores case a file of another spelling is not overwritten."""
+    (site.library / "pkg").mkdir()
+    (site.library / "pkg/Core.py").write_text("theirs")
+    wheel = site.wheel("app", files={"pkg/core.py": "ours"})
+    monkeypatch.setattr(World, "ignores_case", True)
+
+    assert {("unowned", "pkg/core.py")} == refused(site, wheel)
+    assert "theirs" == (site.library / "pkg/Core.py").read_text()
 
 
 def test_what_the_old_version_leaves_is_free(site: Site) -> None:

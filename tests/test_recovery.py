@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.errors import FileSystemError, JournalError
+from linkinstall.errors import FileSystemError, JournalError, UnsettledError
 from linkinstall.fs import local
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING
 from linkinstall.recovery import Report, read_journal, recover_environment
-from tests.support.faulty import Change, Killed, OtherVolume
+from tests.support.faulty import Change, Denying, Killed, OtherVolume
 from tests.support.sites import Site, differences, of_state, snapshot
 from tests.support.watched import Fault, Watched, before, process
 
@@ -203,6 +203,19 @@ def test_what_is_not_ours_is_refused_by_name(site: Site) -> None:
         settle(site)
 
     assert "mine\n" == (site.home / "notes.txt").read_text()
+
+
+def test_what_cannot_be_settled_now_is_settled_by_a_later_run(site: Site) -> None:
+    """An error of the disk is told with its path, the journal stays, and the next run does it."""
+    old = payload(site)
+    killed(site, "rename", "/committed")
+    with pytest.raises(UnsettledError) as caught:
+        recover_environment(Denying(local(), "unlink", errno.EIO), site.world().bounds)
+
+    assert str(site.root) in str(caught.value)
+    assert (site.home / "journal").exists()
+    assert ["rolled-back"] == [one.action for one in settle(site).recovered]
+    assert [] == differences(old, payload(site))
 
 
 def test_a_state_that_is_no_folder_is_refused(site: Site) -> None:

@@ -129,6 +129,52 @@ def test_a_changed_file_of_the_data_folder_stays(site: Site) -> None:
     assert "my own" == config.read_text()
 
 
+def edit_row(site: Site, end: str, hash_: str) -> None:
+    """Give another hash to the row of RECORD whose path ends so."""
+    path = site.library / "app-1.0.dist-info/RECORD"
+    rows = [line.split(",") for line in path.read_text().splitlines()]
+    edited = [[row[0], hash_, row[2]] if row[0].endswith(end) else row for row in rows]
+    path.unlink()
+    path.write_text("".join(",".join(row) + "\n" for row in edited))
+
+
+@pytest.mark.parametrize("hash_", ["", "unheard-of=47DEQpj8"])
+def test_a_file_of_the_data_folder_that_nothing_proves_stays(site: Site, hash_: str) -> None:
+    """Without a digest that can be computed a data file is not known to be unedited."""
+    site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "default"}))
+    edit_row(site, "app.conf", hash_)
+    outcome = site.uninstall("app")
+
+    assert "default" == (site.root / "etc/app.conf").read_text()
+    assert ["app.conf"] == [os.path.basename(one.path) for one in outcome.kept]
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_a_link_of_the_data_folder_to_nothing_goes(site: Site) -> None:
+    """A dangling link in a data file's place holds nobody's content."""
+    site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "default"}))
+    config = site.root / "etc/app.conf"
+    config.unlink()
+    config.symlink_to("nothing")
+    outcome = site.uninstall("app")
+
+    assert [] == list(outcome.kept)
+    assert not config.is_symlink()
+
+
+def test_a_folder_where_record_names_a_file_stays(site: Site) -> None:
+    """What somebody keeps in a folder of a listed file's name is kept, and told."""
+    site.install(site.wheel("app", files={"app/a.py": "1"}))
+    path = site.library / "app/a.py"
+    path.unlink()
+    path.mkdir()
+    (path / "mine.txt").write_text("mine")
+    outcome = site.uninstall("app")
+
+    assert "mine" == (path / "mine.txt").read_text()
+    assert [(str(path), "RECORD names a folder")] == [(k.path, k.reason) for k in outcome.kept]
+
+
 class Unreadable(PosixFileSystem):
     """A disk that cannot read one file."""
 

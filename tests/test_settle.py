@@ -241,6 +241,27 @@ def test_what_another_tool_has_settled_is_left_to_it(site: Site, upgrade: Applic
     }
 
 
+def test_a_file_where_the_folder_was_stays_and_the_old_files_are_kept(
+    site: Site, old: Snapshot
+) -> None:
+    """Where a file stands in the place of a folder above, what was in it waits in the trash."""
+    assert old
+    mine = site.library / "app" / "mine.txt"
+    mine.write_text("mine\n")  # so that the folder is emptied name by name
+    application = applied(site, out=["app"])
+    application.prepare()
+    shutil.rmtree(mine.parent)
+    mine.parent.write_text("theirs\n")
+    settled = settlement(application)
+    settled.roll_back()
+    kept = {os.path.basename(one.path): one.reason for one in settled.kept}
+
+    assert "theirs\n" == mine.parent.read_text()
+    assert {"app", "old"} == kept.keys()
+    with open(kept["old"].rpartition(" ")[2] + "/inner.txt") as stream:
+        assert "old\n" == stream.read()
+
+
 def test_a_file_that_cannot_be_removed_ends_the_rollback(
     site: Site, old: Snapshot, upgrade: Application
 ) -> None:

@@ -35,6 +35,7 @@ TOLERATED = {
     "launchers": "each tool has its own text; interpreter and called object have to be the same",
     "headers": "pip has its own folder for them in a venv; ours is that of sysconfig and installer",
     "compiled files": "hold the time of their source; that they are there is compared",
+    "compiled scripts": "pip compiles scripts whose name ends in .py; nothing ever imports those",
     "rows of these in RECORD": "their digests; compiled files of ours are linked, not listed",
 }
 """What may differ between an installation of pip's and ours, and why."""
@@ -61,7 +62,10 @@ def unlike(theirs: Venv, ours: Venv, bare: Tree) -> list[str]:
 def _placed(venv: Venv, bare: Tree) -> Tree:
     """Return what was installed, that which tools write in their own way in a common form."""
     launchers = _launchers(venv)
-    tree = snapshot(venv.root, ignore=lambda path: path in bare or path == ".lock")
+    of_scripts = f"{venv.scripts.name}/__pycache__"
+    tree = snapshot(
+        venv.root, ignore=lambda path: path in bare or path.startswith((of_scripts, ".lock"))
+    )
     placed = {
         _path(path): _common(venv.root / path, node, launcher=path in launchers)
         for path, node in tree.items()
