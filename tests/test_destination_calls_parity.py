@@ -137,6 +137,18 @@ def test_a_line_break_in_a_name_is_refused_where_the_class_takes_it(
     assert before == tree(twins.ours.root)
 
 
+@pytest.mark.parametrize("path", ["x/" * 2_100 + "y", "x/" * 201 + "y", "x/" + "y" * 4_000])
+def test_a_path_beyond_the_bounds_of_wheels_is_refused(twins: Twins, path: str) -> None:
+    """2,100 folders in one path once ended in a RecursionError, their parents made one by one.
+
+    The bounds are those of a wheel that is vetted (``PATH_DEPTH``, ``PATH_LENGTH``).
+    """
+    before = tree(twins.ours.root)
+    with pytest.raises(ValueError, match="too long, or too deep"):
+        write(twins.ours.destination(), "data", path)
+    assert before == tree(twins.ours.root)
+
+
 def test_a_pathlike_path_is_recorded_as_a_string(twins: Twins) -> None:
     """``write_file`` takes any os.PathLike, and its entry holds the string."""
 

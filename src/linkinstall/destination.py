@@ -30,6 +30,7 @@ from installer.records import Hash, RecordEntry
 from installer.scripts import Script
 from installer.utils import SCHEME_NAMES, Scheme, construct_record_file, fix_shebang
 
+from linkinstall import limits
 from linkinstall.cache import Cache
 from linkinstall.digest import encode
 from linkinstall.environment import Environment
@@ -56,6 +57,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LinkDestination"]
 
+_SHOWN = 60
+"""Characters of a path too long that its message has."""
 _ADDED_BY_INSTALLERS = frozenset(("INSTALLER", "REQUESTED", "direct_url.json"))
 
 
@@ -239,6 +242,8 @@ class LinkDestination(SchemeDictionaryDestination):
             raise PathError(str(error), path=path) from error
         if "\n" in path or "\r" in path or "\0" in path:
             raise PathError(f"{path!r} has a line break in its name", path=path)
+        if len(path) > limits.PATH_LENGTH or path.count("/") > limits.PATH_DEPTH:
+            raise PathError(f"{path[:_SHOWN]!r}… is a path too long, or too deep", path=path)
         base = os.path.abspath(self.scheme_dict[scheme])
         relative = os.path.relpath(os.path.abspath(os.path.join(base, path)), base)
         return relative.replace("\\", "/") if os.name == "nt" else relative
