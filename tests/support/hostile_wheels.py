@@ -1,7 +1,7 @@
 """Hostile wheels, each with a name and a decision.
 
-Purpose: the one table of what a wheel may try, for the unit tests of vetting, for the
-integration tests that install each of them, and for ``docs/reference/hostile-input.md``.
+Purpose: the one table of what a wheel may try, for the unit tests of vetting and
+for the integration tests that install each of them.
 
 ``REFUSED``: a wheel is refused, with exactly these codes. ``ALLOWED``: a wheel only looks
 hostile; why it passes stands beside it. ``CLAIMS``: wheels that claim, or are, more than
@@ -591,14 +591,14 @@ _ALLOWED: dict[str, tuple[bytes, str]] = {
     "paths that differ by case": (
         raw_wheel({"sample/a.py": b"", "sample/A.py": b""}),
         (
-            "allowed: where the file system tells them apart; else refused by the plan "
-            "(`case-collision`), "
-            "on Windows before anything is unpacked (`member-case`)"
+            "read, and then refused by the plan (`case-collision`): half of all machines cannot "
+            "hold it; `--overwrite-existing` takes it where the file system tells them apart; "
+            "refused on Windows before anything is unpacked (`member-case`)"
         ),
     ),
     "paths that differ by Unicode form": (
         raw_wheel({"sample/\u00e9.py": b"", "sample/e\u0301.py": b""}),
-        "allowed: as paths that differ by case",
+        "allowed: two names on most file systems; on Windows refused (`member-case`)",
     ),
     "names of Windows devices": (
         raw_wheel({"sample/aux.py": b"", "nul.txt": b"", "sample/a:b": b"", "sample/b. ": b""}),
