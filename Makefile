@@ -13,11 +13,13 @@ SEED ?= 0
 CASES ?= 1000000
 # Crash images of each file system.
 IMAGES ?= 1000
+# Mutants of each module.
+EACH ?= 20
 # Rounds of each measurement of the bench.
 ROUNDS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals fuzz real bench wine wine-all clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals fuzz real mutants bench wine wine-all clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -93,6 +95,9 @@ rivals: setup ## the same sweep over pip, uv, installer, PDM and Poetry, beside 
 
 fuzz: setup ## spoilt wheels, RECORDs, journals and settings, put to their readers (CASES=1000000 SEED=0)
 	$(BIN)/python -m integration.faults.fuzz --cases $(CASES) --seed $(SEED)
+
+mutants: setup ## the pure core with one small error each, put to its tests (EACH=20 of each module, SEED=0)
+	$(BIN)/python -m integration.faults.mutants --each $(EACH) --seed $(SEED)
 
 real: setup ## some 400 real wheels, each compared with what pip makes of it (740 MB to fetch)
 	@$(BIN)/python -m integration.real

@@ -36,7 +36,7 @@ PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "promises.md"
 BEGIN, END = "<!-- written by make proof -->", "<!-- end of what make proof writes -->"
 TARGETS = (
     "sweeps", "kill", "faults", "power", "compound", "images", "race", "interference", "model",
-    "rivals", "fuzz", "real",
+    "rivals", "fuzz", "real", "mutants",
 )  # fmt: skip
 """Targets of the Makefile, each of them one gate or several, in the order of their length."""
 
