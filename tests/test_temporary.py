@@ -13,6 +13,7 @@ import pytest
 from linkinstall import limits
 from linkinstall.fs import local
 from linkinstall.fs.lock import REMOVABLE_WHILE_HELD
+from linkinstall.fs.trees import PART
 from linkinstall.temporary import TemporaryFolder, sweep
 from tests.support.faulty import Denying, Recording
 
@@ -171,6 +172,21 @@ def test_a_linked_folder_is_swept_without_its_target(tmp_path: Path) -> None:
 
     assert [] == os.listdir(parent)
     assert (tmp_path / "precious" / "sub" / "file").exists()
+
+
+def test_nothing_is_swept_through_a_link(tmp_path: Path) -> None:
+    """A link in the place of the cache's folder for temporary folders once led the sweep out.
+
+    Every folder that stood where it led to was taken for one that a killed run had left,
+    and deleted: nobody held its lock.
+    """
+    (tmp_path / "home" / "letters").mkdir(parents=True)
+    (tmp_path / "home" / f"x{PART}").touch()
+    (tmp_path / "tmp").symlink_to("home")
+
+    sweep(local(), str(tmp_path / "tmp"))
+
+    assert ["letters", f"x{PART}"] == sorted(os.listdir(tmp_path / "home"))
 
 
 def test_what_cannot_be_removed_is_tried_again(tmp_path: Path) -> None:

@@ -151,8 +151,12 @@ def sweep(files: FileSystem, parent: str) -> None:
     So goes what :func:`~linkinstall.fs.trees.write_whole` has not put into place: whoever
     is about to do it will write it again.
     Of one that could not be removed the lock's file may be gone: on Windows filelock
-    deletes it when the lock is let go.
+    deletes it when the lock is let go. Where ``parent`` is a link nothing goes: what it
+    leads to may be anybody's.
     """
+    status = files.status(parent)
+    if status is not None and not S_ISDIR(status.st_mode):
+        return
     found = files.scan(parent)
     files.unlink_all(parent, [name for name, kind in found if name.endswith(PART)])
     names = {

@@ -102,7 +102,7 @@ def raw_archive(
     """
     body = bytearray(before)
     base = 0 if shift else len(before)
-    directory = b""
+    directory = bytearray()
     for member in members:
         offset = (len(body) - base) if member.at is None else member.at
         body += _local_header(member) + member.packed + member.behind
