@@ -111,8 +111,8 @@ bench: setup ## what an install costs beside uv, pip, installer and PDM, as rati
 wine: setup ## the tests that hold on Windows, with a Windows CPython 3.11 under Wine
 	tools/wine-test 3.11
 
-wine-all: setup ## the same with CPython 3.11 and 3.13
-	tools/wine-test 3.11 3.13
+wine-all: setup ## all that can hold on Windows, with CPython 3.11 and 3.13
+	tools/wine-test --all 3.11 3.13
 
 clean: ## remove what the targets made: .venv, .cache and the tools' caches
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

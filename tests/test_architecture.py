@@ -207,6 +207,24 @@ def skips(tree: ast.Module) -> list[int]:
     ]
 
 
+def test_what_is_not_run_on_windows_has_a_reason() -> None:
+    """A test module is run by ``make wine-all`` unless it is named with the reason why not."""
+    tools = REPOSITORY / "tools"
+    named = (tools / "wine-exceptions.txt").read_text(encoding="utf-8").splitlines()
+    exceptions = dict(line.split(": ", 1) for line in named if not line.startswith("#"))
+    quick = (tools / "wine-modules.txt").read_text(encoding="utf-8").splitlines()
+
+    gone = [
+        name
+        for name in (*exceptions, *(line for line in quick if not line.startswith("#")))
+        if not (REPOSITORY / name).exists()
+    ]
+    assert [] == gone
+    assert all(exceptions.values())
+    assert [] == sorted(exceptions.keys() & quick)
+    assert len(TEST_MODULES) / 4 > len(exceptions)
+
+
 def test_gaps_are_told_by_the_gates() -> None:
     """No test is skipped for what a machine lacks but through ``tests.support.gates``."""
     found = {
