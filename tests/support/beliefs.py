@@ -137,7 +137,7 @@ class Beliefs(RuleBasedStateMachine):
         new = [one.copy() for one in after if one is not None]
         # An empty folder that could not be removed is told, and stays; where all of the
         # cleaning up is left to the next run, any that were emptied do.
-        empty = {path for path in told if (self.site.root / path).is_dir()}
+        empty = {one for one in told if (self.site.root / one).is_dir() and not of_state(one)}
         if any(one.code == "cleanup" for one in outcome.warnings):
             empty |= set(self._empty_folders())
         for model in [one.copy() for one in new] if empty else ():
