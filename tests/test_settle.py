@@ -188,6 +188,20 @@ def test_nothing_is_done_through_a_folder_that_became_a_link(
 
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_no_folder_is_removed_through_a_link(
+    site: Site, upgrade: Application, tmp_path: Path
+) -> None:
+    """An empty folder outside that has the name of a new one stays."""
+    app, outside = site.library / "app", tmp_path / "outside"
+    shutil.rmtree(app)
+    (outside / "new").mkdir(parents=True)
+    app.symlink_to(outside)
+    settlement(upgrade).roll_back()
+
+    assert ["new"] == os.listdir(outside)
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_nothing_is_put_back_through_a_link(site: Site, tmp_path: Path) -> None:
     """Where the folder above old files became a link, they are kept, not sent elsewhere."""
     wheel = site.wheel("deep", files={"deep-1.0.data/data/share/deep/x.txt": "x"})
@@ -434,6 +448,19 @@ def test_what_was_written_into_a_stashed_folder_comes_back(
     assert "mine\n" == (site.library / "app" / "session.txt").read_text()
 
 
+def test_what_was_written_below_a_stashed_folder_comes_back(
+    site: Site, removal: Application
+) -> None:
+    """It comes back from every depth: what a program wrote is not what was removed."""
+    stashed = next(path for path in (site.home / "stash").iterdir() if (path / "core.py").exists())
+    (stashed / "old" / "logs").mkdir()
+    (stashed / "old" / "logs" / "session.txt").write_text("mine\n")
+    settlement(committed(removal)).finish()
+
+    assert "mine\n" == (site.library / "app" / "old" / "logs" / "session.txt").read_text()
+    assert not (site.home / "trash").exists()
+
+
 def test_late_compiled_files_in_the_stash_go(site: Site, removal: Application) -> None:
     """What an interpreter compiled of the old sources on their way out goes with them."""
     stashed = next(path for path in (site.home / "stash").iterdir() if (path / "core.py").exists())
@@ -512,6 +539,22 @@ def test_a_folder_that_is_empty_by_now_goes(site: Site) -> None:
     application.prepare()
     assert ["notes.txt"] == os.listdir(site.library / "family")
     (site.library / "family" / "notes.txt").unlink()
+    settlement(committed(application)).finish()
+
+    assert not (site.library / "family").exists()
+
+
+def test_folders_that_are_empty_by_now_go_from_the_inside_out(site: Site) -> None:
+    """Where a folder and one inside it were kept for what is gone by now, both go."""
+    wheel = site.wheel("deep", files={"family/one.py": "", "family/deep/two.py": ""})
+    site.install(wheel, compile_levels=())
+    notes = [site.library / "family" / "notes.txt", site.library / "family" / "deep" / "notes.txt"]
+    for path in notes:
+        path.write_text("mine\n")
+    application = applied(site, out=["deep"])
+    application.prepare()
+    for path in notes:
+        path.unlink()
     settlement(committed(application)).finish()
 
     assert not (site.library / "family").exists()
