@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     Spoil = tuple[str, str, str]
 
-_FLUSH = "            self._flush()\n            if self.staging.link"
-_LINK = "            if self.staging.link"
+_FLUSH = "            self._flush()\n            if placements.link"
+_LINK = "            if placements.link"
 _SWITCH = "        self.staging.switch()\n        if self.sync"
 _VOLUMES = "(*self.plan.states, *(entry.folder for entry in unflushed))"
 
