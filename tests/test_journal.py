@@ -127,6 +127,7 @@ def test_each_part_is_read_back(part: str, data: st.DataObject) -> None:
     assert journal == decode(encode(journal))
 
 
+@pytest.mark.posix("draws names that Windows does not have")
 @settings(max_examples=40)
 @given(placed())
 def test_placements_are_read_back(parts: dict[str, object]) -> None:
