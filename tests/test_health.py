@@ -153,6 +153,21 @@ def test_a_script_that_names_another_interpreter(tmp_path: Path, *, lost: bool) 
 
 
 @pytest.mark.posix("executable bits")
+def test_a_script_that_its_tool_left_without_the_bit_is_as_it_was(tmp_path: Path) -> None:
+    """What ``installer`` writes without an executable bit has not lost it.
+
+    The random changes against the model met it: an environment fresh from ``installer``,
+    which keeps the wheel's modes, was called modified.
+    """
+    site = Site(tmp_path)
+    wheel = site.wheel("app", files=WITH_SCRIPTS)
+    site.install(wheel, link_mode="copy", metadata={"INSTALLER": b"another\n"})
+    (site.scripts / "run").chmod(0o644)
+
+    assert [] == site.check("app")
+
+
+@pytest.mark.posix("executable bits")
 def test_a_long_interpreter_is_recognised_in_the_second_line(tmp_path: Path) -> None:
     """A script that starts its interpreter through /bin/sh is one of this environment, too."""
     site = Site(tmp_path / ("long" * 40))

@@ -34,6 +34,7 @@ from linkinstall.distribution import (
     WHOLE,
     is_cut,
     library_path,
+    read_installer,
     read_rows,
 )
 from linkinstall.outcome import Finding
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Examined", "ScriptsFolder", "digest_at", "examine"]
 
+_MAKE_SCRIPTS_EXECUTABLE = frozenset(("linkinstall", "pip", "uv"))
+"""What INSTALLER says of tools that see to the bits of every script; ``installer`` does not."""
 _FIRST_LINES = 2
 """A long interpreter's path stands in the second line, behind ``/bin/sh``."""
 
@@ -215,6 +218,8 @@ class _Comparison:
             return False
         if os.path.basename(path) in self._entry_points():
             return True
+        if read_installer(self.files, self.one) not in _MAKE_SCRIPTS_EXECUTABLE:
+            return False
         with self.files.open_read(path) as stream:
             head = stream.read(limits.PATH_LENGTH)
         named = b"\n".join(head.split(b"\n", _FIRST_LINES)[:_FIRST_LINES])

@@ -75,13 +75,14 @@ def sweep_trash(files: FileSystem, state: str) -> list[Pending]:
 def sweep_state(files: FileSystem, state: str, names: Iterable[str] = ("pointer",)) -> list[str]:
     """Remove what was only staged, and the state folder itself if nothing is left.
 
-    :param names: the files that go too, after the folders
+    :param names: the files that go too, after the folders, unless something is stashed still
     :return: what could not be removed
     """
     left = []
     for inner in STAGED:
         left += [path for path, _ in remove_tree(files, f"{state}/{inner}")]
-    left += [f"{state}/{name}" for name, _ in files.unlink_all(state, names)]
+    if not holds_stash(files, state):  # else the next run needs them to know what it is
+        left += [f"{state}/{name}" for name, _ in files.unlink_all(state, names)]
     if not remove_folder_if_empty(files, state) and not files.scan(state):
         left.append(state)
     return left
@@ -142,8 +143,11 @@ def loose_ends(files: FileSystem, home: str, *names: str) -> tuple[str, ...]:
 
 def holds_stash(files: FileSystem, state: str) -> bool:
     """Return whether something was taken out of place and lies in this state folder."""
-    stash = f"{state}/stash"
-    return files.status(stash) is not None and bool(files.scan(stash))
+    try:
+        # Not by its status: a lookup that fails for good can pass for a name that is not there.
+        return bool(files.scan(f"{state}/stash"))
+    except FileNotFoundError:
+        return False
 
 
 def sweep_side(files: FileSystem, state: str) -> list[Pending]:
