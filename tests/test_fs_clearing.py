@@ -11,13 +11,13 @@ import pytest
 from linkinstall import limits
 from linkinstall.fs import clearing, crew, local
 from linkinstall.fs.clearing import remove_large_tree
-from linkinstall.fs.posix import PosixFileSystem
+from linkinstall.fs.port import FileSystem
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from linkinstall.fs.port import FileSystem, Refusal
+    from linkinstall.fs.port import Refusal
 
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has fork")
 
@@ -82,7 +82,7 @@ def test_links_are_removed_and_not_followed(tree: Path, tmp_path: Path, *, proce
     assert ["mine.txt"] == os.listdir(outside)
 
 
-class Busy(PosixFileSystem):
+class Busy(FileSystem):
     """One name cannot be removed."""
 
     def unlink_all(self, folder: str, names: Iterable[str]) -> list[Refusal]:
@@ -92,16 +92,11 @@ class Busy(PosixFileSystem):
         return super().unlink_all(folder, names)
 
 
-def busy() -> FileSystem:
-    """Return it."""
-    return Busy()
-
-
 @forks
 @pytest.mark.parametrize("processes", [False, True])
 def test_what_refuses_is_told_once(tree: Path, *, processes: bool) -> None:
     """A busy file is named, whichever process met it; everything else is gone."""
-    refused = remove_large_tree(busy(), str(tree), processes=processes)
+    refused = remove_large_tree(Busy(), str(tree), processes=processes)
 
     assert [f"{tree}/lib/site/pkg3/deep/a.py"] == [path for path, _ in refused]
     left = [path for path in tree.rglob("*") if not path.is_dir()]

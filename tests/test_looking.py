@@ -11,7 +11,6 @@ from linkinstall import limits, looking
 from linkinstall.cache import Cache
 from linkinstall.entry_check import Inspection, inspect
 from linkinstall.fs import local
-from linkinstall.fs.posix import PosixFileSystem
 from linkinstall.looking import Looking
 from tests.support.entries import file_of, made_entry
 
@@ -93,7 +92,7 @@ def test_files_without_a_link_to_spare_are_told_too(
     entries: list[Entry], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file that has as many links as its volume allows is named, to be renewed in time."""
-    monkeypatch.setattr(PosixFileSystem, "link_limit", lambda *_: 1)
+    monkeypatch.setattr(type(local()), "link_limit", lambda *_: 1)
     looks = Looking(local(), "stat", processes=True)
     looks.put_off(100)
     looked(looks, entries)

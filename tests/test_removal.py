@@ -12,7 +12,7 @@ import pytest
 from linkinstall import limits
 from linkinstall.distribution import find_distributions
 from linkinstall.errors import FileSystemError
-from linkinstall.fs.posix import PosixFileSystem
+from linkinstall.fs.port import FileSystem
 from linkinstall.plan import LOOSE, WHOLE
 from linkinstall.removal import Removal, is_compiled_of
 from tests.support.sites import Site, differences, snapshot
@@ -175,7 +175,7 @@ def test_a_folder_where_record_names_a_file_stays(site: Site) -> None:
     assert [(str(path), "RECORD names a folder")] == [(k.path, k.reason) for k in outcome.kept]
 
 
-class Unreadable(PosixFileSystem):
+class Unreadable(FileSystem):
     """A disk that cannot read one file."""
 
     def __init__(self, path: Path) -> None:
@@ -197,7 +197,7 @@ class Unreadable(PosixFileSystem):
             raise OSError(errno.EIO, os.strerror(errno.EIO), path)
 
 
-def uninstalled(site: Site, files: PosixFileSystem) -> None:
+def uninstalled(site: Site, files: FileSystem) -> None:
     """Uninstall ``app`` on another disk."""
     with site.transaction(files) as transaction:
         transaction.uninstall("app")
