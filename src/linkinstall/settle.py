@@ -230,7 +230,7 @@ class Settlement:
         """Clean up after the commit point: drop the stash, the staged names, the journal."""
         if self.flush and len(self.journal.states) > 1:
             self.files.flush_volume(self.journal.home)
-        if self.processes:
+        if self.processes and self.journal.stash:
             from linkinstall.deletion import delete_together
 
             delete_together(self.files, self._identity, self.journal.stash)
