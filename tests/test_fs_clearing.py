@@ -82,6 +82,25 @@ def test_links_are_removed_and_not_followed(tree: Path, tmp_path: Path, *, proce
     assert ["mine.txt"] == os.listdir(outside)
 
 
+@pytest.mark.parametrize("processes", [False, True])
+@pytest.mark.posix("symbolic links without privilege")
+def test_a_link_in_the_place_of_the_folder_is_removed_alone(
+    tree: Path, tmp_path: Path, *, processes: bool
+) -> None:
+    """A link that stands where the folder was goes; nothing behind it does.
+
+    The branches were looked for before anybody had asked what stands there, so with
+    several processes the folders that a link led to were emptied.
+    """
+    before = sorted(tree.rglob("*"))
+    link = tmp_path / "link"
+    link.symlink_to(tree)
+
+    assert [] == remove_large_tree(local(), str(link), processes=processes)
+    assert not link.is_symlink()
+    assert before == sorted(tree.rglob("*"))
+
+
 class Busy(FileSystem):
     """One name cannot be removed."""
 

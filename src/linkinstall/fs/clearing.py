@@ -13,6 +13,8 @@ Errors: none; what refuses is returned.
 
 from __future__ import annotations
 
+from stat import S_ISDIR
+
 from linkinstall import limits
 from linkinstall.fs.port import FOLDER
 from linkinstall.fs.trees import remove_tree
@@ -45,6 +47,9 @@ def remove_large_tree(
 
 def _branches(files: FileSystem, folder: str) -> list[str]:
     """Return the folders of the first level that has many; none where there is no such level."""
+    status = files.status(folder)
+    if status is None or not S_ISDIR(status.st_mode):
+        return []  # a link in its place is removed, and never looked into
     level = [folder]
     for _ in range(limits.BRANCH_DEPTH):
         try:
