@@ -5,8 +5,8 @@ writes an entry, and compare every file with RECORD before the entry is publishe
 
 Calling sequence: :func:`unpack`; :meth:`linkinstall.cache.Cache.add` calls it.
 
-Guarantees: each member is read once. Nothing is published unless it is what RECORD
-says (or the caller asked for less).
+Guarantees: the wheel is read once, and its own digest comes of the same reads. Nothing
+is published unless it is what RECORD says (or the caller asked for less).
 
 Errors: :class:`~linkinstall.errors.InvalidWheelError`; ``OSError`` where the cache
 cannot be written.
@@ -14,9 +14,10 @@ cannot be written.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
+from stat import S_ISREG
+from typing import cast
 
 from installer import install
 from installer.destinations import WheelDestination
@@ -24,6 +25,7 @@ from installer.records import Hash, RecordEntry
 from installer.sources import WheelFile
 
 from linkinstall.cache import Added
+from linkinstall.contents import Contents
 from linkinstall.entry_writer import EntryWriter
 from linkinstall.errors import InvalidWheelError, Problem
 from linkinstall.vetting import open_archive, reading, vet
@@ -31,10 +33,11 @@ from linkinstall.vetting import open_archive, reading, vet
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import zipfile
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
     from installer.scripts import ScriptSection
+    from installer.sources import WheelContentElement
     from installer.utils import Scheme
 
     from linkinstall.cache import Cache, Entry
@@ -101,9 +104,10 @@ class RecordingDestination(WheelDestination):
 class _VettedSource(WheelFile):
     """The wheel as it was vetted: its folders are those in the archive."""
 
-    def __init__(self, archive: zipfile.ZipFile, vetted: VettedWheel) -> None:
+    def __init__(self, archive: zipfile.ZipFile, vetted: VettedWheel, contents: Contents) -> None:
         super().__init__(archive)
         self._vetted = vetted
+        self._contents = contents
 
     @property
     def dist_info_dir(self) -> str:
@@ -114,6 +118,17 @@ class _VettedSource(WheelFile):
     def data_dir(self) -> str:
         """Name of the data folder, as the archive writes it."""
         return self._vetted.data_dir
+
+    def get_contents(self) -> Iterator[WheelContentElement]:
+        """Yield each file, opened, and whether it gets the executable bit, in their order."""
+        record = f"{self._vetted.dist_info}/RECORD"
+        for member in self._vetted.members:
+            # RECORD was read whole while the wheel was vetted, and is written anew.
+            if not member.is_folder and member.name != record:
+                # Which modes count is installer's decision: its WheelFile has the same line.
+                executable = S_ISREG(member.mode) and bool(member.mode & 0o111)
+                stream = cast("BinaryIO", self._contents.open(member))
+                yield (member.name, "", ""), stream, executable
 
 
 def unpack(
@@ -128,9 +143,10 @@ def unpack(
     name, _ = cache.identify(path)
     with cache.file_system.open_read(path) as stream:
         vetted, archive = vet_file(stream, path, validate_record)
-        entry = _write_entry(cache, archive, vetted, path, damaged, validate_record)
-        stream.seek(0)
-        hash_ = hashlib.file_digest(stream, "sha256").hexdigest()
+        contents = Contents(stream, vetted.members, vetted.directory)
+        source = _VettedSource(archive, vetted, contents)
+        entry = _write_entry(cache, source, vetted, path, damaged, validate_record)
+        hash_ = contents.sha256()
     if vetted.alias is not None and validate_record == "all":
         cache.remember(vetted.alias, entry.manifest.id, hash_)
     return Added(entry, name, hash_, unpacked=True, warnings=vetted.warnings)
@@ -153,7 +169,7 @@ def vet_file(
 
 def _write_entry(
     cache: Cache,
-    archive: zipfile.ZipFile,
+    source: _VettedSource,
     vetted: VettedWheel,
     path: str,
     damaged: Entry | None,
@@ -164,7 +180,7 @@ def _write_entry(
     try:
         with warnings.catch_warnings(), reading(os.path.basename(path)):
             warnings.simplefilter("ignore")  # what installer warns of, vetting has said
-            install(_VettedSource(archive, vetted), destination, {})
+            install(source, destination, {})
         if destination.problems:
             raise InvalidWheelError(
                 f"{path} does not hold what its RECORD says.",

@@ -85,6 +85,8 @@ class VettedWheel:
     :param covered: whether ``RECORD`` has a hash of sha256 or better for every file
     :param alias: the wheel's identity (:mod:`linkinstall.wheel`), or None where ``RECORD``
         does not cover it. It may be remembered once every hash was compared
+    :param members: everything in the archive, in its order
+    :param directory: where in the file its central directory begins, in bytes
     """
 
     distribution: str
@@ -100,6 +102,8 @@ class VettedWheel:
     case_collisions: tuple[tuple[str, ...], ...] = ()
     covered: bool = False
     alias: str | None = None
+    members: tuple[Member, ...] = ()
+    directory: int = 0
 
 
 def open_archive(stream: BinaryIO, basename: str) -> zipfile.ZipFile:
@@ -174,12 +178,12 @@ class _Vetting:
         self.warnings: list[Warn] = []
         self.members: list[Member] = []
         self.unsound: set[str] = set()
-        self.directory_size = 0
+        self.directory = self.directory_size = 0
 
     def read_members(self) -> None:
         """Check the archive and the names of its members."""
         directory = read_directory(self.stream, self.stream.seek(0, 2))
-        self.directory_size = len(directory.data)
+        self.directory, self.directory_size = directory.offset, len(directory.data)
         listed = members.read_members(directory, self.problems)
         members.check_contents(self.stream, directory, listed, self.problems)
         if len(listed) != len(self.archive.infolist()):
@@ -250,6 +254,8 @@ class _Vetting:
             alike,
             covered,
             alias if covered else None,
+            tuple(self.members),
+            self.directory,
         )
 
     def _read_record(self, record: str) -> dict[str, RecordRow]:
