@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,6 @@ from tests.support.faulty import LowLinks, Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from linkinstall.cache import Entry
 
@@ -230,3 +230,35 @@ def test_looking_changes_nothing(entry: Entry) -> None:
     inspect(files, entry, "full")
 
     assert [] == files.changes
+
+
+@pytest.mark.parametrize("level", ["stat", "full"])
+@pytest.mark.parametrize("lost", ["emptied", "removed", "cut off"])
+def test_rows_that_were_lost_later_are_noticed(entry: Entry, level: str, lost: str) -> None:
+    """Of a flushed entry, too, the rows for RECORD have to be there.
+
+    They are no file that is linked, and were not looked at once the entry had been flushed:
+    what was installed from it then had a RECORD without its files, and left them behind when
+    it was removed.
+    """
+    flushed, record = replace(entry, flushed=True), f"{entry.folder}/record"
+    with open(record, "rb") as stream:
+        rows = stream.read()
+    assert Inspection() == inspect(local(), flushed, level)
+
+    os.unlink(record)
+    if lost != "removed":
+        with open(record, "xb") as stream:
+            stream.write(b"" if lost == "emptied" else rows[: rows.rindex(b"\n")])
+
+    reason = "is missing" if lost == "removed" else "has other rows"
+    assert ((record, reason),) == inspect(local(), flushed, level).damaged
+
+
+def test_an_edit_of_the_rows_is_found_by_reading_alone(entry: Entry) -> None:
+    """Rows of the same number are compared one by one by ``full``."""
+    flushed, record = replace(entry, flushed=True), Path(entry.folder, "record")
+    record.write_bytes(record.read_bytes().replace(b"sha256=", b"sha256=x", 1))
+
+    assert () == inspect(local(), flushed, "stat").damaged
+    assert ((str(record), "has other rows"),) == inspect(local(), flushed, "full").damaged

@@ -249,10 +249,18 @@ class TestDirectUrl:
         assert claims_of(original.world(), expected.manifest) == files
 
     @pytest.mark.parametrize(
-        "text", ["", "[]", '{"url": 3}', '{"url": "https://x/app-1.0-py3-none-any.whl"}', "\xff"]
-    )
+        "text",
+        [
+            "", "[]", '{"url": 3}', '{"url": "https://x/app-1.0-py3-none-any.whl"}', "\xff",
+            '{"url": "https://[::x]/"}', "[" * 30_000,
+        ],
+        ids=["empty", "a list", "a number", "remote", "no text", "no URL", "deep"],
+    )  # fmt: skip
     def test_nonsense_is_nothing(self, site: Site, wheel: Path, text: str) -> None:
-        """A ``direct_url.json`` of any contents does no harm."""
+        """A ``direct_url.json`` of any contents does no harm.
+
+        A URL with a bad address, and lists in lists, once ended in a traceback (``make fuzz``).
+        """
         assert wheel.exists()
         (info(site) / "direct_url.json").unlink()
         (info(site) / "direct_url.json").write_bytes(text.encode("latin-1"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall import limits
 from linkinstall.errors import ExternallyManagedError
 from linkinstall.externally_managed import MARKER, refuse_if_managed
 
@@ -128,4 +129,12 @@ def test_a_locale_that_python_does_not_know_is_no_error(
 def test_a_marker_that_says_nothing_counts(text: str | bytes, tmp_path: Path) -> None:
     """An empty or unreadable marker refuses all the same, without a reason."""
     marker = os.path.join(tmp_path, MARKER)
+    assert f"(The file {marker} says so without a reason.)" == message(tmp_path, text)
+
+
+def test_a_marker_without_end_says_nothing(tmp_path: Path) -> None:
+    """A marker is read up to a bound: the parser takes seconds for some of 256 KiB."""
+    marker = os.path.join(tmp_path, MARKER)
+    text = SAID + " \n" * limits.MARKER_SIZE
+
     assert f"(The file {marker} says so without a reason.)" == message(tmp_path, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 
 import pytest
@@ -34,12 +35,40 @@ FILES = {
 }
 
 
-def program(script: str) -> bytes:
+def program(script: str, method: int = zipfile.ZIP_STORED) -> bytes:
     """Return a program for Windows with a script packed behind it."""
     packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
+    with zipfile.ZipFile(packed, "w", method) as archive:
         archive.writestr("__main__.py", script)
     return b"MZ" + b"\0" * 64 + b"#!python.exe\n" + packed.getvalue()
+
+
+def test_a_program_that_cannot_be_unpacked_is_no_launcher() -> None:
+    """Whatever zipfile says of what is packed into a program, it calls nothing of ours.
+
+    A broken deflate stream, its early end and an offset below zero once ended in tracebacks
+    of three kinds (``make fuzz``).
+    """
+    sound = program(PIP, zipfile.ZIP_DEFLATED)
+    begin = sound.index(b"__main__.py") + len("__main__.py")
+    end = sound.index(b"PK\1\2")
+    directory = sound.rindex(b"PK\5\6")
+    assert is_launcher(sound, POINT)
+
+    for at, data in ((begin, b"\xff" * 8), (end - 9, b"\0" * 9), (directory + 16, b"\xff" * 4)):
+        assert not is_launcher(sound[:at] + data + sound[at + len(data) :], POINT)
+
+
+def test_a_program_is_unpacked_up_to_a_bound() -> None:
+    """What is packed into a program may be a bomb: no more than a launcher's size is unpacked."""
+    large = program(" " * (64 << 20) + PIP, zipfile.ZIP_DEFLATED)
+    tracemalloc.start()
+
+    assert not is_launcher(large, POINT)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 32 << 20
 
 
 @pytest.mark.parametrize(

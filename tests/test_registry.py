@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+from binascii import crc32
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.cache import Cache
 from linkinstall.fs import local
+from linkinstall.interpreter_report import encode
 from linkinstall.registry import Registration, read, register
 from tests.support.sites import Site
 
@@ -61,6 +63,19 @@ def test_a_damaged_note_is_an_error(note: str) -> None:
         stream.write(b"x")
 
     with pytest.raises(ValueError, match="is damaged"):
+        read(local(), note)
+
+
+def test_a_note_that_does_not_say_whose_it_is_is_damaged(note: str) -> None:
+    """A note with a right checksum and without a root is nobody's.
+
+    It once ended in a KeyError (``make fuzz``).
+    """
+    body = encode({"volume": "/", "named": ""})
+    with open(note, "wb") as stream:
+        stream.write(b"%08x" % crc32(body) + body)
+
+    with pytest.raises(ValueError, match="does not say which environment"):
         read(local(), note)
 
 

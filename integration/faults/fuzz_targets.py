@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from integration.faults import fuzz_found
+from integration.faults.fuzz_found import NOWHERE, OneFile
 from integration.faults.fuzz_wheels import (
     DIST_INFO,
     METADATA,
@@ -42,8 +44,7 @@ from integration.faults.fuzz_wheels import (
 from integration.faults.mutations import mutated
 from linkinstall import distribution, interpreter_report, journal, manifest, record, requests, trash
 from linkinstall.cache import Cache
-from linkinstall.errors import InvalidWheelError
-from linkinstall.fs.posix import PosixFileSystem
+from linkinstall.errors import CacheError, InvalidWheelError
 from linkinstall.remembered_interpreters import RememberedInterpreters
 from linkinstall.venvs.making import Wanted, wanted_again
 from linkinstall.vetting.entry_points import read_entry_points
@@ -56,7 +57,6 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Callable, Mapping, Sequence
 
-NOWHERE = "/nowhere/lib/site-packages"
 _EXECUTABLE = "/nowhere/bin/python"
 
 RECORDS = (
@@ -168,25 +168,7 @@ _ANSWER = interpreter_report.encode(
 # ---------------------------------------------------------------- files in folders
 
 
-class _OneFile(PosixFileSystem):
-    """This machine's file system, but for one file, of which the contents are given."""
-
-    def __init__(self, name: str, data: bytes) -> None:
-        self.name, self.data = name, data
-
-    def read(self, path: str, limit: int = 0) -> bytes:  # noqa: ARG002 - the port's
-        if not path.endswith(self.name):
-            raise FileNotFoundError(path)
-        return self.data
-
-    def open_read(self, _path: str) -> io.BufferedReader:
-        return io.BufferedReader(io.BytesIO(good_wheels()[0]))
-
-    def scan(self, _folder: str) -> list[tuple[str, str]]:
-        return [("METADATA", "file"), ("RECORD", "file")]
-
-
-class _Venv(_OneFile):
+class _Venv(OneFile):
     """The same, with a venv of an interpreter that lies elsewhere."""
 
     def status(self, path: str) -> os.stat_result | None:
@@ -203,7 +185,7 @@ class _LinkedVenv(_Venv):
 
 def read_installed(data: bytes) -> None:
     """Judge an installed distribution by its RECORD, and ask whose files it lists."""
-    files = _OneFile("/RECORD", data)
+    files = OneFile("/RECORD", data)
     one = distribution.Distribution("sample", "1.0", NOWHERE, DIST_INFO, NOWHERE)
     distribution.quick_health(files, one)
     distribution.owners_of(files, [one])
@@ -211,7 +193,7 @@ def read_installed(data: bytes) -> None:
 
 def read_settings(data: bytes) -> None:
     """Read what a ``pyvenv.cfg`` says of its interpreter."""
-    wanted_again(_OneFile("pyvenv.cfg", data), "/nowhere", Wanted())
+    wanted_again(OneFile("pyvenv.cfg", data), "/nowhere", Wanted())
     files = _LinkedVenv("pyvenv.cfg", data)
     RememberedInterpreters("/nowhere/answers", files=files).report_of(_EXECUTABLE, _silent)
 
@@ -227,7 +209,7 @@ def _silent(_executable: str) -> dict[str, str]:
 
 def read_pointer(data: bytes) -> None:
     """Read which other state folders belong to a transaction."""
-    files = _OneFile("/pointer", data)
+    files = OneFile("/pointer", data)
     trash.pointed(files, "/nowhere/.linkinstall")
     trash.sides_of(files, "/nowhere/.linkinstall")
 
@@ -235,7 +217,7 @@ def read_pointer(data: bytes) -> None:
 def read_alias(data: bytes) -> None:
     """Look a wheel up in a cache whose note of it is spoilt."""
     name = identify(io.BytesIO(good_wheels()[0]), len(good_wheels()[0])).alias
-    Cache("/nowhere", files=_OneFile(name, data)).find(f"/nowhere/{NAME}")
+    Cache("/nowhere", files=OneFile(name, data)).find(f"/nowhere/{NAME}")
 
 
 def read_url(data: bytes) -> None:
@@ -284,5 +266,30 @@ TARGETS: Mapping[str, Target] = {
     "pyvenv.cfg": Target(_plain(SETTINGS, (b"home = ",)), read_settings, (), 3),
     "answer of an interpreter, sealed": Target(sealed_answer, read_answer),
     "direct_url.json": Target(_plain(URLS), read_url),
+    "direct_url.json, installed": Target(
+        _plain(fuzz_found.DIRECT_URLS), fuzz_found.read_direct_url, (), 2
+    ),
+    "journal of a venv": Target(
+        _plain(fuzz_found.VENV_JOURNALS, (b"clear", b"remove", b"create")),
+        fuzz_found.read_venv_journal,
+        (OSError,),  # too large
+    ),
+    "note of an environment, sealed": Target(
+        fuzz_found.sealed_note, fuzz_found.read_note, _VALUE, 2
+    ),
+    "rows of an entry": Target(
+        lambda chance: mutated(chance, fuzz_found.kept_rows(), (b"\tdata\t", b'\tdata\t"')),
+        fuzz_found.read_rows,
+        (CacheError,),
+    ),
+    "EXTERNALLY-MANAGED": Target(
+        _plain(fuzz_found.MARKERS, (b"[externally-managed]", b"Error-")), fuzz_found.read_marker
+    ),
+    "launcher": Target(
+        lambda chance: mutated(chance, fuzz_found.launchers(), (b"PK\3\4", b"PK\1\2", b"MZ")),
+        fuzz_found.read_launcher,
+        (),
+        2,
+    ),
 }
 """What is read -> how."""

@@ -136,13 +136,12 @@ class Evidence:
         one = examined.distribution
         try:
             told = json.loads(self.files.read(f"{one.path}/direct_url.json", 1 << 16))
-            url, info = str(told["url"]), dict(told.get("archive_info") or {})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            path, info = _local_path(str(told["url"])), dict(told.get("archive_info") or {})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return "", ""
         hashes = info.get("hashes")
         digest = str(hashes.get("sha256", "")) if isinstance(hashes, dict) else ""
         digest = digest or str(info.get("hash", "")).removeprefix("sha256=")
-        path = _local_path(url)
         return (path if path and self._is_still(examined, path, digest) else ""), digest
 
     def _is_still(self, examined: Examined, path: str, digest: str) -> bool:
@@ -292,7 +291,10 @@ def prefix_in(world: World, scheme: str, manifest: Manifest) -> str:
 
 
 def _local_path(url: str) -> str:
-    """Return the path that a ``file`` URL names, or ""."""
+    """Return the path that a ``file`` URL names, or "".
+
+    :raises ValueError: it is none
+    """
     from urllib.parse import urlsplit
     from urllib.request import url2pathname
 

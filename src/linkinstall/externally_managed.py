@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 
+from linkinstall import limits
 from linkinstall.fs import local
 
 TYPE_CHECKING = False
@@ -53,7 +54,7 @@ def _message(path: str) -> str:
 
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(local().read(path).decode("utf-8"))
+        parser.read_string(local().read(path, limits.MARKER_SIZE).decode("utf-8"))
         section = parser["externally-managed"]
     except (OSError, ValueError, KeyError, configparser.Error):
         return ""

@@ -53,6 +53,8 @@ SHARING_WAIT = 1.5
 SHARING_WINDOW = 30.0
 """Seconds after which such pauses are counted anew."""
 
+MARKER_SIZE = 64 << 10
+"""Bytes of an ``EXTERNALLY-MANAGED`` file that is read; Debian's has some 1,100."""
 JOURNAL_SIZE = 1 << 30
 """Bytes of a journal; 54,000 files take some 6 MB."""
 VENV_JOURNAL_SIZE = 4_096

@@ -84,12 +84,12 @@ def _as_packed(data: bytes) -> set[str]:
 def _packed(data: bytes) -> bytes:
     """Return the script that is packed behind a launcher for Windows."""
     from io import BytesIO
-    from zipfile import BadZipFile, ZipFile
+    from zipfile import ZipFile
 
     try:
-        with ZipFile(BytesIO(data)) as archive:
-            return archive.read("__main__.py")
-    except (BadZipFile, KeyError, OSError, RuntimeError, NotImplementedError):
+        with ZipFile(BytesIO(data)) as archive, archive.open("__main__.py") as script:
+            return script.read(_LAUNCHER_SIZE)
+    except Exception:  # noqa: BLE001 - what zipfile and its decompressors raise is of any kind
         return b""
 
 

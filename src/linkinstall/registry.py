@@ -126,7 +126,11 @@ def read(files: FileSystem, path: str) -> Registration | None:
         for name, folder in told.items()
         if name.startswith("scheme.")
     }
-    return Registration(told["root"], told["volume"], bool(told["named"]), schemes)
+    try:
+        return Registration(told["root"], told["volume"], bool(told["named"]), schemes)
+    except KeyError as error:
+        message = f"{path} does not say which environment it is"
+        raise ValueError(message) from error
 
 
 def _mount_point(files: FileSystem, path: str) -> str:

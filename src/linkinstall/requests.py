@@ -182,7 +182,30 @@ def rendered_record(
     scripts: list[Generated],
     metadata: list[Generated],
 ) -> bytes:
-    """Return RECORD for one environment."""
+    """Return RECORD for one environment.
+
+    :raises CacheError: what the entry keeps are no rows
+    """
+    try:
+        return _rendered(files, wanted, schemes, scripts, metadata)
+    except ValueError as error:
+        from linkinstall.errors import CacheError, Problem
+
+        path = f"{wanted.entry.folder}/record"
+        raise CacheError(
+            f"The cache entry of {wanted.name} is damaged: {path} has other rows.",
+            problems=[Problem("cache-damaged", path)],
+            next_step="Nothing was changed. 'linkinstall cache verify --repair' mends the cache.",
+        ) from error
+
+
+def _rendered(
+    files: FileSystem,
+    wanted: Wanted,
+    schemes: Mapping[str, str],
+    scripts: list[Generated],
+    metadata: list[Generated],
+) -> bytes:
     manifest = wanted.entry.manifest
     lines = template(files, wanted.entry)
     for one in scripts:
