@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from linkinstall import limits
-from linkinstall.digest import encode, hash_data, hash_file, hash_stream, sha256
+from linkinstall.digest import encode, hash_by, hash_data, hash_file, hash_stream, sha256
 from linkinstall.fs import local
 
 if TYPE_CHECKING:
@@ -60,3 +60,15 @@ def test_hashing_a_little_loads_no_openssl() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "[]" == done.stdout.strip()
+
+
+@pytest.mark.parametrize("algorithm", ["", "unheard-of", "shake_128"])
+def test_an_algorithm_without_digests_is_refused(algorithm: str) -> None:
+    """RECORD may name anything: what has no digests, or none of one length, is an error."""
+    with pytest.raises(ValueError, match=r"unsupported|unknown|no digests|invalid"):
+        hash_by(algorithm, io.BytesIO(b""))
+
+
+def test_any_other_algorithm_is_taken() -> None:
+    """The digest is that of the algorithm that is asked for."""
+    assert by_the_book(hashlib.md5(b"x").digest()) == hash_by("md5", io.BytesIO(b"x"))  # noqa: S324

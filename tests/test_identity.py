@@ -245,6 +245,26 @@ def test_a_folder_that_became_a_link_is_not_real(
 # ------------------------------------------------------------------ a distribution
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+@pytest.mark.parametrize(
+    ("sub", "ours"),
+    [
+        ("", True), ("deep", True), ("deep/er", True), ("absent", True), ("deep/absent/x", True),
+        ("link", False), ("link/er", False), ("deep/file", False), ("deep/file/x", False),
+    ],
+)  # fmt: skip
+def test_a_link_below_a_stashed_folder_is_not_ours(
+    upgrade: Application, tmp_path: Path, sub: str, *, ours: bool
+) -> None:
+    """No part of a path below a folder may be a link or a file; what is absent does no harm."""
+    top = tmp_path / "top"
+    (top / "deep" / "er").mkdir(parents=True)
+    (top / "deep" / "file").write_text("")
+    (top / "link").symlink_to(top / "deep")
+
+    assert ours == identity_of(upgrade).is_ours_below(str(top), sub)
+
+
 def test_what_nobody_touched_is_settled_by_nobody(upgrade: Application) -> None:
     """The old dist-info in the stash, the new one in place: that is what we left."""
     assert not identity_of(upgrade).settled_by_others(0)
@@ -329,6 +349,20 @@ def test_what_an_interrupted_recovery_left_of_the_new_one_settles_nothing(
     assert not identity_of(application).settled_by_others(0)
     put(site, "1.0")
     (info / "RECORD").unlink()
+    assert identity_of(application).settled_by_others(0)
+
+
+def test_a_copy_of_another_planned_file_is_no_metadata_of_ours(site: Site) -> None:
+    """Only what was planned for METADATA itself shows that a dist-info is what is left of ours."""
+    info = site.library / "app-1.0.dist-info"
+    for path in info.iterdir():
+        path.unlink()
+    application = applied(site, site.wheel(files={"app/METADATA": "Name: app\nVersion: 1.0\n"}))
+    application.prepare()
+    for path in info.iterdir():
+        path.unlink()
+    shutil.copy2(site.library / "app" / "METADATA", info / "METADATA")
+
     assert identity_of(application).settled_by_others(0)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -198,3 +199,15 @@ def test_the_order_of_wheels_decides_nothing(
 
     event(first[0])
     assert first == second
+
+
+def test_a_folder_below_one_that_is_not_there_is_placed_in_it(site: Site) -> None:
+    """Where the root of a scheme is not there yet, all above it is made, and none is renamed."""
+    assert not (site.root / "include").exists()
+    wheel = site.wheel("new", files={"new-1.0.data/headers/sub/deep/x.h": "1", "new.py": "2"})
+    site.install(wheel)
+
+    (header,) = (site.root / "include").rglob("x.h")
+    assert ["sub", "deep", "x.h"] == list(header.parts[-3:])
+    listed = (site.library / "new-1.0.dist-info/RECORD").read_text()
+    assert Path(os.path.relpath(header, site.library)).as_posix() + "," in listed

@@ -38,6 +38,11 @@ def capable(capabilities: Capabilities, mode: str) -> bool:
     return mode == "copy" or bool(getattr(capabilities, mode))
 
 
+def test_what_was_not_probed_can_be_had() -> None:
+    """A capability is one until a probe says otherwise."""
+    assert Capabilities(clone=True, hardlink=True, symlink=True) == Capabilities()
+
+
 def test_the_table_has_every_choice() -> None:
     """``auto`` and each link mode are a choice."""
     assert set(CHOICES) == set(TABLE)

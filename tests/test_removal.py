@@ -63,6 +63,58 @@ def test_what_the_user_added_stays(site: Site) -> None:
     assert ["mine.txt"] == [one.name for one in (site.library / "app").iterdir()]
 
 
+def removal_of(site: Site) -> tuple[Removal, str]:
+    """Return a removal that nothing is planned for yet, and the real path of the library."""
+    world = site.world()
+    return Removal(world, []), world.libraries[0]
+
+
+def test_folders_that_may_be_empty_then_are_named(site: Site) -> None:
+    """Of what is taken, each folder above goes too if it is empty, up to the library."""
+    site.install(site.wheel("app", files={"a/b/c/x.py": "1", "a/b/y.py": "2"}))
+    (site.library / "a/mine.txt").write_text("mine")
+    (site.library / "a/b/mine.txt").write_text("mine")
+    removal, library = removal_of(site)
+    (app,) = find_distributions(removal.world.files, removal.world.libraries, removal.world.bases)
+    removal.take(app, 0)
+
+    assert (f"{library}/a", f"{library}/a/b") == removal.emptied()
+
+
+def test_a_leftover_goes_as_what_it_is(site: Site) -> None:
+    """A folder goes with all it holds, a file by its name."""
+    (site.library / "~pp/deep").mkdir(parents=True)
+    (site.library / "~pp/deep/x.py").write_text("1")
+    (site.library / "~ile.py").write_text("2")
+    removal, library = removal_of(site)
+    removal.take_folder(f"{library}/~pp", 0)
+    removal.take_folder(f"{library}/~ile.py", 0)
+
+    assert [
+        (WHOLE, f"{library}/~pp", {"deep": ("x.py",)}),
+        (LOOSE, library, {"": ("~ile.py",)}),
+    ] == [
+        (one.kind, one.path, {sub: names for sub, names in one.names if names})
+        for one in removal.ordered()
+    ]
+
+
+def test_what_was_compiled_of_an_overwritten_file_goes(site: Site) -> None:
+    """Compiled files of a source that is replaced would be those of another one."""
+    (site.library / "__pycache__").mkdir()
+    for name in ("one.cpython-311.pyc", "two.cpython-311.pyc"):
+        (site.library / "__pycache__" / name).write_bytes(b"")
+    (site.library / "one.py").write_text("1")
+    removal, library = removal_of(site)
+    removal.take_files(library, ["one.py"], 0)
+    removal.take_files(library, ["one.py"], 0)
+
+    assert [
+        (LOOSE, library, (("", ("one.py",)),)),
+        (LOOSE, f"{library}/__pycache__", (("", ("one.cpython-311.pyc",)),)),
+    ] == [(one.kind, one.path, one.names) for one in removal.ordered()]
+
+
 def test_compiled_files_go_with_their_sources(site: Site) -> None:
     """R11: files in ``__pycache__`` of every level go, and the folder with them."""
     site.install(site.wheel("app", files={"app/a.py": "1"}))
@@ -138,9 +190,12 @@ def edit_row(site: Site, end: str, hash_: str) -> None:
     path.write_text("".join(",".join(row) + "\n" for row in edited))
 
 
-@pytest.mark.parametrize("hash_", ["", "unheard-of=47DEQpj8"])
+@pytest.mark.parametrize("hash_", ["", "unheard-of=47DEQpj8", "shake_128=47DEQpj8"])
 def test_a_file_of_the_data_folder_that_nothing_proves_stays(site: Site, hash_: str) -> None:
-    """Without a digest that can be computed a data file is not known to be unedited."""
+    """Without a digest that can be computed a data file is not known to be unedited.
+
+    An algorithm whose digests have no length of their own once ended in a traceback.
+    """
     site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "default"}))
     edit_row(site, "app.conf", hash_)
     outcome = site.uninstall("app")

@@ -526,8 +526,38 @@ def test_folders_that_a_removal_empties_go(site: Site) -> None:
 
     application = applied(site, out=["two"])
     application.prepare()
-    settlement(committed(application)).finish()
+    settled = settlement(committed(application))
+    settled.finish()
     assert not (site.library / "family").exists()
+    assert [] == settled.pending
+
+
+def test_a_folder_that_somebody_uses_is_told(site: Site) -> None:
+    """A folder that is empty and cannot be removed is pending; one that is full just stays."""
+    site.install(site.wheel("one", files={"family/deep/part.py": ""}), compile_levels=())
+    (site.library / "family" / "notes.txt").write_text("mine\n")
+    application = applied(site, out=["one"])
+    application.prepare()
+    refusing = Refusing("remove_folder", "/family", errno.EBUSY)
+    settled = settlement(committed(application), refusing)
+    settled.finish()
+    assert [] == settled.pending
+
+    (site.library / "family" / "notes.txt").unlink()
+    settled = settlement(application, refusing)
+    settled.finish()
+    assert [str(site.library / "family")] == [one.path for one in settled.pending]
+
+
+def test_a_stashed_folder_goes_from_the_inside_out(site: Site, removal: Application) -> None:
+    """Each folder is asked to go once, when there is nothing in it any more."""
+    assert (site.home / "stash").is_dir()
+    files = Recording(local())
+    settlement(committed(removal), files).finish()
+    folders = [one.path for one in files.changes if one.verb == "remove_folder"]
+
+    assert any(path.endswith("/old") for path in folders)
+    assert len(set(folders)) == len(folders)
 
 
 def test_a_folder_that_is_empty_by_now_goes(site: Site) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["encode", "hash_data", "hash_file", "hash_stream", "sha256"]
+__all__ = ["encode", "hash_by", "hash_data", "hash_file", "hash_stream", "sha256"]
 
 if TYPE_CHECKING:
     from hashlib import sha256
@@ -53,6 +53,20 @@ def hash_stream(stream: BinaryIO) -> str:
     state = hashlib.sha256()
     while chunk := stream.read(limits.COPY_CHUNK):
         state.update(chunk)
+    return encode(state.digest())
+
+
+def hash_by(algorithm: str, stream: BinaryIO) -> str:
+    """Return the encoded digest of what is left in ``stream``.
+
+    :raises ValueError: the algorithm is unknown, or its digests have no length of their own
+    """
+    import hashlib
+
+    state = hashlib.file_digest(stream, algorithm)  # type: ignore[arg-type]
+    if not state.digest_size:  # SHAKE
+        message = f"{algorithm} has no digests of one length"
+        raise ValueError(message)
     return encode(state.digest())
 
 

@@ -21,12 +21,11 @@ Errors: ``OSError`` where a folder cannot be read.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from stat import S_IRUSR, S_ISDIR, S_ISLNK, S_ISREG, S_IXUSR
 
 from linkinstall import limits
-from linkinstall.digest import encode
+from linkinstall.digest import hash_by
 from linkinstall.distribution import (
     HALF_INSTALLED,
     HALF_REMOVED,
@@ -144,8 +143,7 @@ def digest_at(files: FileSystem, path: str, algorithm: str = "sha256") -> str:
     :raises ValueError: the algorithm is unknown
     """
     with files.open_read(path) as stream:
-        digest = hashlib.file_digest(stream, algorithm).digest()
-    return f"{algorithm}={encode(digest)}"
+        return f"{algorithm}={hash_by(algorithm, stream)}"
 
 
 def _unlisted(one: Distribution, rows: list[Row], names: set[str]) -> Iterator[Finding]:

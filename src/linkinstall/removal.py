@@ -169,13 +169,11 @@ class Removal:
         algorithm, _, expected = row.hash.partition("=")
         if not expected:
             return False
-        import hashlib
-
-        from linkinstall.digest import encode
+        from linkinstall.digest import hash_by
 
         try:
             with self.world.files.open_read(path) as stream:
-                digest = hashlib.file_digest(stream, algorithm).digest()
+                return hash_by(algorithm, stream) == expected.rstrip("=")
         except FileNotFoundError:  # a link whose target is gone holds nobody's content
             return True
         except ValueError:
@@ -184,7 +182,6 @@ class Removal:
             if no_file(error):
                 return False
             raise
-        return encode(digest) == expected.rstrip("=")
 
     def _leave_to_others(self, distribution: Distribution, owned: dict[str, set[str]]) -> None:
         # Parsing every RECORD of a large environment costs more than the removal,
