@@ -16,28 +16,44 @@ import pytest
 
 from linkinstall import limits
 from linkinstall.errors import LockTimeoutError
+from linkinstall.fs import lock as lock_module
 from linkinstall.fs.lock import MARK, FolderLock, temporary_folder
+from tests.support.platforms import WINDOWS, needs_modes, needs_symlinks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
 NOBODY = 65534
-# What uv does: flock(2) on the file, taken by a program that is not ours.
-HOLDER = """
-import fcntl, sys
-stream = open(sys.argv[1], "a")
+# What uv does: flock(2) on the file, LockFileEx on all of it, by a program that is not ours.
+TAKING = (
+    """
+import ctypes, msvcrt
+handle = ctypes.c_void_p(msvcrt.get_osfhandle(stream.fileno()))
+assert ctypes.windll.kernel32.LockFileEx(handle, 2, 0, -1, -1, ctypes.create_string_buffer(32))
+"""
+    if WINDOWS
+    else """
+import fcntl
 fcntl.flock(stream, fcntl.LOCK_EX)
+"""
+)
+HOLDER = f"""
+import sys
+stream = open(sys.argv[1], "a")
+{TAKING}
 print("held", flush=True)
 sys.stdin.read()
 """
 
+flock = pytest.mark.posix("locks are those of LockFileEx there")
+goes_while_open = pytest.mark.posix("a file that is open can neither go nor be renamed there")
 as_root = pytest.mark.usefixtures("root")  # gives files to another user
 
 
 @contextmanager
 def held_by_another(path: Path) -> Iterator[subprocess.Popen[str]]:
-    """Hold a plain ``flock`` on ``path`` in another process."""
+    """Hold a plain lock of the system on ``path`` in another process."""
     with subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", HOLDER, str(path)],
         stdin=subprocess.PIPE,
@@ -73,16 +89,25 @@ def test_two_locks_exclude_each_other(tmp_path: Path) -> None:
     second.release()
 
 
-def test_a_plain_flock_of_another_program_excludes(tmp_path: Path) -> None:
-    """A ``flock`` on the same file, as uv takes it, keeps our runs out and ours keep it out."""
-    path = tmp_path / ".lock"
-    lock = lock_at(path)
+def test_a_plain_lock_of_another_program_excludes(tmp_path: Path) -> None:
+    """The system's lock on the same file, as uv takes it, keeps our runs out while it is held."""
+    lock = lock_at(tmp_path / ".lock")
 
-    with held_by_another(path):
+    with held_by_another(tmp_path / ".lock"):
         assert not lock.try_acquire()
 
     assert lock.try_acquire()
+    lock.release()
+
+
+@flock
+def test_ours_keeps_a_plain_flock_out(tmp_path: Path) -> None:
+    """A ``flock`` on the same file, as uv takes it, fails while a run of ours has it."""
     import fcntl
+
+    path = tmp_path / ".lock"
+    lock = lock_at(path)
+    lock.acquire()
 
     with path.open("a") as stream, pytest.raises(BlockingIOError):
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -153,6 +178,7 @@ def test_a_folder_that_cannot_be_made_is_no_endless_wait(tmp_path: Path) -> None
     assert limits.RETRIES == len(tries)
 
 
+@goes_while_open
 def test_a_deleted_file_is_not_the_lock(tmp_path: Path) -> None:
     """A lock on a file that ``uv venv --clear`` deleted meanwhile does not count."""
     path = tmp_path / ".lock"
@@ -167,6 +193,7 @@ def test_a_deleted_file_is_not_the_lock(tmp_path: Path) -> None:
     assert not Cleared(str(path), what="the environment").try_acquire()
 
 
+@goes_while_open
 def test_a_replaced_file_is_not_the_lock(tmp_path: Path) -> None:
     """The file that was opened has to be the one that stands at the path."""
     path = tmp_path / ".lock"
@@ -239,6 +266,7 @@ def test_a_lock_whose_object_is_given_up_is_free(tmp_path: Path) -> None:
     second.release()
 
 
+@pytest.mark.posix("a process that is started is given no descriptors there")
 def test_a_worker_that_inherited_the_lock_keeps_it(tmp_path: Path) -> None:
     """The lock ends with the last process that inherited it, not with its maker."""
     path = tmp_path / ".lock"
@@ -350,8 +378,18 @@ def test_the_file_of_another_program_stays(tmp_path: Path, contents: bytes) -> N
     assert contents == path.read_bytes()
 
 
-def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    """A symbolic link in the lock's place is an error; nothing is made where it points."""
+@needs_symlinks
+@pytest.mark.parametrize("told", [True, False], ids=["told", "looked at"])
+def test_a_link_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, told: bool
+) -> None:
+    """A symbolic link in the lock's place is an error; nothing is made where it points.
+
+    So it is where the system cannot be told to follow none, as Windows.
+    """
+    if not told:
+        monkeypatch.setattr(lock_module, "_FLAGS", lock_module._FLAGS & ~lock_module._NO_FOLLOW)
+        monkeypatch.setattr(lock_module, "_NO_FOLLOW", 0)
     path = tmp_path / ".lock"
     path.symlink_to(tmp_path / "elsewhere")
 
@@ -385,6 +423,7 @@ def test_a_file_that_can_only_be_read_is_locked() -> None:
             first.release()
 
 
+@needs_modes
 def test_a_private_lock_is_for_one_user(tmp_path: Path) -> None:
     """In a folder open to everybody nobody else can open our file and hold it."""
     path = tmp_path / "name.lock"
@@ -431,6 +470,7 @@ def test_a_private_lock_passes_over_another_users_file(tmp_path: Path) -> None:
     assert [path] == list(tmp_path.iterdir())
 
 
+@needs_symlinks
 def test_a_private_lock_passes_over_links(tmp_path: Path) -> None:
     """A link that was planted at our name is neither followed nor an obstacle."""
     path = tmp_path / "name.lock"
@@ -483,7 +523,7 @@ def test_the_temporary_folder_is_that_of_tempfile(
     monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setattr(tempfile, "tempdir", None)
 
-    assert str(tmp_path) == tempfile.gettempdir() == temporary_folder()
+    assert os.path.abspath(tmp_path) == tempfile.gettempdir() == temporary_folder()
 
 
 def test_without_variables_the_systems_temporary_folder_is_taken(
@@ -497,6 +537,7 @@ def test_without_variables_the_systems_temporary_folder_is_taken(
     assert tempfile.gettempdir() == temporary_folder()
 
 
+@flock
 def test_a_lock_that_the_disk_refuses_names_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,6 +34,21 @@ def test_one_at_a_time(tmp_path: Path) -> None:
         assert ABSENT == place.sight.kind
 
 
+def test_no_lock_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The lock of a place lies in the folder for temporary files, and goes with the block.
+
+    On Windows it stayed: there were as many files as places that a command had worked at.
+    """
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+
+    with place_of(tmp_path / "v"):
+        assert 1 == len(list(temporary.iterdir()))
+
+    assert [] == list(temporary.iterdir())
+
+
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_links_lead_to_one_place(tmp_path: Path) -> None:
     """Runs that name one environment by two paths exclude each other."""

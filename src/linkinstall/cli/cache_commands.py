@@ -45,6 +45,7 @@ def _cache_info(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
 
 
 def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
+    from linkinstall.paths import normal
     from linkinstall.trust import refuse_distrusted
 
     cache = _cache(arguments, verbs)
@@ -56,7 +57,11 @@ def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
         added = cache.add(wheel)
         manifest = added.entry.manifest
         entries.append(
-            {"wheel": os.path.abspath(wheel), "id": manifest.id, "unpacked": added.unpacked}
+            {
+                "wheel": normal(os.path.abspath(wheel)),
+                "id": manifest.id,
+                "unpacked": added.unpacked,
+            }
         )
         warnings += added.warnings
         if notify is not None:

@@ -49,14 +49,18 @@ process waits for it.
 """
 
 _BUSY = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
-_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
+_NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW
 _FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 
 _TEMPORARY_FOLDERS = {
     # The rule of tempfile; what a private lock does there is safe from other users.
     True: ("/tmp", "/var/tmp", "/usr/tmp"),  # noqa: S108
-    False: (r"c:\temp", r"c:\tmp", r"\temp", r"\tmp"),
-}
+    False: (
+        r"~\AppData\Local\Temp", r"%SYSTEMROOT%\Temp",
+        r"c:\temp", r"c:\tmp", r"\temp", r"\tmp",
+    ),
+}  # fmt: skip
 
 
 class FolderLock:
@@ -77,8 +81,7 @@ class FolderLock:
         self.path = path
         self.what = what
         self.shared = shared
-        # Elsewhere the folder for temporary files is the user's own.
-        self.private = private and os.name == "posix"
+        self.private = private
         self.made = False
         """Whether the file that is locked was made by linkinstall, now or in an earlier run."""
         self._first = path
@@ -183,6 +186,8 @@ class FolderLock:
 
     def _open(self) -> int | None:
         """Open the file, making it where it is missing; None where somebody interfered."""
+        if not _NO_FOLLOW and os.path.islink(self.path):  # the system cannot be told
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self.path)
         try:
             return os.open(self.path, os.O_RDWR | _FLAGS)
         except FileNotFoundError:
@@ -228,7 +233,10 @@ def temporary_folder() -> str:
     :raises FileNotFoundError: there is none that can be written
     """
     candidates = [os.environ.get(name) for name in ("TMPDIR", "TEMP", "TMP")]
-    candidates += _TEMPORARY_FOLDERS[os.name == "posix"]
+    candidates += [
+        os.path.expanduser(os.path.expandvars(one))
+        for one in _TEMPORARY_FOLDERS[os.name == "posix"]
+    ]
     for candidate in (*candidates, os.getcwd()):
         if candidate and os.path.isdir(candidate) and os.access(candidate, os.W_OK | os.X_OK):
             return os.path.abspath(candidate)
@@ -248,7 +256,10 @@ def _first_of_ours(path: str) -> str:
 
 
 def _foreign(status: os.stat_result) -> bool:
-    return not stat.S_ISREG(status.st_mode) or status.st_uid != os.geteuid()
+    if not stat.S_ISREG(status.st_mode):
+        return True
+    # Windows tells no owner; there the folder for temporary files is the user's own.
+    return hasattr(os, "geteuid") and status.st_uid != os.geteuid()
 
 
 def _make_whole(path: str, mode: int) -> int:
