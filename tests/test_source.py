@@ -180,7 +180,7 @@ def test_installers_destination_takes_it(wheel: Path, cached: CachedWheel, tmp_p
     trees = []
     for name, source in (("plain", None), ("cached", cached)):
         schemes = {
-            scheme: str(tmp_path / name / scheme)
+            scheme: str(tmp_path / "env" / scheme)
             for scheme in ("purelib", "platlib", "headers", "scripts", "data")
         }
         destination = SchemeDictionaryDestination(
@@ -191,7 +191,8 @@ def test_installers_destination_takes_it(wheel: Path, cached: CachedWheel, tmp_p
                 install(opened, destination, {"INSTALLER": b"test"})
         else:
             install(source, destination, {"INSTALLER": b"test"})
-        root = tmp_path / name
+        # Both were made at one path: on Windows RECORD names scripts by their whole paths.
+        root = (tmp_path / "env").rename(tmp_path / name)
         trees.append(
             {
                 path.relative_to(root).as_posix(): (path.stat().st_mode, path.read_bytes())

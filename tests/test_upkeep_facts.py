@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.upkeep.facts import facts
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def test_no_cache_is_told_and_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-@pytest.mark.parametrize("mode", ["hardlink", "symlink"])
+@pytest.mark.parametrize("mode", ["hardlink", pytest.param("symlink", marks=needs_symlinks)])
 def test_users_are_named(tmp_path: Path, mode: str) -> None:
     """An environment that shares files of an entry is named, whichever way it does."""
     site = Site(tmp_path)

@@ -12,6 +12,7 @@ from linkinstall.cache import Cache
 from linkinstall.errors import CacheError
 from linkinstall.upkeep.inventory import Stored, take_stock
 from tests.support.entries import made_entry
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def test_a_hard_link_is_a_use_and_its_file_frees_nothing(site: Site) -> None:
     assert () == after.dependents
 
 
+@needs_symlinks
 def test_a_symbolic_link_is_a_use(site: Site) -> None:
     """The environment is noted, and its links lead there."""
     site.install(site.wheel(), link_mode="symlink")
@@ -113,6 +115,7 @@ def test_compiled_files_count_with_their_entry(tmp_path: Path) -> None:
     assert one.size == one.tree.size + one.sets[0].size
 
 
+@needs_symlinks
 @pytest.mark.parametrize("part", ["", "/entries", "/bytecode", "/tmp", "/aliases"])  # noqa: S108
 def test_a_cache_with_links_for_folders_is_refused(tmp_path: Path, part: str) -> None:
     """What is done behind a link is done elsewhere."""
@@ -128,6 +131,7 @@ def test_a_cache_with_links_for_folders_is_refused(tmp_path: Path, part: str) ->
     assert [path] == [one.path for one in caught.value.problems]
 
 
+@needs_symlinks
 def test_links_among_entries_are_none(tmp_path: Path) -> None:
     """A link beside the entries is not followed, and named as foreign."""
     cache = Cache(tmp_path / "cache")

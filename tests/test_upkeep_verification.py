@@ -10,6 +10,7 @@ import pytest
 
 from linkinstall.upkeep.verification import quarantine, sharing, verify
 from tests.support.entries import is_sound
+from tests.support.platforms import needs_modes, needs_symlinks
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -59,7 +60,10 @@ def module_of(entry: Entry) -> Path:
     return Path(entry.folder, "files", "purelib", "app", "__init__.py")
 
 
-@pytest.mark.parametrize("damage", DAMAGES)
+@pytest.mark.parametrize(
+    "damage",
+    [pytest.param(one, marks=needs_modes) if one == "unreadable" else one for one in DAMAGES],
+)
 def test_damage_is_noticed_and_mended(site: Site, damage: str) -> None:
     """Each is found by hash, all but forged times also without; the wheel makes it anew."""
     wheel = str(site.wheel())
@@ -68,7 +72,7 @@ def test_damage_is_noticed_and_mended(site: Site, damage: str) -> None:
 
     assert (damage in FORGED) == (not verify(site.cache).findings)
     found = verify(site.cache, full=damage != "unreadable").findings
-    assert [str(module_of(entry))] == [one.path for one in found]
+    assert [module_of(entry).as_posix()] == [one.path for one in found]
     assert ["missing" if damage == "removed" else "changed"] == [one.code for one in found]
     again = verify(site.cache, full=damage != "unreadable", repair=True, wheels=[wheel])
     assert ((), found) == (again.findings, again.mended)
@@ -77,7 +81,7 @@ def test_damage_is_noticed_and_mended(site: Site, damage: str) -> None:
     assert is_sound(site.cache, renewed.entry)
 
 
-@pytest.mark.parametrize("mode", ["hardlink", "symlink"])
+@pytest.mark.parametrize("mode", ["hardlink", pytest.param("symlink", marks=needs_symlinks)])
 def test_an_edit_through_a_link_names_who_shares_it(site: Site, mode: str) -> None:
     """The environment through which it came is named, whichever link it is."""
     site.install(site.wheel(), link_mode=mode)
@@ -97,6 +101,7 @@ def test_links_that_nobody_has_noted_are_counted(site: Site, tmp_path: Path) -> 
     assert "2 links that nobody has noted" == sharing(site.cache, entry, [str(path)])
 
 
+@needs_symlinks
 def test_a_quarantined_entry_is_not_linked_and_its_files_stay(site: Site) -> None:
     """Symbolic links lead there still; the next install makes it anew at the same place."""
     wheel = site.wheel()
@@ -142,7 +147,7 @@ def test_compiled_files_are_verified_too(tmp_path: Path) -> None:
     (path,) = Path(site.cache.root, "bytecode").rglob("*.pyc")
     forge(path)
 
-    assert [str(path)] == [one.path for one in verify(site.cache, full=True).findings]
+    assert [path.as_posix()] == [one.path for one in verify(site.cache, full=True).findings]
     assert () == verify(site.cache, full=True, repair=True).findings
 
 

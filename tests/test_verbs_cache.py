@@ -9,6 +9,7 @@ import pytest
 
 from linkinstall.errors import CacheError
 from linkinstall.verbs.cache import clean_cache, prune_cache, verify_cache
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def test_a_size_that_cannot_be_had_is_told(site: Site) -> None:
     assert ["cache-size"] == [one.code for one in prune_cache(site.cache, max_size=0).warnings]
 
 
+@needs_symlinks
 def test_a_clean_refuses_to_break_environments(site: Site) -> None:
     """Environments with symbolic links are named; forced, everything goes."""
     site.install(site.wheel(), link_mode="symlink")

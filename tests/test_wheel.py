@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
 import subprocess
 import sys
 import zipfile
@@ -390,7 +391,7 @@ def test_what_a_warm_install_imports() -> None:
         input=raw_wheel(FILES),
         capture_output=True,
         check=True,
-        env={"PYTHONPATH": ":".join(path for path in sys.path if path)},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)},
     )
 
     assert b"[]" == done.stdout.strip()

@@ -3,7 +3,7 @@
 Three markers, each skipping where its tests would show nothing:
 
 - ``windows_real``: needs a Windows CPython; Wine's will do (``make wine``).
-- ``not_wine``: needs what Wine 8 does not reproduce (docs/reference/testing-windows.md).
+- ``not_wine``: needs what Wine 8 does not reproduce (docs/reference/windows.md).
 - ``posix(reason)``: is about something that Windows does not have.
 
 :func:`slashed` gives a path that reads as linkinstall writes it, so that a test compares
