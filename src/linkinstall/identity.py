@@ -67,7 +67,7 @@ class Identity:
         self.files = files
         self.journal = journal
         self._real: dict[str, bool] = {}
-        self._covers = self._find_covers()
+        self._covers: dict[str, str] | None = None
         self._listed: set[str] | None = None
         self._by_group: dict[int, list[Placement]] | None = None
         status = files.status(journal.home)
@@ -79,6 +79,13 @@ class Identity:
     def stashed(self, item: StashItem) -> str:
         """Return where a stash item is kept."""
         return f"{self.journal.states[item.state]}/stash/{item.number}"
+
+    def _cover_of(self, path: str) -> str | None:
+        """Return where in the stash the old file of a path is kept, or was."""
+        # Asked for when something is brought back: a change that goes well need not know.
+        if self._covers is None:
+            self._covers = self._find_covers()
+        return self._covers.get(path)
 
     def _find_covers(self) -> dict[str, str]:
         covers: dict[str, str] = {}
@@ -99,7 +106,7 @@ class Identity:
         Without this rule a second rollback would remove what the first one restored,
         where the old file and the new one are one inode.
         """
-        cover = self._covers.get(path)
+        cover = self._cover_of(path)
         return cover is None or self.files.status(cover) is not None
 
     def is_real(self, folder: str) -> bool:
@@ -183,7 +190,7 @@ class Identity:
         """Decide by the dist-info folders whether another tool changed the project since."""
         change = self.journal.changes[index]
         for old in change.olds:
-            cover = self._covers.get(f"{old.path}/{old.mark}" if old.mark else old.path)
+            cover = self._cover_of(f"{old.path}/{old.mark}" if old.mark else old.path)
             in_stash = cover is not None and self.files.status(cover) is not None
             is_new = self._is_new(old.path, index) or (
                 in_stash and self._is_partly_new(old.path, index)
