@@ -119,8 +119,13 @@ def encode(journal: Journal) -> bytes:
     lines = list(_lines(journal))
     blobs = [manifests.encode(tree.manifest) for tree in journal.trees]
     lines += [_line("blobs", *(len(blob) for blob in blobs)), ""]
-    body = b"".join(["\n".join(lines).encode("utf-8", "surrogateescape"), *blobs])
-    return b"%s%08x %d\n%s" % (_MAGIC, crc32(body), len(body), body)
+    parts = ["\n".join(lines).encode("utf-8", "surrogateescape"), *blobs]
+    del lines, blobs
+    # Put together once: this is where a large install needs most memory.
+    checksum = length = 0
+    for part in parts:
+        checksum, length = crc32(part, checksum), length + len(part)
+    return b"".join([b"%s%08x %d\n" % (_MAGIC, checksum, length), *parts])
 
 
 def _lines(journal: Journal) -> Iterator[str]:
