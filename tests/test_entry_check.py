@@ -261,4 +261,4 @@ def test_an_edit_of_the_rows_is_found_by_reading_alone(entry: Entry) -> None:
     record.write_bytes(record.read_bytes().replace(b"sha256=", b"sha256=x", 1))
 
     assert () == inspect(local(), flushed, "stat").damaged
-    assert ((str(record), "has other rows"),) == inspect(local(), flushed, "full").damaged
+    assert ((record.as_posix(), "has other rows"),) == inspect(local(), flushed, "full").damaged

@@ -152,7 +152,8 @@ def library_path(library: str, path: str) -> str:
     A row is relative to the folder that holds the dist-info, or absolute.
     """
     odd = "./" in path or "//" in path or path.endswith((".", "/"))
-    if odd or os.path.isabs(path):
+    # From Python 3.13 on "/usr" is no absolute path on Windows: it lacks a drive.
+    if odd or path.startswith("/") or os.path.isabs(path):
         return normal(os.path.join(library, path))
     return f"{library}/{path}"
 
