@@ -6,6 +6,7 @@ import pytest
 
 from linkinstall import Cache
 from linkinstall.remedies import Remedies, words_of
+from linkinstall.shell import joined, moved
 from linkinstall.values import replace
 from linkinstall.verbs.check import check
 from tests.support.platforms import needs_symlinks
@@ -49,8 +50,9 @@ def test_a_command_is_quoted_for_a_shell(site: Site) -> None:
     """A path with a space in it is one word."""
     remedies = Remedies(site.world(), site.cache, ["--python", "/my env"])
 
-    assert "linkinstall recover --python '/my env'" == remedies.recover
-    assert "linkinstall repair --python '/my env' --leftovers" == remedies.leftovers
+    name = joined(["/my env"])
+    assert f"linkinstall recover --python {name}" == remedies.recover
+    assert f"linkinstall repair --python {name} --leftovers" == remedies.leftovers
 
 
 def test_what_the_cache_has_is_repaired_by_name(site: Site) -> None:
@@ -95,7 +97,8 @@ def test_what_stands_where_a_folder_was_is_moved_away_first(site: Site, *, link:
     else:
         package.write_text("mine\n")
 
-    assert {f"mv {package} {package}.aside && linkinstall repair app"} == fixes(site)
+    move = moved(str(package), f"{package}.aside")
+    assert {f"{move} && linkinstall repair app"} == fixes(site)
 
 
 def test_a_folder_in_the_place_of_a_file_is_moved_away_first(site: Site) -> None:
@@ -104,4 +107,4 @@ def test_a_folder_in_the_place_of_a_file_is_moved_away_first(site: Site) -> None
     path.unlink()
     path.mkdir()
 
-    assert {f"mv {path} {path}.aside && linkinstall repair app"} == fixes(site)
+    assert {f"{moved(str(path), f'{path}.aside')} && linkinstall repair app"} == fixes(site)

@@ -128,6 +128,24 @@ def test_an_outcome_names_the_environment(site: Site) -> None:
     )
 
 
+@pytest.mark.windows_real
+def test_an_outcome_names_every_path_in_one_way(site: Site) -> None:
+    """An interpreter tells its paths with backslashes; an outcome has slashes throughout.
+
+    The environment was told as the interpreter tells it, all else with slashes.
+    """
+    native = {
+        name: getattr(site.environment, name).replace("/", "\\") for name in ("root", "python")
+    }
+    site.environment = replace(site.environment, **native)
+    outcome = site.install(site.wheel(), compile_levels=())
+
+    assert (str(site.root), str(site.scripts / "python")) == (
+        outcome.environment_root,
+        outcome.environment_python,
+    )
+
+
 def test_nothing_asked_and_nothing_left_is_done(site: Site) -> None:
     """A recovery that finds nothing is done, and recovered nothing."""
     outcome = site.recover()

@@ -61,10 +61,10 @@ class Remedies:
 
     def command(self, *words: str) -> str:
         """Return a command of linkinstall on this environment, quoted for a shell."""
-        import shlex
+        from linkinstall.shell import joined
 
         first, *others = words
-        return shlex.join([_PROGRAM, first, *self.words, *others])
+        return joined([_PROGRAM, first, *self.words, *others])
 
     @property
     def recover(self) -> str:
@@ -119,13 +119,12 @@ class Remedies:
 
     def _moved_first(self, finding: Finding) -> str:
         """Return what mends a path where somebody's folder, file or link stands in the way."""
-        import shlex
+        from linkinstall.shell import moved
 
         path = self._in_the_way(finding)
         if not path:
             return ""
-        move = shlex.join(["mv", path, f"{path}.aside"])
-        return f"{move} && {self.command('repair', finding.distribution)}"
+        return f"{moved(path, f'{path}.aside')} && {self.command('repair', finding.distribution)}"
 
     def _in_the_way(self, finding: Finding) -> str:
         """Return what a repair would not take away: a folder there, or none above."""

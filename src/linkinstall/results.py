@@ -12,6 +12,7 @@ import os
 from errno import EBUSY, ETXTBSY
 
 from linkinstall.outcome import FileCount, Outcome, Warn
+from linkinstall.paths import forward
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -50,9 +51,9 @@ def outcome_of(
     return Outcome(
         command,
         status="done" if plan is not None or not changes or report.recovered else "unchanged",
-        environment_root=environment.root,
-        environment_python=environment.python,
-        environment_library=environment.library,
+        environment_root=forward(environment.root),
+        environment_python=forward(environment.python),
+        environment_library=forward(environment.library),
         recovered=report.recovered,
         changes=changes,
         files=FileCount(**placed),

@@ -103,12 +103,13 @@ def blank_outcome(command: str, environment: Environment | None = None) -> Outco
     What ``list`` and ``check`` add to the JSON object is there, too.
     """
     from linkinstall.outcome import Outcome
+    from linkinstall.paths import forward
 
     return Outcome(
         command,
-        environment_root=environment.root if environment else None,
-        environment_python=environment.python if environment else None,
-        environment_library=environment.library if environment else None,
+        environment_root=forward(environment.root) if environment else None,
+        environment_python=forward(environment.python) if environment else None,
+        environment_library=forward(environment.library) if environment else None,
         distributions=() if command == "list" else None,
         findings=() if command in {"check", "cache verify"} else None,
     )

@@ -15,10 +15,9 @@ Errors: none.
 
 from __future__ import annotations
 
-import shlex
-
 from linkinstall.cache_folder import default_folder
 from linkinstall.paths import forward
+from linkinstall.shell import joined
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,4 +60,4 @@ class Advice:
 
     def _command(self, *words: str) -> str:
         verb, *others = words
-        return shlex.join(["linkinstall", "cache", verb, *self._where, *others])
+        return joined(["linkinstall", "cache", verb, *self._where, *others])

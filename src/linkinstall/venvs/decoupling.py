@@ -25,6 +25,7 @@ from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.interrupts import deferred
 from linkinstall.linking import Preferences
 from linkinstall.outcome import FileCount, Kept, Outcome, Warn
+from linkinstall.paths import forward
 from linkinstall.plan import LOOSE, PAYLOAD, Fresh, Group, Plan, PlanChange, StashItem
 from linkinstall.policy import Capabilities, is_binary_name
 from linkinstall.recovery import unsettled
@@ -131,9 +132,9 @@ def _outcome(
     return Outcome(
         "venv decouple",
         status="done" if application is not None or report.recovered else "unchanged",
-        environment_root=environment.root,
-        environment_python=environment.python,
-        environment_library=environment.library,
+        environment_root=forward(environment.root),
+        environment_python=forward(environment.python),
+        environment_library=forward(environment.library),
         recovered=report.recovered,
         files=FileCount(**counts),
         pending=report.pending,
