@@ -70,8 +70,9 @@ model: setup ## random changes, faults and foreign edits against a simple model 
 kill: setup ## the kill sweep: SIGKILL before every call that changes the disk
 	$(BIN)/python -m integration.faults.kill
 
-power: setup ## a power cut before every call that changes the disk, on ext4, xfs and btrfs
+power: setup ## a power cut before every call that changes the disk, on ext4, xfs and btrfs; and drives that lie
 	$(BIN)/python -m integration.faults.power
+	$(BIN)/python -m integration.faults.lying
 
 compound: setup ## the recovery is killed, or loses its power, at each of its own calls
 	$(BIN)/python -m integration.faults.compound

@@ -74,6 +74,13 @@ BAD: Mapping[str, Sequence[Spoil]] = {
         )
     ],
     "cache cleaned by many": [("cache.py", "shared=not alone", "shared=True")],
+    "check that compares nothing": [
+        (
+            "health.py",
+            "    health = unfinished or _judge(one, rows, findings)\n",
+            "    findings.clear()\n    health = unfinished or _judge(one, rows, findings)\n",
+        )
+    ],
     "no recovery": [
         ("recovery.py", "_settle_home(files, homes[0], folders, flush=flush)", "Report()")
     ],

@@ -39,7 +39,7 @@ from typing import TYPE_CHECKING
 from integration.faults.calls import BY_NAME, MUTATING, WAITING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from integration.faults.sandbox import Completed, Sandbox
     from integration.faults.scenario import Command
@@ -146,9 +146,15 @@ def unavailable() -> str:
 
 
 class Kill:
-    """The fault of ``make kill``: SIGKILL before each call that can change something."""
+    """The fault of ``make kill``: SIGKILL before each call that can change something.
+
+    :param lies: calls that are answered with success and not made, as strace names them
+    """
 
     name = "kill"
+
+    def __init__(self, lies: Sequence[str] = ()) -> None:
+        self._lies = tuple(lies)
 
     def points(self, sandbox: Sandbox, command: Command) -> list[Point]:
         """Run a command without a fault and return each point worth a kill, in order."""
@@ -166,15 +172,22 @@ class Kill:
         log = os.path.join(sandbox.scratch, "strace.log")
         options = ["-f"] if point.everywhere else []
         options += ["-P", sandbox.world + point.path] if point.path else []
-        options += ["-e", f"trace={point.call}"]
+        # A second set of calls would take the place of the first one.
+        options += ["-e", f"trace={','.join((point.call, *self._lies))}", *lying(self._lies)]
         options += ["-e", f"inject={point.call}:signal=KILL:when={point.ordinal}"]
         completed = sandbox.run(command, before=tracer(log, *options))
-        struck = [c for c in read_calls(log) if c.ordinal == point.ordinal and not c.executed]
+        called = [call for call in read_calls(log) if call.name == point.call]
+        struck = [c for c in called if c.ordinal == point.ordinal and not c.executed]
         # A killed child leaves its parent to end as it can.
         died = completed.status == -signal.SIGKILL or (point.everywhere and struck)
         # A path tells the call by itself, even one that only reads.
         fired = bool(died) and any(call.mutating or point.path for call in struck)
         return Strike(fired, struck[0].text if struck else "", completed)
+
+
+def lying(calls: Sequence[str]) -> list[str]:
+    """Return the options of strace that answer calls with success and do not make them."""
+    return ["-e", f"inject={','.join(calls)}:retval=0"] if calls else []
 
 
 def _record(sandbox: Sandbox, command: Command) -> list[Call]:

@@ -33,6 +33,8 @@ METADATA_SIZE = 64 << 20
 """Bytes of one metadata file (RECORD, METADATA, a manifest, a journal's head)."""
 WHEEL_TEXT_SIZE = 256 << 10
 """Bytes of a wheel's WHEEL and entry_points.txt, and of METADATA that are looked at."""
+STRAY_LINES = 1_000
+"""Lines of entry_points.txt without ``=``; real ones have a handful, in values of two lines."""
 RECORD_ROW_SIZE = 256
 """Bytes of one row of RECORD besides its path; a row with sha512 takes some 110."""
 ALIAS_SIZE = 1_024

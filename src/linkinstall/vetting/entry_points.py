@@ -23,6 +23,7 @@ from configparser import ConfigParser
 from configparser import Error as ConfigError
 from keyword import iskeyword
 
+from linkinstall import limits
 from linkinstall.vetting.names import script_name_problems
 from linkinstall.vetting.problems import shown
 
@@ -72,6 +73,10 @@ def _read(data: bytes, problems: Problems) -> Iterator[tuple[str, str, str]]:
         if _WIDE_GAP.search(text):
             problems.add("entry-points-damaged", _FILE, "it has a line that is mostly space")
             return
+        # configparser takes quadratic time over errors.
+        if sum(map(_is_stray, text.split("\n"))) > limits.STRAY_LINES:
+            problems.add("entry-points-damaged", _FILE, "it has too many lines without a name")
+            return
         config.read_string(text)
         if config.defaults():
             reason = "it has a section DEFAULT, which some tools add to every other section"
@@ -85,6 +90,14 @@ def _read(data: bytes, problems: Problems) -> Iterator[tuple[str, str, str]]:
     except (UnicodeDecodeError, ConfigError) as error:
         reason = f"it cannot be read: {shown(str(error))}"
         problems.add("entry-points-damaged", _FILE, reason)
+
+
+def _is_stray(line: str) -> bool:
+    """Return whether a line is an error, or a part of a value, whatever stands before it."""
+    line = line.strip()
+    if not line or "=" in line or line[0] in "#;":
+        return False
+    return line[0] != "[" or "]" not in line[2:]
 
 
 def _is_dotted(text: str) -> bool:
