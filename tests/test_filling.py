@@ -17,6 +17,8 @@ from tests.support.sites import Site
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from linkinstall.cache import Added
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has fork")
 COMPILE = CompileFor(sys.executable, "tag", (0,))
 
@@ -118,7 +120,33 @@ def test_the_same_wheel_twice_is_unpacked_once(site: Site) -> None:
     """Two processes with one wheel end with one entry."""
     made = wheels(site, 1)
 
-    assert {made[0]: Filled()} == fill(site.cache, [*made, *made], None)
+    filled = fill(site.cache, [*made, *made], None)
+
+    added = site.cache.find(made[0])
+    assert added is not None
+    assert {made[0]: Filled(added.entry.manifest.id, added.hash)} == filled
+
+
+def test_what_was_unpacked_is_not_looked_for_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An install reads the directory of a new wheel to find it missing, and to unpack it."""
+    made = wheels(site, 4)
+    looked: list[str] = []
+    find = Cache.find
+
+    def noting(cache: Cache, path: str) -> Added | None:
+        looked.append(path)
+        return find(cache, path)
+
+    monkeypatch.setattr(Cache, "find", noting)
+    # Whoever is a helper notes into a list of its own.
+    monkeypatch.setattr(crew, "workers", lambda: 1)
+
+    site.install(*map(site.folder.joinpath, made), processes=True)
+
+    assert sorted([*made, *made]) == sorted(looked)
+    assert [] == site.check()
 
 
 def test_progress_counts_what_was_begun(site: Site) -> None:

@@ -141,8 +141,11 @@ class Entries:
         found = self._found.get(path)
         if found is not None:
             return found
-        if path in self._filled:
-            self.warnings += self._filled[path].warnings
+        filled = self._filled.get(path)
+        if filled is not None:
+            self.warnings += filled.warnings
+            if (made := filled.added(self.cache, path)) is not None:
+                return made
         elif self._progress is not None:
             number = self._numbers.get(path, 1)
             self._progress(os.path.basename(path), number, len(self._numbers) or 1)

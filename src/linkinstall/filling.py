@@ -20,11 +20,13 @@ from itertools import chain
 
 from linkinstall import limits
 from linkinstall.bytecode import compiled_sets
+from linkinstall.cache import Added
 from linkinstall.compilers import Compilers
 from linkinstall.entry_check import inspect
 from linkinstall.fs.crew import Crew, parts_of
 from linkinstall.outcome import BytecodeCount, Warn
 from linkinstall.values import value
+from linkinstall.wheel import parse_filename
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
     """File name of a wheel, its number from 1 on, and how many there are."""
-    _Told = tuple[str, list[tuple[str, str]], tuple[int, int, int] | None]
+    _Told = tuple[str, str, str | None, list[tuple[str, str]], tuple[int, int, int] | None]
 
 __all__ = ["CompileFor", "Filled", "fill"]
 
@@ -53,11 +55,25 @@ class CompileFor:
 class Filled:
     """What unpacking a wheel has told.
 
+    :param entry: the id of its entry
+    :param hash: SHA-256 of the wheel file, in hexadecimal
     :param bytecode: the compiled files that were made; None where none were
     """
 
+    entry: str
+    hash: str | None
     warnings: tuple[Warn, ...] = ()
     bytecode: BytecodeCount | None = None
+
+    def added(self, cache: Cache, path: str) -> Added | None:
+        """Return what :meth:`Cache.add` would, without looking for the wheel again.
+
+        None where the entry is gone by now.
+        """
+        entry = cache.open(self.entry)
+        if entry is None:
+            return None
+        return Added(entry, parse_filename(os.path.basename(path)), self.hash, unpacked=True)
 
 
 def fill(
@@ -83,9 +99,9 @@ def fill(
     finally:
         work.close()
     made: dict[str, Filled] = {}
-    for path, warnings, counts in chain.from_iterable(one or () for one in answers):
+    for path, entry, hash_, warnings, counts in chain.from_iterable(one or () for one in answers):
         bytecode = BytecodeCount(*counts) if counts is not None else None
-        made[path] = Filled(tuple(Warn(*one) for one in warnings), bytecode)
+        made[path] = Filled(entry, hash_, tuple(Warn(*one) for one in warnings), bytecode)
     return made
 
 
@@ -146,8 +162,9 @@ def _make(
 ) -> _Told:
     added = cache.add(path)
     warnings = [(one.code, one.message) for one in added.warnings]
+    told = path, added.entry.manifest.id, added.hash, warnings
     if compile_for is None or compilers is None:
-        return path, warnings, None
+        return *told, None
     try:
         count = compiled_sets(
             cache,
@@ -159,5 +176,5 @@ def _make(
             look=partial(inspect, cache.file_system, level="stat"),
         ).count
     except Exception:  # noqa: BLE001 - met again; what unpacking has told must not be lost
-        return path, warnings, None
-    return path, warnings, (count.linked, count.compiled, count.failed)
+        return *told, None
+    return *told, (count.linked, count.compiled, count.failed)
