@@ -138,11 +138,9 @@ class Entries:
 
     def bring(self, path: str) -> Added:
         """Return the entry of a wheel file."""
-        found = self._found.get(path)
-        if found is not None:
+        if (found := self._found.get(path)) is not None:
             return found
-        filled = self._filled.get(path)
-        if filled is not None:
+        if (filled := self._filled.get(path)) is not None:
             self.warnings += filled.warnings
             if (made := filled.added(self.cache, path)) is not None:
                 return made
