@@ -74,9 +74,8 @@ power: setup ## a power cut before every call that changes the disk, on ext4, xf
 	$(BIN)/python -m integration.faults.power
 	$(BIN)/python -m integration.faults.lying
 
-compound: setup ## the recovery is killed, or loses its power, at each of its own calls
+compound: setup ## the recovery is killed, or loses its power, at each of its own calls, any number of times
 	$(BIN)/python -m integration.faults.compound
-	$(BIN)/python -m integration.faults.compound --depth 3 --every 10 --every-second 5
 
 images: setup ## a power cut at any moment, with any of the writes under way (IMAGES=1000 SEED=0)
 	$(BIN)/python -m integration.faults.images --images $(IMAGES) --seed $(SEED)

@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import os
+from binascii import crc32
+from math import inf
+from typing import TYPE_CHECKING
+
 import pytest
 
 from integration.faults import bad_builds, report, scenarios
 from integration.faults.compound import Compound
 from integration.faults.runner import run_all
+from integration.faults.sandbox import Sandbox
+from integration.faults.scenario import Command
+from integration.faults.snapshot import take
+from integration.faults.states import Worlds
+from integration.faults.steps import steps
+from integration.faults.strace import Kill
 from integration.faults.strace import unavailable as no_strace
 from integration.faults.volumes import quick_folder, unavailable
 from tests.support.gates import require
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 UPGRADE = scenarios.scenario("linkinstall-upgrade-pluggy-hardlink")
+CHANGES = """
+import os, sys
+folder = sys.argv[1]
+os.mkdir(folder + "/made")
+with open(folder + "/made/file", "x") as stream:
+    stream.write("text")
+os.rename(folder + "/made/file", folder + "/file")
+os.rmdir(folder + "/made")
+"""
+JOURNAL = "linkinstall journal 1\n{checksum:08x} {length}\n{body}"
 
 
-def sample(depth: int, cut: str) -> Compound:
-    """Return a few pairs of points, or triples."""
+def sample(depth: float, cut: str) -> Compound:
+    """Return some pairs of points, or longer chains."""
     return Compound(UPGRADE, "one volume", "ext4", (cut,), 30, 25, second=5, depth=depth)
 
 
-@pytest.mark.parametrize(("depth", "cut"), [(2, ""), (2, "log-flushed"), (3, "log-lost")])
-def test_struck_recovery_leaves_old_or_new(depth: int, cut: str) -> None:
+@pytest.mark.parametrize(("depth", "cut"), [(2, ""), (2, "log-flushed"), (inf, "log-lost")])
+def test_struck_recovery_leaves_old_or_new(depth: float, cut: str) -> None:
     """A recovery that is killed, or loses its power, is taken up by the next run."""
     reason = no_strace() or unavailable(("ext4",))
     require(not reason, reason)
@@ -31,7 +55,9 @@ def test_struck_recovery_leaves_old_or_new(depth: int, cut: str) -> None:
     assert [] == [str(result.point) for result in swept.unfired]
     assert [] == [f"{one.point}: {report.explain(one)}" for one in swept.broken]
     assert swept.passed
-    assert {depth - 1} == {str(result.point).count(" then ") for result in swept.results}
+    faults = {1 + str(result.point).count(" then ") for result in swept.results}
+    assert 2 == min(faults)
+    assert max(faults) <= depth
 
 
 def test_build_that_never_recovers_is_found_out() -> None:
@@ -43,3 +69,57 @@ def test_build_that_never_recovers_is_found_out() -> None:
     (swept,) = run_all([sample(2, "")], folder=quick_folder(), workers=1, spoil=build)
 
     assert [] != swept.broken
+
+
+def test_what_a_kill_leaves_is_seen_without_it(tmp_path: Path) -> None:
+    """What one run shows before each call is what a kill before that call leaves."""
+    reason = no_strace()
+    require(not reason, reason)
+    sandbox = Sandbox(str(tmp_path / "sandbox"), {})
+    os.makedirs(sandbox.area("temp"))
+    command = Command(("{harness}", "-I", "-S", "-c", CHANGES, "{temp}"))
+
+    def look() -> str:
+        return " ".join(sorted(take(sandbox.area("temp")))[1:])
+
+    found = steps(sandbox, command, look)
+
+    assert found is not None
+    seen = [(str(step.point).partition(":")[0], step.seen, step.written) for step in found.before]
+    assert [
+        ("mkdir", "", False),
+        ("openat", "made", False),
+        ("write", "made made/file", False),
+        ("rename", "made made/file", True),
+        ("rmdir", "file made", True),
+        ("exit_group", "file", True),
+    ] == seen
+    assert "file" == found.end
+    os.unlink(sandbox.area("temp", "file"))
+    assert [step.point for step in found.before] == Kill().points(sandbox, command)
+
+
+def test_worlds_are_told_by_what_a_recovery_meets(tmp_path: Path) -> None:
+    """Times and ids that no two runs share do not tell worlds apart; all else does."""
+    names = []
+    for number in range(4):
+        path = tmp_path / "world" / "journal"
+        path.parent.mkdir(exist_ok=True)
+        journal(path, number)
+        names.append(Worlds().name_of(str(path.parent)))
+
+    # Another time and another id; then a time that is not the file's; then a torn journal.
+    assert names[0] == names[1]
+    assert 3 == len(set(names))
+
+
+def journal(path: Path, number: int) -> None:
+    """Write what stands for a journal."""
+    time = 1_700_000_000_000_000_000 + number
+    told = time + (number == 2)
+    body = f"id\t{number:012x}\nstaged\t{told}\n"
+    checksum = crc32(body.encode()) + (number == 3)
+    with path.open("a+", encoding="ascii") as stream:
+        stream.truncate(0)
+        stream.write(JOURNAL.format(checksum=checksum, length=len(body), body=body))
+    os.utime(path, ns=(time, time))

@@ -40,6 +40,9 @@ whether what is there now is exactly old or exactly new.
 ``power_cut``    the fault, and what is judged otherwise after it
 ``power``        ``make power``: power cuts
 ``compound``     ``make compound``: the recovery is struck as well
+``chains``       faults in a row: each world that they lead to, once
+``states``       which worlds are the same to a recovery
+``steps``        what the world is like before each call of a command
 ``images``       ``make images``: power cuts among the writes to a disk
 ``blocklog``     a disk that writes down what is written to it
 ``bad_builds``   linkinstall without what a promise hangs on: tests of the tests

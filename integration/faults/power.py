@@ -83,10 +83,14 @@ class Case:
         """Sweep it in a folder of its own, once for each kind of cut."""
         with self.sandbox(folder, paths) as sandbox:
             try:
-                sweep = PowerSweep(self.scenario, PowerCut(self.cuts[0]), sandbox)
+                sweep = self.sweep(sandbox)
             except SetupError as error:
                 return [self._swept(self.cuts[0], error=str(error))]
             return [self._cut(sweep, number) for number in range(len(self.cuts))]
+
+    def sweep(self, sandbox: MountedSandbox) -> PowerSweep:
+        """Return the sweep, which begins with the first kind of cut."""
+        return PowerSweep(self.scenario, PowerCut(self.cuts[0]), sandbox)
 
     def sandbox(self, folder: str, paths: Mapping[str, str]) -> MountedSandbox:
         """Return the sandbox on its volumes."""
@@ -101,7 +105,8 @@ class Case:
             found.append(result)
             if self.details and not (result.sound and result.strike.fired):
                 report.add_detail(self.details, result, self._swept(how))
-        return self._swept(how, tuple(found), seconds=time.monotonic() - start)
+        swept = self._swept(how, tuple(found), seconds=time.monotonic() - start)
+        return replace(swept, same=sweep.same)
 
     def results(self, sweep: PowerSweep, turn: int) -> Iterable[Result]:
         """Return what comes of one kind of cut."""
@@ -257,7 +262,7 @@ def strike_one(case: Case, options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(dir=options.folder or quick_folder()) as folder:
         paths = provisions(os.path.join(folder, "source"))
         with case.sandbox(os.path.join(folder, "sandbox"), paths) as sandbox:
-            sweep = PowerSweep(case.scenario, PowerCut(case.cuts[0]), sandbox)
+            sweep = case.sweep(sandbox)
             result = case.again(sweep, options.point, options.next)
             subprocess.run(["cp", "-a", sandbox.world, keep], check=True)
     print(f"killed before {result.strike.call}\n{result.completed.output}")

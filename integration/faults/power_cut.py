@@ -77,9 +77,14 @@ class PowerCut:
 
 
 class PowerSweep(Sweep):
-    """A sweep on volumes; see the module docstring."""
+    """A sweep on volumes; see the module docstring.
+
+    :ivar same: of the points of the last fault, how many were left out because they lead to
+        what was there before (``chains``)
+    """
 
     def __init__(self, scenario: Scenario, fault: Fault, sandbox: MountedSandbox) -> None:
+        self.same = 0
         self.volumes = sandbox
         self._anew: dict[str, dict[State, Observation]] = {}
         super().__init__(scenario, fault, sandbox)
@@ -103,10 +108,14 @@ class PowerSweep(Sweep):
         try:
             return self.result_after(strike(), point, next_run)
         except MountError as error:
-            nothing = Completed(1, str(error))
-            struck = Strike(fired=True, call="", completed=nothing)
-            judgement = Judgement(None, (str(error),))
-            return Result(self.scenario, point, struck, None, next_run, nothing, judgement)
+            return self.unmountable(error, point, next_run)
+
+    def unmountable(self, error: MountError, point: Point, next_run: str) -> Result:
+        """Return the result of a point after which a volume cannot be mounted."""
+        nothing = Completed(1, str(error))
+        struck = Strike(fired=True, call="", completed=nothing)
+        judgement = Judgement(None, (str(error),))
+        return Result(self.scenario, point, struck, None, next_run, nothing, judgement)
 
     def judge(self, next_run: str) -> Judgement:
         """Judge what a next run has left; cache entries may have to be made anew."""

@@ -51,20 +51,25 @@ def kill_table(swept: Sequence[Swept]) -> str:
 def grouped_table(swept: Sequence[Swept], heads: Sequence[str]) -> str:
     """Return one row for each ``where``, and the sum.
 
+    What was left out because it led to the same as others has a column where there is any.
+
     :param heads: the names of what ``where`` is made of, separated by commas
     """
     groups: dict[str, list[Swept]] = {}
     for one in swept:
         groups.setdefault(one.where, []).append(one)
-    counted = ("scenarios", "points", "not fired", "old", "new", "broken", "seconds")
-    rows = [(*where.split(", "), *_sums(group)) for where, group in groups.items()]
-    total = ("**all**", *[""] * (len(heads) - 1), *_sums(swept))
+    counted = ["scenarios", "points", "not fired", "old", "new", "broken", "seconds"]
+    counted += ["led to the same"] if any(one.same for one in swept) else []
+    shown = len(counted)
+    rows = [(*where.split(", "), *_sums(group)[:shown]) for where, group in groups.items()]
+    total = ("**all**", *[""] * (len(heads) - 1), *_sums(swept)[:shown])
     return table((*heads, *counted), [*rows, total])
 
 
 def _sums(swept: Sequence[Swept]) -> tuple[int, ...]:
     sums = [sum(row[column] for row in map(_figures, swept)) for column in range(5)]
-    return (len(swept), *sums, round(sum(one.seconds for one in swept)))
+    seconds, same = sum(one.seconds for one in swept), sum(one.same for one in swept)
+    return (len(swept), *sums, round(seconds), same)
 
 
 def _figures(swept: Swept) -> tuple[int, int, int, int, int]:

@@ -50,6 +50,7 @@ class Swept:
     :param seconds: how long it took
     :param where: on which file system and how it was struck, where there is a choice
     :param program: the module and the options that strike a point of it again
+    :param same: how many more led to what was there before, and were left out
     """
 
     scenario: Scenario
@@ -58,6 +59,7 @@ class Swept:
     seconds: float
     where: str = ""
     program: str = "integration.faults.kill"
+    same: int = 0
 
     @property
     def unfired(self) -> list[Result]:
@@ -176,7 +178,8 @@ def _told(job: Job, folder: str, paths: Mapping[str, str]) -> list[Swept]:
     found = job(folder, paths)
     for swept in found:
         broken = f"{len(swept.broken)} of {len(swept.results)} broken"
-        figures = swept.error.partition("\n")[0] or broken
+        same = f", {swept.same} more led to the same" if swept.same else ""
+        figures = swept.error.partition("\n")[0] or broken + same
         name = " ".join(filter(None, (swept.scenario.name, swept.where)))
         print(f"{swept.seconds:6.1f} s  {name}: {figures}", file=sys.stderr, flush=True)
     return found

@@ -34,7 +34,7 @@ from typing import TYPE_CHECKING
 from integration.faults.scenario import Command, Scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 TIMEOUT = 120.0
 """Seconds a command may take; longer counts as a deadlock."""
@@ -159,10 +159,18 @@ class Sandbox:
         extra = Command(tuple(command.variables.values()))
         return {**fixed, **dict(zip(command.variables, self.expand(extra), strict=True))}
 
-    def run(self, command: Command, *, before: Sequence[str] = ()) -> Completed:
+    def run(
+        self,
+        command: Command,
+        *,
+        before: Sequence[str] = (),
+        meanwhile: Callable[[int], None] | None = None,
+    ) -> Completed:
         """Run a command in the world and wait for every process it started.
 
         :param before: what stands before the command line, such as a tracer
+        :param meanwhile: told of the group of these processes once they run; what they print
+            waits for it, so they must not print much
         """
         process = subprocess.Popen(
             [*before, *self.expand(command)],
@@ -175,6 +183,8 @@ class Sandbox:
             text=True,
             errors="replace",
         )
+        if meanwhile:
+            meanwhile(process.pid)
         try:
             output, _ = process.communicate(timeout=TIMEOUT)
         except subprocess.TimeoutExpired:

@@ -255,15 +255,25 @@ def read_calls(log: str) -> list[Call]:
     with open(log, encoding="utf-8", errors="replace") as stream:
         lines = [line.rstrip() for line in stream]
     for line in lines:
-        begun, resumed = _BEGUN.match(line), _RESUMED.match(line)
-        if begun:
-            thread, name = int(begun["thread"] or 0), begun["name"]
-            ordinals[thread, name] += 1
-            executed = not line.endswith(("= ?", "<unfinished ...>"))
-            latest[thread] = len(calls)
-            ordinal = ordinals[thread, name]
-            calls.append(Call(len(calls), thread, name, ordinal, begun["text"], executed))
+        call, resumed = begun(line, ordinals), _RESUMED.match(line)
+        if call:
+            latest[call.thread] = len(calls)
+            calls.append(replace(call, number=len(calls)))
         elif resumed and not line.endswith("= ?"):
             number = latest[int(resumed["thread"])]
             calls[number] = replace(calls[number], executed=True)
     return calls
+
+
+def begun(line: str, ordinals: Counter[tuple[int, str]]) -> Call | None:
+    """Return the call that begins with a line of a log, if one does.
+
+    :param ordinals: thread and name -> how many such calls have begun; one more is counted
+    """
+    match = _BEGUN.match(line.rstrip())
+    if match is None:
+        return None
+    thread, name, text = int(match["thread"] or 0), match["name"], match["text"]
+    ordinals[thread, name] += 1
+    executed = not text.endswith(("= ?", "<unfinished ...>"))
+    return Call(0, thread, name, ordinals[thread, name], text, executed)

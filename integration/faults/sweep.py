@@ -144,14 +144,15 @@ class Sweep(References):
         """Build the old state, and find out what is right."""
         super().__init__(scenario, sandbox)
         self.fault = fault
-        self._points: Sequence[Point] | None = None
+        self._points: dict[str, Sequence[Point]] = {}
 
     def points(self) -> Sequence[Point]:
-        """Return each point at which the fault can strike; they are found once."""
-        if self._points is None:
+        """Return each point at which the fault can strike; they are found once for each fault."""
+        name = self.fault.name
+        if name not in self._points:
             self.sandbox.reset()
-            self._points = self.fault.points(self.sandbox, self.scenario.act)
-        return self._points
+            self._points[name] = self.fault.points(self.sandbox, self.scenario.act)
+        return self._points[name]
 
     def results(self, *, every: int = 1, turn: int | None = None) -> Iterator[Result]:
         """Strike at each ``every``-th point, once for each next run.

@@ -1,0 +1,102 @@
+"""Which worlds are the same to a recovery: one name for each.
+
+Purpose: of the very many chains of faults most lead to a world that another one has led to.
+What follows from one follows from the other, so it is looked at once (``chains``).
+
+Calling sequence::
+
+    worlds = Worlds()
+    name = worlds.name_of(sandbox.world)      # equal worlds have equal names
+
+Guarantees: worlds have one name only if they hold the same paths with the same inode numbers,
+types, permissions, contents and link targets. What no two runs share is replaced, and nothing
+else: a time by its rank among all times there, in files as in what our journals and manifests
+say of them; the id of a transaction; a journal's checksum by whether it is right. So two worlds
+that are told apart may be the same to a recovery, never the other way round.
+
+Errors: ``OSError`` if something cannot be read.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+from binascii import crc32
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TIME = re.compile(rb"(?<![0-9])[1-9][0-9]{18}(?![0-9])")
+"""Nanoseconds since 1970, as decimal text."""
+_JOURNAL = re.compile(rb"(linkinstall journal \d+\n)([0-9a-f]{8}) (\d+)\n(id\t)[0-9a-f]{12}\n")
+_SMALL = 1 << 20
+"""Bytes; files that hold times are smaller."""
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One file, folder or link, and what tells its content."""
+
+    path: str
+    status: os.stat_result
+    content: bytes
+
+    @property
+    def times(self) -> list[int]:
+        """All times that it has or names; a folder's own say nothing to anybody."""
+        own = [self.status.st_mtime_ns] if stat.S_ISREG(self.status.st_mode) else []
+        return [*own, *map(int, _TIME.findall(self.content))]
+
+
+class Worlds:
+    """Names worlds; a file that did not change since the last one is not read again."""
+
+    def __init__(self) -> None:
+        self._contents: dict[tuple[int, ...], bytes] = {}
+
+    def name_of(self, folder: str) -> str:
+        """Return the name of the world in ``folder``."""
+        seen = list(self._walk(folder, ""))
+        times = sorted({time for one in seen for time in one.times})
+        ranks = {time: rank for rank, time in enumerate(times)}
+        name = hashlib.sha256()
+        for one in seen:
+            status = one.status
+            told = (one.path, status.st_ino, status.st_mode, [ranks[time] for time in one.times])
+            name.update(repr((told, _TIME.sub(b"time", one.content))).encode())
+        return name.hexdigest()
+
+    def _walk(self, folder: str, relative: str) -> Iterator[_Seen]:
+        path = os.path.join(folder, relative)
+        status = os.lstat(path)
+        yield _Seen(relative, status, self._content(path, status))
+        if stat.S_ISDIR(status.st_mode):
+            for name in sorted(os.listdir(path)):
+                yield from self._walk(folder, os.path.join(relative, name))
+
+    def _content(self, path: str, status: os.stat_result) -> bytes:
+        if stat.S_ISLNK(status.st_mode):
+            return os.fsencode(os.readlink(path))
+        if not stat.S_ISREG(status.st_mode):
+            return b""
+        key = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        if key not in self._contents:
+            with open(path, "rb") as stream:
+                self._contents[key] = _told(stream.read())
+        return self._contents[key]
+
+
+def _told(data: bytes) -> bytes:
+    """Return what tells a content: its digest, or all of it where it holds times."""
+    journal = _JOURNAL.match(data)
+    if journal:
+        body = data[journal.end(3) + 1 :]
+        right = journal[2] == b"%08x" % crc32(body) and int(journal[3]) == len(body)
+        return b"%swhole %d\n%s" % (journal[1], right, data[journal.end() :])
+    if len(data) > _SMALL or not _TIME.search(data):
+        return hashlib.sha256(data).digest()
+    return data
