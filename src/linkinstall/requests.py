@@ -186,8 +186,9 @@ def rendered_record(
 
     :raises CacheError: what the entry keeps are no rows
     """
+    lines = template(files, wanted.entry)
     try:
-        return _rendered(files, wanted, schemes, scripts, metadata)
+        _insert_own(lines, wanted, scripts, metadata)
     except ValueError as error:
         from linkinstall.errors import CacheError, Problem
 
@@ -197,17 +198,14 @@ def rendered_record(
             problems=[Problem("cache-damaged", path)],
             next_step="Nothing was changed. 'linkinstall cache verify --repair' mends the cache.",
         ) from error
+    return _with_prefixes(lines, wanted.entry.manifest.root, schemes)
 
 
-def _rendered(
-    files: FileSystem,
-    wanted: Wanted,
-    schemes: Mapping[str, str],
-    scripts: list[Generated],
-    metadata: list[Generated],
-) -> bytes:
+def _insert_own(
+    lines: list[str], wanted: Wanted, scripts: list[Generated], metadata: list[Generated]
+) -> None:
+    """Insert the rows of what each environment gets of its own, where installer has them."""
     manifest = wanted.entry.manifest
-    lines = template(files, wanted.entry)
     for one in scripts:
         line = _mark(manifest.root, one.scheme, _row_of(one))
         lines.insert(bisect_left(lines, one.path, key=_key), line)
@@ -223,7 +221,6 @@ def _rendered(
                 for scheme, path, _, _ in compiled.manifest.files()
             ]
         lines.sort(key=_key)
-    return _with_prefixes(lines, manifest.root, schemes)
 
 
 def template(files: FileSystem, entry: Entry) -> list[str]:
