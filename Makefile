@@ -102,7 +102,7 @@ mutants: setup ## the pure core with one small error each, put to its tests (EAC
 real: setup ## some 400 real wheels, each compared with what pip makes of it (740 MB to fetch)
 	@$(BIN)/python -m integration.real
 
-proof: setup ## every gate in full, one after the other (hours), and one table of them
+proof: setup ## every gate in full (hours; goes on where it was stopped), and one table of them
 	$(BIN)/python -m integration.proof
 
 bench: setup ## what an install costs beside uv, pip, installer and PDM, as ratios (ROUNDS=6)

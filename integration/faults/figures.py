@@ -14,10 +14,12 @@ Errors: ``OSError`` where the folder cannot be written.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+import subprocess
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-FOLDER = Path(__file__).parents[2] / ".cache" / "faults" / "figures"
+_ROOT = Path(__file__).parents[2]
+FOLDER = _ROOT / ".cache" / "faults" / "figures"
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,7 @@ class Figure:
     :param missed: how many were planned and did not come about
     :param seconds: how long it took
     :param part: "" for a full run, else what was left out
+    :param commit: what was put to the test; ``note`` fills it in
     """
 
     gate: str
@@ -42,6 +45,7 @@ class Figure:
     missed: int
     seconds: float
     part: str = ""
+    commit: str = ""
 
     @property
     def passed(self) -> bool:
@@ -49,11 +53,22 @@ class Figure:
         return self.count > 0 and not self.broken and not self.missed
 
 
+def commit() -> str:
+    """Return which commit is checked out, with ``+`` where files differ from it; "" without git."""
+    words = ["git", "describe", "--always", "--exclude=*", "--abbrev=7", "--dirty=+"]
+    try:
+        told = subprocess.run(words, check=True, capture_output=True, text=True, cwd=_ROOT)
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+    return told.stdout.strip()
+
+
 def note(figure: Figure, folder: Path = FOLDER) -> None:
     """Write a figure down in place of the last one of the same gate."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{figure.gate.replace(' ', '-')}.json"
-    path.write_text(json.dumps(asdict(figure), indent=1) + "\n", encoding="utf-8")
+    at = replace(figure, commit=figure.commit or commit())
+    path.write_text(json.dumps(asdict(at), indent=1) + "\n", encoding="utf-8")
 
 
 def read(folder: Path = FOLDER) -> list[Figure]:
