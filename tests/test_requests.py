@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import posixpath
 from pathlib import Path
@@ -162,3 +163,18 @@ def test_a_url_of_any_letters_is_sound_json() -> None:
     """A URL with quotes, letters beyond ASCII or a line break is escaped."""
     for url in ('http://e/"a', "http://e/\u00e9", "http://e/\n", "http://e/\\"):
         assert url == json.loads(direct_url_of(url, None))["url"]
+
+
+@pytest.mark.parametrize("more", ["app/z.txt", "app/x,y.txt", "app-1.0.data/data/share/app"])
+def test_rows_stay_sorted_by_path_with_compiled_files(tmp_path: Path, more: str) -> None:
+    """The order is that of paths, not of whole rows, with whatever sorts before a comma."""
+    site = Site(tmp_path, compiler=True)
+    names = ("app/a.py", "app/a+b.py", "app/a b.txt", "app/a!.txt", "app/a", "app/B.py", more)
+
+    site.install(site.wheel("app", "1.0", dict.fromkeys(names, "x = 1\n")), compile_levels=(0, 1))
+
+    record = Path(site.environment.library, INFO, "RECORD").read_text(encoding="utf-8")
+    paths = [row[0] for row in csv.reader(record.splitlines())]
+    inner = [path.rpartition("../")[2] for path in paths]  # installer sorts inside the scheme
+    assert len(names) < len([path for path in paths if path.endswith(".pyc") or path in names])
+    assert sorted(inner) == inner
