@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,22 +17,28 @@ from linkinstall.trust import distrust
 from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.posix("owners and modes")
 
 
 @pytest.fixture
-def reachable(tmp_path: Path) -> Path:
-    """Give a folder that every user can reach, and nobody else can write to."""
-    folder = tmp_path / "shared"
-    folder.mkdir(mode=0o755)
-    above = folder.parent
-    while above != above.parent:
-        if above.stat().st_uid == os.geteuid():
-            above.chmod(above.stat().st_mode | 0o001)
-        above = above.parent
-    return folder
+def reachable() -> Iterator[Path]:
+    """Give a folder that every user can reach, and nobody else can write to.
+
+    It is none of pytest's: each session closes the folder that all sessions share as it begins,
+    and a test that ran meanwhile found its cache out of everybody's reach.
+    """
+    with tempfile.TemporaryDirectory() as closed:
+        Path(closed).chmod(0o755)
+        above = Path(os.path.realpath(closed)).parent
+        while above != above.parent:
+            if above.stat().st_uid == os.geteuid():
+                above.chmod(above.stat().st_mode | 0o001)
+            above = above.parent
+        folder = Path(os.path.realpath(closed), "shared")
+        folder.mkdir(mode=0o755)
+        yield folder
 
 
 @pytest.mark.parametrize("mode", [0o700, 0o755, 0o775, 0o2775])
