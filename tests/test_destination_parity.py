@@ -29,6 +29,7 @@ from tests.support.parity import (
     write,
 )
 from tests.support.parity_wheels import METADATA, SHAPES, ListedSource, everything
+from tests.support.platforms import needs_modes, needs_symlinks
 
 INTERPRETERS = {
     "simple": "/usr/bin/python3",
@@ -239,6 +240,7 @@ def test_destdir_may_be_a_path_or_relative(tmp_path: Path, monkeypatch: pytest.M
     twins.assert_same()
 
 
+@needs_modes
 @pytest.mark.parametrize("scheme", ["purelib", "platlib", "scripts", "data"])
 def test_folders_inherit_the_group_bit_of_their_parents(tmp_path: Path, scheme: str) -> None:
     """New folders have the set-group-ID bit below a folder that has it, and there only."""
@@ -322,6 +324,8 @@ def test_any_combination_of_arguments_leaves_the_same_tree(
     twins.assert_same()
 
 
+@needs_modes
+@needs_symlinks
 def test_the_tree_that_is_compared_tells_what_it_must(tmp_path: Path) -> None:
     """The comparison itself notices a mode, a byte, a name, a kind and a leftover."""
     trees = []
