@@ -227,6 +227,17 @@ def test_a_symbolic_link_that_was_not_made_is_a_refusal(one: str, tmp_path: Path
     assert [(name, errno.ENOTSUP)] == [(name, error.errno) for name, error in refused]
 
 
+def test_a_clone_is_the_systems_own_copy(one: str, tmp_path: Path) -> None:
+    """Where a volume shares blocks the system's copy shares them; there is no other call."""
+    calls = Refusing(0)
+    made: list[tuple[str, str]] = []
+    setattr(calls, "copy", lambda *paths: made.append(paths))  # noqa: B010 - a fake
+    folder, name = os.path.split(one)
+
+    assert [] == WindowsFileSystem(calls).place("clone", folder, f"{tmp_path}/target", [name])
+    assert [(f"{folder}/{name}", f"{tmp_path}/target/{name}")] == made
+
+
 def test_what_was_written_is_flushed_once(tmp_path: Path) -> None:
     """A flush takes the files written since the last one, but for those that are gone."""
     calls = Refusing(0)
