@@ -47,7 +47,7 @@ PROCESSES = (
     "METADATA of another project", "a row that steers", "script that reverses", "two names",
 )  # fmt: skip
 """Wheels that are put to processes of their own."""
-INSISTED = {"paths that differ by case"}
+INSISTED = {"paths that differ by case", "paths that differ by Unicode form"}
 """What the plan refuses, wherever it goes, unless somebody insists."""
 
 

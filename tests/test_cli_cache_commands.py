@@ -10,7 +10,7 @@ import pytest
 from linkinstall.cli.cache_commands import perform_on_cache
 from linkinstall.cli.commands import Verbs
 from linkinstall.cli.parse import parse
-from linkinstall.errors import UsageError
+from linkinstall.errors import LockTimeoutError, UsageError
 from linkinstall.outcome import Outcome
 from tests.support.sites import Site
 
@@ -24,9 +24,9 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
-def run(site: Site, *words: str) -> tuple[Outcome, list[str]]:
+def run(site: Site, *words: str, told: list[str] | None = None) -> tuple[Outcome, list[str]]:
     """Do what words say to the cache of a site; return the outcome and what was told."""
-    told: list[str] = []
+    told = [] if told is None else told
     arguments = parse(["cache", *words, "--cache-dir", site.cache.path], {})
     return perform_on_cache(arguments, Verbs(), told.append), told
 
@@ -62,6 +62,25 @@ def test_add_tells_what_it_does(site: Site) -> None:
     assert {"path": site.cache.path, "added": [added]} == outcome.cache
     assert [f"added app 1.0 ({found.entry.manifest.count} files)"] == told
     assert [told[0].replace("added", "unchanged")] == run(site, "add", wheel)[1]
+
+
+def test_add_waits_for_the_lock_as_the_others_do(site: Site) -> None:
+    """While something is taken out of the cache, ``cache add`` says what it waits for, and ends.
+
+    It was the only verb that waited in silence, and as long as it liked.
+    """
+    wheel = str(site.wheel())
+    os.makedirs(site.cache.root)
+    held = site.cache.hold(alone=True)
+    assert held is not None
+    told: list[str] = []
+
+    with pytest.raises(LockTimeoutError):
+        run(site, "add", wheel, "--lock-timeout=0.2", told=told)
+    held.release()
+
+    assert ["waiting"] == [line.split()[0] for line in told]
+    assert 1 == len(run(site, "add", wheel, "--lock-timeout=0.2")[1])
 
 
 def test_add_sweeps_what_a_killed_run_left(site: Site) -> None:

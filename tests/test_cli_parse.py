@@ -149,6 +149,7 @@ def test_a_variable_concerns_only_commands_that_read_it() -> None:
         ([], "There is nothing to do: no wheel and no command was given."),
         (["--dest=d", "a.whl"], "There is no option --dest.\nDid you mean --destdir?"),
         (["--overwrite", "a.whl"], "Did you mean --overwrite-existing?"),
+        (["--fource", "a.whl"], "Did you mean --force?"),
         (["--compile-bytcode=1", "a.whl"], "Did you mean --compile-bytecode?"),
         (["-x", "a.whl"], "There is no option -x."),
         (["-qx", "a.whl"], "There is no option -x (in -qx)."),
@@ -261,3 +262,11 @@ def test_any_words_have_a_meaning_or_are_refused(words: list[str]) -> None:
         result = error.message
 
     assert result
+
+
+def test_a_word_that_is_no_typo_has_no_suggestion() -> None:
+    """``--frobnicate`` is not ``--force`` misspelt: to suggest that is worse than nothing."""
+    with pytest.raises(UsageError) as caught:
+        read("--frobnicate", "a.whl")
+
+    assert "Did you mean" not in str(caught.value)

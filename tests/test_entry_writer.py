@@ -172,9 +172,11 @@ def test_an_entry_point_is_noted_with_its_body(cache: Cache) -> None:
         (["pkg/x", "PKG/y"], {"purelib/pkg", "purelib/PKG"}),
         (["a/X", "a/x", "b/x"], {"purelib/a/X", "purelib/a/x"}),
         (["straße", "STRASSE"], set()),
+        (["é.py", "e\u0301.py"], {"purelib/é.py", "purelib/e\u0301.py"}),
+        (["É/x", "e\u0301/y"], {"purelib/É", "purelib/e\u0301"}),
     ],
 )
-def test_names_that_differ_by_case_alone_are_noted(paths: list[str], found: set[str]) -> None:
+def test_names_that_differ_by_case_or_form_are_noted(paths: list[str], found: set[str]) -> None:
     """Files and folders that a volume may take for one are known beforehand."""
     assert found == collisions([("purelib", path) for path in paths])
 

@@ -85,6 +85,21 @@ def test_a_folder_inside_that_everybody_can_write_to_counts(reachable: Path, inn
     assert f"every user can write to {folder}" == Cache(reachable).distrust
 
 
+def test_a_link_in_the_place_of_a_folder_inside_is_told_as_one(
+    reachable: Path, tmp_path: Path
+) -> None:
+    """What is read and made there would be elsewhere, as the verbs of the cache say, too.
+
+    The mode of a link is 777: it was told that every user could write to it.
+    """
+    (reachable / "v1").mkdir()
+    (tmp_path / "elsewhere").mkdir(mode=0o700)
+    link = reachable / "v1" / "entries"
+    link.symlink_to(tmp_path / "elsewhere")
+
+    assert f"{link} is a symbolic link" == Cache(reachable).distrust
+
+
 @pytest.mark.parametrize("there", [True, False])
 def test_a_folder_above_in_which_everybody_can_rename_counts(
     reachable: Path, *, there: bool

@@ -250,23 +250,26 @@ class Cache:
 
     # ------------------------------------------------------------------ making
 
-    def add(self, path: str | os.PathLike[str], *, validate_record: str = "all") -> Added:
+    def add(
+        self, path: str | os.PathLike[str], *, validate_record: str = "all", **wait: Any
+    ) -> Added:
         """Return the entry of a wheel file, unpacking and verifying it if need be.
 
+        :param wait: timeout and notify, as :meth:`hold` takes them
         :raises InvalidWheelError: the wheel is refused; nothing was kept
         :raises OSError: the cache cannot be written
         """
         wheel = os.fspath(path)
-        return self.find(wheel) or self.rebuild(wheel, validate_record=validate_record)
+        return self.find(wheel) or self.rebuild(wheel, validate_record=validate_record, **wait)
 
     def rebuild(
-        self, path: str, *, validate_record: str = "all", damaged: Entry | None = None
+        self, path: str, *, validate_record: str = "all", damaged: Entry | None = None, **wait: Any
     ) -> Added:
         """Unpack a wheel, replacing an entry that was found damaged."""
         from linkinstall.unpack import unpack
 
         self.identify(path)  # what is no wheel leaves nothing in the cache
-        held = self.hold()
+        held = self.hold(**wait)
         try:
             return unpack(self, path, validate_record=validate_record, damaged=damaged)
         finally:

@@ -278,17 +278,26 @@ def group(written: Iterable[Written]) -> tuple[Folder, ...]:
 
 
 def collisions(paths: Iterable[tuple[str, str]]) -> frozenset[str]:
-    """Return ``scheme/path`` of files and folders that differ from another only by case."""
+    """Return ``scheme/path`` of what differs from another only by case or Unicode form."""
     seen: dict[str, str] = {}
     found = set()
     for scheme, path in paths:
         full = f"{scheme}/{path}"
         while "/" in full:
-            other = seen.setdefault(full.lower(), full)
+            other = seen.setdefault(_folded(full), full)
             if other != full:
                 found |= {other, full}
             full = full.rpartition("/")[0]
     return frozenset(found)
+
+
+def _folded(path: str) -> str:
+    """Return what paths share that a volume may take for one, as NTFS, HFS+ and APFS do."""
+    if path.isascii():
+        return path.lower()
+    from unicodedata import normalize
+
+    return normalize("NFC", path.lower())
 
 
 def write_all(output: BinaryIO, data: bytes) -> int:

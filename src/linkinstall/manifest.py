@@ -87,7 +87,7 @@ class Manifest:
     :param binaries: ``scheme/path`` of what Windows locks while it runs
     :param rewritten: ``scheme/path`` of scripts that are written for each environment:
         those that begin with ``#!python``, and those that are not executable yet
-    :param collisions: ``scheme/path`` of what differs from another path only by case
+    :param collisions: ``scheme/path`` of what differs from another only by case or Unicode form
     """
 
     id: str

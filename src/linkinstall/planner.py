@@ -56,6 +56,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Planner"]
 
+_ALIKE = "differs from another only by case or Unicode form"
+
 
 class Planner:
     """See the module docstring.
@@ -102,7 +104,7 @@ class Planner:
         exact = self._overwrite or request.exact
         if self.world.ignores_case or not exact:
             for path in sorted(manifest.collisions):
-                self._refuse("case-collision", path, None, "differs from another only by case")
+                self._refuse("case-collision", path, None, _ALIKE)
         place, skipped = self.placements.append, request.skipped
         for index, folder in enumerate(manifest.folders):
             names, sizes = folder.names, folder.sizes

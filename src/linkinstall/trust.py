@@ -45,6 +45,8 @@ def distrust(files: FileSystem, path: str, inner: Iterable[str] = (), *, named: 
     real = files.real_path(path)
     for place in (real, *(f"{real}/{name}" for name in inner)):
         status = files.status(place)
+        if status is not None and S_ISLNK(status.st_mode):
+            return f"{place} is a symbolic link"  # and its mode says nothing
         if status is not None and status.st_mode & S_IWOTH and _others_reach(files, place):
             return "every user can write to " + ("it" if place == real else place)
     # Where a link is on the way, somebody could put another in its place.

@@ -598,7 +598,10 @@ _ALLOWED: dict[str, tuple[bytes, str]] = {
     ),
     "paths that differ by Unicode form": (
         raw_wheel({"sample/\u00e9.py": b"", "sample/e\u0301.py": b""}),
-        "allowed: two names on most file systems; on Windows refused (`member-case`)",
+        (
+            "read, and then refused by the plan (`case-collision`), as with case: macOS takes "
+            "the two for one; on Windows refused before anything is unpacked (`member-case`)"
+        ),
     ),
     "names of Windows devices": (
         raw_wheel({"sample/aux.py": b"", "nul.txt": b"", "sample/a:b": b"", "sample/b. ": b""}),

@@ -54,7 +54,7 @@ def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
     entries = []
     warnings: list[Warn] = []
     for wheel in arguments.words:
-        added = cache.add(wheel)
+        added = cache.add(wheel, timeout=arguments.value("--lock-timeout"), notify=notify)
         manifest = added.entry.manifest
         entries.append(
             {

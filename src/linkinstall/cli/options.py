@@ -254,7 +254,7 @@ OPTIONS = (
         "--lock-timeout",
         "how long to wait for another process that changes the environment, or the cache",
         HOW,
-        (*_SETTLING, *_TAKING, "cache verify"),
+        (*_SETTLING, *_TAKING, "cache add", "cache verify"),
         "SECONDS",
         convert=late("seconds"),
     ),

@@ -279,12 +279,16 @@ def _command_list() -> str:
     return f"The commands are {', '.join(_first_words())}."
 
 
+_NEAR = 0.7
+"""How alike a word has to be to be suggested: a typo is, another word of that length is not."""
+
+
 def _did_you_mean(word: str, known: list[str]) -> str:
     """Return a sentence that suggests the nearest known word, or ""."""
     from difflib import get_close_matches
 
     near = [one for one in known if len(word) > len("--a") and one.startswith(word)]
-    near = near or get_close_matches(word, known, 1)
+    near = near or get_close_matches(word, known, 1, _NEAR)
     return f"Did you mean {near[0]}?" if near else ""
 
 
