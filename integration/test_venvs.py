@@ -1,4 +1,8 @@
-"""Symbolic links to virtual environments, with the real virtualenv (uv issue 14933)."""
+"""Virtual environments with real links, mount points and processes in them.
+
+What uv issue 14933 is about, with the real virtualenv; and volumes that are mounted where
+an environment is, or in it.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+
+from integration.support.mounts import mounted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,3 +54,52 @@ def test_the_tools_of_today_refuse_a_link(linked: Path, tool: str) -> None:
     )  # fmt: skip
 
     assert done.returncode != 0
+
+
+def test_what_is_mounted_inside_keeps_an_environment(tmp_path: Path, linkinstall: Command) -> None:
+    """Neither removing nor emptying goes through a mount point, whatever is forced."""
+    venv = tmp_path / "v"
+    linkinstall.run("venv", "create", venv)
+    with mounted(venv / "data", "tmpfs", 1) as volume:
+        (volume / "thesis").write_text("chapter 1\n")
+        for words in (["remove"], ["remove", "--force"], ["clear"], ["create", "--clear"]):
+            result = linkinstall.run("--json", "venv", *words, venv, status=1)
+            problems = result.form["error"]["problems"]
+            assert [("mount-point", str(volume))] == [
+                (one["code"], one["path"]) for one in problems
+            ]
+        assert "chapter 1\n" == (volume / "thesis").read_text()
+        assert (venv / "pyvenv.cfg").exists()
+
+    linkinstall.run("venv", "remove", venv)
+    assert not venv.exists()
+
+
+def test_an_environment_may_be_a_volume(tmp_path: Path, linkinstall: Command) -> None:
+    """A container's ``.venv`` is a volume: it is emptied and made anew, and itself it stays."""
+    with mounted(tmp_path, "tmpfs", 200) as volume:
+        linkinstall.run("venv", "create", volume)
+        for _ in range(2):
+            (volume / "mine").touch()
+            assert [] == linkinstall.json("venv", "clear", volume)["pending"]
+            assert {"mine", ".linkinstall-venv"}.isdisjoint(os.listdir(volume))
+            assert (volume / "pyvenv.cfg").exists()
+
+        outcome = linkinstall.json("venv", "remove", volume)
+
+        assert ["folder-stays"] == [one["code"] for one in outcome["warnings"]]
+        assert [] == os.listdir(volume)
+        assert [] == [name for name in os.listdir(tmp_path) if name.startswith(".linkinstall")]
+
+
+def test_a_process_that_stands_inside_holds_nothing(tmp_path: Path, linkinstall: Command) -> None:
+    """The current folder of a process, our own or another's, keeps no environment here."""
+    venv = tmp_path / "v"
+    linkinstall.run("venv", "create", venv)
+    with subprocess.Popen(
+        [sys.executable, "-c", "input()"], cwd=venv / "lib", stdin=subprocess.PIPE
+    ) as process:
+        outcome = linkinstall.json("venv", "remove", venv)
+
+        assert ([], False) == (outcome["pending"], venv.exists())
+        process.communicate(b"\n", timeout=60)

@@ -25,10 +25,13 @@ READY = "print('ready', flush=True); __import__('sys').stdin.read()"
 
 
 @contextmanager
-def running(program: Path | str, *arguments: str) -> Iterator[subprocess.Popen[str]]:
+def running(
+    program: Path | str, *arguments: str, cwd: Path | None = None
+) -> Iterator[subprocess.Popen[str]]:
     """Run a program that says ``ready`` until the block is left."""
     process = subprocess.Popen(
         [str(program), *arguments],
+        cwd=cwd,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -188,7 +188,7 @@ def test_a_file_open_in_another_environment(
 def test_paths_beyond_260_characters(
     env: WindowsVenv, linkinstall: Command, tmp_path: Path, tool: Callable[[str], Path]
 ) -> None:
-    """Uv 11134: a folder deeper than Windows' plain interface takes is installed to and left."""
+    """Uv 11134: what is deeper than the plain interface reaches is installed, upgraded, removed."""
     target = tmp_path / ("d" * 100) / ("e" * 100)
     linkinstall.run("install", "--python", env.root, "--target", target, tool("1.0"))
     names = sorted(os.listdir("\\\\?\\" + str(target)))
@@ -197,3 +197,11 @@ def test_paths_beyond_260_characters(
     deep = "\\\\?\\" + str(target / "tool" / "data.txt")
     with open(deep, encoding="ascii") as stream:
         assert "data of 1.0\n" == stream.read()
+
+    linkinstall.run("install", "--python", env.root, "--target", target, tool("2.0"))
+    with open(deep, encoding="ascii") as stream:
+        assert "data of 2.0\n" == stream.read()
+    assert [] == linkinstall.json("check", "--python", env.root, "--target", target)["findings"]
+    linkinstall.run("uninstall", "--python", env.root, "--target", target, "tool")
+    assert ["Scripts"] == os.listdir("\\\\?\\" + str(target))
+    assert [] == os.listdir("\\\\?\\" + str(target / "Scripts"))

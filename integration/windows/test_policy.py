@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall import Cache, Environment, install
+from linkinstall.fs.windows_calls import Calls
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -44,6 +46,26 @@ def test_a_binary_is_known_by_its_header_too(
 
     links = {path.name: path.stat().st_nlink for path in (env.library / "odd").iterdir()}
     assert {"engine": 1, "engine.txt": 2} == links
+
+
+@pytest.mark.parametrize("mode", ["auto", "clone"])
+def test_where_a_volume_shares_blocks_everything_is_cloned(
+    mode: str, env: WindowsVenv, tmp_path: Path, markupsafe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On ReFS the system's own copy is a clone: binaries too, and no file shares its inode.
+
+    No volume here is one, so what the system answers is put in its place; the copies are real.
+    """
+    monkeypatch.setattr(Calls, "shares_blocks", lambda _calls, _folder: True)
+
+    outcome = install(
+        [markupsafe], environment=Environment.of(str(env.root)), cache=Cache(tmp_path / "cache"),
+        link_mode=mode,
+    )  # fmt: skip
+
+    assert (True, 0, 0) == (outcome.files.clone > 0, outcome.files.hardlink, outcome.files.copy)
+    assert {1} == {path.stat().st_nlink for path in (env.library / "markupsafe").iterdir()}
+    assert "ok" == env.run("import markupsafe._speedups; print('ok')")
 
 
 def test_launchers_are_made_for_each_environment(

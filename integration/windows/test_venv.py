@@ -7,7 +7,11 @@ are hard-linked out of one cache.
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -96,6 +100,99 @@ def test_a_process_in_another_environment_keeps_none_from_being_removed(
         outcome = linkinstall.json("venv", "remove", other.root)
 
     assert ([], False) == (outcome["pending"], other.root.exists())
+
+
+def test_a_folder_that_a_process_stands_in_waits(env: WindowsVenv, linkinstall: Command) -> None:
+    """Of the environment no more than the empty folder is left, and that goes with the next run."""
+    with running(sys.executable, "-c", READY, cwd=env.library):
+        outcome = linkinstall.json("venv", "remove", env.root)
+
+        assert ["site-packages"] == waiting(outcome)
+        assert not env.root.exists()
+        assert [] == [path for path in beside(env).rglob("*") if path.suffix in {".py", ".exe"}]
+
+    again = linkinstall.json("venv", "remove", env.root)
+
+    assert ([], False) == (again["pending"], beside(env).exists())
+
+
+def test_an_environment_with_paths_beyond_260_characters(
+    env: WindowsVenv, linkinstall: Command
+) -> None:
+    """Uv 11134: what lies deeper than the plain interface reaches is taken aside and deleted."""
+    deep = "\\\\?\\" + str(env.library).replace("/", "\\")
+    for name in ("d" * 100, "e" * 100, "f" * 50):
+        deep += f"\\{name}"
+        os.mkdir(deep)
+    for name in ("note.txt", "fast.pyd"):
+        with open(f"{deep}\\{name}", "x", encoding="ascii") as stream:
+            stream.write(name)
+
+    outcome = linkinstall.json("venv", "clear", env.root)
+
+    assert ("cleared", []) == (outcome["venv"]["action"], outcome["pending"])
+    assert not (env.library / ("d" * 100)).exists()
+    assert not beside(env).exists()
+    assert "ok" == env.run("print('ok')")
+
+
+VICTIM = """
+import os, signal, sys
+from linkinstall.fs import local
+from linkinstall.verbs.venv import clear_venv, remove_venv
+from tests.support.faulty import Wrapper
+
+verb, place, moment = sys.argv[1:]
+
+class Mortal(Wrapper):
+    committed = False
+
+    def before(self, change):
+        commits = change.path.endswith("/committed")
+        moments = {
+            "taking": change.verb == "rename_new", "commit": commits, "deletion": self.committed
+        }
+        if moments[moment]:
+            os.kill(os.getpid(), signal.SIGTERM)  # TerminateProcess: nothing is cleaned up
+        self.committed |= commits
+
+{"remove": remove_venv, "clear": clear_venv}[verb](place, sync="off", files=Mortal(local()))
+print("survived")
+"""
+
+
+@pytest.mark.parametrize("verb", ["remove", "clear"])
+@pytest.mark.parametrize(
+    ("moment", "following", "settled"),
+    [
+        ("taking", ["create", "--clear"], "rolled-back"),
+        ("commit", ["remove"], "rolled-back"),
+        ("deletion", ["clear"], "finished"),
+    ],
+)
+def test_a_terminated_process_is_settled_by_the_next(
+    verb: str, moment: str, following: list[str], settled: str,
+    env: WindowsVenv, linkinstall: Command,
+) -> None:  # fmt: skip
+    """The next remove, clear or create puts back or finishes, while the interpreter runs."""
+    with running(env.python, "-c", READY):
+        done = subprocess.run(
+            [sys.executable, "-c", VICTIM, verb, str(env.root), moment],
+            env=linkinstall.environ(),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+        assert (signal.SIGTERM, "") == (done.returncode, done.stdout), done.stderr
+        outcome = linkinstall.json("venv", *following, env.root)
+        assert [settled] == [one["action"] for one in outcome["recovered"]]
+
+    assert [] == linkinstall.json("venv", *following, env.root)["pending"]
+    assert not beside(env).exists()
+    assert (following == ["remove"]) == (not env.root.exists())
+    if env.root.exists():
+        assert "ok" == env.run("print('ok')")
 
 
 @pytest.mark.parametrize("decoupled", [False, True])
