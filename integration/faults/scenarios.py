@@ -13,10 +13,14 @@ Errors: ``KeyError`` for an unknown name.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from integration.faults import cache_check
 from integration.faults.sandbox import NEIGHBOUR
 from integration.faults.scenario import CacheRule, Command, Scenario, State, no_problems
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MODES = ("hardlink", "copy")
 """The link modes that are swept unless others are asked for."""
@@ -95,7 +99,13 @@ def scenario(name: str) -> Scenario:
     return known[name]
 
 
-def _scenario(mode: str, row: Row) -> Scenario:
+def _scenario(
+    mode: str, row: Row, next_runs: Mapping[str, Command] | None = None, cache: CacheRule = CACHE
+) -> Scenario:
+    """Return a row as a scenario.
+
+    :param next_runs: what may follow, if it is not recovery, the same again, and another change
+    """
     title, act, works_in, prepare, probe = row
     verb, _, subject = title.partition(" ")
     neighbour = NEIGHBOUR.partition("-")[0]
@@ -108,10 +118,10 @@ def _scenario(mode: str, row: Row) -> Scenario:
         mode=mode,
         prepare=prepare,
         act=act,
-        next_runs={"recover": RECOVER, "again": act, "other": unrelated},
+        next_runs=next_runs or {"recover": RECOVER, "again": act, "other": unrelated},
         probe=probe,
         works_in=works_in,
-        cache=CACHE,
+        cache=cache,
         extra_files={"pluggy/notes.txt": "mine\n"} if probe == OWN_FILE else {},
     )
 
@@ -204,27 +214,13 @@ def _of_caches(mode: str) -> list[Scenario]:
     mend = run("cache", "verify", "--repair", "{pluggy-1.5.0}")
     # What no wheel is at hand for stays a finding.
     quarantine = replace(run("cache", "verify", "--repair"), statuses=(1,))
-    rows = (
-        ("cache-prune", "unused", prune, used_and_not, CACHE),
-        ("cache-clean", "all", clean, used_and_not, CACHE),
-        ("cache-verify", "mended", mend, edited, DAMAGED),
-        ("cache-verify", "quarantined", quarantine, edited, DAMAGED),
-    )
-    unrelated = uninstall(NEIGHBOUR.partition("-")[0])
     return [
-        Scenario(
-            tool="linkinstall",
-            verb=verb,
-            subject=subject,
-            mode=mode,
-            prepare=prepare,
-            act=act,
-            next_runs={"again": act, "recover": RECOVER, "other": unrelated},
-            probe=PLUGGY,
-            works_in=BOTH,
-            cache=cache,
-        )
-        for verb, subject, act, prepare, cache in rows
+        _scenario(mode, ("cache-prune unused", prune, BOTH, used_and_not, PLUGGY)),
+        _scenario(mode, ("cache-clean all", clean, BOTH, used_and_not, PLUGGY)),
+        _scenario(mode, ("cache-verify mended", mend, BOTH, edited, PLUGGY), None, DAMAGED),
+        _scenario(
+            mode, ("cache-verify quarantined", quarantine, BOTH, edited, PLUGGY), None, DAMAGED
+        ),
     ]
 
 
@@ -240,26 +236,16 @@ def _of_venvs(mode: str) -> list[Scenario]:
     settle = replace(run("venv", "create", "{venv}"), statuses=(1,))
     decouple = run("venv", "decouple", "--all", "{venv}")
     parts = install("hardlink", "parts-1.0", "pluggy-1.5.0")
+    kept = (parts,)
     rows = (
-        ("venv-remove", remove, OLD, (parts,), {"again": remove, "clear": clear}),
-        ("venv-clear", clear, OLD, (clear, parts), {"settle": settle, "remove": remove}),
-        ("venv-create", create, OLD, (create, parts), {"settle": settle, "again": create}),
-        ("venv-decouple", decouple, BOTH, (parts,), {"again": decouple, "recover": RECOVER}),
+        ("venv-remove", remove, OLD, kept, {"again": remove, "clear": clear}),
+        ("venv-clear", clear, OLD, (clear, *kept), {"settle": settle, "remove": remove}),
+        ("venv-create", create, OLD, (create, *kept), {"settle": settle, "again": create}),
+        ("venv-decouple", decouple, BOTH, kept, {"again": decouple, "recover": RECOVER}),
     )
     return [
-        Scenario(
-            tool="linkinstall",
-            verb=verb,
-            subject="parts pluggy",
-            mode=mode,
-            prepare=prepare,
-            act=act,
-            next_runs=next_runs,
-            probe=PARTS,
-            works_in=works_in,
-            cache=MAKING,
-        )
-        for verb, act, works_in, prepare, next_runs in rows
+        _scenario(mode, (f"{verb} parts pluggy", act, works_in, prepare, PARTS), then, MAKING)
+        for verb, act, works_in, prepare, then in rows
     ]
 
 
