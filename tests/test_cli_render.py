@@ -133,6 +133,15 @@ def test_busy_files_are_warned_about_with_their_holders() -> None:
     assert [line] == messages(Outcome("uninstall", pending=(pending,)))
 
 
+def test_what_waits_already_is_told_by_one_path() -> None:
+    """A later run finds it in the trash: it is not moved once more."""
+    pending = Pending("/e/.linkinstall/trash/1", "/e/.linkinstall/trash/1")
+
+    assert ["warning: /e/.linkinstall/trash/1 is still busy; it waits for its removal"] == [
+        line for line in messages(Outcome("recover", pending=(pending,))) if "busy" in line
+    ]
+
+
 def test_kept_paths_are_counted_or_named() -> None:
     """What was left alone is counted, and named under ``-v``."""
     outcome = Outcome("uninstall", kept=(Kept("/e/google", "owned by google-auth"),))

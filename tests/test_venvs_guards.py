@@ -10,7 +10,12 @@ import pytest
 import linkinstall
 from linkinstall.errors import NotAVenvError
 from linkinstall.fs import local
-from linkinstall.venvs.guards import refuse_creation, refuse_empty_path, refuse_removal
+from linkinstall.venvs.guards import (
+    refuse_creation,
+    refuse_decoupling,
+    refuse_empty_path,
+    refuse_removal,
+)
 from linkinstall.venvs.sight import look
 from tests.support.faulty import Wrapper
 from tests.support.venvs import make_venv
@@ -124,6 +129,31 @@ def test_a_dangling_link_is_said_to_be_one(tmp_path: Path) -> None:
     with pytest.raises(NotAVenvError, match=r"link to .*gone, where nothing is"):
         refuse_creation(look(local(), str(tmp_path / "link")))
     assert "dangling-link" == refusal(tmp_path / "link", force=True)
+
+
+def test_what_cannot_be_decoupled(tmp_path: Path) -> None:
+    """Only a whole environment has files to be decoupled; what stands there instead is told.
+
+    What was not there was "no virtual environment", and to be removed by other tools.
+    """
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "file").touch()
+    told = {}
+    for place in (
+        tmp_path / "none",
+        tmp_path / "other",
+        make_venv(tmp_path / "broken", settings=False),
+    ):
+        with pytest.raises(NotAVenvError) as caught:
+            refuse_decoupling(look(local(), str(place)))
+        told[caught.value.problems[0].code] = caught.value.message
+
+    assert {
+        "absent": f"{tmp_path}/none: nothing is there.",
+        "no-venv": f"{tmp_path}/other: it is no virtual environment.",
+        "broken-venv": f"{tmp_path}/broken: it looks like a virtual environment that is not whole.",
+    } == told
+    refuse_decoupling(look(local(), str(make_venv(tmp_path / "v"))))
 
 
 def test_where_a_venv_can_be_made(tmp_path: Path) -> None:

@@ -151,6 +151,8 @@ def _files_words(files: Mapping[str, int], otherwise: int = 0) -> str:
 def _pending_line(pending: Pending) -> str:
     holders = ", ".join(f"{one.name} (process {one.pid})" for one in pending.holders)
     held = f", held by {holders}" if holders else ""
+    if pending.path == pending.moved_to:  # moved there by an earlier run
+        return f"warning: {pending.path} is still busy{held}; it waits for its removal"
     return f"warning: {pending.path} is busy{held}; it waits for its removal as {pending.moved_to}"
 
 

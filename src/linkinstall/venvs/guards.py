@@ -3,6 +3,7 @@
 Purpose: a slip in a path must never cost more than a virtual environment.
 
 Calling sequence: ``refuse_removal(files, sight, force=...)``; ``refuse_creation(...)``;
+``refuse_decoupling(...)``;
 ``refuse_strange_state(files, place, state)`` before a state folder is believed.
 
 Guarantees: reads only. Some places are refused whatever is forced: a file system's
@@ -29,7 +30,13 @@ if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
     from linkinstall.venvs.sight import Sight
 
-__all__ = ["refuse_creation", "refuse_empty_path", "refuse_removal", "refuse_strange_state"]
+__all__ = [
+    "refuse_creation",
+    "refuse_decoupling",
+    "refuse_empty_path",
+    "refuse_removal",
+    "refuse_strange_state",
+]
 
 _INSTEAD = {"running": "Run linkinstall from another environment."}
 FORCE = "Look at what is in it; --force removes it all the same."
@@ -86,6 +93,22 @@ def refuse_creation(sight: Sight) -> None:
         message = f"{place} looks like a virtual environment that is not whole."
         raise _error(message, place, "broken-venv", "--clear --force makes it anew.")
     raise _error(f"{place} is in the way, and no virtual environment.", place, "exists", "")
+
+
+def refuse_decoupling(sight: Sight) -> None:
+    """Refuse to look for files in what is no whole virtual environment.
+
+    :raises NotAVenvError: there is none
+    """
+    if sight.kind == VENV:
+        return
+    if sight.kind == DANGLING:
+        raise _dangling(sight)
+    code, what = {
+        ABSENT: ("absent", "nothing is there"),
+        BROKEN: ("broken-venv", "it looks like a virtual environment that is not whole"),
+    }.get(sight.kind, ("no-venv", "it is no virtual environment"))
+    raise _error(f"{sight.place}: {what}.", sight.place, code, "Name a virtual environment.")
 
 
 def refuse_strange_state(files: FileSystem, place: str, state: str) -> None:

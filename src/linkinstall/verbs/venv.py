@@ -23,10 +23,10 @@ import os
 
 from linkinstall import limits
 from linkinstall.fs import local
-from linkinstall.venvs.guards import refuse_creation, refuse_empty_path, refuse_removal
+from linkinstall.venvs.guards import refuse_creation, refuse_decoupling, refuse_empty_path
 from linkinstall.venvs.making import Wanted, wanted_again
 from linkinstall.venvs.place import Place
-from linkinstall.venvs.sight import ABSENT, VENV, look
+from linkinstall.venvs.sight import ABSENT, look
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,8 +142,7 @@ def decouple_venv(
 
     refuse_empty_path(os.fspath(path))
     sight = look(files or local(), os.fspath(path))
-    if sight.kind != VENV:
-        refuse_removal(files or local(), sight, force=False)
+    refuse_decoupling(sight)
     return decouple(
         files or local(),
         sight,
