@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 MEMORY = 256 << 20
 """Bytes of memory at the most that a refusal may take."""
-PROCESSOR_SECONDS = 4.0
-"""Twice what is promised: processor time grows, too, where many share a machine."""
+PROCESSOR_SECONDS = 2.0
+"""What is promised; the worst takes half of it."""
 
 
 class Cost(NamedTuple):
@@ -69,7 +69,7 @@ def cost_of(command: Command, *words: object) -> Cost:
 def test_what_it_takes_to_refuse_is_bounded(
     linkinstall: Command, venv: Venv, wheelhouse: Path, name: str
 ) -> None:
-    """Whatever a wheel claims, it is refused within 256 MiB and seconds, and nothing is written."""
+    """Whatever a wheel claims, it is refused within 256 MiB and 2 s, and nothing is written."""
     wheelhouse.mkdir()
     wheel = wheelhouse / BASENAME
     wheel.write_bytes(CLAIMS[name].wheel())

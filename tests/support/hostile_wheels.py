@@ -723,10 +723,10 @@ def _many_small_bombs() -> bytes:
     return raw_wheel([Raw(f"sample/{number}", zeros) for number in range(16)])
 
 
-def _many(name: str, count: int) -> bytes:
+def _many(name: str, count: int, record: bytes | None = None) -> bytes:
     """Return a wheel of so many empty members that only 64-bit records can count them."""
     members = [Raw(name.format(number), method=0) for number in range(count)]
-    return raw_wheel(members, zip64={}, end={"here": 0xFFFF, "count": 0xFFFF})
+    return raw_wheel(members, record=record, zip64={}, end={"here": 0xFFFF, "count": 0xFFFF})
 
 
 def _claim(size: int) -> Callable[[], bytes]:
@@ -769,6 +769,10 @@ CLAIMS: dict[str, HostileWheel] = {
         "100,000 bad members": (
             lambda: _many("../{}", 100_000),
             ["member-path", "more"],
+        ),
+        "100,000 members without rows": (
+            lambda: _many("sample/{}", 100_000, b"sample-1.0.dist-info/RECORD,,\n"),
+            ["record-missing-row", "more"],
         ),
         "20,000 rows of no file": (
             lambda: rows(lambda text: text + "".join(f"g/{n},,\n" for n in range(20_000))),

@@ -152,6 +152,8 @@ def vet(
     vetting = _Vetting(archive, stream, validate_record, windows=windows)
     with _naming(basename):
         vetting.read_members()
+    if vetting.problems.left_out:  # nothing that comes after would be told
+        raise vetting.problems.error(basename)
     dist_info = metadata.find_dist_info(vetting.names, name, vetting.problems)
     wheel = None if dist_info is None else vetting.vet_contents(name, dist_info)
     if wheel is None or vetting.problems.found:
@@ -212,8 +214,11 @@ class _Vetting:
         """The paths of all members."""
         return [member.name for member in self.members]
 
-    def vet_contents(self, name: WheelName, dist_info: str) -> VettedWheel:
-        """Check the metadata, the rows of ``RECORD`` and where the files go."""
+    def vet_contents(self, name: WheelName, dist_info: str) -> VettedWheel | None:
+        """Check the metadata, the rows of ``RECORD`` and where the files go.
+
+        :return: None where there are more problems already than are told
+        """
         problems, warnings = self.problems, self.warnings
         metadata.check_own_files(self.names, dist_info, problems)
         wheel_file = self._read(f"{dist_info}/WHEEL", limits.WHEEL_TEXT_SIZE)
@@ -222,6 +227,8 @@ class _Vetting:
         metadata.check_metadata(head, name, problems, warnings)
         record = f"{dist_info}/RECORD"
         table = self._read_record(record)
+        if problems.left_out:
+            return None
         points = entry_points.read_entry_points(
             self._read(f"{dist_info}/entry_points.txt", limits.WHEEL_TEXT_SIZE),
             problems,
