@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -205,12 +206,30 @@ def test_the_order_of_wheels_decides_nothing(
 def test_a_folder_below_one_that_is_not_there_is_placed_in_it(site: Site) -> None:
     """Where the root of a scheme is not there yet, all above it is made, and none is renamed."""
     assert not (site.root / "include").exists()
-    wheel = site.wheel("new", files={"new-1.0.data/headers/sub/deep/x.h": "1", "new.py": "2"})
-    site.install(wheel)
+    headers = {f"new-1.0.data/headers/{path}": "1" for path in ("sub/deep/x.h", "y.h")}
+    site.install(site.wheel("new", files={**headers, "new.py": "2"}))
 
     (header,) = (site.root / "include").rglob("x.h")
+    assert (header.parents[2] / "y.h").is_file()
+    assert ["include"] == [one.name for one in site.root.iterdir() if one.name.startswith("inc")]
     assert ["sub", "deep", "x.h"] == list(header.parts[-3:])
     listed = (site.library / "new-1.0.dist-info/RECORD").read_text()
     # As installer does: a whole path on Windows.
     told = header if WINDOWS else Path(os.path.relpath(header, site.library))
     assert f"\n{told.as_posix()}," in listed
+
+
+def test_what_was_compiled_of_a_shared_file_stays_its_owners(tmp_path: Path) -> None:
+    """Where two projects share an empty ``__init__.py``, they share what is compiled of it."""
+    site = Site(tmp_path, compiler=True)
+    shared = {"both/__init__.py": ""}
+    site.install(site.wheel("one", files={**shared, "both/one.py": "1"}), compile_levels=(0,))
+    name = f"__init__.{sys.implementation.cache_tag}.pyc"
+    compiled = site.library / "both" / "__pycache__" / name
+    before = compiled.read_bytes()
+
+    site.install(site.wheel("two", files={**shared, "both/two.py": "2"}), compile_levels=(0,))
+
+    assert before == compiled.read_bytes()
+    site.uninstall("two")
+    assert before == compiled.read_bytes()

@@ -70,6 +70,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "items.append(StashItem(0, WHOLE, top, tuple(names), change))",
     ): _NUMBERED,
     (
+        "removal", "comparison turned round",
+        "if not any(token in data for token in encoded):",
+    ): "no other RECORD names the dist-info too, so all rows are compared, more slowly",
+    (
         "planner", "constant changed",
         f"{_REFUSED} return False",
     ): "what was refused once is never planned, whatever else is said of it",
