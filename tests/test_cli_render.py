@@ -263,6 +263,21 @@ def test_an_error_tells_reasons_state_and_next_step() -> None:
     ] == list(error_lines(error, "install"))
 
 
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        ("install", ["The environment is unchanged.", "Check the path."]),
+        ("venv remove", ["Nothing was changed.", "Check the path."]),
+        ("cache add", ["Nothing was changed. Check the path."]),
+    ],
+)
+def test_that_nothing_was_changed_is_told_once(command: str, lines: list[str]) -> None:
+    """A message says it for those who read no more than that; a person is not told twice."""
+    error = ConflictError("No.", next_step="Nothing was changed. Check the path.")
+
+    assert ["error: No.", *lines] == list(error_lines(error, command))
+
+
 def test_an_unsettled_environment_is_told_with_the_next_run() -> None:
     """Where a transaction is unfinished, a person hears what the next run does."""
     lines = list(error_lines(UnsettledError("The disk is full."), "uninstall"))

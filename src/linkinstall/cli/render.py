@@ -34,6 +34,7 @@ UNSETTLED_NEXT = (
     "The next linkinstall command that changes this environment settles it first; "
     "so does `linkinstall recover`."
 )
+_NOTHING = "Nothing was changed."
 ACTIONS = {"rolled-back": "rolled back", "finished": "finished"}
 
 
@@ -87,17 +88,18 @@ def error_lines(error: LinkInstallError, command: str) -> Iterator[str]:
         words = problem.message or _problem_words(problem.code, problem.path)
         if words not in error.message:
             yield f"  {words}"
+    next_step = error.next_step or (UNSETTLED_NEXT if error.state == "unsettled" else "")
     if error.state == "unsettled":
         yield "The environment is unsettled: an unfinished transaction is on disk."
     elif command in CHANGING and error.code not in NO_STATE:
         yield _unchanged_words(command)
-    next_step = error.next_step or (UNSETTLED_NEXT if error.state == "unsettled" else "")
+        next_step = next_step.removeprefix(f"{_NOTHING} ")  # for who reads no more than this
     yield from next_step.splitlines()
 
 
 def _unchanged_words(command: str) -> str:
     # What a venv command was given may be no environment at all.
-    return "Nothing was changed." if command in VENV else "The environment is unchanged."
+    return _NOTHING if command in VENV else "The environment is unchanged."
 
 
 def _with_head(head: str, text: str) -> Iterator[str]:
