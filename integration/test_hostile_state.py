@@ -22,9 +22,10 @@ from integration.support.environments import Venv
 from integration.support.trees import differences, snapshot
 from integration.test_hostile_disk import Spoilt, spoilt
 from tests.support.gates import require
+from tests.support.reach import reachable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 __all__ = ["spoilt"]
@@ -227,19 +228,26 @@ def test_a_row_that_names_a_folder_takes_none(spoilt: Spoilt, rows: str) -> None
     assert not spoilt.record.exists()
 
 
+@pytest.fixture
+def open_to_all() -> Iterator[Path]:
+    """Give a folder that every user can reach."""
+    with reachable() as folder:
+        yield folder
+
+
 @pytest.mark.skipif(os.name != "posix", reason="who can write to a folder is no mode there")
 @pytest.mark.parametrize("inner", ["", "entries", "aliases"])
 def test_a_cache_that_everybody_can_write_to_gives_and_takes_nothing(
-    spoilt: Spoilt, inner: str
+    spoilt: Spoilt, inner: str, open_to_all: Path
 ) -> None:
     """What anybody may have put there is not installed; the wheel itself is, with a warning."""
+    spoilt.command.cache = open_to_all / "cache"
+    shutil.copytree(spoilt.cache, open_to_all / "cache" / "v1")
+    spoilt.cache = open_to_all / "cache" / "v1"
     (poisoned,) = spoilt.cache.glob("entries/*/files/*/sample/__init__.py")
     status = poisoned.stat()
     poisoned.write_bytes(b"#" * status.st_size)
     os.utime(poisoned, ns=(status.st_atime_ns, status.st_mtime_ns))
-    for folder in (spoilt.command.cache, *spoilt.command.cache.parents):
-        if os.stat(folder).st_uid == os.geteuid() and not os.stat(folder).st_mode & 0o1000:
-            folder.chmod(os.stat(folder).st_mode | 0o001)  # everybody gets that far
     (spoilt.cache / inner).chmod(0o777)
     before = snapshot(spoilt.cache, inodes=True)
     into = ("--python", spoilt.venv.root)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,30 +12,20 @@ from linkinstall.errors import CacheError
 from linkinstall.fs import local
 from linkinstall.remembered_interpreters import folder_below
 from linkinstall.trust import distrust
+from tests.support.reach import reachable
 from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 pytestmark = pytest.mark.posix("owners and modes")
 
 
-@pytest.fixture
-def reachable() -> Iterator[Path]:
-    """Give a folder that every user can reach, and nobody else can write to.
-
-    It is none of pytest's: each session closes the folder that all sessions share as it begins,
-    and a test that ran meanwhile found its cache out of everybody's reach.
-    """
-    with tempfile.TemporaryDirectory() as closed:
-        Path(closed).chmod(0o755)
-        above = Path(os.path.realpath(closed)).parent
-        while above != above.parent:
-            if above.stat().st_uid == os.geteuid():
-                above.chmod(above.stat().st_mode | 0o001)
-            above = above.parent
-        folder = Path(os.path.realpath(closed), "shared")
-        folder.mkdir(mode=0o755)
+@pytest.fixture(name="reachable")
+def reachable_folder() -> Iterator[Path]:
+    """Give a folder that every user can reach, and nobody else can write to."""
+    with reachable() as folder:
         yield folder
 
 
