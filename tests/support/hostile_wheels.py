@@ -429,6 +429,10 @@ _REFUSED: dict[str, dict[str, tuple[bytes, set[str]]]] = {
         "a row of four columns": (rows(lambda text: text + "a,,,\n"), {"record-damaged"}),
         "sha1": (rows(str, "sha1"), {"record-hash"}),
         "an unknown hash": (rows(lambda text: text.replace("sha256=", "evil=")), {"record-hash"}),
+        "a hash without a length": (
+            rows(lambda text: text.replace("sha256=", "shake_128=")),
+            {"record-hash"},
+        ),
         "a hash that is cut": (
             rows(lambda text: re.sub("(sha256=.{20})[^,]*", r"\1", text)),
             {"record-hash"},
@@ -555,6 +559,10 @@ _REFUSED: dict[str, dict[str, tuple[bytes, set[str]]]] = {
         ),
         "entry points that are no text": (
             raw_wheel(FILES, replaced={"entry_points.txt": b"[console_scripts]\nx = \xff:m\n"}),
+            {"entry-points-damaged"},
+        ),
+        "entry points that are all errors": (
+            points("[console_scripts]\n" + "x]\n" * 80_000),
             {"entry-points-damaged"},
         ),
         "entry points without end": (
