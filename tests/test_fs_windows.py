@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import stat
 import time
 from typing import TYPE_CHECKING, Any
@@ -227,12 +228,42 @@ def test_a_symbolic_link_that_was_not_made_is_a_refusal(one: str, tmp_path: Path
     assert [(name, errno.ENOTSUP)] == [(name, error.errno) for name, error in refused]
 
 
+@pytest.mark.parametrize("mode", ["hardlink", "clone", "copy", "symlink"])
+def test_what_was_not_made_is_a_refusal(mode: str, tmp_path: Path) -> None:
+    """A call that reports success without having made anything is not believed, for any mode."""
+    calls = Refusing(0)
+    call = {"hardlink": "link", "symlink": "symlink"}.get(mode, "copy")
+    (tmp_path / "source").mkdir()
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target" / "a").touch()
+
+    def make(_source: str, target: str) -> None:
+        if target.endswith("b"):
+            os.link(tmp_path / "target" / "a", target)
+
+    setattr(calls, call, make)
+    files = WindowsFileSystem(calls)
+    names = ["c"] if mode == "symlink" else ["b", "c"]
+
+    refused = files.place(mode, f"{tmp_path}/source", f"{tmp_path}/target", names)
+
+    assert [("c", errno.ENOTSUP, f"{tmp_path}/target/c")] == [
+        (name, error.errno, error.filename) for name, error in refused
+    ]
+
+
 def test_a_clone_is_the_systems_own_copy(one: str, tmp_path: Path) -> None:
     """Where a volume shares blocks the system's copy shares them; there is no other call."""
     calls = Refusing(0)
-    made: list[tuple[str, str]] = []
-    setattr(calls, "copy", lambda *paths: made.append(paths))  # noqa: B010 - a fake
+    made: list[tuple[str, ...]] = []
+
+    def copy(*paths: str) -> None:
+        made.append(paths)
+        shutil.copy2(*paths)
+
+    setattr(calls, "copy", copy)  # noqa: B010 - a fake
     folder, name = os.path.split(one)
+    (tmp_path / "target").mkdir()
 
     assert [] == WindowsFileSystem(calls).place("clone", folder, f"{tmp_path}/target", [name])
     assert [(f"{folder}/{name}", f"{tmp_path}/target/{name}")] == made

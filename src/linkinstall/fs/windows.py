@@ -9,7 +9,7 @@ Purpose: the verbs of :mod:`linkinstall.fs.port` with the refusals of Windows:
   other names of the file keep it.
 - Paths too long for the plain interface go by the extended one (``\\?\``).
 - A junction is a link: removed, never followed.
-- A link that was made is looked at: not everything that reports success has made one.
+- What was linked or copied is looked at: not everything that reports success has made it.
 
 A loaded image cannot be deleted, yet can be renamed: what refuses to be deleted goes to
 the trash (:mod:`linkinstall.trash`). No privilege is assumed.
@@ -39,7 +39,7 @@ from linkinstall.fs.windows_calls import Calls
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from io import BufferedReader
     from typing import BinaryIO
 
@@ -179,6 +179,17 @@ class WindowsFileSystem(FileSystem):
         super().set_time(extended(path), nanoseconds)
 
     # ---------------------------------------------------------------- place
+
+    def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:
+        """Do what the port does; what is not there afterwards counts as refused."""
+        refused = super().place(mode, source, target, names)
+        # One listing for all: a driver may report success and have made nothing.
+        there = {name for name, _ in self.scan(target)} | {name for name, _ in refused}
+        return refused + [
+            (name, OSError(errno.ENOTSUP, f"no {mode} was made", f"{target}/{name}"))
+            for name in names
+            if name not in there
+        ]
 
     def _hardlink(self, source: str, target: str) -> None:
         self._call(self._calls.link, source, target)
