@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall import limits
+from linkinstall.cache import Cache
 from linkinstall.upkeep.verification import quarantine, sharing, verify
 from tests.support.entries import is_sound
+from tests.support.faulty import LocalFileSystem
 from tests.support.platforms import needs_modes, needs_symlinks
-from tests.support.sites import Site
+from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -138,6 +143,52 @@ def test_what_lies_beside_is_found_and_goes(site: Site) -> None:
 
     assert ["foreign-leftover"] == [one.code for one in verify(site.cache).findings]
     assert () == verify(site.cache, repair=True).findings
+
+
+class Unreadable(LocalFileSystem):
+    """A disk that cannot read some files at some of the times that it is asked to.
+
+    :ivar fails: told path and number of each reading
+    """
+
+    def __init__(self, fails: Callable[[str, int], bool]) -> None:
+        super().__init__()
+        self.fails = fails
+        self.readings: Counter[str] = Counter()
+
+    def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
+        """Return the contents of a file, or fail."""
+        self.readings[path] += 1
+        if self.fails(path, self.readings[path]):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return super().read(path, limit)
+
+
+@pytest.mark.parametrize("repair", [False, True])
+@pytest.mark.parametrize(("of", "reading"), [("entries", 2), ("bytecode", 1)])
+def test_what_the_disk_cannot_read_is_not_damaged(
+    tmp_path: Path, of: str, reading: int, *, repair: bool
+) -> None:
+    """An error of the disk is an error of the command, and nothing is set aside for it.
+
+    A sound set of compiled files, whose manifest could not be read once, was quarantined; an
+    entry with the same misfortune passed for one that was gone, and was not verified.
+    """
+    site = Site(tmp_path, compiler=True)
+    site.install(site.wheel(), link_mode="hardlink", compile_levels=(0,))
+    (manifest,) = map(str, Path(site.cache.root, of).rglob("manifest"))
+    before = snapshot(Path(site.cache.root))
+
+    once = Unreadable(lambda path, number: path == manifest and number == reading)
+    found = verify(Cache(Path(site.cache.root).parent, files=once), repair=repair)
+    lasting = Unreadable(lambda path, number: path == manifest and number >= reading)
+    with pytest.raises(OSError, match="Input/output error") as raised:
+        verify(Cache(Path(site.cache.root).parent, files=lasting), repair=repair)
+
+    assert (2, ()) == (found.entries, found.findings)
+    assert once.readings[manifest] > reading
+    assert manifest == raised.value.filename
+    assert before == snapshot(Path(site.cache.root))
 
 
 def test_compiled_files_are_verified_too(tmp_path: Path) -> None:

@@ -109,7 +109,12 @@ class ErrorSweep(References):
         """Strike at one point, let the next run follow, and judge."""
         injected = self._strike(point)
         there = self._look()
-        wrong, end = _wrong(point, injected, there), _end(injected.completed, there)
+        told = injected.completed
+        if there.new and told.status in self.scenario.act.statuses:
+            # Success may have another status: what cannot be mended stays a finding.
+            told = replace(told, status=DONE)
+        wrong = _wrong(point, replace(injected, completed=told), there)
+        end = _end(told, there)
         completed = self.sandbox.run(self.scenario.next_runs[next_run])
         mixed = self._mixed(next_run, completed)
         if mixed:

@@ -191,7 +191,7 @@ class _Verification:
         if stored.damaged:
             yield self._unusable(stored)
             return
-        entry = self.cache.open_folder(folder)
+        entry = self._opened(folder)
         if entry is None:  # gone since it was looked at
             return
         manifest = entry.manifest
@@ -218,7 +218,7 @@ class _Verification:
 
     def _compiled(self, folder: str) -> Iterator[Finding]:
         """Look at a set of compiled files; one without a manifest is made anew when needed."""
-        entry = self.cache.open_folder(folder)
+        entry = self._opened(folder)
         if entry is not None:
             yield from self._files(entry, self.advice.repair())
             yield from self._others(entry, self.advice.repair())
@@ -228,6 +228,20 @@ class _Verification:
             self.unreadable.append(folder)
             fix = self.advice.repair()
             yield Finding("", HALF_REMOVED, CHANGED, path, None, "cannot be read", fix)
+
+    def _opened(self, folder: str) -> Entry | None:
+        """Return what stands in a folder, or None where its manifest is missing or damaged.
+
+        :raises OSError: the disk cannot read it, which says nothing about what is in it
+        """
+        entry = self.cache.open_folder(folder)
+        if entry is not None or self.files.status(f"{folder}/manifest") is None:
+            return entry
+        try:
+            self.files.read(f"{folder}/manifest")
+        except FileNotFoundError:
+            return None
+        return self.cache.open_folder(folder)
 
     def _files(self, entry: Entry, fix: str) -> Iterator[Finding]:
         damaged = inspect(self.files, replace(entry, flushed=False), self.level).damaged
