@@ -176,7 +176,7 @@ def test_what_the_disk_cannot_read_is_not_damaged(
     """
     site = Site(tmp_path, compiler=True)
     site.install(site.wheel(), link_mode="hardlink", compile_levels=(0,))
-    (manifest,) = map(str, Path(site.cache.root, of).rglob("manifest"))
+    (manifest,) = (path.as_posix() for path in Path(site.cache.root, of).rglob("manifest"))
     before = snapshot(Path(site.cache.root))
 
     once = Unreadable(lambda path, number: path == manifest and number == reading)
