@@ -15,7 +15,7 @@ from integration.faults.runner import run_all
 from integration.faults.sandbox import Sandbox
 from integration.faults.scenario import Command
 from integration.faults.snapshot import take
-from integration.faults.states import Worlds
+from integration.faults.states import STEADY, Worlds
 from integration.faults.steps import steps
 from integration.faults.strace import Kill
 from integration.faults.strace import unavailable as no_strace
@@ -49,7 +49,7 @@ def test_struck_recovery_leaves_old_or_new(depth: float, cut: str) -> None:
     reason = no_strace() or unavailable(("ext4",))
     require(not reason, reason)
 
-    (swept,) = run_all([sample(depth, cut)], folder=quick_folder(), workers=1)
+    (swept,) = run_all([sample(depth, cut)], folder=quick_folder(), workers=1, spoil=STEADY)
 
     assert "" == swept.error
     assert [] == [str(result.point) for result in swept.unfired]
@@ -102,11 +102,12 @@ def test_what_a_kill_leaves_is_seen_without_it(tmp_path: Path) -> None:
 def test_worlds_are_told_by_what_a_recovery_meets(tmp_path: Path) -> None:
     """Times and ids that no two runs share do not tell worlds apart; all else does."""
     names = []
+    chance = tmp_path / "world" / f"{0:016x}"
+    chance.mkdir(parents=True)
     for number in range(4):
-        path = tmp_path / "world" / "journal"
-        path.parent.mkdir(exist_ok=True)
-        journal(path, number)
-        names.append(Worlds().name_of(str(path.parent)))
+        chance = chance.rename(chance.with_name(f"{number:016x}"))
+        journal(tmp_path / "world" / "journal", number)
+        names.append(Worlds().name_of(str(tmp_path / "world")))
 
     # Another time and another id; then a time that is not the file's; then a torn journal.
     assert names[0] == names[1]

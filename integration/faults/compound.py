@@ -38,6 +38,7 @@ from integration.faults.chains import THEN, ChainSweep
 from integration.faults.power import Case, strike_one
 from integration.faults.power_cut import PowerCut
 from integration.faults.runner import run_all
+from integration.faults.states import STEADY
 from integration.faults.strace import Point
 from integration.faults.strace import unavailable as no_strace
 from integration.faults.volumes import quick_folder, unavailable
@@ -122,7 +123,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return strike_one(chosen[0], options)
     began = time.monotonic()
     report.begin_details(DETAILS)
-    swept = run_all(chosen, folder=options.folder or quick_folder(), workers=options.workers)
+    folder = options.folder or quick_folder()
+    swept = run_all(chosen, folder=folder, workers=options.workers, spoil=STEADY)
     if not options.scenario:
         figures.note(_figure(swept, options, time.monotonic() - began))
     return report.conclude(swept, report.grouped_table(swept, HEADS), DETAILS)
