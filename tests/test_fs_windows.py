@@ -319,19 +319,6 @@ def test_an_unknown_refusal_keeps_its_number() -> None:
     assert (errno.EINVAL, "C:/a") == (error.errno, error.filename)
 
 
-@pytest.mark.parametrize(
-    ("told", "expected"),
-    [
-        ("\\\\?\\C:\\env\\a", "C:/env/a"),
-        ("\\\\?\\UNC\\server\\share\\a", "//server/share/a"),
-        ("C:\\env", "C:/env"),
-    ],
-)
-def test_what_windows_tells_is_brought_into_our_form(told: str, expected: str) -> None:
-    """Paths that come out of the system lose the extended prefix."""
-    assert expected == windows._plain(told)
-
-
 def test_a_junction_has_the_status_of_a_link(one: str) -> None:
     """What leads elsewhere is never taken for a folder: it would be followed."""
     status = windows._as_link(os.lstat(os.path.dirname(one)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from linkinstall.paths import forward, normal
+from linkinstall.paths import forward, normal, plain
 
 
 @pytest.mark.posix("a backslash is a character of a name")
@@ -20,3 +20,19 @@ def test_windows_paths_get_one_separator() -> None:
     assert "C:/env/Scripts" == normal(r"C:\env\Lib\..\Scripts")
     assert "C:/env/a" == normal("C:/env//a")
     assert "C:/env/Lib" == forward(r"C:\env\Lib")
+    assert "C:/env/Scripts" == normal(r"\\?\C:\env\Lib\..\Scripts")
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ("\\\\?\\C:\\env\\a", "C:/env/a"),
+        ("//?/C:/env/a", "C:/env/a"),
+        ("\\\\?\\UNC\\server\\share\\a", "//server/share/a"),
+        ("\\\\server\\share\\a", "//server/share/a"),
+        ("C:\\env", "C:/env"),
+    ],
+)
+def test_the_extended_prefix_is_left_out(told: str, expected: str) -> None:
+    """What a system tells, or a person names, by an extended path is the same place without it."""
+    assert expected == plain(told)

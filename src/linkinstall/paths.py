@@ -9,6 +9,7 @@ Calling sequence::
 
     normal("C:\env\Lib\..\Scripts")     # "C:/env/Scripts"
     forward("C:\env")                      # "C:/env"
+    plain("\\?\C:\env")                    # "C:/env"
 
 Guarantees: pure. On POSIX :func:`forward` returns what it is given: a backslash is a
 character of a name there.
@@ -24,7 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["forward", "normal"]
+__all__ = ["forward", "normal", "plain"]
 
 
 def forward(path: str) -> str:
@@ -32,8 +33,17 @@ def forward(path: str) -> str:
     return path if os.sep == "/" else path.replace(os.sep, "/")
 
 
+def plain(path: str) -> str:
+    """Return a path of Windows without its extended prefix, ``/`` between its parts."""
+    path = path.replace("\\", "/")
+    for prefix, instead in (("//?/UNC/", "//"), ("//?/", "")):
+        if path.startswith(prefix):
+            return instead + path.removeprefix(prefix)
+    return path
+
+
 def _normal(path: str) -> str:
-    return os.path.normpath(path).replace(os.sep, "/")
+    return os.path.normpath(plain(path)).replace(os.sep, "/")
 
 
 normal: Callable[[str], str] = os.path.normpath if os.sep == "/" else _normal

@@ -36,6 +36,7 @@ from collections import deque
 from linkinstall import limits
 from linkinstall.fs.port import FileSystem, is_junction
 from linkinstall.fs.windows_calls import Calls
+from linkinstall.paths import plain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,12 +117,12 @@ class WindowsFileSystem(FileSystem):
 
     def read_link(self, path: str) -> str:
         """Return the target of a link, in the form of :mod:`linkinstall.paths`."""
-        return _plain(super().read_link(extended(path)))
+        return plain(super().read_link(extended(path)))
 
     def real_path(self, path: str) -> str:
         """Return ``path`` with every link resolved, in the form of :mod:`linkinstall.paths`."""
         try:
-            return _plain(super().real_path(path))
+            return plain(super().real_path(path))
         except OSError:
             # Wine cannot name the file of a handle beyond 260 characters: folder by folder.
             parent, name = ntpath.split(path)
@@ -305,15 +306,6 @@ def extended(path: str) -> str:
     if path.startswith("\\\\"):
         return "\\\\?\\UNC" + path[1:]
     return "\\\\?\\" + path if ntpath.isabs(path) else path
-
-
-def _plain(path: str) -> str:
-    """Return a path that Windows told without its extended prefix, ``/`` between its parts."""
-    for prefix, instead in (("\\\\?\\UNC\\", "\\\\"), ("\\\\?\\", "")):
-        if path.startswith(prefix):
-            path = instead + path.removeprefix(prefix)
-            break
-    return path.replace("\\", "/")
 
 
 _IN_SEQUENCE = {"st_mode", "st_ino", "st_dev", "st_nlink", "st_uid", "st_gid", "st_size"}
