@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall import limits
 from linkinstall.interpreter_report import SCHEMES
 from linkinstall.paths import forward
 from linkinstall.remembered_interpreters import RememberedInterpreters, folder_below
@@ -350,6 +351,7 @@ def test_a_venv_that_differs_is_remembered_itself(
         "home elsewhere",
         "settings unreadable",
         "settings with a NUL",
+        "settings without end",
         "copied interpreter",
         "no library",
         "older interpreter",
@@ -372,6 +374,9 @@ def test_a_venv_that_is_not_plain_is_asked(
         settings.write_bytes(b"home = \xff\n")
     elif damage == "settings with a NUL":  # it was a ValueError that nothing caught
         settings.write_bytes(b"home = /usr/\0\n")
+    elif damage == "settings without end":
+        with settings.open("ab") as stream:
+            stream.write(b"#" * limits.SETTINGS_SIZE)
     elif damage == "copied interpreter":
         executable.unlink()
         executable.write_bytes(b"program")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from linkinstall import limits
 from linkinstall.errors import VenvError
 from linkinstall.fs import local
 from linkinstall.venvs.making import Wanted, make, wanted_again
@@ -92,3 +93,11 @@ def test_settings_that_name_no_possible_path_are_left_open(tmp_path: Path, home:
     (tmp_path / "pyvenv.cfg").write_text(f"home = {home}\nprompt = red\n", encoding="utf-8")
 
     assert Wanted("", "red") == wanted_again(local(), str(tmp_path), Wanted())
+
+
+def test_settings_without_end_tell_nothing(tmp_path: Path) -> None:
+    """Settings are read up to a bound: resolving a path of megabytes takes for ever."""
+    text = "home = /usr" + "/.." * limits.SETTINGS_SIZE
+    (tmp_path / "pyvenv.cfg").write_text(f"prompt = red\n{text}\n", encoding="utf-8")
+
+    assert Wanted() == wanted_again(local(), str(tmp_path), Wanted())

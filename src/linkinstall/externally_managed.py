@@ -51,10 +51,14 @@ def refuse_if_managed(stdlib: str, python: str) -> None:
 def _message(path: str) -> str:
     """Return the marker's message, "" where the file has none that can be read."""
     import configparser
+    import re
 
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read_string(local().read(path, limits.MARKER_SIZE).decode("utf-8"))
+        text = local().read(path, limits.MARKER_SIZE).decode("utf-8")
+        if re.search(r"[^\S\n]{60}", text):  # configparser takes quadratic time over it
+            return ""
+        parser.read_string(text)
         section = parser["externally-managed"]
     except (OSError, ValueError, KeyError, configparser.Error):
         return ""

@@ -55,8 +55,10 @@ SHARING_WAIT = 1.5
 SHARING_WINDOW = 30.0
 """Seconds after which such pauses are counted anew."""
 
-MARKER_SIZE = 64 << 10
+MARKER_SIZE = 16 << 10
 """Bytes of an ``EXTERNALLY-MANAGED`` file that is read; Debian's has some 1,100."""
+SETTINGS_SIZE = 64 << 10
+"""Bytes of a ``pyvenv.cfg`` that is read; virtualenv's has some 500."""
 JOURNAL_SIZE = 1 << 30
 """Bytes of a journal; 54,000 files take some 6 MB."""
 VENV_JOURNAL_SIZE = 4_096

@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 from binascii import crc32
 
+from linkinstall import limits
 from linkinstall.fs import local
 from linkinstall.interpreter_report import SCHEMES, decode, encode
 
@@ -133,7 +134,8 @@ class RememberedInterpreters:
     def _home(self, root: str) -> str | None:
         """Return ``home`` of a venv's ``pyvenv.cfg`` (:pep:`405`)."""
         try:
-            text = self._files.read(os.path.join(root, "pyvenv.cfg")).decode("utf-8")
+            path = os.path.join(root, "pyvenv.cfg")
+            text = self._files.read(path, limits.SETTINGS_SIZE).decode("utf-8")
         except (OSError, ValueError):
             return None
         for line in text.splitlines():

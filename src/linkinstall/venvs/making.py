@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import os
 
+from linkinstall import limits
 from linkinstall.paths import forward
 from linkinstall.values import value
 from linkinstall.venvs.sight import SETTINGS
@@ -72,7 +73,7 @@ def wanted_again(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
     What its ``pyvenv.cfg`` does not tell, or an interpreter that is gone, is left open.
     """
     try:
-        text = files.read(os.path.join(place, SETTINGS)).decode("utf-8")
+        text = files.read(os.path.join(place, SETTINGS), limits.SETTINGS_SIZE).decode("utf-8")
     except (OSError, ValueError):
         return wanted
     # A file that lost its blocks in a power cut has NULs, and no path has one.
