@@ -19,7 +19,7 @@ EACH ?= 20
 ROUNDS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals fuzz real mutants bench wine wine-all clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals fuzz real mutants bench wine wine-all wine-quick clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -111,8 +111,11 @@ bench: setup ## what an install costs beside uv, pip, installer and PDM, as rati
 wine: setup ## the tests that hold on Windows, with a Windows CPython 3.11 under Wine
 	tools/wine-test 3.11
 
-wine-all: setup ## all that can hold on Windows, with CPython 3.11 and 3.13
-	tools/wine-test --all 3.11 3.13
+wine-all: setup ## the same, with CPython 3.11 and 3.13
+	tools/wine-test 3.11 3.13
+
+wine-quick: setup ## the same, with some modules of the unit tests only
+	tools/wine-test --quick 3.11
 
 clean: ## remove what the targets made: .venv, .cache and the tools' caches
 	rm -rf $(VENV) .cache .mypy_cache .pytest_cache .ruff_cache .hypothesis build dist

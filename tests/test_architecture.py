@@ -208,7 +208,7 @@ def skips(tree: ast.Module) -> list[int]:
 
 
 def test_what_is_not_run_on_windows_has_a_reason() -> None:
-    """A test module is run by ``make wine-all`` unless it is named with the reason why not."""
+    """A test module is run by ``make wine`` unless it is named with the reason why not."""
     tools = REPOSITORY / "tools"
     named = (tools / "wine-exceptions.txt").read_text(encoding="utf-8").splitlines()
     exceptions = dict(line.split(": ", 1) for line in named if not line.startswith("#"))
