@@ -20,7 +20,7 @@ sweeps race:
 kill:
 \t@echo $@ >>ran; exit 1
 model:
-\t@echo $@ >>ran; kill -INT $$(ps -o ppid= $$PPID)
+\t@echo $@ >>ran; kill -INT $$(cut -d' ' -f4 /proc/$$PPID/stat)
 """
 
 
