@@ -127,6 +127,14 @@ def test_each_part_is_read_back(part: str, data: st.DataObject) -> None:
     assert journal == decode(encode(journal))
 
 
+@pytest.mark.parametrize("name", ["\\\\", "\\n", "\\t", "\n", "\t", "\\\n", "\\\\t", "t\\\t\\n"])
+def test_a_name_is_read_back_whatever_its_codec_escapes(name: str) -> None:
+    """Backslashes, tabs and line ends come back, each alone and next to one another."""
+    journal = replace(sample_journal(), emptied=(name, f"a{name}b"))
+
+    assert journal == decode(encode(journal))
+
+
 @pytest.mark.posix("draws names that Windows does not have")
 @settings(max_examples=40)
 @given(placed())
@@ -198,6 +206,18 @@ def test_a_journal_that_lacks_a_line_is_no_other_error() -> None:
                 outcomes.add("read")
 
     assert "refused" in outcomes
+
+
+def test_a_journal_whose_trees_lack_a_manifest_is_refused() -> None:
+    """Each tree has its manifest: a journal that has another number of them is no journal."""
+    body = body_of(replace(sample_journal(), placements=()))
+    lines = body.split(b"\n")
+    trees = [at for at, line in enumerate(lines) if line.startswith(b"tree\t")]
+    assert trees
+
+    for at in trees:
+        with pytest.raises(ValueError, match="zip"):
+            decode(resealed(b"\n".join([*lines[:at], *lines[at + 1 :]])))
 
 
 @given(st.binary())

@@ -59,6 +59,7 @@ OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
 
 
 _NUMBERED = "the numbers of items are given by Removal.ordered, whatever they were"
+_AT_ONCE = "the line that opens one list opens the other: both are of one length"
 _REFUSED = 'self._refuse("folder-in-the-way", path, None, "is a folder where a file must go")'
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
@@ -77,6 +78,22 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "planner", "constant changed",
         f"{_REFUSED} return False",
     ): "what was refused once is never planned, whatever else is said of it",
+    (
+        "planner", "constant changed",
+        "free = self._without_present(request, folder, dict(zip(names, sizes, strict=True)))",
+    ): "a manifest of other numbers of names and sizes is refused where it is read",
+    (
+        "journal", "constant changed",
+        'end = body.index(b"\\nblobs") + 1',
+    ): "the b goes to the lines before, as a kind that nobody asks for; the sizes come after a tab",
+    (
+        "journal", "constant changed",
+        'for f, olds in zip(many("change"), self.olds, strict=True)',
+    ): _AT_ONCE,
+    (
+        "journal", "constant changed",
+        'for f, names in zip(many("stash"), self.names, strict=True)',
+    ): _AT_ONCE,
 }  # fmt: skip
 """(module, what, the line, after the one before it where it says too little by itself) ->
 why nobody can tell such a mutant from the original."""

@@ -184,7 +184,7 @@ def decode(data: bytes) -> Journal:
 
 
 def _decode(body: bytes) -> Journal:
-    end = body.index(b"\nblobs\t") + 1 if b"\nblobs\t" in body else body.index(b"\nblobs\n") + 1
+    end = body.index(b"\nblobs") + 1
     text = body[:end].decode("utf-8", "surrogateescape")
     sizes, _, rest = body[end:].partition(b"\n")
     reader = _Reader()
