@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall import deletion
 from linkinstall.fs import local
 from linkinstall.settle import Settlement
 from tests.support.applications import applied, journal_of
@@ -357,6 +358,59 @@ def test_a_restore_that_was_killed_between_its_calls_goes_on(
     assert [] == differences(old, snapshot(site.root, exact=True))
 
 
+@pytest.mark.parametrize("safely", [True, False])
+def test_old_files_come_back_by_the_safest_call(site: Site, *, safely: bool) -> None:
+    """Name by name, old files are renamed back where that is safe, and linked back elsewhere."""
+    (site.library / "app" / "mine.txt").write_text("mine\n")  # so that files go one by one
+    before = snapshot(site.root, exact=True)
+    application = applied(site, out=["app"])
+    application.prepare()
+    files = Recording(local())
+    files.renames_safely = safely
+
+    settlement(application, files).roll_back()
+
+    back = [one for one in files.changes if one.path == str(site.library / "app" / "core.py")]
+    assert ["rename_new"] * safely == [one.verb for one in back if one.verb == "rename_new"]
+    assert [] == differences(before, snapshot(site.root, exact=True))
+
+
+@pytest.mark.parametrize("place", ["app/core.pyc", "app/__pycache__/core.txt"])
+def test_only_compiled_files_give_way_to_others(site: Site, place: str) -> None:
+    """Both the folder and the suffix make a compiled file: any other old one waits in the trash."""
+    path = site.library / place
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("old")
+    (path.parent / "mine.txt").write_text("mine")  # so that files go one by one
+    record = site.library / "app-1.0.dist-info" / "RECORD"
+    rows = record.read_text()
+    record.unlink()
+    record.write_text(f"{rows}{place},,\n")
+    application = applied(site, out=["app"])
+    application.prepare()
+    path.write_text("theirs")
+
+    settling = settlement(application)
+    settling.roll_back()
+
+    assert "theirs" == path.read_text()
+    assert ["something else stands in its place"] == [
+        one.reason.partition(";")[0] for one in settling.kept
+    ]
+
+
+def test_a_library_that_was_made_goes_again(tmp_path: Path) -> None:
+    """Folders that were made for the state folder alone are removed with it."""
+    site = Site(tmp_path)
+    shutil.rmtree(site.library)
+    before = site.tree()
+    application = applied(site, site.wheel())
+    application.prepare()
+    settlement(application).roll_back()
+
+    assert [] == differences(before, site.tree())
+
+
 def test_what_was_compiled_between_two_restores_stays(site: Site) -> None:
     """A compiled file of a source that is back already stays, and the old one has no use.
 
@@ -588,6 +642,32 @@ def test_folders_that_are_empty_by_now_go_from_the_inside_out(site: Site) -> Non
     settlement(committed(application)).finish()
 
     assert not (site.library / "family").exists()
+
+
+@pytest.mark.parametrize("processes", [True, False])
+def test_a_stash_is_deleted_by_many_where_there_are_no_threads(
+    removal: Application, monkeypatch: pytest.MonkeyPatch, *, processes: bool
+) -> None:
+    """Help of other processes is asked for by whoever may be forked, for the whole stash."""
+    asked: list[object] = []
+    monkeypatch.setattr(deletion, "delete_together", lambda *given: asked.append(given[2]))
+    journal = journal_of(committed(removal))
+    Settlement(local(), journal, flush=False, processes=processes).finish()
+
+    assert [journal.stash] * processes == asked
+
+
+@pytest.mark.parametrize(("flush", "several"), [(True, False), (False, True)])
+def test_no_volume_is_flushed_without_need(site: Site, *, flush: bool, several: bool) -> None:
+    """One volume keeps the order of renames by itself; without flushing there is none."""
+    files = Recording(OtherVolume(local(), str(site.scripts)) if several else local())
+    application = applied(site, out=["app"], files=files)
+    application.prepare()
+    application.commit()
+    files.changes.clear()
+    Settlement(files, journal_of(application), flush=flush).finish()
+
+    assert "flush_volume" not in [one.verb for one in files.changes]
 
 
 def test_several_volumes_make_the_commit_durable_first(site: Site) -> None:

@@ -146,8 +146,6 @@ class Settlement:
             if is_compiled_of(name, modules) and self._identity.counts(f"{inner}/{name}")
         ]
         self._unlink_all(inner, stale)
-        if stale and inner not in self._stood:
-            remove_unused_folder(self.files, inner)
 
     def _unlink_all(self, folder: str, names: list[str]) -> None:
         for name, error in self.files.unlink_all(folder, names):
