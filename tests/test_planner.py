@@ -12,7 +12,10 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from linkinstall.errors import ConflictError
+from linkinstall.places import Places
+from linkinstall.plan import DIST_INFO, LATE, PAYLOAD
 from linkinstall.world import World
+from tests.support import applications
 from tests.support.platforms import WINDOWS
 from tests.support.sites import Site, differences
 
@@ -149,7 +152,7 @@ def test_where_case_does_not_count_another_spelling_is_in_the_way(
     """On a file system that ignores case a file of another spelling is not overwritten."""
     (site.library / "pkg").mkdir()
     (site.library / "pkg/Core.py").write_text("theirs")
-    wheel = site.wheel("app", files={"pkg/core.py": "ours"})
+    wheel = site.wheel("app", files={"pkg/core.py": "ours", "pkg/free.py": "ours"})
     monkeypatch.setattr(World, "ignores_case", True)
 
     assert {("unowned", "pkg/core.py")} == refused(site, wheel)
@@ -233,3 +236,68 @@ def test_what_was_compiled_of_a_shared_file_stays_its_owners(tmp_path: Path) -> 
     assert before == compiled.read_bytes()
     site.uninstall("two")
     assert before == compiled.read_bytes()
+
+
+def test_the_name_of_an_interpreter_is_never_free(site: Site) -> None:
+    """What may be an interpreter is taken for nobody's leftover, and gives way to no force."""
+    (site.root / "share").mkdir()
+    (site.root / "share/python").write_text("an interpreter\n")
+    wheel = site.wheel("app", files={"app-1.0.data/data/share/python": "1"})
+
+    for force in (False, True):
+        found = refused(site, wheel, overwrite_existing=force)
+        assert {("unowned", "python")} == {(code, os.path.basename(path)) for code, path in found}
+
+
+def test_one_path_is_told_as_one_and_many_by_their_number(site: Site) -> None:
+    """The message counts what is in the way."""
+    (site.library / "app").mkdir()
+    for name, words in (("a.txt", "One path is"), ("b.txt", "2 paths are")):
+        (site.library / "app" / name).write_text("mine")
+        with pytest.raises(ConflictError, match=f"^{words} in the way"):
+            site.install(site.wheel("app", files={"app/a.txt": "1", "app/b.txt": "2"}))
+
+
+def test_what_runs_at_start_up_is_placed_after_the_payload(site: Site) -> None:
+    """A ``.pth`` file of the library comes late; elsewhere it is a file like others."""
+    files = {"app.py": "1", "app.pth": "app\n", "app-1.0.data/scripts/tool.pth": "2"}
+    plan, _ = applications.planned(site, site.wheel("app", files=files))
+    phases = {one.number: one.phase for one in plan.groups}
+    names = {name: phases[one.group] for one in plan.placements for name in one.names}
+
+    assert (PAYLOAD, LATE, PAYLOAD) == (names["app.py"], names["app.pth"], names["tool.pth"])
+    assert DIST_INFO == names["METADATA"]
+
+
+def test_nothing_is_looked_for_below_a_folder_that_is_new(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A package that is not there yet is resolved once, not once for each of its folders."""
+    asked: list[str] = []
+    resolve = Places.resolve
+
+    def noted(places: Places, folder: str) -> str | None:
+        asked.append(folder)
+        return resolve(places, folder)
+
+    monkeypatch.setattr(Places, "resolve", noted)
+    applications.planned(site, site.wheel("app", files={"app/a/b/c.py": "1", "app/d/e.py": "2"}))
+
+    names = [os.path.basename(path) for path in asked]
+    assert 1 == names.count("app")
+    assert not {"a", "b", "d"} & set(names)
+
+
+def test_a_file_compiled_of_a_shared_source_is_nobodys(tmp_path: Path) -> None:
+    """What an interpreter compiled of a file that is shared gives way to what a wheel compiles."""
+    site = Site(tmp_path, compiler=True)
+    shared = {"both/__init__.py": ""}
+    site.install(site.wheel("one", files={**shared, "both/one.py": "1"}), compile_levels=())
+    name = f"__init__.{sys.implementation.cache_tag}.pyc"
+    compiled = site.library / "both" / "__pycache__" / name
+    compiled.parent.mkdir()
+    compiled.write_bytes(b"by an interpreter")
+
+    site.install(site.wheel("two", files={**shared, "both/two.py": "2"}), compile_levels=(0,))
+
+    assert b"by an interpreter" != compiled.read_bytes()

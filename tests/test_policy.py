@@ -92,6 +92,11 @@ def test_a_binary_is_never_hard_linked_on_windows(platform: str, option: str, ch
     )
 
 
+def test_a_binary_is_linked_unless_a_private_copy_is_asked_for() -> None:
+    """Whoever says nothing of private copies gets links, for binaries, too."""
+    assert ("clone", "hardlink", "copy") == chain("auto", EVERYTHING, binary=True)
+
+
 @pytest.mark.parametrize("suffix", [".exe", ".dll", ".pyd", ".EXE", ".Dll", ".PYD", ".pYd"])
 def test_binaries_are_known_by_their_names(suffix: str) -> None:
     """exe, dll and pyd in any case are binaries, with whatever name before it."""

@@ -66,7 +66,7 @@ class Planner:
     :param states: folder for the state on another volume, by device; grown on demand
     """
 
-    def __init__(self, world: World, removal: Removal, *, overwrite: bool = False) -> None:
+    def __init__(self, world: World, removal: Removal, *, overwrite: bool) -> None:
         self.world = world
         self.removal = removal
         self.overwrite = overwrite
