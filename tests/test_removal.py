@@ -63,6 +63,29 @@ def test_what_the_user_added_stays(site: Site) -> None:
     assert ["mine.txt"] == [one.name for one in (site.library / "app").iterdir()]
 
 
+def test_the_outermost_folder_goes_as_one(site: Site) -> None:
+    """A folder of folders alone holds nothing else either, and is one rename with them."""
+    site.install(site.wheel("app", files={"a/b/c/x.py": "1"}))
+
+    assert [(WHOLE, "a"), (WHOLE, "app-1.0.dist-info")] == items(site)
+
+
+def test_an_empty_folder_of_the_user_stays(site: Site) -> None:
+    """A folder that RECORD does not know keeps the one above it, though it is empty."""
+    site.install(site.wheel("app", files={"app/a.py": "1"}))
+    (site.library / "app/mine").mkdir()
+
+    assert [(LOOSE, "app"), (WHOLE, "app-1.0.dist-info")] == items(site)
+
+
+def test_a_folder_that_is_gone_already_is_not_taken(site: Site) -> None:
+    """What somebody removed by hand is no part of the removal."""
+    site.install(site.wheel("app", files={"app/a.py": "1", "app/sub/b.py": "2"}))
+    shutil.rmtree(site.library / "app")
+
+    assert [(WHOLE, "app-1.0.dist-info")] == items(site)
+
+
 def removal_of(site: Site) -> tuple[Removal, str]:
     """Return a removal that nothing is planned for yet, and the real path of the library."""
     world = site.world()
@@ -97,6 +120,25 @@ def test_a_leftover_goes_as_what_it_is(site: Site) -> None:
         (one.kind, one.path, {sub: names for sub, names in one.names if names})
         for one in removal.ordered()
     ]
+
+
+def test_a_file_that_was_not_kept_is_not_taken_as_edited(site: Site) -> None:
+    """Only what a removal kept for being edited can be taken after all, and only once."""
+    site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "default"}))
+    (site.root / "etc/app.conf").unlink()
+    (site.root / "etc/app.conf").write_text("my own")
+    removal, _ = removal_of(site)
+    (app,) = find_distributions(removal.world.files, removal.world.libraries, removal.world.bases)
+    removal.take(app, 0)
+    before = removal.ordered()
+    folder, _, name = removal.kept[0].path.rpartition("/")
+
+    assert not removal.take_edited(folder, "other.conf", 0)
+    assert before == removal.ordered()
+    assert removal.take_edited(folder, name, 0)
+    assert not removal.take_edited(folder, name, 0)
+    assert [] == removal.kept
+    assert [name] == [n for one in removal.ordered() if one.path == folder for n in one.names[0][1]]
 
 
 def test_what_was_compiled_of_an_overwritten_file_goes(site: Site) -> None:
@@ -205,6 +247,19 @@ def test_a_file_of_the_data_folder_that_nothing_proves_stays(site: Site, hash_: 
 
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_a_link_of_the_data_folder_to_a_folder_stays(site: Site) -> None:
+    """What is no file has not the digest of RECORD, and is kept as edited."""
+    site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "default"}))
+    config = site.root / "etc/app.conf"
+    config.unlink()
+    config.symlink_to("..")
+    outcome = site.uninstall("app")
+
+    assert ["app.conf"] == [os.path.basename(one.path) for one in outcome.kept]
+    assert config.is_symlink()
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_link_of_the_data_folder_to_nothing_goes(site: Site) -> None:
     """A dangling link in a data file's place holds nobody's content."""
     site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "default"}))
@@ -215,6 +270,18 @@ def test_a_link_of_the_data_folder_to_nothing_goes(site: Site) -> None:
 
     assert [] == list(outcome.kept)
     assert not config.is_symlink()
+
+
+def test_a_row_that_climbs_leads_no_other_astray(site: Site) -> None:
+    """A row ``app/..`` names the library; the rows beside it still name files of ``app``."""
+    site.install(site.wheel("app", files={"app/a.py": "1", "app/b.py": "2"}))
+    record = site.library / "app-1.0.dist-info/RECORD"
+    text = record.read_text()
+    record.unlink()
+    record.write_text(f"app/..,,\n{text}")
+    site.uninstall("app")
+
+    assert not (site.library / "app").exists()
 
 
 def test_a_folder_where_record_names_a_file_stays(site: Site) -> None:
