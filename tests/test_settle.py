@@ -515,6 +515,20 @@ def test_what_was_written_below_a_stashed_folder_comes_back(
     assert not (site.home / "trash").exists()
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_nothing_is_deleted_through_a_link(
+    site: Site, removal: Application, tmp_path: Path
+) -> None:
+    """A folder of the stash that became a link is not emptied where the link leads."""
+    stashed = next(path for path in (site.home / "stash").iterdir() if (path / "core.py").exists())
+    elsewhere = tmp_path / "elsewhere"
+    (stashed / "old").rename(elsewhere)
+    (stashed / "old").symlink_to(elsewhere)
+    settlement(committed(removal)).finish()
+
+    assert ["inner.txt"] == os.listdir(elsewhere)
+
+
 def test_late_compiled_files_in_the_stash_go(site: Site, removal: Application) -> None:
     """What an interpreter compiled of the old sources on their way out goes with them."""
     stashed = next(path for path in (site.home / "stash").iterdir() if (path / "core.py").exists())
@@ -626,6 +640,26 @@ def test_a_folder_that_is_empty_by_now_goes(site: Site) -> None:
     settlement(committed(application)).finish()
 
     assert not (site.library / "family").exists()
+
+
+def test_a_folder_that_was_emptied_in_place_goes(site: Site, removal: Application) -> None:
+    """Where a folder was emptied file by file, and could not be removed then, it goes now."""
+    (site.library / "app").mkdir()
+    settlement(committed(removal)).finish()
+
+    assert not (site.library / "app").exists()
+
+
+def test_a_scheme_folder_stays_though_it_is_empty(site: Site) -> None:
+    """The last script that goes does not take the folder of scripts with it."""
+    for path in site.scripts.glob("python*"):
+        path.unlink()
+    application = applied(site, out=["app"])
+    application.prepare()
+    assert [] == os.listdir(site.scripts)
+    settlement(committed(application)).finish()
+
+    assert site.scripts.is_dir()
 
 
 def test_folders_that_are_empty_by_now_go_from_the_inside_out(site: Site) -> None:

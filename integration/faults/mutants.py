@@ -61,6 +61,7 @@ OPPOSITE: dict[type[ast.cmpop], type[ast.cmpop]] = {
 _NUMBERED = "the numbers of items are given by Removal.ordered, whatever they were"
 _AT_ONCE = "the line that opens one list opens the other: both are of one length"
 _REFUSED = 'self._refuse("folder-in-the-way", path, None, "is a folder where a file must go")'
+_BROUGHT_TOO = 'self._refuse(code, path, owner, f"{reason}, and {request.name} brings it too")'
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
         "removal", "constant changed",
@@ -80,8 +81,16 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "what was refused once is never planned, whatever else is said of it",
     (
         "planner", "constant changed",
+        f"{_BROUGHT_TOO} return False",
+    ): "what was refused once is never planned, whatever else is said of it",
+    (
+        "planner", "constant changed",
         "free = self._without_present(request, folder, dict(zip(names, sizes, strict=True)))",
     ): "a manifest of other numbers of names and sizes is refused where it is read",
+    (
+        "settle", "call left out",
+        "stuck.add(busy)",
+    ): "the folder that it is in cannot go then, and for that all its names are added",
     (
         "journal", "constant changed",
         'end = body.index(b"\\nblobs") + 1',
