@@ -56,6 +56,7 @@ def identity_of(application: Application) -> Identity:
         (5 * SECOND + 7, 5 * SECOND + 8, False),
         (5 * SECOND + 707, 5 * SECOND + 700, True),  # NTFS: 100 ns
         (5 * SECOND + 801, 5 * SECOND + 700, False),
+        (5 * SECOND + 800, 5 * SECOND + 700, False),
         (5 * SECOND + 7, 4 * SECOND, True),  # FAT: two seconds
         (6 * SECOND, 4 * SECOND, False),
     ],

@@ -249,6 +249,20 @@ def test_the_name_of_an_interpreter_is_never_free(site: Site) -> None:
         assert {("unowned", "python")} == {(code, os.path.basename(path)) for code, path in found}
 
 
+def test_an_edited_file_gives_way_to_a_repair_alone(site: Site) -> None:
+    """An upgrade keeps what was edited and says so; a repair is asked for to replace it."""
+    files = {"app-1.0.data/data/etc/app.conf": "default"}
+    site.install(site.wheel("app", files=files))
+    config = site.root / "etc/app.conf"
+    config.unlink()
+    config.write_text("my own")
+    newer = site.wheel("app", "2.0", files={"app-2.0.data/data/etc/app.conf": "newer"})
+
+    assert {"owned"} == {code for code, _ in refused(site, newer)}
+    site.repair("app")
+    assert "default" == config.read_text()
+
+
 def test_one_path_is_told_as_one_and_many_by_their_number(site: Site) -> None:
     """The message counts what is in the way."""
     (site.library / "app").mkdir()

@@ -12,6 +12,7 @@ import pytest
 
 from linkinstall import deletion
 from linkinstall.fs import local
+from linkinstall.fs.port import FileSystem
 from linkinstall.settle import Settlement
 from tests.support.applications import applied, journal_of
 from tests.support.faulty import Change, Denying, Faulty, OtherVolume, Recording
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linkinstall.application import Application
-    from linkinstall.fs.port import FileSystem
     from tests.support.sites import Snapshot
 
 SCRIPT = "[console_scripts]\ntool = app:main\n"
@@ -524,9 +524,24 @@ def test_nothing_is_deleted_through_a_link(
     elsewhere = tmp_path / "elsewhere"
     (stashed / "old").rename(elsewhere)
     (stashed / "old").symlink_to(elsewhere)
-    settlement(committed(removal)).finish()
+    # The plain port follows links where POSIX can be told not to.
+    settlement(committed(removal), FileSystem()).finish()
 
     assert ["inner.txt"] == os.listdir(elsewhere)
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_no_late_compiled_file_is_deleted_through_a_link(
+    site: Site, removal: Application, tmp_path: Path
+) -> None:
+    """What was compiled elsewhere stays, where a folder of the stash leads there by now."""
+    stashed = next(path for path in (site.home / "stash").iterdir() if (path / "core.py").exists())
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "core.cpython-311.pyc").write_bytes(b"theirs")
+    (stashed / "__pycache__").symlink_to(tmp_path / "elsewhere")
+    settlement(committed(removal), FileSystem()).finish()
+
+    assert ["core.cpython-311.pyc"] == os.listdir(tmp_path / "elsewhere")
 
 
 def test_late_compiled_files_in_the_stash_go(site: Site, removal: Application) -> None:
