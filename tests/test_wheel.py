@@ -20,6 +20,7 @@ from packaging.version import Version
 
 from linkinstall import limits
 from linkinstall.errors import InvalidWheelError
+from linkinstall.fs import local
 from linkinstall.wheel import (
     WheelIdentity,
     WheelName,
@@ -27,6 +28,7 @@ from linkinstall.wheel import (
     canonicalize,
     check_dist_info,
     identify,
+    identify_file,
     parse_filename,
     same_version,
 )
@@ -407,3 +409,27 @@ def test_no_damage_makes_it_fail_otherwise(data: st.DataObject) -> None:
         identity_of(bytes(wheel))
     except InvalidWheelError:
         return
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("missing-1.0-py3-none-any.whl", "unreadable"),
+        ("noname.whl", "file-name"),
+        ("empty-1.0-py3-none-any.whl", "archive"),
+    ],
+)
+def test_a_problem_has_the_whole_path_and_the_message_what_was_typed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, code: str
+) -> None:
+    """Story: programs were told ``x.whl``, and had to know where it was that somebody stood."""
+    (tmp_path / "empty-1.0-py3-none-any.whl").write_bytes(b"")
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(InvalidWheelError) as caught:
+        identify_file(local(), name)
+
+    (problem,) = caught.value.problems
+    assert (code, (tmp_path / name).as_posix()) == (problem.code, problem.path)
+    assert name in caught.value.message
+    assert tmp_path.name not in caught.value.message

@@ -285,7 +285,10 @@ def identify_file(files: FileSystem, path: str) -> tuple[WheelName, WheelIdentit
 
     :raises InvalidWheelError: it is no wheel, or cannot be read; it names the path
     """
-    name = parse_filename(os.path.basename(path))
+    try:
+        name = parse_filename(os.path.basename(path))
+    except ValueError as error:
+        raise _named(error, path, str(getattr(error, "message", error))) from error
     try:
         with files.open_read(path) as stream:
             size = stream.seek(0, os.SEEK_END)
@@ -304,23 +307,33 @@ def _unreadable(path: str, error: OSError) -> InvalidWheelError:
     return InvalidWheelError(
         f"Cannot read the wheel {path}: {reason}.",
         path=path,
-        problems=[Problem("unreadable", path, None, f"{path}: {reason}")],
+        problems=[Problem("unreadable", _absolute(path), None, f"{path}: {reason}")],
         next_step="Nothing was changed. Check the path.",
     )
 
 
-def _named(error: ValueError, path: str) -> InvalidWheelError:
-    """Return the refusal of a wheel with the wheel's path in it."""
+def _named(error: ValueError, path: str, message: str = "") -> InvalidWheelError:
+    """Return the refusal of a wheel with the wheel's path in it.
+
+    :param message: where it names the wheel already
+    """
     from linkinstall.errors import InvalidWheelError, Problem
 
     problems = getattr(error, "problems", ())
     reason = problems[0].message if problems else str(error)
     return InvalidWheelError(
-        f"The wheel {path} cannot be used: {reason}.",
+        message or f"The wheel {path} cannot be used: {reason}.",
         path=path,
-        problems=[Problem(one.code, path, None, one.message) for one in problems],
+        problems=[Problem(one.code, _absolute(path), None, one.message) for one in problems],
         next_step=getattr(error, "next_step", ""),
     )
+
+
+def _absolute(path: str) -> str:
+    # Programs read whole paths; people read, in the message, what they have typed.
+    from linkinstall.paths import forward
+
+    return forward(os.path.abspath(path))
 
 
 def _no_wheel_name(basename: str, reason: str) -> InvalidWheelError:
