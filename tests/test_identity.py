@@ -10,6 +10,7 @@ import pytest
 
 from linkinstall.digest import hash_data
 from linkinstall.fs import local
+from linkinstall.fs.port import FileSystem
 from linkinstall.identity import Expected, Identity, same_time
 from linkinstall.journal import decode, relocate
 from tests.support.applications import applied, journal_of
@@ -321,6 +322,34 @@ def test_a_mark_on_its_way_back_settles_nothing(site: Site, upgrade: Application
     (info / "RECORD").unlink()
     (info / "RECORD").write_bytes(stashed.read_bytes())
     assert identity_of(application).settled_by_others(0)
+
+
+class Vanishing(FileSystem):
+    """A disk from which somebody removes a file between two looks at it."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__()
+        self.path, self.looks = path, 0
+
+    def status(self, path: str) -> os.stat_result | None:
+        """Look; the file is there the first time alone."""
+        self.looks += path == self.path
+        return None if path == self.path and self.looks > 1 else super().status(path)
+
+
+def test_a_mark_that_vanishes_while_it_is_looked_at_settles_it(site: Site) -> None:
+    """Who removes an old RECORD at its place beside a recovery has decided about the project."""
+    application = applied(site, out=["app"])
+    application.prepare()
+    info = site.library / "app-1.0.dist-info"
+    info.mkdir()
+    os.link(next((site.home / "stash").rglob("RECORD")), info / "RECORD")
+    journal = journal_of(application)
+    (path,) = (old.path for old in journal.changes[0].olds)
+    files = Vanishing(f"{path}/RECORD")
+
+    assert Identity(files, journal).settled_by_others(0)
+    assert 2 == files.looks
 
 
 @pytest.mark.parametrize("mark", ["", "METADATA"])

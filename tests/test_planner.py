@@ -95,6 +95,15 @@ def test_identical_empty_inits_are_no_conflict(site: Site) -> None:
     assert {"__init__.py", "three.py"} == {one.name for one in (site.library / "space").iterdir()}
 
 
+def test_an_empty_init_does_not_share_a_full_one(site: Site) -> None:
+    """Where ``__init__.py`` holds something, an empty one of another wheel is in its way."""
+    site.install(site.wheel("one", files={"space/__init__.py": "1"}))
+
+    assert {("owned", "space/__init__.py")} == refused(
+        site, site.wheel("two", files={"space/__init__.py": "", "space/two.py": "2"})
+    )
+
+
 def test_empty_inits_are_shared_through_links_too(site: Site) -> None:
     """A link to an empty ``__init__.py`` is as empty as the file.
 

@@ -701,7 +701,8 @@ def test_a_stash_is_deleted_by_many_where_there_are_no_threads(
     asked: list[object] = []
     monkeypatch.setattr(deletion, "delete_together", lambda *given: asked.append(given[2]))
     journal = journal_of(committed(removal))
-    Settlement(local(), journal, flush=False, processes=processes).finish()
+    options = {"processes": True} if processes else {}  # threads are what has to be expected
+    Settlement(local(), journal, flush=False, **options).finish()
 
     assert [journal.stash] * processes == asked
 
@@ -726,7 +727,7 @@ def test_several_volumes_make_the_commit_durable_first(site: Site) -> None:
     application.prepare()
     application.commit()
     files.changes.clear()
-    Settlement(files, journal_of(application), flush=True).finish()
+    Settlement(files, journal_of(application)).finish()
 
     assert Change("flush_volume", str(site.home)) == files.changes[0]
     assert not (site.scripts / ".linkinstall").exists()
