@@ -149,6 +149,17 @@ def test_a_file_that_was_exchanged_meanwhile_stays_and_the_old_one_is_kept(
         assert "value = 1\n" == stream.read()
 
 
+def test_new_folders_go_from_the_inside_out(site: Site, old: Snapshot) -> None:
+    """Of a package that was not there before nothing is left, however deep its folders are."""
+    files = {"fresh/__init__.py": "", "fresh/deep/er/inner.txt": "new\n"}
+    application = applied(site, site.wheel("fresh", files=files))
+    application.prepare()
+    assert (site.library / "fresh" / "deep" / "er" / "inner.txt").is_file()
+    settlement(application).roll_back()
+
+    assert [] == differences(old, snapshot(site.root, exact=True))
+
+
 def test_compiled_files_of_planned_sources_go(
     site: Site, old: Snapshot, upgrade: Application
 ) -> None:
