@@ -21,7 +21,7 @@ from linkinstall.cli.main import main
 from tests.support.gates import require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from integration.support.command import Command
@@ -55,6 +55,15 @@ class Spoilt:
         text = (result.out + result.err).replace("\n", "")
         assert text.isprintable() or not text, str(result)
         return result
+
+    def is_led_nowhere(self, verbs: Iterable[Iterable[object]]) -> None:
+        """Run each verb: its answer is a typed one, and what lies outside stays as it is."""
+        before = snapshot(self.outside, inodes=True)
+        for words in verbs:
+            result = self.run(*words)
+            assert result.status in {0, 1, 3}, str(result)
+            left = differences(before, snapshot(self.outside, inodes=True))
+            assert [] == left, str(result)
 
     def one_entry(self) -> Path:
         """Return the folder of a cached wheel."""
@@ -219,7 +228,6 @@ def _too_long(_number: int, _frame: object) -> None:
 def test_no_verb_is_led_out(spoilt: Spoilt, name: str) -> None:
     """What lies outside stays byte for byte, and each answer is a typed one."""
     CASES[name](spoilt)
-    before = snapshot(spoilt.outside, inodes=True)
     into = ("--python", spoilt.venv.root)
     verbs: list[tuple[object, ...]] = [
         ("check", *into), ("check", "--full", *into), ("recover", *into),
@@ -229,8 +237,4 @@ def test_no_verb_is_led_out(spoilt: Spoilt, name: str) -> None:
         ("cache", "prune"), ("cache", "clean", "--force"), ("venv", "remove", spoilt.venv.root),
     ]  # fmt: skip
 
-    for words in verbs:
-        result = spoilt.run(*words)
-        assert result.status in {0, 1, 3}, str(result)
-        left = differences(before, snapshot(spoilt.outside, inodes=True))
-        assert [] == left, str(result)
+    spoilt.is_led_nowhere(verbs)

@@ -247,29 +247,19 @@ def test_a_file_of_the_data_folder_that_nothing_proves_stays(site: Site, hash_: 
 
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
-def test_a_link_of_the_data_folder_to_a_folder_stays(site: Site) -> None:
-    """What is no file has not the digest of RECORD, and is kept as edited."""
+@pytest.mark.parametrize(("target", "kept"), [("..", ["app.conf"]), ("nothing", [])])
+def test_a_link_in_a_data_file_s_place_stays_if_it_leads_somewhere(
+    site: Site, target: str, kept: list[str]
+) -> None:
+    """A folder has not the digest of RECORD, and is kept; nothing holds nobody's content."""
     site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "default"}))
     config = site.root / "etc/app.conf"
     config.unlink()
-    config.symlink_to("..")
+    config.symlink_to(target)
     outcome = site.uninstall("app")
 
-    assert ["app.conf"] == [os.path.basename(one.path) for one in outcome.kept]
-    assert config.is_symlink()
-
-
-@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
-def test_a_link_of_the_data_folder_to_nothing_goes(site: Site) -> None:
-    """A dangling link in a data file's place holds nobody's content."""
-    site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "default"}))
-    config = site.root / "etc/app.conf"
-    config.unlink()
-    config.symlink_to("nothing")
-    outcome = site.uninstall("app")
-
-    assert [] == list(outcome.kept)
-    assert not config.is_symlink()
+    assert kept == [os.path.basename(one.path) for one in outcome.kept]
+    assert bool(kept) == config.is_symlink()
 
 
 def test_a_row_that_climbs_leads_no_other_astray(site: Site) -> None:

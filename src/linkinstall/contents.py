@@ -151,7 +151,8 @@ class LargeMember:
         self._crc = self._contents.crc(data, self._crc)
         if not data or self._size > self._member.size:
             self._contents.compare(self._member, self._size, self._crc)
-            self._contents.read(self._limit, self._end - self._limit)
+            if self._limit < self._end:  # its sizes may stand behind it
+                self._contents.read(self._limit, self._end - self._limit)
         return data
 
     def _packed(self, most: int) -> bytes:
