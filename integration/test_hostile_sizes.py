@@ -1,7 +1,8 @@
 """What it takes to refuse a wheel that claims, or is, more than anybody wants to unpack.
 
 Each wheel of ``CLAIMS`` is put to a process of its own, whose peak memory and time the
-kernel tells when it ends. The figures of a quiet machine stand in
+kernel tells when it ends; the bound of time is stretched where the machine is slow just now
+(``tests/support/pace.py``). The figures of a quiet machine stand in
 ``docs/explanation/threat-model.md``.
 """
 
@@ -17,6 +18,7 @@ import pytest
 from integration.support.command import TIMEOUT_SECONDS, Command
 from integration.support.trees import differences, snapshot
 from tests.support.hostile_wheels import BASENAME, CLAIMS
+from tests.support.pace import slowness
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 MEMORY = 256 << 20
 """Bytes of memory at the most that a refusal may take."""
 PROCESSOR_SECONDS = 2.0
-"""What is promised; the worst takes half of it."""
+"""What is promised of a quiet machine, where the worst takes half of it."""
 
 
 class Cost(NamedTuple):
@@ -76,13 +78,15 @@ def test_what_it_takes_to_refuse_is_bounded(
     linkinstall.run("list", "--python", venv.root)
     before = venv.snapshot(inodes=True), snapshot(linkinstall.cache, ignore=_is_lock)
 
+    slow = slowness()
     cost = cost_of(linkinstall, "install", "--json", "--python", venv.root, wheel)
+    slow = max(slow, slowness())
 
     form = json.loads(cost.out)
     assert (1, "invalid-wheel") == (cost.status, form["error"]["code"])
     assert set(CLAIMS[name].codes) == {one["code"] for one in form["error"]["problems"]}
     assert cost.memory < MEMORY, f"{cost.memory >> 20} MiB"
-    assert cost.seconds < PROCESSOR_SECONDS
+    assert cost.seconds < PROCESSOR_SECONDS * slow
     after = venv.snapshot(inodes=True), snapshot(linkinstall.cache, ignore=_is_lock)
     assert [[], []] == [differences(*pair) for pair in zip(before, after, strict=True)]
     print(f"{name}: {cost.memory >> 20} MiB, {cost.seconds:.2f} s")

@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import time
+from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.faults import bad_builds, race
+from integration.faults import bad_builds, crowd, race
 from integration.faults.contests import CONTESTS, Contest
 from integration.faults.serial import ANY, Event, explained
 from linkinstall.fs.forks import workers
 from tests.support.gates import require
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ROUNDS = {"removals": 2}
 """Rounds of each contest here, one where nothing else is said; ``make race`` does 100."""
@@ -55,6 +62,29 @@ def test_a_build_that_is_known_to_be_bad_is_caught(build: str, where: str) -> No
     found = race.rounds(contest(where), range(12), spoil=bad_builds.BAD[build], until_broken=True)
 
     assert found[-1].problems
+
+
+def test_nobody_is_killed_on_the_way_to_the_gate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command has opened its streams when the first of them is killed.
+
+    On a busy machine the last of 32 was killed before, and the race ended with a traceback
+    where it looked for what that one had said.
+    """
+    way = crowd.contend
+
+    def dawdle(number: int, words: list[str], folder: str, gate: int, arrivals: int) -> None:
+        time.sleep(0.1 * number)
+        way(number, words, folder, gate, arrivals)
+
+    monkeypatch.setattr(crowd, "contend", dawdle)
+    kill = {"what": "any", "times": 4}
+    commands = [[shutil.which("sleep"), "60"]] * 4
+    job = {"folder": str(tmp_path), "seconds": 30, "seed": 0, "commands": commands, "kill": kill}
+
+    assert [-signal.SIGKILL] * 4 == crowd.wait(job, crowd.start(job))
+    assert 8 == len(list(tmp_path.iterdir()))
 
 
 # ------------------------------------------------------------------ the judge of orders

@@ -17,7 +17,8 @@ The answer is a list of ``{"status", "output", "errors"}``, in the order of the 
 a status is null where the time was over.
 
 Guarantees: no import of this project but of the package on ``PYTHONPATH``. Each
-command's streams are files of its own.
+command's streams are files of its own. The gate opens, and the first is killed, when all
+stand at it: on a busy machine one was killed before it had opened its streams.
 
 Errors: whatever the system says.
 """
@@ -44,12 +45,14 @@ LATEST = 0.03
 """Seconds at most between the moment a victim is chosen and its end."""
 
 
-def contend(number: int, words: list[str], folder: str, gate: int) -> None:
+def contend(number: int, words: list[str], folder: str, gate: int, arrivals: int) -> None:
     """Wait at the gate, then become the command."""
     for stream, name in ((1, "out"), (2, "err")):
         handle = os.open(f"{folder}/{number}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(handle, stream)
         os.close(handle)
+    os.write(arrivals, b".")
+    os.close(arrivals)
     os.read(gate, 1)
     os.close(gate)
     if words[0].startswith("/"):
@@ -61,19 +64,25 @@ def contend(number: int, words: list[str], folder: str, gate: int) -> None:
 
 
 def start(job: dict[str, Any]) -> dict[int, int]:
-    """Fork all contenders, open the gate, return process -> number."""
+    """Fork all contenders, open the gate once all stand at it, return process -> number."""
     gate, opening = os.pipe()
+    arrived, arrivals = os.pipe()
     running = {}
     for number, words in enumerate(job["commands"]):
         process = os.fork()
         if not process:
             os.close(opening)
+            os.close(arrived)
             try:
-                contend(number, words, job["folder"], gate)
+                contend(number, words, job["folder"], gate, arrivals)
             finally:
                 os._exit(70)
         running[process] = number
     os.close(gate)
+    os.close(arrivals)
+    while os.read(arrived, len(running)):  # nothing more where nobody can write any more
+        pass
+    os.close(arrived)
     os.close(opening)
     return running
 
