@@ -235,6 +235,14 @@ def test_given_rows_are_taken(library: Path) -> None:
     assert MODIFIED == quick_health(local(), only(library), rows)
 
 
+def test_a_folder_has_no_size_of_a_file(tmp_path: Path) -> None:
+    """A folder that stands in a file's place is not of its size, whatever its own is."""
+    status = os.lstat(tmp_path)
+
+    assert not same_size(local(), str(tmp_path), status.st_size, status)
+    assert same_size(local(), str(tmp_path), None, status)
+
+
 @needs_symlinks
 @pytest.mark.parametrize(
     ("target", "size", "expected"),
@@ -248,9 +256,7 @@ def test_a_link_stands_for_its_target(
     (tmp_path / "link").symlink_to(target)
     status = os.lstat(tmp_path / "link")
 
-    row = Row("link", "", size)
-
-    assert expected == same_size(local(), str(tmp_path / "link"), row, status)
+    assert expected == same_size(local(), str(tmp_path / "link"), size, status)
 
 
 # -------------------------------------------------------------------- owners

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pytest
+
 from linkinstall.distribution import find_distributions
 from linkinstall.fs import local
 from linkinstall.installed import DAMAGED, OTHER, SAME, compare
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 FILES = {"app/__init__.py": "value = 1\n", "app/data.txt": "data\n"}
@@ -111,5 +115,83 @@ def test_missing_bytecode_is_no_damage(tmp_path: Path) -> None:
     compiled = list((site.library / "app" / "__pycache__").iterdir())
     assert len(compiled) == 1
     compiled[0].unlink()
+
+    assert compared(site, wheel) == SAME
+
+
+WRITTEN: dict[str, Callable[[str], str]] = {
+    "backwards": lambda text: "\n".join(reversed(text.splitlines())) + "\n",
+    "with carriage returns": lambda text: text.replace("\n", "\r\n"),
+    "with quotes": lambda text: "".join(
+        '"{}","{}","{}"\n'.format(*line.rsplit(",", 2)) for line in text.splitlines()
+    ),
+    "with a dot": lambda text: text.replace("app/", "./app/"),
+    "with backslashes": lambda text: text.replace("app/data", "app\\data"),
+}
+"""How other tools write the same rows."""
+
+
+@pytest.mark.parametrize("written", WRITTEN)
+def test_rows_are_the_same_however_they_are_written(tmp_path: Path, written: str) -> None:
+    """Order, line ends, quotes and the marks of paths in RECORD make no other wheel."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=EVERYWHERE, entry_points=CONSOLE)
+    site.install(wheel)
+    record = site.library / "app-1.0.dist-info" / "RECORD"
+    record.write_bytes(WRITTEN[written](record.read_text()).encode())
+
+    assert compared(site, wheel) == SAME
+    with record.open("a", encoding="utf-8") as stream:
+        stream.write("more.py,,\nmost.py,,\nmoreover.py,,\n")
+    assert compared(site, wheel) == OTHER
+    record.write_bytes(record.read_bytes().replace(b"more.py,,\nmost.py,,\nmoreover.py,,\n", b""))
+    (site.library / "app" / "data.txt").unlink()
+    assert compared(site, wheel) == DAMAGED
+
+
+@needs_symlinks
+def test_a_link_has_the_size_of_its_target(tmp_path: Path) -> None:
+    """An environment of symbolic links is SAME, and DAMAGED once one leads nowhere."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=FILES)
+    site.install(wheel, link_mode="symlink")
+    data = site.library / "app" / "data.txt"
+    assert data.is_symlink()
+
+    assert compared(site, wheel) == SAME
+    data.unlink()
+    data.symlink_to("12345")  # as long as the file is
+    assert compared(site, wheel) == DAMAGED
+
+
+def test_a_folder_in_the_place_of_a_file_is_damage(tmp_path: Path) -> None:
+    """Where a file of the wheel was, only a file or a link to one will do."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=FILES)
+    site.install(wheel)
+    (site.library / "app" / "data.txt").unlink()
+    (site.library / "app" / "data.txt").mkdir()
+
+    assert compared(site, wheel) == DAMAGED
+
+
+@needs_symlinks
+def test_a_package_behind_a_link_stands(tmp_path: Path) -> None:
+    """A package whose folder was moved, with a link in its place, is all there."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=FILES)
+    site.install(wheel)
+    (site.library / "app").rename(tmp_path / "elsewhere")
+    (site.library / "app").symlink_to(tmp_path / "elsewhere")
+
+    assert compared(site, wheel) == SAME
+
+
+def test_compiled_files_of_a_wheel_may_be_gone(tmp_path: Path) -> None:
+    """What a wheel brings compiled the interpreter makes again."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files={**FILES, "app/old.pyc": "not really"})
+    site.install(wheel)
+    (site.library / "app" / "old.pyc").unlink()
 
     assert compared(site, wheel) == SAME

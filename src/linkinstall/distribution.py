@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 from errno import EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
-from stat import S_ISLNK
+from stat import S_ISLNK, S_ISREG
 
 from linkinstall.paths import normal
 from linkinstall.record import is_compiled, parse
@@ -176,7 +176,7 @@ def quick_health(
         status = files.status(path)
         if status is not None and not row.path.startswith(inner):
             present += 1
-        if status is None or not same_size(files, path, row, status):
+        if status is None or not same_size(files, path, row.size, status):
             differing += not is_compiled(row.path)
     if payload and not present:
         return HALF_REMOVED
@@ -189,18 +189,20 @@ def is_cut(distribution: Distribution, rows: Iterable[Row]) -> bool:
     return not {f"{distribution.folder}/{name}" for name in ("METADATA", "RECORD")} <= listed
 
 
-def same_size(files: FileSystem, path: str, row: Row, status: os.stat_result) -> bool:
-    """Return whether what stands at ``path`` has the size its row gives, if any.
+def same_size(files: FileSystem, path: str, size: int | None, status: os.stat_result) -> bool:
+    """Return whether what stands at ``path`` has the size that its row gives, if any.
 
     A symbolic link stands for its target.
     """
-    if row.size is None:
+    if size is None:
         return True
+    if S_ISREG(status.st_mode):
+        return size == status.st_size
     if not S_ISLNK(status.st_mode):
-        return row.size == status.st_size
+        return False
     try:
         with files.open_read(path) as stream:
-            return stream.seek(0, os.SEEK_END) == row.size
+            return stream.seek(0, os.SEEK_END) == size
     except OSError:
         return False
 

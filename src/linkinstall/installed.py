@@ -9,12 +9,16 @@ Errors: ``OSError`` where the entry cannot be read.
 
 from __future__ import annotations
 
+from stat import S_ISREG
+
 from linkinstall.distribution import library_path, read_rows, same_size
-from linkinstall.record import is_compiled, path_of
-from linkinstall.requests import prefix_of, template
+from linkinstall.record import is_compiled, parse, path_of
+from linkinstall.requests import prefix_of, template, with_prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from linkinstall.cache import Entry
     from linkinstall.distribution import Distribution
     from linkinstall.environment import Environment
@@ -35,21 +39,77 @@ def compare(
     Scripts, compiled files and what an installer adds to dist-info are not the
     wheel's rows; they only have to be there.
     """
+    if installed.folder != entry.manifest.dist_info:
+        return OTHER
+    more = _beside(files, installed, entry, environment)
+    if more is None:
+        return _compare_rows(files, installed, entry, environment)
+    if not _could_be(entry, more):
+        return OTHER
+    stands = _all_stand(files, entry, environment) and all(
+        _stands(files, installed, row) for row in more
+    )
+    return SAME if stands else DAMAGED
+
+
+# ---------------------------------------------------------------- line by line
+
+
+def _beside(
+    files: FileSystem, installed: Distribution, entry: Entry, environment: Environment
+) -> list[Row] | None:
+    """Return the rows of RECORD beside the wheel's own.
+
+    None where that takes a closer look: a row of the wheel is missing, or written in another
+    way than we, pip, uv and ``installer`` write it.
+    """
     manifest = entry.manifest
-    rows = read_rows(files, installed) if installed.folder == manifest.dist_info else None
+    schemes = environment.scheme_for(manifest.distribution)
+    wanted = with_prefixes(template(files, entry), manifest.root, schemes)
+    try:
+        record = files.read(f"{installed.path}/RECORD").replace(b"\r\n", b"\n")
+        if b'"' in record:  # a row can go over several lines
+            return None
+        lines, own = set(record.split(b"\n")), set(wanted.split(b"\n"))
+        return parse(b"\n".join(lines - own)) if own <= lines else None
+    except (OSError, ValueError):
+        return None
+
+
+def _all_stand(files: FileSystem, entry: Entry, environment: Environment) -> bool:
+    """Return whether each of the wheel's files stands there with its size."""
+    manifest = entry.manifest
+    schemes = environment.scheme_for(manifest.distribution)
+    for folder in manifest.folders:
+        place = schemes[folder.scheme] + (f"/{folder.path}" if folder.path else "")
+        wanted = list(map(int, folder.sizes))
+        found = [
+            status.st_size if status is not None and S_ISREG(status.st_mode) else -1
+            for status in files.statuses(place, folder.names)
+        ]
+        if found == wanted:
+            continue
+        for name, size, there in zip(folder.names, wanted, found, strict=True):
+            # What is rewritten has a row and a size of its own: it is looked at beside these.
+            generated = f"{folder.scheme}/{folder.join(name)}" in manifest.rewritten
+            if size != there and not generated and not _has_size(files, f"{place}/{name}", size):
+                return False
+    return True
+
+
+# ---------------------------------------------------------------- row by row
+
+
+def _compare_rows(
+    files: FileSystem, installed: Distribution, entry: Entry, environment: Environment
+) -> str:
+    rows = read_rows(files, installed)
     if not rows:
         return OTHER
-    listed = {(row.path.removeprefix("./"), row.hash, row.size) for row in rows}
+    listed = {(row.path.removeprefix("./"), row.hash, row.size): row for row in rows}
     wanted = _rows_of(files, entry, environment)
-    if not wanted <= listed:
-        return OTHER
-    info = manifest.dist_info + "/"
-    more = [
-        path
-        for path, _, _ in listed - wanted
-        if not path.startswith(info) and not is_compiled(path)
-    ]
-    if len(more) > len(manifest.entry_points) + len(manifest.rewritten):
+    more = [listed[one] for one in listed.keys() - wanted]
+    if not wanted <= listed.keys() or not _could_be(entry, more):
         return OTHER
     return SAME if all(_stands(files, installed, row) for row in rows) else DAMAGED
 
@@ -70,9 +130,28 @@ def _rows_of(
     return found
 
 
+# ---------------------------------------------------------------- both
+
+
+def _could_be(entry: Entry, more: Iterable[Row]) -> bool:
+    """Return whether the rows beside the wheel's can be what an installer adds to them."""
+    manifest = entry.manifest
+    info = manifest.dist_info + "/"
+    paths = {row.path.removeprefix("./") for row in more}
+    added = [path for path in paths if not path.startswith(info) and not is_compiled(path)]
+    return len(added) <= len(manifest.entry_points) + len(manifest.rewritten)
+
+
 def _stands(files: FileSystem, installed: Distribution, row: Row) -> bool:
-    path = library_path(installed.base, row.path)
+    return _has_size(files, library_path(installed.base, row.path), row.size)
+
+
+def _has_size(files: FileSystem, path: str, size: int | None) -> bool:
+    """Return whether something of this size stands there, if any is known.
+
+    The interpreter makes compiled files again.
+    """
     status = files.status(path)
     if status is None:
-        return is_compiled(row.path)
-    return same_size(files, path, row, status)
+        return is_compiled(path)
+    return same_size(files, path, size, status)

@@ -40,7 +40,6 @@ from linkinstall.plan import (
     StashItem,
     Tree,
 )
-from linkinstall.record import Row
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -272,8 +271,7 @@ class Planner:
     def _is_empty(self, path: str) -> bool:
         """Return whether an empty file stands there, or a link to one (link mode symlink)."""
         status = self.world.files.status(path)
-        empty = Row(path, "", 0)
-        return status is not None and same_size(self.world.files, path, empty, status)
+        return status is not None and same_size(self.world.files, path, 0, status)
 
     def _owner(self, path: str) -> str | None:
         if self._owners is None:

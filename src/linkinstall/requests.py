@@ -43,6 +43,7 @@ __all__ = [
     "rendered_record",
     "template",
     "unlisted",
+    "with_prefixes",
 ]
 
 
@@ -198,7 +199,7 @@ def rendered_record(
             problems=[Problem("cache-damaged", path)],
             next_step="Nothing was changed. 'linkinstall cache verify --repair' mends the cache.",
         ) from error
-    return _with_prefixes(lines, wanted.entry.manifest.root, schemes)
+    return with_prefixes(lines, wanted.entry.manifest.root, schemes)
 
 
 def _insert_own(
@@ -243,7 +244,8 @@ def foreseen_template(entry: Entry) -> list[str]:
     ]
 
 
-def _with_prefixes(lines: list[str], root: str, schemes: Mapping[str, str]) -> bytes:
+def with_prefixes(lines: list[str], root: str, schemes: Mapping[str, str]) -> bytes:
+    """Return rendered rows with the folders of other schemes in place of their marks."""
     text = "\n".join(lines) + "\n"
     if "\t" in text:
         for scheme in schemes:
