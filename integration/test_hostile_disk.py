@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from integration.support.command import Command
     from integration.support.environments import Venv
 
-SECONDS = 60
+SECONDS = 120
 """After so long a verb is taken to wait for ever; each takes less than one."""
 
 

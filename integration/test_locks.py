@@ -74,7 +74,7 @@ def test_r20_a_waiting_command_says_so_and_goes_on_when_the_lock_is_free(
         first = process.stderr.readline()
         assert str(venv.root / ".lock") in first
         assert process.poll() is None
-    _out, err = process.communicate(timeout=30)
+    _out, err = process.communicate(timeout=120)
 
     assert 0 == process.returncode, err
     assert [] == record_problems(venv.library, dist_info_of(venv.library, "sample"))
@@ -91,7 +91,7 @@ def test_r5_a_signal_ends_the_wait(
         assert process.stderr is not None
         process.stderr.readline()
         process.send_signal(number)
-        _out, err = process.communicate(timeout=30)
+        _out, err = process.communicate(timeout=120)
 
     assert status == process.returncode, err
     assert "Traceback" not in err
@@ -145,9 +145,9 @@ def test_r20_uv_waits_while_we_hold_the_lock(
         with pytest.raises(subprocess.TimeoutExpired):
             theirs.wait(timeout=1.5)
         assert not (venv.library / "other").exists()
-    _out, err = ours.communicate(timeout=30)
+    _out, err = ours.communicate(timeout=120)
     assert 0 == ours.returncode, err
-    _out, err = theirs.communicate(timeout=30)
+    _out, err = theirs.communicate(timeout=120)
     assert 0 == theirs.returncode, err
 
     for name in ("sample", "other"):
@@ -172,7 +172,7 @@ def test_r20_a_lock_file_that_was_replaced_while_waiting_is_not_mistaken(
         assert not (venv.library / "sample").exists()
     finally:
         second.__exit__(None, None, None)
-    _out, err = process.communicate(timeout=30)
+    _out, err = process.communicate(timeout=120)
     assert 0 == process.returncode, err
 
 

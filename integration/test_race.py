@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 ROUNDS = {"removals": 2}
 """Rounds of each contest here, one where nothing else is said; ``make race`` does 100."""
+PATIENCE = 40
+"""Rounds of a bad build. The least likely to break in one does so in half of them."""
 
 
 @pytest.fixture(autouse=True)
@@ -59,7 +61,9 @@ def test_a_build_that_is_known_to_be_bad_is_caught(build: str, where: str) -> No
     """
     require(workers() > 1 or where != "linking", "two processors, for processes that link")
 
-    found = race.rounds(contest(where), range(12), spoil=bad_builds.BAD[build], until_broken=True)
+    found = race.rounds(
+        contest(where), range(PATIENCE), spoil=bad_builds.BAD[build], until_broken=True
+    )
 
     assert found[-1].problems
 

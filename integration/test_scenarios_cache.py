@@ -79,7 +79,7 @@ def test_c5_processes_that_unpack_one_wheel_at_once_end_with_one_entry(
         for venv in venvs
     ]
     for process in started:
-        _out, err = process.communicate(timeout=60)
+        _out, err = process.communicate(timeout=120)
         assert 0 == process.returncode, err
 
     (cached,) = find_contents(linkinstall.cache, DATA)

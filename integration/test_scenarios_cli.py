@@ -200,7 +200,7 @@ def test_a_closed_standard_output_is_no_traceback(
     assert process.stdout is not None
     process.stdout.close()
     process.stdout = None
-    _out, err = process.communicate(timeout=30)
+    _out, err = process.communicate(timeout=120)
 
     assert "Traceback" not in err
 

@@ -40,7 +40,7 @@ def test_links_stay_however_often_it_is_made_anew(linked: Path, linkinstall: Com
         assert "real" == os.readlink(linked.parent / "current")
         done = subprocess.run(
             [linked / "bin" / "python", "-c", "print('ok')"],
-            capture_output=True, text=True, check=True, timeout=60,
+            capture_output=True, text=True, check=True, timeout=120,
         )  # fmt: skip
         assert "ok\n" == done.stdout
 
@@ -102,4 +102,4 @@ def test_a_process_that_stands_inside_holds_nothing(tmp_path: Path, linkinstall:
         outcome = linkinstall.json("venv", "remove", venv)
 
         assert ([], False) == (outcome["pending"], venv.exists())
-        process.communicate(b"\n", timeout=60)
+        process.communicate(b"\n", timeout=120)

@@ -344,7 +344,7 @@ def run_at_once(folder: str, wheel: str, verb: str) -> list[str]:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    answers = [process.communicate(timeout=60) for process in running]
+    answers = [process.communicate(timeout=120) for process in running]
     assert [""] * 2 == [err for _, err in answers]
     return [out.strip() for out, _ in answers]
 

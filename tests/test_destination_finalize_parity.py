@@ -168,7 +168,7 @@ def test_finalizations_of_several_threads_queue(twins: Twins, tmp_path: Path) ->
 
     def install(wheel: Path) -> None:
         try:
-            ready.wait(30)
+            ready.wait(120)
             twins.ours.install(wheel, METADATA, bytecode_optimization_levels=(0,))
         except BaseException as error:  # noqa: BLE001 - shown by the test's own thread
             failures.append(error)
@@ -177,7 +177,7 @@ def test_finalizations_of_several_threads_queue(twins: Twins, tmp_path: Path) ->
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert [] == failures
     twins.assert_same()
 

@@ -257,7 +257,7 @@ def test_of_many_threads_with_one_wheel_exactly_one_succeeds(twins: Twins, tmp_p
     ready = threading.Barrier(6)
 
     def install() -> None:
-        ready.wait(30)
+        ready.wait(120)
         try:
             twins.ours.install(wheel, METADATA)
         except BaseException as error:  # noqa: BLE001 - judged by the test's own thread
@@ -269,7 +269,7 @@ def test_of_many_threads_with_one_wheel_exactly_one_succeeds(twins: Twins, tmp_p
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(120)
     assert [None] == [one for one in outcomes if not isinstance(one, FileExistsError)]
     assert 6 == len(outcomes)
     twins.assert_same()

@@ -52,7 +52,7 @@ def test_choosing_costs_no_heavy_import() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
 
     assert "" == done.stdout.strip()

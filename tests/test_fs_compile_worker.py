@@ -31,7 +31,7 @@ def work(jobs: list[tuple[str, ...]], python: str = sys.executable, batches: int
         input=data,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     results, rest = [], done.stdout
     while rest:

@@ -12,6 +12,7 @@ import pytest
 from linkinstall import limits
 from linkinstall.fs import crew
 from linkinstall.fs.crew import Crew, parts_of
+from tests.support.events import until
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,40 +51,40 @@ def test_others_begin_at_once(tmp_path: Path) -> None:
         return os.getpid()
 
     team = Crew(do, 5)
-    give_up = time.monotonic() + 20
-    while len(os.listdir(tmp_path)) < 5:
-        assert time.monotonic() < give_up
-        time.sleep(0.002)
+    until(lambda: len(os.listdir(tmp_path)) == 5)
 
     assert os.getpid() not in team.finish()
 
 
 @forks
-def test_the_part_of_one_who_dies_has_no_answer() -> None:
+def test_the_part_of_one_who_dies_has_no_answer(tmp_path: Path) -> None:
     """The others' answers are there; a helper's that was killed are None."""
     here = os.getpid()
 
     def do(number: int) -> int:
         if os.getpid() != here:
+            (tmp_path / str(number)).touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(0.02)
         return number
 
-    answers = Crew(do, 9).finish()
+    team = Crew(do, 9)
+    until(lambda: os.listdir(tmp_path))  # or all is done here before a helper has begun
+    answers = team.finish()
 
     assert {None, *range(9)} >= set(answers)
     assert 1 <= answers.count(None) <= 2
 
 
 @forks
-def test_an_error_of_ones_own_ends_it() -> None:
+def test_an_error_of_ones_own_ends_it(tmp_path: Path) -> None:
     """What a part raises in this process comes out, and no helper is left."""
     here = os.getpid()
 
     def do(number: int) -> int:
         if os.getpid() == here:
+            (tmp_path / "raised").touch()
             raise ValueError(number)
-        time.sleep(0.05)
+        until((tmp_path / "raised").exists)
         return number
 
     team = Crew(do, 50)
@@ -94,14 +95,19 @@ def test_an_error_of_ones_own_ends_it() -> None:
 
 
 @forks
-def test_abandoning_leaves_what_nobody_has_begun() -> None:
+def test_abandoning_leaves_what_nobody_has_begun(tmp_path: Path) -> None:
     """Each helper ends what it is at and takes no more; abandoning again does nothing."""
-    team = Crew(lambda _: time.sleep(0.2), 500)
-    begun = time.monotonic()
+
+    def do(number: int) -> None:
+        (tmp_path / str(number)).touch()
+        time.sleep(0.2)
+
+    team = Crew(do, 500)
+    until(lambda: os.listdir(tmp_path))
     team.abandon()
     team.abandon()
 
-    assert time.monotonic() - begun < 20  # all of them would take 33 s
+    assert len(os.listdir(tmp_path)) < 500
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
 
@@ -109,6 +115,7 @@ def test_abandoning_leaves_what_nobody_has_begun() -> None:
 @forks
 def test_helpers_end_with_their_parent(tmp_path: Path) -> None:
     """Once the parent is gone, a helper takes no further part."""
+    ended, running = os.pipe()
     parent = os.fork()
     if not parent:
 
@@ -120,13 +127,13 @@ def test_helpers_end_with_their_parent(tmp_path: Path) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
     os.waitpid(parent, 0)
     then = len(os.listdir(tmp_path))
-    time.sleep(0.5)
-    seen = len(os.listdir(tmp_path))
-    time.sleep(0.3)
+    os.close(running)
+    os.read(ended, 1)  # nothing more to read once nobody runs who has inherited the pipe
+    os.close(ended)
 
     # Each of the two may have looked for its parent just before.
+    seen = len(os.listdir(tmp_path))
     assert seen <= then + 2
-    assert seen == len(os.listdir(tmp_path))
     assert seen < 500
 
 

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import tempfile
+import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -150,6 +151,35 @@ def test_what_is_waited_for_is_told_once(tmp_path: Path) -> None:
     assert [f"waiting for another process to release the environment (lock: {path})"] == told
 
 
+def test_who_waits_for_nothing_tells_nothing(tmp_path: Path) -> None:
+    """Without a time to wait nothing is told of a wait."""
+    path = tmp_path / ".lock"
+    told: list[str] = []
+
+    with held_by_another(path), pytest.raises(LockTimeoutError):
+        lock_at(path).acquire(timeout=0, notify=told.append)
+
+    assert [] == told
+
+
+def test_a_pause_that_takes_all_of_the_time_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a busy machine, too, a person learns what was waited for.
+
+    Where one pause took as long as the rest of the wait, the wait ended without a word.
+    """
+    path = tmp_path / ".lock"
+    told: list[str] = []
+    pause = time.sleep
+    monkeypatch.setattr("linkinstall.fs.lock.time.sleep", lambda _: pause(0.2))
+
+    with held_by_another(path), pytest.raises(LockTimeoutError):
+        lock_at(path).acquire(timeout=0.1, notify=told.append)
+
+    assert 1 == len(told)
+
+
 def test_waiting_ends_when_the_lock_is_released(tmp_path: Path) -> None:
     """Who waits gets the lock as soon as it is free."""
     path = tmp_path / ".lock"
@@ -159,7 +189,7 @@ def test_waiting_ends_when_the_lock_is_released(tmp_path: Path) -> None:
     def release(_message: str) -> None:
         first.release()
 
-    second.acquire(timeout=0.2, notify=release)
+    second.acquire(timeout=120, notify=release)
 
     assert second.held
     second.release()

@@ -13,6 +13,7 @@ import pytest
 from linkinstall import limits
 from linkinstall.fs import crew, local
 from linkinstall.fs.parallel import SharedPlacing
+from tests.support.events import until
 from tests.support.faulty import LocalFileSystem
 
 if TYPE_CHECKING:
@@ -92,16 +93,18 @@ def test_an_error_of_any_part_is_raised_with_its_path(tmp_path: Path) -> None:
 
 
 class Dying(LocalFileSystem):
-    """Dies at one name, in whatever process it is not this one."""
+    """Dies in whatever process is not this one, which waits for that."""
 
-    def __init__(self) -> None:
+    def __init__(self, sign: Path) -> None:
         self.here = os.getpid()
+        self.sign = sign
 
     def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:
-        """Place; in this process slowly enough for the others to come to their turn."""
+        """Place, once another process has come to its turn."""
         if os.getpid() != self.here:
+            self.sign.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(0.05)
+        until(self.sign.exists)
         return super().place(mode, source, target, names)
 
 
@@ -110,7 +113,7 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path) -> None:
     made = batches(tmp_path, 4, 4, 4, 4)
 
     with pytest.raises(OSError, match="has died"):
-        SharedPlacing(Dying(), made).finish()
+        SharedPlacing(Dying(tmp_path / "sign"), made).finish()
 
 
 def test_what_is_abandoned_is_placed_no_further(tmp_path: Path) -> None:

@@ -232,7 +232,7 @@ def test_the_report_needs_nothing_of_ours(tmp_path: Path) -> None:
     copy.write_bytes(Path(SCRIPT).read_bytes())
 
     done = subprocess.run(
-        [sys.executable, "-I", "-S", str(copy)], capture_output=True, check=False, timeout=60
+        [sys.executable, "-I", "-S", str(copy)], capture_output=True, check=False, timeout=120
     )
 
     assert (0, b"") == (done.returncode, done.stderr)

@@ -93,7 +93,7 @@ def test_a_running_venv_is_known_without_sysconfig(
     folder, python = tmp_path / "env", interpreter(version)
     if maker == "virtualenv":
         command = [sys.executable, "-m", "virtualenv", "-q", "--no-seed", "-p", python, str(folder)]
-        subprocess.run(command, check=True, capture_output=True, timeout=60)
+        subprocess.run(command, check=True, capture_output=True, timeout=120)
     else:
         make_venv(folder, python, *maker.split()[1:])
 
@@ -168,7 +168,7 @@ def test_venvs_of_every_cpython_answer(
     folder, python, cache_dir = tmp_path / "env", interpreter(version), str(tmp_path / "cache")
     if maker == "virtualenv":
         command = [sys.executable, "-m", "virtualenv", "-q", "--no-seed", "-p", python, str(folder)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=120)
         # Each virtualenv ends its support of old versions at some time.
         suited(done.returncode == 0, f"virtualenv can use {python}: {done.stderr.strip()[-80:]}")
     elif maker == "uv":
@@ -178,7 +178,7 @@ def test_venvs_of_every_cpython_answer(
         uv = find_uv_bin()
         command = [uv, "venv", "--offline", "--no-config", "-q", "-p", python, str(folder)]
         environ = os.environ | {"UV_CACHE_DIR": str(tmp_path / "uv")}
-        subprocess.run(command, check=True, capture_output=True, timeout=60, env=environ)
+        subprocess.run(command, check=True, capture_output=True, timeout=120, env=environ)
     else:
         make_venv(folder, python, *maker.split()[1:])
 

@@ -98,7 +98,7 @@ def test_signals_are_held_back(case: str) -> None:
     """
     program = PROGRAM.format(listening=LISTENING, body=BODIES[case])
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
     )
 
     assert ("", EXPECTED[case]) == (done.stderr, " ".join(done.stdout.splitlines()))

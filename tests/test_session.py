@@ -140,7 +140,7 @@ def test_a_target_that_goes_while_another_waits_for_it_is_made_again(site: Site)
         waited.append(message)
         first.end()
 
-    second.begin(timeout=30, notify=waiting)
+    second.begin(timeout=120, notify=waiting)
 
     assert 1 == len(waited)
     assert os.path.isdir(target.root)

@@ -54,7 +54,7 @@ def shell(command: str, folder: Path) -> str:
         cwd=folder,
         capture_output=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     return done.stdout.decode("utf-8")
 

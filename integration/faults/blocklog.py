@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from integration.faults.volumes import Contents, Volume
 
 NAME = "disk"
-READY = 10.0
+READY = 120.0
 """Seconds that FUSE may take to serve the file, or to let go of it."""
 _HEAD = struct.Struct("<qq")
 _FLUSH = -1

@@ -48,8 +48,9 @@ from integration.faults.soundness import everything, installed, litter, unsound
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-SECONDS = 90.0
-"""A round that takes longer is a deadlock; on two processors one takes about a second."""
+SECONDS = 240.0
+"""A round that takes longer is a deadlock; on two processors one takes about a second. Below
+``limits.LOCK_WAIT``, after which those that wait for each other would end by themselves."""
 ROUNDS = 100
 KILLED = -signal.SIGKILL
 UV_CACHE = {"UV_CACHE_DIR": "{venv}/../uv-cache"}

@@ -36,9 +36,9 @@ from integration.faults.scenario import Command, Scenario
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-TIMEOUT = 120.0
+TIMEOUT = 600.0
 """Seconds a command may take; longer counts as a deadlock."""
-ORPHANS = 30.0
+ORPHANS = 120.0
 """Seconds that processes left behind by a killed command may take to end."""
 NEIGHBOUR = "iniconfig-2.1.0"
 """A distribution that is in every environment and that no scenario touches."""

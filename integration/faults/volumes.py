@@ -71,7 +71,7 @@ CLONING = "xfs"
 SHUTDOWN = 0x8004587D
 """``EXT4_IOC_SHUTDOWN`` and ``XFS_IOC_GOINGDOWN``, as the tests of those file systems use it."""
 _FLAGS = {"log-flushed": 1, "log-lost": 2}
-BUSY = 30.0
+BUSY = 120.0
 """Seconds that a killed process may take to let go of a volume."""
 _CHUNK = 1 << 16
 _ZEROS = bytes(_CHUNK)

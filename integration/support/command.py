@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-TIMEOUT_SECONDS = 120
+TIMEOUT_SECONDS = 300
 FAULTY_RUN = Path(__file__).with_name("faulty_run.py")
 
 

@@ -59,7 +59,7 @@ class Venv:
             capture_output=True,
             text=True,
             check=False,
-            timeout=60,
+            timeout=120,
             cwd=self.root,
         )
         assert done.returncode == 0, done.stderr

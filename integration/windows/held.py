@@ -43,7 +43,7 @@ def running(
         assert "ready" == line.strip(), line + process.stdout.read()
         yield process
     finally:
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
 
 @contextmanager

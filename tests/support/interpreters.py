@@ -58,7 +58,7 @@ def _candidates(version: tuple[int, int]) -> list[Path]:
 def _find(version: tuple[int, int]) -> str | None:
     for path in _candidates(version):
         done = subprocess.run(
-            [path, "-E", "-s", "-c", _SAY], capture_output=True, text=True, check=False, timeout=60
+            [path, "-E", "-s", "-c", _SAY], capture_output=True, text=True, check=False, timeout=120
         )
         words = done.stdout.strip().split(" ", 3)
         if done.returncode == 0 and ["cpython", *map(str, version)] == words[:3]:
@@ -77,7 +77,7 @@ def interpreter(version: tuple[int, int]) -> str:
 def say(python: str | Path, code: str) -> str:
     """Return what an interpreter prints, isolated from the caller's variables."""
     done = subprocess.run(
-        [python, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=60
+        [python, "-I", "-c", code], capture_output=True, text=True, check=False, timeout=120
     )
     assert 0 == done.returncode, done.stderr
     return done.stdout.strip()
@@ -90,7 +90,7 @@ def make_venv(folder: Path, python: str, *options: str) -> Path:
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=120,
     )
     bare = done.returncode != 0 and "No module named" in done.stderr
     suited(not bare, f"{python} comes with the venv module")

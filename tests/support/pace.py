@@ -7,21 +7,42 @@ the same plain work takes here and now.
 
 Calling sequence::
 
-    began = time.process_time()
-    ...
-    assert time.process_time() - began < 2 * slowness()
+    assert keeps(2.0, lambda: processor_seconds(partial(read, text)))
 
-Guarantees: never below 1, so a quick machine is held to the promise itself. It makes up for
-the machine only: what takes longer by its own fault does not slow the work down.
+Guarantees: a quick machine is held to the promise itself. The best of some tries counts, each
+beside the machine's pace at that moment: what others do there passes, what takes long by its
+own fault does so each time.
 """
 
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 QUIET = 0.08
 """Processor seconds of the work on the machine of the figures, while nothing else ran."""
 ROUNDS = 6
+TRIES = 4
+
+
+def keeps(seconds: float, measure: Callable[[], float]) -> bool:
+    """Tell whether what is measured takes less than was promised, at this machine's pace."""
+    for _ in range(TRIES):
+        slow = slowness()
+        taken = measure()
+        if taken < seconds * max(slow, slowness()):
+            return True
+    return False
+
+
+def processor_seconds(act: Callable[[], object]) -> float:
+    """Return the processor seconds that this process takes for an act."""
+    began = time.process_time()
+    act()
+    return time.process_time() - began
 
 
 def slowness() -> float:

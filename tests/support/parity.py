@@ -340,7 +340,7 @@ def ended(process: subprocess.Popen[str]) -> subprocess.CompletedProcess[str]:
     """Wait for a process that ``start_module`` started, and return what it said."""
     with process:
         try:
-            out, err = process.communicate(timeout=60)
+            out, err = process.communicate(timeout=120)
         except subprocess.TimeoutExpired:
             process.kill()
             raise

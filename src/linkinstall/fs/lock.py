@@ -106,7 +106,7 @@ class FolderLock:
     ) -> None:
         """Wait up to ``timeout`` seconds for the lock.
 
-        :param notify: told once, after a second, what is waited for
+        :param notify: told once, after a second or half of the time, what is waited for
         :param make_folder: makes the folder of the file before each try: who had the lock
             before may remove a folder that it made itself
         :raises LockTimeoutError: another process still holds it
@@ -114,7 +114,7 @@ class FolderLock:
         """
         begin = time.monotonic()
         pause, longest = limits.LOCK_POLL
-        told = notify is None
+        told = not timeout
         gone = 0
         while True:
             try:
@@ -128,13 +128,14 @@ class FolderLock:
                 if make_folder is None or gone >= limits.RETRIES:
                     raise
             waited = time.monotonic() - begin
+            if notify is not None and not told and waited >= min(limits.LOCK_NOTICE, timeout / 2):
+                # Before the end as well: on a busy machine one pause takes all of a short time.
+                notify(f"waiting for another process to release {self.what} (lock: {self.path})")
+                told = True
             if waited >= timeout:
                 from linkinstall.errors import LockTimeoutError
 
                 raise LockTimeoutError(self.path, timeout, what=self.what)
-            if notify is not None and not told and waited >= min(limits.LOCK_NOTICE, timeout / 2):
-                notify(f"waiting for another process to release {self.what} (lock: {self.path})")
-                told = True
             time.sleep(min(pause, max(timeout - waited, 0.001)))
             pause = min(pause * 2, longest)
 
