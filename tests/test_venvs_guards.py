@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import site
 import sys
 from pathlib import Path
 
@@ -105,6 +106,42 @@ def test_what_is_no_venv_is_refused_even_with_force(tmp_path: Path) -> None:
     assert "no-venv" == refusal(tmp_path / "thesis", force=True)
 
 
+@pytest.mark.parametrize("landmark", ["lib/python3.11/os.py", "Lib/os.py"])
+@pytest.mark.parametrize("settings", [False, True])
+def test_an_installation_is_told_from_what_is_left_of_a_venv(
+    tmp_path: Path, landmark: str, *, settings: bool
+) -> None:
+    """An installation of Python is never removed, whichever Python that is.
+
+    Only the running interpreter's own was known for one. Any other has an interpreter in
+    ``bin`` and ``lib/python3.8``, so it passed for a venv without its settings, of which
+    the error said that ``--force`` removes it all the same; and so it did.
+    """
+    place = make_venv(tmp_path / "3.8.18", settings=settings)
+    (place / landmark).parent.mkdir(parents=True, exist_ok=True)
+    (place / landmark).touch()
+    (place / "bin" / "python").unlink()
+
+    assert ["installation"] * 2 == [refusal(place, force=force) for force in (False, True)]
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_a_link_to_the_standard_library_makes_no_installation(tmp_path: Path) -> None:
+    """What virtualenv made before PEP 405 has links to the modules that Python starts with."""
+    place = make_venv(tmp_path / "old", settings=False)
+    (place / "lib/python3.11/os.py").symlink_to("/usr/lib/python2.7/os.py")
+
+    assert not refusal(place, force=True)
+
+
+def test_packages_of_a_user_are_no_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where pip --user installs looks like a venv without settings, and is never removed."""
+    place = make_venv(tmp_path / ".local", settings=False)
+    monkeypatch.setattr(site, "USER_BASE", str(place))
+
+    assert "user-base" == refusal(place, force=True)
+
+
 def test_mount_points_inside_are_named(tmp_path: Path) -> None:
     """A volume that is mounted inside is not emptied with the environment."""
 
@@ -176,7 +213,7 @@ def test_where_a_venv_can_be_made(tmp_path: Path) -> None:
             found[name] = error.next_step
 
     assert found == {
-        "full": "",
+        "full": "Name a place where nothing is, or an empty folder.",
         "venv": "--clear makes it anew.",
         "broken": "--clear --force makes it anew.",
     }

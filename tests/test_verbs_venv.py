@@ -226,6 +226,25 @@ def test_remove_drops_a_link_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_a_link_that_leads_round_in_a_circle_is_a_dangling_one(tmp_path: Path) -> None:
+    """A link to itself can be removed, and is said to lead nowhere.
+
+    Every verb looked for a state folder below it first, and failed with the path of that:
+    ``loop/.linkinstall-venv: Too many levels of symbolic links``.
+    """
+    loop = tmp_path / "loop"
+    loop.symlink_to("loop")
+
+    for refused in (create_venv, clear_venv, decouple_venv):
+        with pytest.raises(NotAVenvError, match=r"loop is a link to .*, where nothing is"):
+            refused(loop)
+    outcome = remove_venv(loop)
+
+    assert ["dangling-link"] == [one.code for one in outcome.warnings]
+    assert not loop.is_symlink()
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_remove_of_a_dangling_link_says_that_it_was_one(tmp_path: Path) -> None:
     """A link to nothing goes, and is said to have been one."""
     (tmp_path / "v").symlink_to("gone")

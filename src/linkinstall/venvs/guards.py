@@ -7,8 +7,9 @@ Calling sequence: ``refuse_removal(files, sight, force=...)``; ``refuse_creation
 ``refuse_strange_state(files, place, state)`` before a state folder is believed.
 
 Guarantees: reads only. Some places are refused whatever is forced: a file system's
-root, a home folder or one above it, an installation of Python, a place with mount
-points in it, and the environment that the running program's own code lies in.
+root, a home folder or one above it, an installation of Python, what users installed for
+themselves, a place with mount points in it, and the environment that the running program's
+own code lies in.
 
 Errors: :class:`~linkinstall.errors.NotAVenvError`, with every reason, and
 :class:`~linkinstall.errors.JournalError` for a state folder that is not ours.
@@ -17,8 +18,9 @@ Errors: :class:`~linkinstall.errors.NotAVenvError`, with every reason, and
 from __future__ import annotations
 
 import os
+import site
 import sys
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 
 from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, VENV
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _INSTEAD = {"running": "Run linkinstall from another environment."}
+_FOR_EVER = "--force does not change that."
 FORCE = "Look at what is in it; --force removes it all the same."
 
 
@@ -92,7 +95,8 @@ def refuse_creation(sight: Sight) -> None:
     if sight.kind == BROKEN:
         message = f"{place} looks like a virtual environment that is not whole."
         raise _error(message, place, "broken-venv", "--clear --force makes it anew.")
-    raise _error(f"{place} is in the way, and no virtual environment.", place, "exists", "")
+    message = f"{place} is in the way, and no virtual environment."
+    raise _error(message, place, "exists", "Name a place where nothing is, or an empty folder.")
 
 
 def refuse_decoupling(sight: Sight) -> None:
@@ -140,9 +144,12 @@ def refuse_strange_state(files: FileSystem, place: str, state: str) -> None:
 
 def _refuse_for_ever(files: FileSystem, sight: Sight) -> None:
     place = sight.place
+    if sight.kind == BROKEN and _has_standard_library(files, place):
+        # Of what a venv has, an installation lacks the settings alone.
+        raise _error(f"{place} is an installation of Python.", place, "installation", _FOR_EVER)
     for inner, message, code in _never(files, place):
         if _is_within(inner, place):
-            raise _error(message, place, code, _INSTEAD.get(code, "--force does not change that."))
+            raise _error(message, place, code, _INSTEAD.get(code, _FOR_EVER))
     mounts = sorted(one for one in files.mount_points() if _is_within(one, place) and one != place)
     if mounts:
         message = f"{place} has mount points in it: {', '.join(mounts)}."
@@ -156,9 +163,28 @@ def _never(files: FileSystem, place: str) -> Iterator[tuple[str, str, str]]:
     yield home, f"{place} is a home folder, or has one in it.", "home-folder"
     base = files.real_path(sys.base_prefix)
     yield base, f"{place} is an installation of Python, or has one in it.", "installation"
+    own = files.real_path(site.getuserbase())
+    yield own, f"{place} holds what users installed for themselves (pip --user).", "user-base"
     for folder in _own_code():
         message = f"linkinstall runs from {place} itself, and cannot go on once that is gone."
         yield files.real_path(folder), message, "running"
+
+
+def _has_standard_library(files: FileSystem, place: str) -> bool:
+    """Return whether the landmark that Python finds its ``sys.prefix`` by lies below a folder.
+
+    No venv has it; what virtualenv made before :pep:`405` has a link in its place.
+    """
+    for library in (f"{place}/lib", f"{place}/Lib"):
+        status = files.status(library)
+        if status is None or not S_ISDIR(status.st_mode):
+            continue
+        inner = [f"{library}/{name}" for name, kind in files.scan(library) if kind == FOLDER]
+        for folder in (library, *inner):
+            landmark = files.status(f"{folder}/os.py")
+            if landmark is not None and S_ISREG(landmark.st_mode):
+                return True
+    return False
 
 
 def _own_code() -> Iterator[str]:

@@ -17,6 +17,7 @@ Errors: those of :mod:`linkinstall.verbs.venv`.
 from __future__ import annotations
 
 import os
+from stat import S_ISLNK
 
 from linkinstall import limits
 from linkinstall.fs import local
@@ -103,6 +104,9 @@ class Place:
 
     def _settle(self) -> None:
         place = self.sight.place
+        status = self.files.status(place)
+        if status is not None and S_ISLNK(status.st_mode):
+            return  # links that lead round in a circle: nothing can be below them
         try:
             self.settled = settle(self.files, place, sync=self.sync)
         except OSError as error:
