@@ -326,6 +326,43 @@ def test_sets_are_made_anew_with_their_entry(cache: Cache, entry: Entry) -> None
     assert 3 == compiled(cache, again).count.linked
 
 
+class Overtaken(Cache):
+    """A cache into which another process puts a set right after it was looked for."""
+
+    faster: Entry | None = None
+
+    def open_folder(self, folder: str) -> Entry | None:
+        """Return what was there; another set is there afterwards."""
+        found = super().open_folder(folder)
+        if self.faster is None and "/bytecode/" in folder:
+            others = Cache(self.path)
+            entry_id = folder.split("/")[-2]
+            (self.faster,) = compiled(others, others.open(entry_id)).entries  # type: ignore[arg-type]
+        return found
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_set_that_came_since_it_was_looked_for_stays(
+    cache: Cache, entry: Entry, *, edited: bool
+) -> None:
+    """What another process has made meanwhile is taken, and not made anew.
+
+    Of two installs that compiled the same wheel at once the second put its own set into the
+    place of the first one's, which was being linked from: the first ended with a file that
+    was not there any more. One round of 245 of a race met that.
+    """
+    if edited:
+        append(file_of(compiled(cache, entry).entries[0], COMPILED[2]))
+    overtaken = Overtaken(cache.path)
+
+    found = compiled(overtaken, entry)
+
+    assert overtaken.faster is not None
+    assert [overtaken.faster.manifest] == [one.manifest for one in found.entries]
+    assert BytecodeCount(linked=3, compiled=0, failed=0) == found.count
+    assert is_sound(cache, overtaken.faster)
+
+
 def truncate(path: Path) -> None:
     """Cut a file off."""
     path.write_bytes(b"")

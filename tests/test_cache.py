@@ -19,7 +19,7 @@ from linkinstall import limits
 from linkinstall.cache import Cache
 from linkinstall.entry_writer import renew
 from linkinstall.errors import InvalidWheelError
-from linkinstall.fs import local
+from linkinstall.fs import local, trees
 from linkinstall.fs.port import FileSystem
 from tests.support.entries import begun, contents, file_of, is_sound, made_entry, published
 from tests.support.faulty import Denying, Faulty, Killed, Recording
@@ -469,6 +469,29 @@ def test_a_sweep_of_no_cache_makes_none(cache: Cache) -> None:
     cache.sweep()
 
     assert not os.path.exists(cache.path)
+
+
+class Emptied(FileSystem):
+    """A file system on which another process takes the cache away, the moment it is listed."""
+
+    def scan(self, folder: str) -> list[tuple[str, str]]:
+        """List what is there no more."""
+        trees.remove_tree(local(), os.path.dirname(folder))
+        return super().scan(folder)
+
+
+def test_a_sweep_while_the_cache_is_taken_away_does_nothing(tmp_path: Path) -> None:
+    """Who installs while another process cleans the cache up does not fail for that.
+
+    The folder was seen, and gone when it was listed: the install ended with an error. A race
+    in which every call was slowed down by chance found it.
+    """
+    cache = Cache(tmp_path / "cache", files=Emptied())
+    os.makedirs(f"{cache.temporary_folder}/left-behind")
+
+    cache.sweep()
+
+    assert not os.path.exists(cache.root)
 
 
 # -------------------------------------------------------------------- notes

@@ -159,6 +159,13 @@ def test_a_sweep_leaves_what_is_none(tmp_path: Path) -> None:
     assert ["file", "folder.lock"] == sorted(os.listdir(tmp_path))
 
 
+def test_what_is_not_there_any_more_needs_no_sweep(tmp_path: Path) -> None:
+    """Another process may have taken the folder away since it was seen."""
+    sweep(local(), str(tmp_path / "gone"))
+
+    assert [] == os.listdir(tmp_path)
+
+
 def test_a_linked_folder_is_swept_without_its_target(tmp_path: Path) -> None:
     """A link that was put in the place of a folder is removed, its target is not."""
     (tmp_path / "precious" / "sub").mkdir(parents=True)

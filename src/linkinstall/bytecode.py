@@ -84,8 +84,10 @@ def compiled_sets(
     for level in sorted({normal_level(level) for level in levels}):
         found = sets.find(level)
         seen = Inspection() if found is None else look(found)
+        made = found is None or bool(seen.damaged)
         if found is None or seen.damaged:
-            found = sets.make(level)
+            found, made = sets.make(level, unfit=found)
+        if made:
             compiled += found.manifest.count
         else:
             linked += found.manifest.count
@@ -135,21 +137,30 @@ class _Sets:
     def find(self, level: int) -> Entry | None:
         """Return the set that was made from the entry's files as they are now, if there is one."""
         inner = self._folder(level).removeprefix(self.cache.root)
-        current = str(self.entry.manifest.mtime)
         for root in self.cache.roots:
             found = self.cache.open_folder(root + inner)
-            if found is not None and found.manifest.version == current:
+            if found is not None and self._is_current(found):
                 return found
         return None
 
-    def make(self, level: int) -> Entry:
-        """Compile, and publish instead of what is there."""
+    def _is_current(self, found: Entry) -> bool:
+        return found.manifest.version == str(self.entry.manifest.mtime)
+
+    def make(self, level: int, unfit: Entry | None) -> tuple[Entry, bool]:
+        """Compile, and publish instead of what is there.
+
+        :param unfit: what was found, and is damaged
+        :return: the set, and whether it was made here: what another process has put there
+            since it was looked for stays, for it is linked from by now
+        """
         from io import BytesIO
 
-        from linkinstall.entry_writer import EntryWriter
+        from linkinstall.entry_writer import EntryWriter, is_same
 
         folder = self._folder(level)
         standing = self.cache.open_folder(folder)
+        if standing is not None and self._is_current(standing) and not is_same(standing, unfit):
+            return standing, False
         suffix = f".{self.tag}.opt-{level}.pyc" if level else f".{self.tag}.pyc"
         mode = "default" if self.embedded else "timestamp"
         jobs, targets = [], []
@@ -167,6 +178,6 @@ class _Sets:
                     writer.add(scheme, target, BytesIO(data), executable=False)
             origin = self.entry.manifest
             manifest = writer.manifest(self.tag, str(origin.mtime), "", origin.root)
-            return writer.publish(manifest, folder, damaged=standing)
+            return writer.publish(manifest, folder, damaged=standing), True
         finally:
             writer.discard()

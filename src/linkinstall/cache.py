@@ -334,14 +334,14 @@ class Cache:
 
     def sweep(self) -> None:
         """Remove temporary folders whose makers are gone."""
-        folder = self.temporary_folder
-        if self.temporary or self.distrust or self.file_system.status(folder) is None:
+        try:
+            if self.temporary or self.distrust or not self.file_system.scan(self.temporary_folder):
+                return  # mostly so: and then nothing needs to be imported
+        except FileNotFoundError:  # there is no cache yet, or another process takes it away
             return
-        if not self.file_system.scan(folder):
-            return  # mostly so: and then nothing needs to be imported
         from linkinstall.temporary import sweep
 
-        sweep(self.file_system, folder)
+        sweep(self.file_system, self.temporary_folder)
 
     def info(self) -> dict[str, Any]:
         """Return what the cache holds; see :mod:`linkinstall.upkeep.facts`."""

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["EntryWriter", "Written", "collisions", "renew"]
+__all__ = ["EntryWriter", "Written", "collisions", "is_same", "renew"]
 
 
 class Written:
@@ -204,7 +204,7 @@ class EntryWriter:
 
     def _sound(self, target: str, damaged: Entry | None) -> Entry | None:
         standing = self.cache.open_folder(target)
-        return None if standing is None or _is_same(standing, damaged) else standing
+        return None if standing is None or is_same(standing, damaged) else standing
 
     def _set_aside(self, target: str, damaged: Entry | None) -> None:
         """Move what stands at the entry's place, and is no sound entry, to where it is deleted.
@@ -308,7 +308,8 @@ def write_all(output: BinaryIO, data: bytes) -> int:
     return len(data)
 
 
-def _is_same(one: Entry, other: Entry | None) -> bool:
+def is_same(one: Entry, other: Entry | None) -> bool:
+    """Tell whether two looks at an entry's place have found the same one there."""
     return other is not None and one.manifest.mtime == other.manifest.mtime
 
 

@@ -157,7 +157,10 @@ def sweep(files: FileSystem, parent: str) -> None:
     status = files.status(parent)
     if status is not None and not S_ISDIR(status.st_mode):
         return
-    found = files.scan(parent)
+    try:
+        found = files.scan(parent)
+    except FileNotFoundError:  # whoever cleans the cache up has taken it away
+        return
     files.unlink_all(parent, [name for name, kind in found if name.endswith(PART)])
     names = {
         name.removesuffix(LOCK_SUFFIX)
