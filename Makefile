@@ -80,8 +80,9 @@ compound: setup ## the recovery is killed, or loses its power, at each of its ow
 images: setup ## a power cut at any moment, with any of the writes under way (IMAGES=1000 SEED=0)
 	$(BIN)/python -m integration.faults.images --images $(IMAGES) --seed $(SEED)
 
-race: setup ## many processes at once: 100 rounds of each contest
+race: setup ## many processes at once: 100 rounds of each contest, and 20 with calls that wait by chance
 	$(BIN)/python -m integration.faults.race
+	$(BIN)/python -m integration.faults.race --slowed --rounds 20
 
 interference: setup ## pip, uv and people act between our crash and our recovery, at every kill point
 	$(BIN)/python -m integration.faults.interference

@@ -43,6 +43,13 @@ def test_what_many_leave_is_what_some_order_of_them_leaves(name: str) -> None:
     assert [] == [f"seed {one.seed}: {problem}" for one in found for problem in one.problems]
 
 
+def test_whoever_is_slow_meets_what_the_others_do() -> None:
+    """Where each call of the file system can wait, the cache is made, linked and cleaned alike."""
+    (found,) = race.rounds(contest("cache"), [0], slowed=True)
+
+    assert () == found.problems
+
+
 @pytest.mark.parametrize(
     ("build", "where"),
     [

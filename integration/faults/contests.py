@@ -235,6 +235,25 @@ _MEND_SLOWLY = (
 """,
     ),
 )
+SLOWED = (
+    (
+        "fs/__init__.py",
+        "            _chosen.append(PosixFileSystem())\n",
+        """\
+            import time
+
+            class Slowed(PosixFileSystem):
+                def __getattribute__(self, name: str) -> object:
+                    if name[0] != "_" and os.urandom(1) < b"\\x1a":
+                        time.sleep(os.urandom(1)[0] / 5000)
+                    return super().__getattribute__(name)
+
+            _chosen.append(Slowed())
+""",
+    ),
+)
+"""One call in ten of the file system waits for up to 0.05 s: between any two calls of one
+process there is time enough for all that the others do."""
 _REFUSED = frozenset({"conflict", "lock-timeout"})
 _PLUGGY = install("hardlink", "pluggy-1.5.0")
 

@@ -7,9 +7,11 @@ Calling sequence::
 
     python -m integration.faults.race                          # 100 rounds of each
     python -m integration.faults.race --rounds 5 --contest cache
+    python -m integration.faults.race --slowed --rounds 10     # calls wait by chance
     python -m integration.faults.race --contest uv --seed 31 --rounds 1 --keep DIR
 
-The last form runs one round, with the seed that a report names, and leaves the world
+Unslowed, a process does most of its work in one time slice, and the others hardly ever see it
+half done. The last form runs one round, with the seed that a report names, and leaves the world
 in DIR/sandbox/world.
 
 Guarantees: a round is sound if no command hung, each one that did not succeed ended
@@ -37,7 +39,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from integration.faults import crowd, figures, report
-from integration.faults.contests import CONTESTS, VENV, Contender, Contest
+from integration.faults.contests import CONTESTS, SLOWED, VENV, Contender, Contest
 from integration.faults.runner import provisions
 from integration.faults.sandbox import Sandbox
 from integration.faults.scenario import Command, Scenario
@@ -232,17 +234,19 @@ def rounds(
     folder: str | None = None,
     spoil: Sequence[tuple[str, str, str]] = (),
     until_broken: bool = False,
+    slowed: bool = False,
     told: TextIO | None = None,
 ) -> list[Round]:
     """Run rounds of one contest in a folder that is gone afterwards.
 
     :param spoil: see ``runner.provisions``: a build that is known to be bad
     :param until_broken: the first round with a problem is the last one
+    :param slowed: let calls of the file system wait by chance
     :param told: gets each problem at once: a long run may be interrupted
     """
     found: list[Round] = []
     with tempfile.TemporaryDirectory(prefix="race-", dir=folder) as root:
-        changes = (*contest.changes, *spoil)
+        changes = (*contest.changes, *(SLOWED if slowed else ()), *spoil)
         arena = Arena(contest, root, provisions(os.path.join(root, "source"), changes))
         for seed in seeds:
             found.append(arena.round(seed))
@@ -283,15 +287,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _one(chosen[0], options)
     found: list[Round] = []
     for contest in chosen:
-        found += rounds(contest, seeds, folder=options.folder, told=sys.stderr)
+        found += rounds(
+            contest, seeds, folder=options.folder, slowed=options.slowed, told=sys.stderr
+        )
         broken = sum(bool(one.problems) for one in found if one.contest is contest)
         print(f"{contest.name}: {broken} of {len(seeds)} broken", file=sys.stderr, flush=True)
     sys.stdout.writelines(line for one in found for line in _problems(one))
     print(table(found))
     if not options.contest:
         what = f"{len(CONTESTS)} contests of many processes at once"
+        gate = "R8"
+        if options.slowed:
+            gate, what = "R8 slowed", f"{what}, whose calls wait by chance"
         broken, taken = sum(bool(one.problems) for one in found), sum(one.seconds for one in found)
-        figures.note(figures.Figure("R8", what, len(found), "rounds", broken, 0, taken))
+        figures.note(figures.Figure(gate, what, len(found), "rounds", broken, 0, taken))
     print(f"\n{report.machine()}, {os.cpu_count()} processors")
     return int(any(one.problems for one in found))
 
@@ -299,7 +308,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _one(contest: Contest, options: argparse.Namespace) -> int:
     keep = os.path.abspath(options.keep)
     shutil.rmtree(keep, ignore_errors=True)
-    arena = Arena(contest, keep, provisions(os.path.join(keep, "source"), contest.changes))
+    changes = (*contest.changes, *(SLOWED if options.slowed else ()))
+    arena = Arena(contest, keep, provisions(os.path.join(keep, "source"), changes))
     found = arena.round(options.seed)
     print(*found.problems, dict(found.ends), sep="\n")
     print(f"the world is in {arena.sandbox.world}, the streams are in {keep}/streams")
@@ -313,6 +323,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--contest", action="append", choices=names, help="repeatable")
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seed", type=int, default=0, help="of the first round")
+    parser.add_argument("--slowed", action="store_true", help="calls wait by chance")
     parser.add_argument("--folder", help="where sandboxes are made; default the temporary folder")
     parser.add_argument("--keep", help="run one round and leave its world in this folder")
     return parser
