@@ -42,7 +42,7 @@ unit: setup ## the tests of the modules
 	$(BIN)/python -m pytest -n $(WORKERS) tests
 
 integration: setup ## real wheels, processes and peers, without the long sweeps
-	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' integration
+	$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' --dist worksteal integration
 
 integration-slow: setup ## the integration tests that integration leaves out: large wheels, long sweeps
 	$(BIN)/python -m pytest -n $(WORKERS) -m slow integration

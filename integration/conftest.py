@@ -19,6 +19,7 @@ from integration.support.environments import Venv, make_venv
 from integration.support.peers import pip_install, uv_install
 from integration.support.samples import make_sample
 from integration.support.trees import differences
+from integration.support.turns import INSTALLERS
 from integration.support.volumes import CLONE, clone_volume, other_volume
 from linkinstall import Cache, Environment
 from tests.support.gates import require
@@ -117,7 +118,7 @@ def sample(wheelhouse: Path) -> Path:
     return make_sample(wheelhouse)
 
 
-@pytest.fixture(params=["ours", "pip", "uv"])
+@pytest.fixture(params=INSTALLERS)
 def installed(
     request: pytest.FixtureRequest,
     linkinstall: Command,

@@ -17,6 +17,7 @@ from integration.support.records import (
 )
 from integration.support.samples import make_sample
 from integration.support.trees import differences
+from integration.support.turns import INSTALLERS, in_turn
 from tests.support.gates import require
 
 if TYPE_CHECKING:
@@ -131,10 +132,18 @@ DAMAGES: list[tuple[Callable[[Venv], None], str, str | None]] = [
     (pip_killed_in_uninstall, "foreign-leftover", None),
     (pip_killed_in_upgrade, "foreign-leftover", None),
 ]
-IDS = [damage.__name__ for damage, _code, _health in DAMAGES]
 
 
-@pytest.mark.parametrize(("damage", "code", "health"), DAMAGES, ids=IDS)
+def name_of(damage: Callable[[Venv], None], *more: object) -> str:
+    """Return the name of a damage, and of a version that comes with it."""
+    return "-".join([damage.__name__, *(str(one) for one in more[:1])])
+
+
+@pytest.mark.parametrize(
+    ("damage", "code", "health", "installed"),
+    in_turn(DAMAGES, INSTALLERS, name=name_of),
+    indirect=["installed"],
+)
 def test_check_names_the_damage_and_list_the_health(
     damage: Callable[[Venv], None],
     code: str,
@@ -158,8 +167,15 @@ def test_check_names_the_damage_and_list_the_health(
     assert [] == differences(before, installed.snapshot())
 
 
-@pytest.mark.parametrize("version", ["1.0", "2.0"])
-@pytest.mark.parametrize("damage", [damage for damage, _code, _health in DAMAGES], ids=IDS)
+@pytest.mark.parametrize(
+    ("damage", "version", "installed"),
+    in_turn(
+        [(damage, version) for damage, _code, _health in DAMAGES for version in ("1.0", "2.0")],
+        INSTALLERS,
+        name=name_of,
+    ),
+    indirect=["installed"],
+)
 def test_install_over_the_damage_works_and_uninstall_leaves_nothing(
     damage: Callable[[Venv], None],
     version: str,
@@ -183,7 +199,11 @@ def test_install_over_the_damage_works_and_uninstall_leaves_nothing(
     assert [] == differences(bare, installed.snapshot())
 
 
-@pytest.mark.parametrize("damage", [damage for damage, _code, _health in DAMAGES], ids=IDS)
+@pytest.mark.parametrize(
+    ("damage", "installed"),
+    in_turn([(damage,) for damage, _code, _health in DAMAGES], INSTALLERS, name=name_of),
+    indirect=["installed"],
+)
 def test_other_projects_work_on_beside_the_damage(
     damage: Callable[[Venv], None], linkinstall: Command, installed: Venv, wheelhouse: Path
 ) -> None:

@@ -58,7 +58,7 @@ def test_a_build_that_forgets_what_a_worker_met_is_found_out() -> None:
     spoil = ("fs/parallel.py", "[], _told(error)", "[[] for _ in self.batches[begin:end]], None")
 
     (swept,) = sweep_errors(
-        [scenario("linkinstall-install-set-hardlink")], ["EIO"], every=17, spoil=[spoil], forks=True
+        [scenario("linkinstall-install-set-hardlink")], ["EIO"], every=41, spoil=[spoil], forks=True
     )
 
     assert {MIXED, STATUS} & {one for verdict in swept.wrong for one in verdict.wrong}
@@ -71,7 +71,7 @@ def test_a_build_that_forgets_what_a_worker_met_is_found_out() -> None:
         (
             ("transaction.py", "self._application.undo()", "pass"),
             ("EIO",),
-            19,
+            37,
             {MIXED, STATUS},
         ),
         # What the system says without a path is told without one.

@@ -18,7 +18,8 @@ from integration.support.command import Command, Fault
 from integration.support.peers import pip_install, uv_install
 from integration.support.records import dist_info_of, record_problems
 from integration.support.samples import make_sample
-from integration.test_damage import DAMAGES, kill_uv_at, pip_killed_in_uninstall
+from integration.support.turns import INSTALLERS, in_turn
+from integration.test_damage import DAMAGES, kill_uv_at, name_of, pip_killed_in_uninstall
 from tests.support.gates import require
 from tests.support.wheels import make_wheel
 
@@ -201,7 +202,11 @@ def test_there_are_twenty_ways() -> None:
     assert 20 <= len(set(ALL))
 
 
-@pytest.mark.parametrize("damage", ALL, ids=lambda one: one.__name__)
+@pytest.mark.parametrize(
+    ("damage", "installed"),
+    in_turn([(damage,) for damage in ALL], INSTALLERS, name=name_of),
+    indirect=["installed"],
+)
 def test_what_check_names_mends_it(
     damage: Callable[[Venv], None], linkinstall: Command, installed: Venv, sample: Path
 ) -> None:
