@@ -180,6 +180,23 @@ def _mending(_chance: random.Random) -> list[Contender]:
     return [_target(number, "pluggy-1.5.0", "hardlink") for number in range(12)]
 
 
+def _readers(chance: random.Random) -> list[Contender]:
+    found = [_install(name) for name in ("pluggy-1.5.0", "pluggy-1.6.0", "parts-1.0", "parts-2.0")]
+    found += [_uninstall("pluggy"), _uninstall("parts"), _install("pluggy-1.5.0", "parts-1.0")]
+    found += [Contender(run("cache", verb, "--json"), {}, "") for verb in ("clean", "prune")]
+    here = ("--python", "{python}")
+    looks: tuple[tuple[str, ...], ...] = (
+        ("list", *here), ("check", *here), ("check", "--full", *here),
+        ("install", "--dry-run", *here, "{pluggy-1.6.0}"),
+        ("uninstall", "--dry-run", *here, "parts"), ("repair", "--all", "--dry-run", *here),
+        ("cache", "info"), ("cache", "dir"), ("cache", "verify"), ("cache", "verify", "--full"),
+        ("cache", "prune", "--dry-run"), ("cache", "clean", "--dry-run"),
+    )  # fmt: skip
+    found += [Contender(run(*words, "--json"), {}, "") for words in looks for _ in range(2)]
+    chance.shuffle(found)
+    return found
+
+
 def _with_uv(chance: random.Random) -> list[Contender]:
     uv = peers.uv_commands()
     found = _changes(chance)[:8]
@@ -298,5 +315,6 @@ CONTESTS = (
         prepare=(run("cache", "add", "{pluggy-1.5.0}"), DAMAGE),
         changes=_MEND_SLOWLY,
     ),
+    Contest("readers", "24 that look while 9 change what they look at", _readers, losers=_REFUSED),
     Contest("uv", "8 of ours and 8 of uv, one environment", _with_uv),
 )  # fmt: skip
