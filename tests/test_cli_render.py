@@ -29,6 +29,7 @@ from linkinstall.outcome import (
     Recovered,
     Warn,
 )
+from linkinstall.values import replace
 
 RICH = Change("rich", "14.0.0", None, "installed")
 
@@ -137,9 +138,30 @@ def test_what_waits_already_is_told_by_one_path() -> None:
     """A later run finds it in the trash: it is not moved once more."""
     pending = Pending("/e/.linkinstall/trash/1", "/e/.linkinstall/trash/1")
 
-    assert ["warning: /e/.linkinstall/trash/1 is still busy; it waits for its removal"] == [
-        line for line in messages(Outcome("recover", pending=(pending,))) if "busy" in line
-    ]
+    held = replace(pending, holders=(Holder(7, "code"),))
+
+    start = "warning: /e/.linkinstall/trash/1"
+
+    assert [
+        f"{start} cannot be deleted yet; it waits for its removal",
+        f"{start} is still busy, held by code (process 7); it waits for its removal",
+    ] == [line for line in messages(Outcome("recover", pending=(pending, held))) if "wait" in line]
+
+
+def test_what_nobody_is_known_to_hold_is_not_called_busy() -> None:
+    """A file that cannot be deleted may be protected as well as in use.
+
+    An immutable file, and one in a read-only folder, was called busy, so that its user
+    looked for a program to close.
+    """
+    pending = Pending("/e/ruff", "/e/.linkinstall/trash/1")
+
+    line = (
+        "warning: /e/ruff cannot be deleted yet; "
+        "it waits for its removal as /e/.linkinstall/trash/1"
+    )
+
+    assert [line] == messages(Outcome("uninstall", pending=(pending,)))
 
 
 def test_kept_paths_are_counted_or_named() -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,17 +18,20 @@ from linkinstall.fs.trees import (
     make_folders,
     make_temporary_folder,
     remove_empty_folders,
+    remove_files,
     remove_folder_if_empty,
     remove_tree,
     remove_unused_folder,
 )
 from tests.support.faulty import Denying, Recording
+from tests.support.platforms import needs_modes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
+    from collections.abc import Iterator, Sequence
 
     from tests.support.faulty import Change
+
+NOBODY = 65534
 
 
 def test_missing_parents_are_made_and_told(tmp_path: Path) -> None:
@@ -113,6 +119,66 @@ def test_what_cannot_be_removed_is_left_and_told(tmp_path: Path) -> None:
     assert expected == [(path, error.errno) for path, error in refused]
     assert [("a", ["busy"])] == [
         (name, os.listdir(tmp_path / "tree" / name)) for name in os.listdir(tmp_path / "tree")
+    ]
+
+
+@pytest.fixture
+def closed() -> Iterator[Path]:
+    """Yield a tree with folders that their owner closed, as a user whom modes stop.
+
+    A package of a build that marks what it installed as read-only looks like that.
+    """
+    with tempfile.TemporaryDirectory() as base:
+        tree = Path(base, "tree")
+        root = os.geteuid() == 0
+        if root:
+            os.chown(base, NOBODY, NOBODY)
+            os.seteuid(NOBODY)
+        modes = {"read-only/inner": 0o555, "unseen": 0, "open/read-only": 0o500}
+        for folder in modes:
+            (tree / folder).mkdir(parents=True)
+            (tree / folder / "file").touch()
+        for folder, mode in (*modes.items(), ("read-only", 0o555)):
+            (tree / folder).chmod(mode)
+        try:
+            yield tree
+        finally:
+            if root:
+                os.seteuid(0)
+
+
+@needs_modes
+def test_folders_that_are_closed_to_their_owner_go_too(closed: Path) -> None:
+    """What is to go goes, though its owner took the right to change it from himself.
+
+    The entries of a read-only folder cannot be deleted, so after ``venv remove`` they
+    waited in the trash for good, and each run called them busy.
+    """
+    assert [] == remove_tree(local(), str(closed))
+
+    assert not closed.exists()
+
+
+@needs_modes
+def test_files_of_a_folder_that_is_closed_to_its_owner_go(closed: Path) -> None:
+    """The files of a read-only folder go, and the folder is not made more than writable."""
+    folder = closed / "open" / "read-only"
+
+    assert [] == remove_files(local(), str(folder), ["file"])
+
+    assert [] == os.listdir(folder)
+    assert 0o700 == stat.S_IMODE(folder.stat().st_mode)
+
+
+def test_a_file_that_is_protected_opens_no_folder(tmp_path: Path) -> None:
+    """Where rights to the file itself are missing, it is told once, and nothing is opened."""
+    (tmp_path / "tree").mkdir()
+    (tmp_path / "tree" / "file").touch()
+    files = Denying(local(), "unlink", errno.EACCES)
+
+    assert [errno.EACCES] == [error.errno for _, error in remove_tree(files, f"{tmp_path}/tree")]
+    assert [("file", errno.EACCES)] == [
+        (name, error.errno) for name, error in remove_files(files, f"{tmp_path}/tree", ["file"])
     ]
 
 

@@ -26,6 +26,7 @@ from stat import S_ISDIR, S_ISREG
 from linkinstall.fs.trees import (
     files_below,
     make_folders,
+    remove_files,
     remove_folder_if_empty,
     remove_unused_folder,
     rename_folder,
@@ -255,7 +256,7 @@ class Settlement:
             inner = f"/{sub}" if sub else ""
             if not self._identity.is_ours_below(stashed, sub):
                 continue  # a link leads away from there now, and nothing is deleted through it
-            for name, _ in self.files.unlink_all(stashed + inner, names):
+            for name, _ in remove_files(self.files, stashed + inner, names):
                 busy = f"{stashed}{inner}/{name}"
                 try:
                     self._keep_busy(item, busy, f"{item.path}{inner}/{name}")

@@ -46,6 +46,7 @@ CHANGES = {
     "inherit_group": (0, None),
     "unlink": (0, None),
     "remove_folder": (0, None),
+    "open_to_owner": (0, None),
     "rename": (1, 0),
     "rename_new": (1, 0),
     "_hardlink": (1, 0),

@@ -152,10 +152,13 @@ def _files_words(files: Mapping[str, int], otherwise: int = 0) -> str:
 
 def _pending_line(pending: Pending) -> str:
     holders = ", ".join(f"{one.name} (process {one.pid})" for one in pending.holders)
-    held = f", held by {holders}" if holders else ""
+    # Without a holder that is known, it may be protected as well as in use.
+    why = f"is busy, held by {holders}" if holders else "cannot be deleted yet"
     if pending.path == pending.moved_to:  # moved there by an earlier run
-        return f"warning: {pending.path} is still busy{held}; it waits for its removal"
-    return f"warning: {pending.path} is busy{held}; it waits for its removal as {pending.moved_to}"
+        return (
+            f"warning: {pending.path} {why.replace('is', 'is still', 1)}; it waits for its removal"
+        )
+    return f"warning: {pending.path} {why}; it waits for its removal as {pending.moved_to}"
 
 
 def _summary_lines(outcome: Outcome, *, verbose: bool) -> Iterator[str]:

@@ -52,15 +52,7 @@ __all__ = [
 FOLDER, FILE, LINK, OTHER = "folder", "file", "link", "other"
 
 VOLUME_REFUSALS = frozenset(
-    number
-    for number in (
-        errno.EXDEV,
-        errno.ENOTSUP,
-        errno.EOPNOTSUPP,
-        errno.ENOSYS,
-        errno.ENOTTY,
-        errno.EINVAL,
-    )
+    (errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EINVAL)
 )
 """Error numbers that say: this volume (or pair of volumes) cannot link this way."""
 FILE_REFUSALS = frozenset(
@@ -275,6 +267,13 @@ class FileSystem:
     def remove_folder(self, path: str) -> None:
         """Remove an empty folder."""
         os.rmdir(path)
+
+    def open_to_owner(self, folder: str) -> bool:  # noqa: ARG002 - see posix
+        """Let its owner change a folder; return whether that was not so, and is now.
+
+        For a folder that is to go: no folder shares its inode with another.
+        """
+        return False
 
     # ---------------------------------------------------------------- flush
 

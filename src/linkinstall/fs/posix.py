@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_IMODE, S_ISGID
+from stat import S_IMODE, S_IRWXU, S_ISDIR, S_ISGID
 
 from linkinstall import limits
 from linkinstall.fs.named import NamedFile, set_times, status_of, with_path
@@ -69,6 +69,21 @@ class PosixFileSystem(FileSystem):
             os.chown(folder, -1, os.getegid(), follow_symlinks=False)
         if inherited != mine.st_mode & S_ISGID:
             os.chmod(folder, S_IMODE(mine.st_mode) & ~S_ISGID | inherited)
+
+    def open_to_owner(self, folder: str) -> bool:
+        """Give a folder's owner all rights to it, through a handle that follows no link."""
+        status = self.status(folder)
+        if status is None or not S_ISDIR(status.st_mode) or status.st_mode & S_IRWXU == S_IRWXU:
+            return False
+        try:
+            handle = os.open(folder, getattr(os, "O_PATH", os.O_RDONLY) | _FOLDER)
+            try:
+                os.chmod(f"/proc/self/fd/{handle}", S_IMODE(status.st_mode) | S_IRWXU)
+            finally:
+                os.close(handle)
+        except OSError:  # another user's, or a system without such handles
+            return False
+        return True
 
     def umask(self) -> int:
         """Return what Linux tells in ``/proc/self/status`` (proc_pid_status(5)), setting nothing.

@@ -16,7 +16,7 @@ from linkinstall.fs.port import FILE, FOLDER, FOLDER_RENAME_REFUSALS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from linkinstall.fs.port import FileSystem, Refusal
 
@@ -28,6 +28,7 @@ __all__ = [
     "make_folders",
     "make_temporary_folder",
     "remove_empty_folders",
+    "remove_files",
     "remove_folder_if_empty",
     "remove_tree",
     "remove_unused_folder",
@@ -113,8 +114,10 @@ def write_whole(files: FileSystem, path: str, data: bytes, temporary: str) -> No
             return
 
 
-def remove_tree(files: FileSystem, folder: str) -> list[tuple[str, OSError]]:
+def remove_tree(files: FileSystem, folder: str) -> list[Refusal]:
     """Remove a folder with all it holds, following no link; return what refused.
+
+    A folder in it that is closed to its owner is opened first.
 
     A file, or a link that stands where the folder was, is removed itself.
     """
@@ -124,24 +127,42 @@ def remove_tree(files: FileSystem, folder: str) -> list[tuple[str, OSError]]:
     if not S_ISDIR(status.st_mode):
         parent, name = os.path.split(folder)
         return [(folder, error) for _, error in files.unlink_all(parent, [name])]
-    refused: list[tuple[str, OSError]] = []
-    try:
-        entries = files.scan(folder)
-    except OSError as error:
-        return [(folder, error)]
-    names = []
-    for name, kind in entries:
-        if kind == "folder":
-            refused += remove_tree(files, f"{folder}/{name}")
-        else:
-            names.append(name)
-    refused += [(f"{folder}/{name}", e) for name, e in files.unlink_all(folder, names)]
+    refused = _empty(files, folder)
+    if _closed(refused) and files.open_to_owner(folder):
+        refused = _empty(files, folder)
     if not refused:
         try:
             files.remove_folder(folder)
         except OSError as error:
             refused.append((folder, error))
     return refused
+
+
+def remove_files(files: FileSystem, folder: str, names: Sequence[str]) -> list[Refusal]:
+    """Remove files of a folder that is to go, though it may be closed to its owner."""
+    refused = files.unlink_all(folder, names)
+    if _closed(refused) and files.open_to_owner(folder):
+        refused = files.unlink_all(folder, names)
+    return refused
+
+
+def _empty(files: FileSystem, folder: str) -> list[Refusal]:
+    try:
+        entries = files.scan(folder)
+    except OSError as error:
+        return [(folder, error)]
+    refused: list[Refusal] = []
+    for name, kind in entries:
+        if kind == FOLDER:
+            refused += remove_tree(files, f"{folder}/{name}")
+    names = [name for name, kind in entries if kind != FOLDER]
+    refused += [(f"{folder}/{name}", error) for name, error in files.unlink_all(folder, names)]
+    return refused
+
+
+def _closed(refused: Iterable[Refusal]) -> bool:
+    """Return whether rights were missing, which may be the folder's."""
+    return any(error.errno == errno.EACCES for _, error in refused)
 
 
 def rename_folder(files: FileSystem, source: str, target: str) -> bool:
