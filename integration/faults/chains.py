@@ -96,6 +96,9 @@ class ChainSweep(PowerSweep):
         self._struck: dict[str, tuple[float, int]] = {}
         self._second = 1
         self._turn = 0
+        # The points of a recovery are found in one that is stopped again and again (``steps``),
+        # which takes a fresh interpreter; those are struck in one, too.
+        sandbox.traces_fresh = True
         super().__init__(scenario, fault, sandbox)
 
     def chains(self, *, every: int, second: int, depth: float, turn: int) -> Iterator[Result]:

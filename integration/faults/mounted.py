@@ -107,6 +107,10 @@ class MountedSandbox(Sandbox):
         self._just_before = ()
         self.save()
 
+    def devices(self) -> tuple[str, ...]:
+        """Return the numbers of the devices that the volumes are on at the moment."""
+        return tuple(str(os.stat(volume.mountpoint).st_dev) for volume in self.volumes)
+
     def cut(self, how: str) -> None:
         """Let all volumes lose their power, and mount them again."""
         cut(self.volumes, how)

@@ -39,6 +39,7 @@ from integration.faults.mounted import LAYOUTS, MountedSandbox
 from integration.faults.power_cut import FULL, PowerCut, PowerSweep
 from integration.faults.runner import Swept, provisions, run_all
 from integration.faults.sandbox import SetupError
+from integration.faults.states import STEADY
 from integration.faults.strace import Point
 from integration.faults.strace import unavailable as no_strace
 from integration.faults.volumes import CUTS, quick_folder, unavailable
@@ -99,6 +100,7 @@ class Case:
     def _cut(self, sweep: PowerSweep, number: int) -> Swept:
         how = self.cuts[number]
         sweep.fault = PowerCut(how)
+        sweep.same = 0
         start = time.monotonic()
         found = []
         for result in self.results(sweep, self.turn + number):
@@ -213,7 +215,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return strike_one(chosen[0], options)
     began = time.monotonic()
     report.begin_details(DETAILS)
-    swept = run_all(chosen, folder=options.folder or quick_folder(), workers=options.workers)
+    folder = options.folder or quick_folder()
+    swept = run_all(chosen, folder=folder, workers=options.workers, spoil=STEADY)
     if not options.scenario:
         figures.note(_figure(swept, options, time.monotonic() - began))
     return report.conclude(swept, report.grouped_table(swept, HEADS), DETAILS)
@@ -260,7 +263,7 @@ def strike_one(case: Case, options: argparse.Namespace) -> int:
     keep = os.path.abspath(options.keep)
     shutil.rmtree(keep, ignore_errors=True)
     with tempfile.TemporaryDirectory(dir=options.folder or quick_folder()) as folder:
-        paths = provisions(os.path.join(folder, "source"))
+        paths = provisions(os.path.join(folder, "source"), STEADY)
         with case.sandbox(os.path.join(folder, "sandbox"), paths) as sandbox:
             sweep = case.sweep(sandbox)
             result = case.again(sweep, options.point, options.next)

@@ -16,6 +16,11 @@ flushed may be lost, or hold anything: the promise is that they are marked so, n
 into an environment, and are made anew when they are needed. So where nothing but such
 entries differ, the same wheels are installed anew, and then everything has to be right.
 
+Very many cuts lead to a world that another one has led to: all that come before anything is
+flushed lead to the old one. A world that is the same to the inode number (``states``), on
+devices of the same numbers, is put to each next run once; what was judged then stands for
+each point that leads there.
+
 With ``--sync full`` in its arguments, a command that has ended must be new.
 
 Errors: those of ``Sweep``.
@@ -32,6 +37,7 @@ from integration.faults import cache_check
 from integration.faults.mounted import MountedSandbox
 from integration.faults.oracle import Judgement, Observation, judge, observe
 from integration.faults.sandbox import Completed, Sandbox
+from integration.faults.states import Worlds
 from integration.faults.strace import Kill, Point, Strike
 from integration.faults.sweep import Fault, Result, Sweep
 from integration.faults.volumes import MountError
@@ -79,13 +85,15 @@ class PowerCut:
 class PowerSweep(Sweep):
     """A sweep on volumes; see the module docstring.
 
-    :ivar same: of the points of the last fault, how many were left out because they lead to
-        what was there before (``chains``)
+    :ivar same: how many points of the last fault led to what was there before; the sweep of
+        ``chains`` has no results for these
     """
 
     def __init__(self, scenario: Scenario, fault: Fault, sandbox: MountedSandbox) -> None:
         self.same = 0
         self.volumes = sandbox
+        self._names = Worlds()
+        self._known: dict[tuple[str, ...], Result] = {}
         self._anew: dict[str, dict[State, Observation]] = {}
         super().__init__(scenario, fault, sandbox)
 
@@ -104,11 +112,22 @@ class PowerSweep(Sweep):
         return result
 
     def after(self, strike: Callable[[], Strike], point: Point, next_run: str) -> Result:
-        """Strike, let one next run follow, and judge; a volume may not mount any more."""
+        """Strike, let one next run follow, and judge; a volume may not mount any more.
+
+        What is the same as after another strike is not judged again.
+        """
         try:
-            return self.result_after(strike(), point, next_run)
+            struck = strike()
+            key = (next_run, *self.volumes.devices(), self._names.name_of(self.volumes.world))
+            known = self._known.get(key)
+            if known:
+                self.same += 1
+                return replace(known, point=point, strike=struck)
+            result = self.result_after(struck, point, next_run)
         except MountError as error:
             return self.unmountable(error, point, next_run)
+        self._known[key] = result
+        return result
 
     def unmountable(self, error: MountError, point: Point, next_run: str) -> Result:
         """Return the result of a point after which a volume cannot be mounted."""

@@ -12,8 +12,9 @@ Calling sequence::
     sandbox.run(command)
 
 Guarantees: what a command sees does not depend on the caller's environment
-variables. A reset keeps times and the hard links among the files of the world, as
-``cp -a`` does; inode numbers are new each time.
+variables. Commands of ours are run by an interpreter that is kept ready, unless a fresh one
+is asked for: see ``ready`` for what that is the same as. A reset keeps times and the hard
+links among the files of the world, as ``cp -a`` does; inode numbers are new each time.
 
 Errors: ``SetupError`` if a command that prepares the old state fails.
 """
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 import os
 import re
+import select
 import shutil
 import signal
 import subprocess
@@ -29,8 +31,9 @@ import sys
 import time
 import zipfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
+from integration.faults.ready import Ready, attach
 from integration.faults.scenario import Command, Scenario
 
 if TYPE_CHECKING:
@@ -44,6 +47,8 @@ NEIGHBOUR = "iniconfig-2.1.0"
 """A distribution that is in every environment and that no scenario touches."""
 AREAS = ("venv", "cache", "temp", "home")
 """The folders of a world."""
+OURS = ("{harness}", "-P", "-s", "-B", "-m", "linkinstall")
+"""How each command of ours begins: those can be run by an interpreter that is kept ready."""
 
 
 class SetupError(RuntimeError):
@@ -72,12 +77,18 @@ class Sandbox:
 
         :param folder: an absolute path, which may exist
         :param provisions: name -> path of what lies outside: wheels by ``name-version``
+
+        ``traces_fresh`` may be set: what is traced is then always run by a fresh interpreter.
+        ``probed`` holds what an interpreter said of a world, by the name of that (``oracle``).
         """
         self.folder = folder
         self.scratch = folder
         self.world = os.path.join(folder, "world")
         self.saved = os.path.join(folder, "saved")
         self.provisions = dict(provisions)
+        self.traces_fresh = False
+        self.probed: dict[str, tuple[int, str]] = {}
+        self._ready: Ready | None = None
         self._just_before: tuple[Command, ...] = ()
         version = f"python{sys.version_info.major}.{sys.version_info.minor}"
         self.library = self.area("venv", "lib", version, "site-packages")
@@ -90,6 +101,7 @@ class Sandbox:
     def build(self, scenario: Scenario) -> None:
         """Make the old state of ``scenario`` and save it."""
         self._just_before = ()
+        self.probed.clear()
         self.clear()
         for area in AREAS[1:]:
             os.makedirs(self.area(area), exist_ok=True)
@@ -165,13 +177,18 @@ class Sandbox:
         *,
         before: Sequence[str] = (),
         meanwhile: Callable[[int], None] | None = None,
+        fresh: bool = False,
     ) -> Completed:
         """Run a command in the world and wait for every process it started.
 
         :param before: what stands before the command line, such as a tracer
         :param meanwhile: told of the group of these processes once they run; what they print
             waits for it, so they must not print much
+        :param fresh: start an interpreter for it, whatever is kept ready
         """
+        fresh = fresh or bool(meanwhile)
+        if not fresh and self.keeps_ready(command, traced=bool(before)):
+            return self._run_ready(command, before)
         process = subprocess.Popen(
             [*before, *self.expand(command)],
             cwd=self.area("temp"),
@@ -192,6 +209,49 @@ class Sandbox:
             output, _ = process.communicate()
             return Completed(process.returncode, output, timed_out=True)
         return Completed(process.returncode, output, timed_out=not _ended(process.pid))
+
+    def keeps_ready(self, command: Command, *, traced: bool = False) -> bool:
+        """Return whether a command is run by an interpreter that is kept ready."""
+        ours = command.arguments[: len(OURS)] == OURS
+        return ours and not (traced and self.traces_fresh)
+
+    def _run_ready(self, command: Command, before: Sequence[str]) -> Completed:
+        """Run a command of ours in an interpreter that is kept ready."""
+        variables = self.variables(command)
+        if self._ready is None:
+            self._ready = Ready(sys.executable, variables)
+        reader, writer = os.pipe()
+        with open(reader, "rb", buffering=0) as output:
+            words = self.expand(command)[len(OURS) :]
+            try:
+                process = self._ready.begin(words, variables, self.area("temp"), writer)
+            finally:
+                os.close(writer)
+            tracing = attach(before, process, TIMEOUT) if before else None
+            os.kill(process, signal.SIGCONT)
+            text, timed_out = _all_of(output, process)
+        status = self._ready.status(TIMEOUT)
+        if tracing:
+            tracing.wait(TIMEOUT)
+        if status is None:
+            raise SetupError(f"{' '.join(words)} printed all, and did not end")
+        return Completed(status, text, timed_out or not _ended(process))
+
+
+def _all_of(output: BinaryIO, group: int) -> tuple[str, bool]:
+    """Return all that is printed, and whether it took so long that the processes were killed."""
+    end, late = time.monotonic() + TIMEOUT, False
+    found: list[bytes] = []
+    while True:
+        readable, _, _ = select.select([output], [], [], max(0.0, end - time.monotonic()))
+        if not readable:
+            os.killpg(group, signal.SIGKILL)
+            end, late = time.monotonic() + ORPHANS, True
+            continue
+        data = output.read(1 << 16)
+        if not data:
+            return b"".join(found).decode(errors="replace"), late
+        found.append(data)
 
 
 def _ended(group: int) -> bool:

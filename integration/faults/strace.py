@@ -37,6 +37,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from integration.faults.calls import BY_NAME, MUTATING, WAITING
+from integration.faults.sandbox import SetupError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -160,6 +161,9 @@ class Kill:
         """Run a command without a fault and return each point worth a kill, in order."""
         calls = _record(sandbox, command)
         main = calls[0].thread
+        if sandbox.keeps_ready(command, traced=True):
+            sandbox.reset()
+            compare(calls, _record(sandbox, command, fresh=True))
         points = [(call, Point(call.name, call.ordinal)) for call in calls if call.thread == main]
         if any(call.thread != main for call in calls):
             sandbox.reset()
@@ -185,15 +189,28 @@ class Kill:
         return Strike(fired, struck[0].text if struck else "", completed)
 
 
+def compare(calls: Sequence[Call], fresh: Sequence[Call]) -> None:
+    """Make sure that an interpreter that was kept ready does what a fresh one does.
+
+    :raises SetupError: its main thread makes other calls that change something
+    """
+    ready, started = (
+        [one.name for one in found if one.mutating and one.thread == found[0].thread]
+        for found in (calls, fresh)
+    )
+    if ready != started:
+        raise SetupError(f"a fresh interpreter makes {started}, and one kept ready {ready}")
+
+
 def lying(calls: Sequence[str]) -> list[str]:
     """Return the options of strace that answer calls with success and do not make them."""
     return ["-e", f"inject={','.join(calls)}:retval=0"] if calls else []
 
 
-def _record(sandbox: Sandbox, command: Command) -> list[Call]:
+def _record(sandbox: Sandbox, command: Command, *, fresh: bool = False) -> list[Call]:
     log = os.path.join(sandbox.scratch, "strace.log")
     names = ",".join(f"?{name}" for name in MUTATING)
-    sandbox.run(command, before=tracer(log, "-f", "-e", f"trace={names}"))
+    sandbox.run(command, before=tracer(log, "-f", "-e", f"trace={names}"), fresh=fresh)
     return read_calls(log)
 
 

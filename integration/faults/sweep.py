@@ -119,7 +119,7 @@ class References:
     def _reference(self, state: State, *next_runs: Command) -> Observation:
         self.sandbox.reset()
         for command in (self.scenario.act, *next_runs) if state == "new" else next_runs:
-            completed = self.sandbox.run(command)
+            completed = self.sandbox.run(command, fresh=True)
             if completed.status not in command.statuses or completed.timed_out:
                 arguments = " ".join(self.sandbox.expand(command))
                 message = f"{self.scenario.name}: without a fault, {arguments} ends with "

@@ -1,0 +1,119 @@
+"""The interpreter that is kept ready: what it runs is what a fresh one would have run."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integration.faults.oracle import observe
+from integration.faults.runner import provisions
+from integration.faults.sandbox import Sandbox, SetupError
+from integration.faults.scenario import Command
+from integration.faults.scenarios import RECOVER, scenario
+from integration.faults.snapshot import take
+from integration.faults.strace import Call, Kill, Point, compare, tracer, unavailable
+from tests.support.gates import require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+UPGRADE = scenario("linkinstall-upgrade-parts-hardlink")
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    """Give the old state of an upgrade."""
+    reason = unavailable()
+    require(not reason, reason)
+    found = Sandbox(str(tmp_path / "sandbox"), provisions(str(tmp_path / "source")))
+    found.build(UPGRADE)
+    return found
+
+
+def test_a_command_does_and_says_the_same(sandbox: Sandbox) -> None:
+    """Kept ready or fresh, a command leaves the same world, prints the same, ends the same."""
+    told, left = [], []
+    for fresh in (False, True):
+        sandbox.reset()
+        told.append([sandbox.run(one, fresh=fresh) for one in (UPGRADE.act, RECOVER)])
+        left.append(take(sandbox.area("venv")))
+    wrong = replace(UPGRADE.act, arguments=(*UPGRADE.act.arguments, "--no-such-option"))
+    refused = [sandbox.run(wrong, fresh=fresh) for fresh in (False, True)]
+
+    assert told[0] == told[1]
+    assert left[0] == left[1]
+    assert refused[0] == refused[1]
+    assert 2 == refused[0].status
+
+
+def test_variables_and_folder_are_those_of_the_command(sandbox: Sandbox) -> None:
+    """A command does not meet the variables of the one before it."""
+    other = {**UPGRADE.act.variables, "LINKINSTALL_CACHE_DIR": "{temp}/other"}
+
+    sandbox.run(UPGRADE.act)
+    sandbox.run(replace(UPGRADE.act, variables=other))
+    sandbox.run(UPGRADE.act)
+
+    assert os.path.isdir(sandbox.area("temp", "other"))
+
+
+def test_it_is_killed_where_it_is_told_to(sandbox: Sandbox) -> None:
+    """A tracer misses no call of it: the first rename is the first, and it is not made."""
+    before = take(sandbox.area("venv", "bin"))
+
+    strike = Kill().strike(sandbox, UPGRADE.act, Point("rename", 1))
+
+    assert strike.fired
+    assert -signal.SIGKILL == strike.completed.status
+    assert before == take(sandbox.area("venv", "bin"))
+    assert 0 == sandbox.run(RECOVER).status
+
+
+def test_other_calls_than_those_of_a_fresh_one_are_refused() -> None:
+    """Where the two do not make the same calls that change something, there is no sweep."""
+    calls = [
+        Call(number, 7, name, 1, f"{name}()", executed=True)
+        for number, name in enumerate(("link", "rename"))
+    ]
+
+    compare(calls, calls)
+    with pytest.raises(SetupError, match="a fresh interpreter makes"):
+        compare(calls, calls[1:])
+
+
+def test_what_is_not_ours_is_run_by_itself(sandbox: Sandbox) -> None:
+    """Other programs are started, and so is ours where it is wished."""
+    log = os.path.join(sandbox.scratch, "log")
+    traced = tracer(log, "-f", "-e", "trace=execve")
+    started = []
+    for command, fresh in ((RECOVER, False), (RECOVER, True), (Command(("/bin/true",)), False)):
+        sandbox.run(command, before=traced, fresh=fresh)
+        with open(log, encoding="utf-8") as stream:
+            started.append("execve(" in stream.read())
+
+    assert [False, True, True] == started
+
+
+def test_a_world_is_probed_once(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interpreter is asked again where a file or a mode differs, and only there."""
+    asked = []
+    run = sandbox.run
+
+    def told(command: Command) -> object:
+        asked.append(command)
+        return run(command)
+
+    monkeypatch.setattr(sandbox, "run", told)
+    first = observe(sandbox, UPGRADE)
+    sandbox.restore()
+    again = observe(sandbox, UPGRADE)
+
+    assert first == again
+    assert 1 == len(asked)
+    os.unlink(os.path.join(sandbox.library, "parts", "__init__.py"))
+    assert first.probe != observe(sandbox, UPGRADE).probe
+    assert 2 == len(asked)
