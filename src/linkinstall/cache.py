@@ -337,7 +337,7 @@ class Cache:
         try:
             if self.temporary or self.distrust or not self.file_system.scan(self.temporary_folder):
                 return  # mostly so: and then nothing needs to be imported
-        except FileNotFoundError:  # there is no cache yet, or another process takes it away
+        except (FileNotFoundError, NotADirectoryError):  # none yet, or it is just taken away
             return
         from linkinstall.temporary import sweep
 
