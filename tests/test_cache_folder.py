@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import platformdirs
 import pytest
 
@@ -26,3 +28,13 @@ def test_the_default_folder_is_that_of_the_platform(
         monkeypatch.setenv("XDG_CACHE_HOME", base)
 
     assert platformdirs.user_cache_dir("linkinstall", appauthor=False) == default_folder()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the XDG rule is that of Linux")
+def test_a_relative_xdg_folder_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The XDG rule has relative paths ignored; each working folder got a cache of its own."""
+    monkeypatch.delenv("LINKINSTALL_CACHE_DIR", raising=False)
+    monkeypatch.setenv("HOME", "/home/me")
+    monkeypatch.setenv("XDG_CACHE_HOME", "caches")
+
+    assert "/home/me/.cache/linkinstall" == default_folder()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from linkinstall import interpreter_search
 from linkinstall.errors import EnvironmentNotFoundError
+from linkinstall.fs import local
 from linkinstall.interpreter_search import is_name, locate
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from tests.support.faulty import Wrapper
 
 
 def program(path: Path) -> Path:
@@ -111,6 +112,33 @@ def test_a_name_is_looked_for_on_path(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("PATH", os.pathsep.join(folders))
 
     assert str(second) == locate("python3.12")
+
+
+def test_a_folder_that_may_not_be_looked_into_is_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder of somebody else's on PATH hides no interpreter behind it.
+
+    Under ``sudo -u`` and ``su`` PATH often names folders in root's home; the search ended
+    with "Permission denied" for one of these.
+    """
+    python3 = program(tmp_path / "bin" / "python3")
+    closed = str(tmp_path / "closed")
+    monkeypatch.setenv("PATH", os.pathsep.join([closed, str(python3.parent)]))
+
+    class Closed(Wrapper):
+        def __init__(self) -> None:
+            super().__init__(local())
+            self.real_path = self.look  # type: ignore[method-assign]
+
+        def look(self, path: str) -> str:
+            if Path(path).parent == Path(closed):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), closed)
+            return local().real_path(path)
+
+    monkeypatch.setattr(interpreter_search, "local", Closed)
+
+    assert str(python3) == locate("python3")
 
 
 def test_a_folder_without_interpreter_does_not_hide_a_name(

@@ -11,7 +11,7 @@ from linkinstall import Cache, CachedWheel
 from linkinstall.errors import CacheError
 from linkinstall.fs import local
 from linkinstall.remembered_interpreters import folder_below
-from linkinstall.trust import distrust
+from linkinstall.trust import distrust, refuse_distrusted
 from tests.support.reach import reachable
 from tests.support.sites import Site, snapshot
 
@@ -162,6 +162,60 @@ def test_the_default_cache_must_be_the_users_own(
     assert Cache(folder).distrust == ""
     monkeypatch.setenv("LINKINSTALL_CACHE_DIR", str(folder))
     assert Cache().distrust == ""
+
+
+def test_a_variable_that_is_empty_names_no_cache(
+    reachable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty LINKINSTALL_CACHE_DIR counts as not set: it vouches for nobody's cache.
+
+    It counted as a cache that somebody had named, which may belong to anybody.
+    """
+    (reachable / "linkinstall").mkdir()
+    os.chown(reachable / "linkinstall", 4321, -1)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(reachable))
+    monkeypatch.setenv("LINKINSTALL_CACHE_DIR", "")
+
+    assert "it belongs to user 4321" == Cache().distrust
+
+
+def test_without_a_home_folder_there_is_no_default_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where no home folder is known an install goes on as without a cache, and says so.
+
+    In a container with a user of no name, every working folder got a folder called "~"
+    with a cache in it.
+    """
+    site = Site(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    for name in ("LINKINSTALL_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+
+    outcome = site.install(site.wheel(), cache=Cache())
+
+    assert ["cache-untrusted"] == [warning.code for warning in outcome.warnings]
+    assert "no home folder is known" in outcome.warnings[0].message
+    assert not (tmp_path / "~").exists()
+    monkeypatch.setenv("LINKINSTALL_CACHE_DIR", str(tmp_path / "named"))
+    assert Cache().distrust == ""
+
+
+def test_what_is_no_folder_is_no_cache(reachable: Path) -> None:
+    """A file in the place of the cache is said to be one.
+
+    Of ``/dev/null`` it was said that every user can write to it, and that ``chmod o-w``
+    would help.
+    """
+    (reachable / "file").touch(0o666)
+    (reachable / "file").chmod(0o666)
+    cache = Cache(reachable / "file")
+
+    assert "it is no folder" == cache.distrust
+    with pytest.raises(CacheError, match=r"it is no folder") as caught:
+        refuse_distrusted(cache)
+    assert "Nothing was changed. Name another one (--cache-dir)." == caught.value.next_step
 
 
 def test_nothing_is_taken_from_it_or_put_into_it(tmp_path: Path, reachable: Path) -> None:

@@ -113,7 +113,7 @@ class Cache:
         files: FileSystem | None = None,
         ours: bool = False,
     ) -> None:
-        self._named = path is not None or "LINKINSTALL_CACHE_DIR" in os.environ
+        self._named = path is not None or bool(os.environ.get("LINKINSTALL_CACHE_DIR"))
         if path is None:
             from linkinstall.cache_folder import default_folder
 
@@ -308,14 +308,14 @@ class Cache:
     ) -> FolderLock | None:
         """Take the cache's lock, and return it for the caller to release.
 
-        Shared, it says that entries are being made or linked: nothing is taken away
-        meanwhile. Alone, it says that something is.
+        Shared: entries are being made or linked. Alone: something is being taken away.
 
         :return: None where there is nothing to be locked: a cache that goes with the run,
-            and, shared, one that cannot be written (nobody takes anything away there)
+            and, shared, one that is not used, or cannot be written (nobody takes from it)
         :raises LockTimeoutError: other processes did not let go of it in time
         """
-        if self.temporary or (alone and self.file_system.status(self.root) is None):
+        unused = self.file_system.status(self.root) is None if alone else self.distrust
+        if self.temporary or unused:
             return None
         lock = FolderLock(f"{self.root}/lock", what=f"the cache {self.path}", shared=not alone)
         try:

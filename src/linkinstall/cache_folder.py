@@ -4,7 +4,8 @@ Purpose: the folder of the shared cache: an environment variable, else the platf
 
 Calling sequence: ``default_folder()``.
 
-Guarantees: reads environment variables only.
+Guarantees: reads environment variables only. Where no home folder is known, the path
+begins with a tilde still, and nothing is to be made of it.
 
 Errors: none.
 """
@@ -28,7 +29,9 @@ def default_folder() -> str:
         return chosen
     platform: str = sys.platform  # mypy would take the rest for unreachable
     if platform == "linux":
-        base = os.environ.get("XDG_CACHE_HOME", "").strip() or os.path.expanduser("~/.cache")
+        base = os.environ.get("XDG_CACHE_HOME", "").strip()
+        if not os.path.isabs(base):  # it does not count then, says the rule
+            base = os.path.expanduser("~/.cache")
         return os.path.join(base, "linkinstall")
     import platformdirs
 

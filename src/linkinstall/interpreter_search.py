@@ -45,8 +45,11 @@ def locate(spec: str) -> str | None:
     for folder in filter(None, os.environ.get("PATH", os.defpath).split(os.pathsep)):
         for name in (spec, spec + ".exe") if os.name == "nt" else (spec,):
             found = os.path.abspath(os.path.join(folder, name))
-            if _is_program(found):
-                return found
+            try:
+                if _is_program(found):
+                    return found
+            except PermissionError:
+                continue  # a folder that may not be looked into is passed over, as by shells
     return None
 
 

@@ -18,7 +18,7 @@ Errors: ``OSError`` where a folder cannot be looked at;
 from __future__ import annotations
 
 import os
-from stat import S_ISLNK, S_IWOTH, S_IXOTH
+from stat import S_ISDIR, S_ISLNK, S_IWOTH, S_IXOTH
 
 from linkinstall.fs.trees import keeps_names
 
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["distrust", "refuse_distrusted"]
 
+NO_HOME = "no home folder is known, HOME is not set"
+NO_FOLDER = "it is no folder"
+
 
 def distrust(files: FileSystem, path: str, inner: Iterable[str] = (), *, named: bool) -> str:
     """Return why the cache in a folder is not to be used, "" where it may be.
@@ -42,7 +45,23 @@ def distrust(files: FileSystem, path: str, inner: Iterable[str] = (), *, named: 
     """
     if not hasattr(os, "geteuid"):
         return ""
+    if not named:
+        from linkinstall.cache_folder import default_folder
+
+        if not os.path.isabs(default_folder()):
+            return NO_HOME
     real = files.real_path(path)
+    status = files.status(real)
+    if status is not None and not S_ISDIR(status.st_mode):
+        return NO_FOLDER
+    opened = _opened(files, path, real, inner)
+    if opened or named or status is None or status.st_uid in (0, os.geteuid()):
+        return opened
+    return f"it belongs to user {status.st_uid}"
+
+
+def _opened(files: FileSystem, path: str, real: str, inner: Iterable[str]) -> str:
+    """Return how every user can change a cache, "" where none but its own can."""
     for place in (real, *(f"{real}/{name}" for name in inner)):
         status = files.status(place)
         if status is not None and S_ISLNK(status.st_mode):
@@ -55,9 +74,6 @@ def distrust(files: FileSystem, path: str, inner: Iterable[str] = (), *, named: 
         plain = status is None or S_ISLNK(status.st_mode) or keeps_names(status.st_mode)
         if not plain and _others_reach(files, place):
             return f"every user can replace it, by way of {place}"
-    status = files.status(real)
-    if not named and status is not None and status.st_uid not in (0, os.geteuid()):
-        return f"it belongs to user {status.st_uid}"
     return ""
 
 
@@ -78,11 +94,14 @@ def refuse_distrusted(cache: Cache) -> None:
     from linkinstall.errors import CacheError, Problem
 
     reason = cache.distrust
+    closing = (
+        ", or let nobody else write to it: chmod o-w (or chmod +t for a folder above), or chown"
+    )
     raise CacheError(
         f"The cache {cache.path} is not used: {reason}.",
         problems=[Problem("cache-untrusted", cache.path, None, f"{cache.path}: {reason}")],
-        next_step="Nothing was changed. Name another one (--cache-dir), or let nobody else "
-        "write to it: chmod o-w (or chmod +t for a folder above), or chown.",
+        next_step="Nothing was changed. Name another one (--cache-dir)"
+        f"{'' if reason in (NO_HOME, NO_FOLDER) else closing}.",
     )
 
 
