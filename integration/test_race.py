@@ -90,12 +90,39 @@ def test_nobody_is_killed_on_the_way_to_the_gate(
         way(number, words, folder, gate, arrivals)
 
     monkeypatch.setattr(crowd, "contend", dawdle)
-    kill = {"what": "any", "times": 4}
-    commands = [[shutil.which("sleep"), "60"]] * 4
-    job = {"folder": str(tmp_path), "seconds": 30, "seed": 0, "commands": commands, "kill": kill}
+    job = four_to_kill(tmp_path)
 
     assert [-signal.SIGKILL] * 4 == crowd.wait(job, crowd.start(job))
     assert 8 == len(list(tmp_path.iterdir()))
+
+
+def test_nobody_is_killed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who was killed, and has not ended yet, is not chosen again.
+
+    On a busy machine that takes a while: of four that were to be killed one was killed
+    twice, and another went on.
+    """
+    kill = os.kill
+    chosen: list[int] = []
+
+    def take_a_while(process: int, number: int) -> None:
+        chosen.append(process)
+        if len(chosen) >= 4:
+            for one in set(chosen):
+                kill(one, number)
+
+    monkeypatch.setattr("integration.faults.crowd.os.kill", take_a_while)
+    job = four_to_kill(tmp_path)
+
+    assert [-signal.SIGKILL] * 4 == crowd.wait(job, crowd.start(job))
+    assert 4 == len(set(chosen))
+
+
+def four_to_kill(folder: Path) -> dict[str, object]:
+    """Return a job of four commands that do nothing until they are killed."""
+    kill = {"what": "any", "times": 4}
+    commands = [[shutil.which("sleep"), "600"]] * 4
+    return {"folder": str(folder), "seconds": 60, "seed": 0, "commands": commands, "kill": kill}
 
 
 # ------------------------------------------------------------------ the judge of orders

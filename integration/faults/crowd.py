@@ -31,7 +31,10 @@ import random
 import signal
 import sys
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 PRELOADED = (
     "linkinstall.cli.main linkinstall.cli.commands linkinstall.cli.render linkinstall.cli.target "
@@ -98,7 +101,7 @@ def holders(path: str) -> set[int]:
     return {int(line[4]) for line in lines if line[5].rpartition(":")[2] == inode}
 
 
-def compiling(running: dict[int, int]) -> set[int]:
+def compiling(running: Iterable[int]) -> set[int]:
     """Return those of the processes that have a worker that compiles."""
     return {process for process in running if any(map(_compiles, _children(process)))}
 
@@ -133,8 +136,8 @@ def _words(process: str) -> bytes:
         return b""
 
 
-def kill_one(rule: dict[str, Any], running: dict[int, int], chance: random.Random) -> bool:
-    """Kill one process that the rule names, if there is one now."""
+def kill_one(rule: dict[str, Any], running: Iterable[int], chance: random.Random) -> int:
+    """Kill one process that the rule names, and return it; 0 if there is none now."""
     what = rule["what"]
     if what == "any":
         victims = set(running)
@@ -142,23 +145,25 @@ def kill_one(rule: dict[str, Any], running: dict[int, int], chance: random.Rando
         victims = holders(rule["lock"])
     else:
         victims = compiling(running) if what == "compiling" else forked(rule["lock"])
-    for process in sorted(victims & running.keys(), key=lambda _: chance.random()):
+    for process in sorted(victims.intersection(running), key=lambda _: chance.random()):
         time.sleep(chance.random() * LATEST)
         if os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
             os.kill(process, signal.SIGKILL)
-            return True
-    return False
+            return process
+    return 0
 
 
 def wait(job: dict[str, Any], running: dict[int, int]) -> list[int | None]:
     """Wait for all, killing on the way; return each one's status."""
     statuses: list[int | None] = [None] * len(running)
     rule, chance = job["kill"], random.Random(job["seed"])  # noqa: S311 - not a secret
-    kills = rule["times"] if rule else 0
+    # A busy machine takes a while to end who was killed: nobody is killed twice.
+    killed: set[int] = set()
     end = time.monotonic() + job["seconds"]
     while running and time.monotonic() < end:
-        if kills and kill_one(rule, running, chance):
-            kills -= 1
+        if rule and len(killed) < rule["times"]:
+            victim = kill_one(rule, running.keys() - killed, chance)
+            killed.update([victim] if victim else [])
         process, status = os.waitpid(-1, os.WNOHANG)
         if process:
             statuses[running.pop(process)] = os.waitstatus_to_exitcode(status)
