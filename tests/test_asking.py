@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from linkinstall import Transaction, check, install, repair, uninstall
 from linkinstall.asking import NEW, Asking
-from linkinstall.errors import TransactionError
+from linkinstall.errors import TransactionError, UsageError
 from linkinstall.fs import local
 from linkinstall.requests import Generated
 from linkinstall.wishes import Exactly, Wish, Wishes
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linkinstall.cache import Entry
-    from linkinstall.transaction import Transaction
 
 
 class Asked(Asking):
@@ -152,3 +152,75 @@ def test_a_rollback_is_no_commit(site: Site) -> None:
         raise KeyError
 
     assert ["end"] == calls
+
+
+@pytest.mark.parametrize("several", ["names", "wheels", "of check", "of repair", "to repair from"])
+def test_one_text_in_the_place_of_several_is_refused(site: Site, several: str) -> None:
+    """A text that should have been in a list is refused before anything is done.
+
+    It was taken letter by letter: ``uninstall("attrs")`` removed a distribution called
+    ``a``, or said that nothing was to be done.
+    """
+    site.install(site.wheel("a"))
+    before = snapshot(site.root, exact=True)
+    where: Any = {"environment": site.environment}
+    calls: dict[str, Callable[[], object]] = {
+        "names": lambda: uninstall("attrs", **where),
+        "wheels": lambda: install(site.wheel("b"), **where),  # type: ignore[arg-type]
+        "of check": lambda: check("a", **where),
+        "of repair": lambda: repair("a", **where),
+        "to repair from": lambda: repair([], wheels="a.whl", **where),
+    }
+
+    with pytest.raises(UsageError, match="is one text, and not a list of them"):
+        calls[several]()
+
+    assert before == snapshot(site.root, exact=True)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("sync", "never"),
+        ("validate_record", "some"),
+        ("verify_cache", "twice"),
+        ("compile_levels", (7,)),
+        ("compile_levels", "0"),
+        ("link_mode", "sideways"),
+        ("copy_binaries", True),
+    ],
+)
+def test_a_value_that_an_option_has_not_is_refused(site: Site, option: str, value: object) -> None:
+    """A value that means nothing is refused when it is given, with an error of ours.
+
+    Of ``validate_record`` and ``verify_cache`` any text passed, as did any level, with
+    which no module was compiled; the modes ended in a plain ValueError.
+    """
+    chosen: Any = {option: value}
+
+    with pytest.raises(UsageError) as caught:
+        Transaction(site.environment, cache=site.cache, **chosen)
+
+    assert isinstance(caught.value, ValueError)  # as installer's own destination raises
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {"../evil.py": b""}, {"..": b""}, {"": b""}, {"/evil": b""}, {"a//b": b""},
+        {"C:evil": b""}, {"..\\evil": b""}, {"a\0b": b""}, {"INSTALLER": "text"},
+    ],
+)  # fmt: skip
+def test_metadata_that_are_no_files_of_a_dist_info_are_refused(
+    site: Site, asked: Asked, metadata: Any
+) -> None:
+    """A caller's metadata cannot lead out of the dist-info, and are bytes.
+
+    ``../x`` failed in the middle of the change, with "File exists" and the advice to mend
+    the cause; a text, in a digest's TypeError.
+    """
+    with pytest.raises(UsageError, match="The metadata"):
+        asked.install(site.wheel(), metadata=metadata)
+
+    asked.install(site.wheel(), metadata={"INSTALLER": b"x", "sboms/app.json": b"{}"})
+    assert 1 == len(asked.noted().incoming)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall.errors import UsageError
 from linkinstall.fs import local
 from linkinstall.linking import Linking
 from linkinstall.outcome import Warn
@@ -49,8 +50,8 @@ def apart(site: Site) -> FileSystem:
 
 @pytest.mark.parametrize(("mode", "binaries"), [("sideways", "auto"), ("auto", "sometimes")])
 def test_unknown_choices_are_refused_at_once(mode: str, binaries: str) -> None:
-    """An unknown link mode or treatment of binaries is a ValueError before any plan."""
-    with pytest.raises(ValueError, match="unknown"):
+    """An unknown link mode or treatment of binaries is refused before any plan."""
+    with pytest.raises(UsageError, match="unknown"):
         Linking(local(), mode, binaries)
 
 

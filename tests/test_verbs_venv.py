@@ -78,6 +78,14 @@ def test_create_makes_an_environment(tmp_path: Path, made: list[Wanted], *, ther
     assert [("3.12", "p", False)] == [(w.python, w.prompt, w.system_site_packages) for w in made]
 
 
+def test_the_interpreter_may_be_a_path(tmp_path: Path, made: list[Wanted]) -> None:
+    """A path object names the interpreter as its text does; virtualenv could not take it apart."""
+    create_venv(tmp_path / "v", python=tmp_path / "python3", **FAST)
+    clear_venv(tmp_path / "v", python=tmp_path / "python4", **FAST)
+
+    assert [str(tmp_path / "python3"), str(tmp_path / "python4")] == [one.python for one in made]
+
+
 def test_create_refuses_what_is_there_and_clear_replaces_it(
     tmp_path: Path, made: list[Wanted]
 ) -> None:

@@ -82,7 +82,7 @@ class LinkDestination(SchemeDictionaryDestination):
         """Refuse what cannot work.
 
         :raises TypeError: a subclass overrides ``write_to_fs``, which is never called
-        :raises ValueError: an unknown link mode
+        :raises UsageError: an unknown link mode
         """
         if type(self).write_to_fs is not LinkDestination.write_to_fs:
             message = (

@@ -105,7 +105,7 @@ class LinkInstallError(InstallerError):
         return "\n".join(lines)
 
 
-class UsageError(LinkInstallError):
+class UsageError(LinkInstallError, ValueError):
     """The call's words are off: an unknown flag, two targets, a bad value."""
 
     code = "usage"

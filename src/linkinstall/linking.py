@@ -5,7 +5,7 @@ what it has to say of the links that were refused.
 
 Guarantees: looks only; a probe leaves no name behind.
 
-Errors: ``ValueError`` for an unknown link mode.
+Errors: :class:`~linkinstall.errors.UsageError` for an unknown link mode.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Calling sequence::
 
 Guarantees: pure; a chain is never empty and ends with what always works, a copy.
 
-Errors: :class:`ValueError` for an unknown mode.
+Errors: :class:`~linkinstall.errors.UsageError` for an unknown mode.
 """
 
 from __future__ import annotations
@@ -59,8 +59,10 @@ def chain(
     try:
         modes = _CHAINS[choice]
     except KeyError:
+        from linkinstall.errors import UsageError
+
         message = f"unknown link mode {choice!r}: one of auto, {', '.join(MODES)}"
-        raise ValueError(message) from None
+        raise UsageError(message) from None
     if binary and private_binaries and choice != "symlink":
         # A hard link of a loaded image cannot be deleted in any environment.
         modes = ("clone", "copy") if choice != "copy" else ("copy",)
@@ -71,11 +73,12 @@ def chain(
 def copies_binaries(option: str, platform: str = sys.platform) -> bool:
     """Return whether binaries get a private copy: ``auto`` means on Windows.
 
-    :raises ValueError: not one of COPY_BINARIES
+    :raises UsageError: not one of COPY_BINARIES
     """
     if option not in COPY_BINARIES:
-        message = f"unknown value {option!r}: one of {', '.join(COPY_BINARIES)}"
-        raise ValueError(message)
+        from linkinstall.errors import UsageError
+
+        raise UsageError(f"unknown value {option!r}: one of {', '.join(COPY_BINARIES)}")
     return option == "always" or (option == "auto" and platform == "win32")
 
 

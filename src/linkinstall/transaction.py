@@ -25,8 +25,8 @@ Errors: everything in :mod:`linkinstall.errors`.
 from __future__ import annotations
 
 from linkinstall import limits
-from linkinstall.application import SYNC, Application, Origin
-from linkinstall.asking import NEW, Asking
+from linkinstall.application import Application, Origin
+from linkinstall.asking import NEW, Asking, refuse_odd_options
 from linkinstall.cache import Cache
 from linkinstall.fs import local
 from linkinstall.interrupts import deferred
@@ -101,10 +101,10 @@ class Transaction(Asking):
             from linkinstall.environment import Environment
 
             environment = Environment.current()
-        if sync not in SYNC:
-            from linkinstall.errors import UsageError
-
-            raise UsageError(f"unknown sync {sync!r}: one of {', '.join(SYNC)}")
+        levels = tuple(compile_levels)
+        refuse_odd_options(
+            levels, sync=sync, validate_record=validate_record, verify_cache=verify_cache
+        )
         super().__init__(environment, files or local())
         self.sync = sync
         self.link_mode = link_mode
@@ -113,7 +113,7 @@ class Transaction(Asking):
         self._notify = notify
         self._command = command
         options = Options(
-            link_mode, copy_binaries, tuple(compile_levels), overwrite_existing, reinstall,
+            link_mode, copy_binaries, levels, overwrite_existing, reinstall,
             validate_record, verify_cache, processes,
         )  # fmt: skip
         self._preparation = Preparation(

@@ -73,9 +73,11 @@ def check(
         finding's ``fix``; default those of the environment
     :raises DistributionError: one of them is not installed
     """
+    from linkinstall.asking import refuse_one_text
     from linkinstall.cache import Cache
     from linkinstall.remedies import Remedies, words_of
 
+    refuse_one_text(names, "names")
     world = _world(environment)
     wanted = {canonicalize(name) for name in names}
     found = find_distributions(world.files, world.libraries, world.bases)

@@ -12,6 +12,7 @@ Errors: everything in :mod:`linkinstall.errors`; ``error.outcome`` is the failur
 
 from __future__ import annotations
 
+from linkinstall.asking import refuse_one_text
 from linkinstall.transaction import Transaction
 
 TYPE_CHECKING = False
@@ -55,6 +56,7 @@ def install(
 
     :param dry_run: only say what would be done
     """
+    refuse_one_text(wheels, "wheels")
     transaction = Transaction(
         environment,
         cache=cache,

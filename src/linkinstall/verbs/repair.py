@@ -15,6 +15,7 @@ Errors: everything in :mod:`linkinstall.errors`; ``error.outcome`` is the failur
 
 from __future__ import annotations
 
+from linkinstall.asking import refuse_one_text
 from linkinstall.mending import Mending
 from linkinstall.transaction import Transaction
 from linkinstall.verbs.install import run
@@ -64,6 +65,8 @@ def repair(
     :param dry_run: only say what would be done
     :raises DistributionError: one is not installed, or there is nothing to repair it from
     """
+    refuse_one_text(names, "names")
+    refuse_one_text(wheels, "wheels")
     mending = Mending(
         names, wheels=wheels, remove=remove, every=every, leftovers=leftovers, full=full
     )

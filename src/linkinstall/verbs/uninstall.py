@@ -12,6 +12,7 @@ Errors: everything in :mod:`linkinstall.errors`; ``error.outcome`` is the failur
 
 from __future__ import annotations
 
+from linkinstall.asking import refuse_one_text
 from linkinstall.transaction import Transaction
 from linkinstall.verbs.install import run
 
@@ -43,6 +44,7 @@ def uninstall(
     :param dry_run: only say what would be done
     :param processes: whether this process may be forked: it has no threads
     """
+    refuse_one_text(names, "names")
     transaction = Transaction(
         environment,
         cache=cache,

@@ -43,7 +43,7 @@ __all__ = ["clear_venv", "create_venv", "decouple_venv", "remove_venv"]
 def create_venv(
     path: Path,
     *,
-    python: str = "",
+    python: Path = "",
     clear: bool = False,
     prompt: str = "",
     system_site_packages: bool = False,
@@ -60,7 +60,7 @@ def create_venv(
     :param force: take away also what is left of one
     :raises NotAVenvError: something is in the way
     """
-    wanted = Wanted(python, prompt, system_site_packages)
+    wanted = Wanted(os.fspath(python), prompt, system_site_packages)
     with Place(path, "venv create", files, sync, lock_timeout, notify) as place:
         if clear:
             return place.make_anew(wanted, force=force)
@@ -71,7 +71,7 @@ def create_venv(
 def clear_venv(
     path: Path,
     *,
-    python: str = "",
+    python: Path = "",
     prompt: str = "",
     system_site_packages: bool = False,
     force: bool = False,
@@ -88,7 +88,7 @@ def clear_venv(
     :param force: also what is left of one
     :raises NotAVenvError: what stands there is no virtual environment
     """
-    wanted = Wanted(python, prompt, system_site_packages)
+    wanted = Wanted(os.fspath(python), prompt, system_site_packages)
     with Place(path, "venv clear", files, sync, lock_timeout, notify) as place:
         again = wanted_again(place.files, place.sight.place, wanted)
         return place.make_anew(again, force=force)
