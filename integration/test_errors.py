@@ -16,13 +16,13 @@ from integration.faults.verdicts import MIXED, STATUS, UNNAMED
 from tests.support.gates import require
 
 SAMPLE = {
-    "linkinstall-upgrade-parts-hardlink": 89,
-    "linkinstall-install-pluggy-copy": 97,
-    "linkinstall-uninstall-parts-symlink": 89,
-    "linkinstall-cache-add-pluggy-hardlink": 61,
+    "linkinstall-upgrade-parts-hardlink": 149,
+    "linkinstall-install-pluggy-copy": 131,
+    "linkinstall-uninstall-parts-symlink": 127,
+    "linkinstall-cache-add-pluggy-hardlink": 97,
 }
 """Scenario -> each how-many-th point is struck here; ``make faults`` strikes all of them."""
-WORKERS = {"linkinstall-install-set-hardlink": 197, "linkinstall-install-set-cold-hardlink": 397}
+WORKERS = {"linkinstall-install-set-hardlink": 397, "linkinstall-install-set-cold-hardlink": 797}
 """The same for calls of forked workers."""
 
 

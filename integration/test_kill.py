@@ -12,29 +12,25 @@ from integration.faults.volumes import CLONING
 from integration.faults.volumes import unavailable as no_volume
 from tests.support.gates import require
 
-EVERY = 4
-"""Each how many-th point is struck here; ``make kill`` strikes all of them."""
-EVERY_OF_VENVS = 16
-"""The same for whole environments, which take more calls."""
-SAMPLE = (
-    "linkinstall-install-pluggy-hardlink",
-    "linkinstall-upgrade-parts-hardlink",
-    "linkinstall-uninstall-pluggy-hardlink",
-    "linkinstall-install-pluggy-cold-copy",
-    "linkinstall-upgrade-pluggy-clone",
-    "linkinstall-venv-remove-parts-pluggy-hardlink",
-    "linkinstall-venv-clear-parts-pluggy-hardlink",
-)
+SAMPLE = {
+    "linkinstall-install-pluggy-hardlink": 4,
+    "linkinstall-upgrade-parts-hardlink": 8,
+    "linkinstall-uninstall-pluggy-hardlink": 6,
+    "linkinstall-install-pluggy-cold-copy": 24,
+    "linkinstall-upgrade-pluggy-clone": 12,
+    "linkinstall-venv-remove-parts-pluggy-hardlink": 16,
+    "linkinstall-venv-clear-parts-pluggy-hardlink": 32,
+}
+"""Scenario -> each how-many-th point is struck here; ``make kill`` strikes all of them."""
 
 
-@pytest.mark.parametrize("name", SAMPLE)
+@pytest.mark.parametrize("name", list(SAMPLE))
 def test_killed_run_leaves_old_or_new(name: str) -> None:
     """A run killed before any call that changes the disk is undone or finished by the next."""
     reason = unavailable() or (no_volume((CLONING,)) if name.endswith("clone") else "")
     require(not reason, reason)
 
-    every = EVERY_OF_VENVS if "-venv-" in name else EVERY
-    (swept,) = sweep_all([scenario(name)], Kill(), every=every)
+    (swept,) = sweep_all([scenario(name)], Kill(), every=SAMPLE[name])
 
     assert "" == swept.error
     assert [] == [str(result.point) for result in swept.unfired]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from integration.faults.scenario import Scenario
 
-EVERY = 12
+EVERY = 18
 """Each how many-th point is struck here; ``make power`` strikes all of them."""
 INSTALL = scenarios.scenario("linkinstall-install-pluggy-hardlink")
 UPGRADE = scenarios.scenario("linkinstall-upgrade-parts-hardlink")
