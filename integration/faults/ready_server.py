@@ -66,6 +66,10 @@ def _become(command: dict[str, Any], output: int) -> None:
     os.chdir(command["folder"])
     os.environ.clear()
     os.environ.update(command["variables"])
+    if command["processors"]:
+        usable = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, command["processors"])
+        os.sched_getaffinity = lambda _process: usable
     import linkinstall
 
     sys.argv = [os.path.join(linkinstall.__path__[0], "__main__.py"), *command["words"]]

@@ -33,7 +33,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from integration.faults.ready import Ready, attach
+from integration.faults.ready import Ready, attach, this_processor
 from integration.faults.scenario import Command, Scenario
 
 if TYPE_CHECKING:
@@ -224,7 +224,8 @@ class Sandbox:
         with open(reader, "rb", buffering=0) as output:
             words = self.expand(command)[len(OURS) :]
             try:
-                process = self._ready.begin(words, variables, self.area("temp"), writer)
+                where = (this_processor(),) if before else ()
+                process = self._ready.begin(words, variables, self.area("temp"), writer, where)
             finally:
                 os.close(writer)
             tracing = attach(before, process, TIMEOUT) if before else None

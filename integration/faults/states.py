@@ -16,6 +16,9 @@ marks that are chance. So two worlds that are told apart may be the same to a re
 the other way round. What is unpacked should have a fixed time (``STEADY``): compiled files
 hold it, and their digests hang on it.
 
+A world that was copied has other inode numbers. Where no file of it names any, it is enough that
+the same names share one: ``Worlds(copied=True)`` tells inodes by the first path that has each.
+
 Errors: ``OSError`` if something cannot be read.
 """
 
@@ -58,9 +61,14 @@ class _Seen:
 
 
 class Worlds:
-    """Names worlds; a file that did not change since the last one is not read again."""
+    """Names worlds; a file that did not change since the last one is not read again.
 
-    def __init__(self) -> None:
+    :param copied: worlds are the same although their inodes have other numbers; the caller
+        makes sure that no file names one
+    """
+
+    def __init__(self, *, copied: bool = False) -> None:
+        self._copied = copied
         self._contents: dict[tuple[int, ...], bytes] = {}
 
     def name_of(self, folder: str) -> str:
@@ -68,11 +76,18 @@ class Worlds:
         seen = list(self._walk(folder, ""))
         times = sorted({time for one in seen for time in one.times})
         ranks = {time: rank for rank, time in enumerate(times)}
+        inodes: dict[int, int] = {}
         name = hashlib.sha256()
         for one in seen:
             status = one.status
             path = _CHANCE.sub("chance", one.path)
-            told = (path, status.st_ino, status.st_mode, [ranks[time] for time in one.times])
+            rank = inodes.setdefault(status.st_ino, len(inodes))
+            told = (
+                path,
+                rank if self._copied else status.st_ino,
+                status.st_mode,
+                [ranks[time] for time in one.times],
+            )
             name.update(repr((told, _TIME.sub(b"time", one.content))).encode())
         return name.hexdigest()
 
