@@ -1,4 +1,4 @@
-"""``make proof``: every gate in full, one after the other, and one table at the end.
+"""``make proof``: every gate in full, piece by piece, and one table at the end.
 
 Purpose: what ``docs/explanation/promises.md`` promises, put to the test on this machine;
 with ``--write`` the figures go into that page.
@@ -6,16 +6,20 @@ with ``--write`` the figures go into that page.
 Calling sequence::
 
     python -m integration.proof                     # hours; what has passed is not repeated
+    python -m integration.proof --minutes 90        # begin no piece after that
     python -m integration.proof --anew              # everything again
     python -m integration.proof --only kill --only race
-    python -m integration.proof --list              # how long each took last time
-    python -m integration.proof --figures --write   # those of the last runs, nothing is run
+    python -m integration.proof --list              # what is left, and how long it took last time
+    python -m integration.proof --figures --write   # of what has been run, nothing is run
 
-Guarantees: exit status 1 if any gate failed. A gate that cannot run here says so itself:
-SKIPPED and why, which counts as a failure with ``CI=true``. How each gate ended is written
-down as soon as it has, so a run that is stopped goes on where it was: a gate that has passed
-on the commit that is checked out, with nothing edited, is not run again. The table comes
-whatever happens, and names the commit of each row.
+Guarantees: each processor takes the next piece (``pieces``: a scenario of a gate). How a piece
+ended is written down as soon as it has (``ledger``), with the content of what it put to the test,
+so that a run that is stopped goes on where it was: what has passed on the same content is not
+run again. A piece during which that content changed counts for nothing. What a piece printed is
+kept in ``.cache/proof``. The table comes whatever happens; it has a row for each gate and each
+content of the package, and says how many of the pieces that stands for. Exit status 1 if any
+piece failed, or some have not been run. A gate that cannot run here says so itself: SKIPPED and
+why, which counts as a failure with ``CI=true``.
 
 Errors: none.
 """
@@ -23,184 +27,198 @@ Errors: none.
 from __future__ import annotations
 
 import argparse
-import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 import time
-from dataclasses import asdict, dataclass
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from integration import ledger
 from integration.faults import figures, report
+from integration.ledger import Ended
+from integration.pieces import GATES, SOURCE, content, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from integration.faults.figures import Figure
+    from integration.pieces import Piece
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "promises.md"
-LEDGER = figures.FOLDER.parent / "proof.json"
+OUTPUT = figures.FOLDER.parents[1] / "proof"
 BEGIN, END = "<!-- written by make proof -->", "<!-- end of what make proof writes -->"
-TARGETS = (
-    "sweeps", "kill", "faults", "power", "compound", "images", "race", "interference", "model",
-    "rivals", "fuzz", "real", "mutants",
-)  # fmt: skip
-"""Targets of the Makefile, each of them one gate or several."""
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a target ended the last time.
-
-    :param commit: what was put to the test, see ``figures.commit``
-    :param status: the exit status of make
-    :param at: when, local time
-    """
-
-    commit: str
-    status: int
-    seconds: float
-    at: str
-
-    def holds(self, commit: str) -> bool:
-        """Whether it has passed on exactly this commit."""
-        return not self.status and self.commit == commit and not commit.endswith("+")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the gates, print the table, return the exit status."""
+    """Run the pieces, print the table, return the exit status."""
     options = _parser().parse_args(arguments)
-    targets = options.only or TARGETS
-    commit = figures.commit()
-    print(plan(targets, ledger(), "" if options.anew else commit), flush=True)
+    chosen = [one for one in pieces() if one.gate in (options.only or GATES)]
+    contents = {tested: content(tested) for tested in {one.tested for one in chosen}}
+    kept = ledger.read()
+    left = [
+        one
+        for one in chosen
+        if options.anew or not ledger.holds(kept.get(one.name), contents[one.tested])
+    ]
+    print(plan(chosen, left, kept), flush=True)
     if options.list:
         return 0
-    failed = []
     try:
         if not options.figures:
-            failed = _run(targets, commit, options)
+            _run(left, options)
     finally:
-        found = figures.read()
-        print(f"{table(found)}\n\n{report.machine()}")
+        kept = ledger.read()
+        found = table(chosen, kept)
+        print(f"{found}\n\n{report.machine()}")
         if options.write:
             write(PAGE, found)
-    failed += [one.gate for one in found if not one.passed]
-    if failed:
-        print(f"FAILED: {', '.join(failed)}")
-    return int(bool(failed))
+    ended = [kept.get(one.name) for one in chosen]
+    failed = [one.name for one, end in zip(chosen, ended, strict=True) if end and end.status]
+    print(*(f"FAILED: {name}" for name in failed), sep="\n")
+    wanted = (contents[one.tested] for one in chosen)
+    return int(not all(map(ledger.holds, ended, wanted)))
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="integration.proof", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("--only", action="append", choices=TARGETS, help="only this one")
+    parser.add_argument("--only", action="append", choices=GATES, help="only this gate")
     parser.add_argument("--anew", action="store_true", help="repeat what has passed already")
     parser.add_argument("--list", action="store_true", help="run nothing, tell what would be run")
     parser.add_argument("--figures", action="store_true", help="run nothing, show the last figures")
     parser.add_argument("--write", action="store_true", help="write the table into the docs")
+    parser.add_argument("--workers", type=int, help="pieces at once; default one per processor")
+    parser.add_argument("--minutes", type=float, help="begin no piece after that")
     return parser
 
 
-def _run(targets: Sequence[str], commit: str, options: argparse.Namespace) -> list[str]:
-    failed = []
-    for target in targets:
-        known = ledger().get(target)
-        if known and known.holds(commit) and not options.anew:
-            continue
-        began = time.monotonic()
-        print(f"== make {target}", flush=True)
-        status = subprocess.run(["make", target], check=False, cwd=PAGE.parents[2]).returncode
-        seconds = time.monotonic() - began
-        enter(target, Ended(commit, status, seconds, time.strftime("%Y-%m-%d %H:%M")))
-        if status:
-            failed.append(target)
-        if options.write:
-            write(PAGE, figures.read())
-        print(f"== make {target}: {_how(status)} after {seconds / 60:.0f} min", flush=True)
-    return failed
+def _run(left: Sequence[Piece], options: argparse.Namespace) -> None:
+    """Run pieces, each processor the next one."""
+    workers = options.workers or os.cpu_count() or 1
+    ends = time.monotonic() + 60 * options.minutes if options.minutes else float("inf")
+    OUTPUT.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(workers) as pool:
+        try:
+            list(pool.map(lambda one: time.monotonic() < ends and run_piece(one), left))
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def run_piece(piece: Piece) -> Ended | None:
+    """Run one piece and enter how it ended; nothing if what it puts to the test changed."""
+    before, began = piece.content(), time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        noted = os.path.join(folder, "figures")
+        output = OUTPUT / (re.sub(r"[^\w.=-]+", "_", piece.name)[-200:] + ".txt")
+        with output.open("w", encoding="utf-8") as stream:
+            status = subprocess.run(
+                piece.command(),
+                check=False,
+                cwd=PAGE.parents[2],
+                env={**os.environ, figures.VARIABLE: noted},
+                stdin=subprocess.DEVNULL,
+                stdout=stream,
+                stderr=stream,
+            ).returncode
+        found = figures.noted(noted)
+    seconds = time.monotonic() - began
+    ended = Ended(
+        piece.content(),
+        content((SOURCE,)),
+        figures.commit(),
+        status or int(not found),
+        seconds,
+        time.strftime("%Y-%m-%d %H:%M"),
+        found,
+    )
+    how = _how(ended.status) if ended.content == before else "DOES NOT COUNT, the source changed"
+    print(f"{seconds:7.1f} s  {how}  {piece.name}", flush=True)
+    if ended.content != before:
+        return None
+    ledger.enter(piece.name, ended)
+    return ended
 
 
 def _how(status: int) -> str:
     return "FAILED" if status else "passed"
 
 
-# ---------------------------------------------------------------- how they ended last time
+# ---------------------------------------------------------------- what is told
 
 
-def ledger() -> dict[str, Ended]:
-    """Return how each target ended the last time."""
-    try:
-        rows = json.loads(LEDGER.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return {}
-    return {target: Ended(**row) for target, row in rows.items()}
-
-
-def enter(target: str, ended: Ended) -> None:
-    """Write down how a target ended, whole or not at all."""
-    rows = {name: asdict(one) for name, one in {**ledger(), target: ended}.items()}
-    LEDGER.parent.mkdir(parents=True, exist_ok=True)
-    aside = LEDGER.with_suffix(".new")
-    aside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-    aside.replace(LEDGER)
-
-
-def plan(targets: Iterable[str], known: Mapping[str, Ended], commit: str) -> str:
-    """Return what is going to be run and how long each took the last time.
-
-    :param commit: what has passed on it is not run again; "" to run all
-    """
-    rows: list[tuple[object, ...]] = []
-    minutes, unknown = 0.0, 0
-    for target in targets:
-        last = known.get(target)
-        again = not (last and last.holds(commit))
-        if last is None:
-            unknown += 1
-            rows.append((target, "yes", "not known", "", "", ""))
-            continue
-        minutes += last.seconds / 60 * again
-        took = f"{last.seconds / 60:.0f}"
-        rows.append((target, _yes(again), took, _how(last.status), last.commit, last.at))
-    heads = ("target", "is run", "minutes last time", "ended", "commit", "at")
-    more = f", and {unknown} that never ran here" if unknown else ""
-    return f"{report.table(heads, rows)}\n\nIn all {minutes:.0f} minutes{more}.\n"
-
-
-def _yes(is_run: bool) -> str:  # noqa: FBT001 - a word for it
-    return "yes" if is_run else "no, has passed"
-
-
-# ---------------------------------------------------------------- the figures
-
-
-def table(found: Sequence[Figure]) -> str:
-    """Return the Markdown table of all gates."""
-    heads = (
-        "gate", "what", "commit", "put to the test", "went wrong", "did not come about", "minutes",
-    )  # fmt: skip
-    rows = (
+def plan(chosen: Sequence[Piece], left: Iterable[Piece], kept: Mapping[str, Ended]) -> str:
+    """Return how much of each gate is left, and how long that took the last time."""
+    all_of = Counter(one.gate for one in chosen)
+    left_of: Counter[str] = Counter()
+    seconds: dict[str, list[float]] = {}
+    for one in left:
+        left_of[one.gate] += 1
+        if one.name in kept:
+            seconds.setdefault(one.gate, []).append(kept[one.name].seconds)
+    rows = [
         (
-            one.gate,
-            one.what + (f" ({one.part})" if one.part else ""),
-            one.commit,
-            f"{one.count:,} {one.unit}",
-            one.broken,
-            one.missed,
-            f"{one.seconds / 60:.1f}",
+            gate,
+            f"{left_of[gate]} of {count}",
+            f"{sum(seconds.get(gate, ())) / 60:.0f}",
+            left_of[gate] - len(seconds.get(gate, ())),
         )
-        for one in found
-    )
+        for gate, count in all_of.items()
+    ]
+    return report.table(("gate", "pieces left", "minutes last time", "never ran here"), rows) + "\n"
+
+
+def table(chosen: Sequence[Piece], kept: Mapping[str, Ended]) -> str:
+    """Return the Markdown table of all gates: a row for each content of the package."""
+    all_of = Counter(one.gate for one in chosen)
+    groups: dict[tuple[str, str, str], list[tuple[Ended, Figure]]] = {}
+    for one in chosen:
+        if one.name not in kept:
+            continue
+        ended = kept[one.name]
+        for figure in ended.figures:
+            groups.setdefault((one.gate, figure.gate, ended.source), []).append((ended, figure))
+    heads = (
+        "gate", "what", "source", "commits", "pieces", "put to the test", "went wrong",
+        "did not come about", "hours of one processor",
+    )  # fmt: skip
+    rows = [
+        _row(name, source, f"{len(ended)} of {all_of[gate]}", ended)
+        for (gate, name, source), ended in groups.items()
+    ]
     return report.table(heads, rows)
 
 
-def write(page: Path, found: Sequence[Figure]) -> None:
+def _row(
+    name: str, source: str, share: str, ended: Sequence[tuple[Ended, Figure]]
+) -> tuple[object, ...]:
+    found = [figure for _, figure in ended]
+    # Behind a colon or a semicolon stands what is so in one of them only.
+    what = re.split("[:;]", found[0].what)[0]
+    commits = dict.fromkeys(one.commit for one, _ in ended)
+    return (
+        name,
+        what,
+        source,
+        ", ".join(commits),
+        share,
+        f"{sum(one.count for one in found):,} {found[0].unit}",
+        sum(one.broken for one in found),
+        sum(one.missed for one in found),
+        f"{sum(one.seconds for one, _ in ended) / 3600:.2f}",
+    )
+
+
+def write(page: Path, found: str) -> None:
     """Replace the table of a page."""
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    made = f"{table(found)}\n\n{report.machine()}, {os.cpu_count()} processors."
+    made = f"{found}\n\n{report.machine()}, {os.cpu_count()} processors."
     page.write_text(f"{before}{BEGIN}\n\n{made}\n\n{END}{after}", encoding="utf-8")
 
 

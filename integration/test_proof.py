@@ -2,38 +2,65 @@
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from integration import proof
+from integration import ledger, pieces, proof
 from integration.faults import figures
 from integration.faults.figures import Figure
-from integration.proof import Ended, ledger, plan
+from integration.ledger import Ended
+from integration.pieces import Piece, content
+from integration.proof import plan, table
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-MAKEFILE = """
-sweeps race:
+NOTE = (
+    '@echo $@ >>ran; echo \'{"gate": "R1", "what": "kills: $@", "count": 1000, "unit": "runs", '
+    '"broken": 0, "missed": 0, "seconds": 1.0}\' >>$$PROOF_FIGURES'
+)
+MAKEFILE = f"""
+first second:
+\t{NOTE}
+broken:
+\t{NOTE}; exit 1
+silent:
 \t@echo $@ >>ran
-kill:
-\t@echo $@ >>ran; exit 1
-model:
+meddling:
+\t{NOTE}; echo more >>src/module
+stopped:
 \t@echo $@ >>ran; kill -INT $$(cut -d' ' -f4 /proc/$$PPID/stat)
 """
+PASSED = Ended(
+    "content", "source", "1234567", 0, 600.0, "2026-11-21 10:00",
+    (Figure("R1", "kills: this", 1000, "runs", 0, 0, 60.0),),
+)  # fmt: skip
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Let ``make proof`` run targets that note that they ran."""
     (tmp_path / "Makefile").write_text(MAKEFILE, encoding="utf-8")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "module").write_text("one\n", encoding="utf-8")
+    subprocess.run(("git", "init", "-q", "."), cwd=tmp_path, check=True)
+    subprocess.run(("git", "add", "src"), cwd=tmp_path, check=True)
     page = tmp_path / "docs" / "explanation" / "promises.md"
     monkeypatch.setattr(proof, "PAGE", page)
-    monkeypatch.setattr(proof, "LEDGER", tmp_path / "ledger.json")
-    monkeypatch.setattr(figures, "commit", lambda: "1234567")
-    monkeypatch.setattr(figures, "read", list)
+    monkeypatch.setattr(proof, "OUTPUT", tmp_path / "output")
+    monkeypatch.setattr(ledger, "PATH", tmp_path / "ledger.json")
+    monkeypatch.setattr(pieces, "ROOT", tmp_path)
+    monkeypatch.setattr(proof, "SOURCE", "src")
     return tmp_path
+
+
+def choose(monkeypatch: pytest.MonkeyPatch, *targets: str) -> None:
+    """Let the proof consist of these targets."""
+    found = [Piece("kill", ("make", target), ("src",)) for target in targets]
+    monkeypatch.setattr(proof, "pieces", lambda: found)
 
 
 def ran(checkout: Path) -> list[str]:
@@ -47,56 +74,135 @@ def ran(checkout: Path) -> list[str]:
 def test_what_has_passed_is_not_run_again(
     checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A second run takes up what failed and what is new; ``--anew`` and a new commit all."""
-    words = ["--only", "sweeps", "--only", "kill", "--only", "race"]
+    """What failed is taken up again; all is where what is put to the test is another."""
+    choose(monkeypatch, "first", "broken", "second")
+    words = ["--workers", "1"]
 
     assert 1 == proof.main(words)
-    assert ["sweeps", "kill", "race"] == ran(checkout)
-    assert "FAILED: kill" in capsys.readouterr().out
+    assert ["first", "broken", "second"] == ran(checkout)
+    assert "FAILED: make broken" in capsys.readouterr().out
     assert 1 == proof.main(words)
-    assert ["kill"] == ran(checkout)
+    assert ["broken"] == ran(checkout)
     assert 1 == proof.main([*words, "--anew"])
-    assert ["sweeps", "kill", "race"] == ran(checkout)
-    monkeypatch.setattr(figures, "commit", lambda: "1234567+")
+    assert ["first", "broken", "second"] == ran(checkout)
+    (checkout / "README").write_text("nothing that is put to the test\n", encoding="utf-8")
     assert 1 == proof.main(words)
-    assert ["sweeps", "kill", "race"] == ran(checkout)
+    assert ["broken"] == ran(checkout)
+    (checkout / "src" / "module").write_text("two\n", encoding="utf-8")
+    assert 1 == proof.main(words)
+    assert ["first", "broken", "second"] == ran(checkout)
+
+
+def test_all_that_passed_is_a_proof(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status is 0 only if each piece has passed on what is there now."""
+    choose(monkeypatch, "first", "second")
+
+    assert 1 == proof.main(["--figures"])
+    assert 0 == proof.main([])
+    assert 0 == proof.main(["--figures"])
+    assert ["first", "second"] == sorted(ran(checkout))
+    proof.main(["--minutes", "0.000001", "--anew"])
+    assert [] == ran(checkout)
+
+
+def test_what_notes_nothing_has_failed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A gate that could not run and said so with status 0 is none that has passed."""
+    choose(monkeypatch, "silent")
+
+    assert 1 == proof.main([])
+    assert ["silent"] == ran(checkout)
+
+
+def test_what_changes_in_between_does_not_count(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A piece during which somebody edited the source is not entered."""
+    choose(monkeypatch, "meddling")
+
+    assert 1 == proof.main([])
+    assert ["meddling"] == ran(checkout)
+    assert {} == ledger.read()
 
 
 def test_what_has_ended_is_kept_where_a_run_is_stopped(
-    checkout: Path, capsys: pytest.CaptureFixture[str]
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Whoever stops it sees the table, and goes on later behind the last gate that ended."""
-    words = ["--only", "sweeps", "--only", "model"]
+    """Whoever stops it sees the table, and goes on later behind the last piece that ended."""
+    choose(monkeypatch, "first", "stopped", "second")
 
     with pytest.raises(KeyboardInterrupt):
-        proof.main(words)
+        proof.main(["--workers", "1"])
 
-    assert ["sweeps", "model"] == ran(checkout)
-    assert "| gate | what |" in capsys.readouterr().out
-    assert ["sweeps"] == list(ledger())
+    assert "| R1 | kills |" in capsys.readouterr().out
+    assert "make first" in ledger.read()
+    assert "second" not in ran(checkout)
 
 
 def test_it_is_told_before_how_long_it_took() -> None:
-    """The plan tells what is run and what is not, and how long in all."""
-    known = {
-        "sweeps": Ended("1234567", 0, 600.0, "2026-11-21 10:00"),
-        "kill": Ended("1234567", 1, 1200.0, "2026-11-21 11:00"),
+    """The plan tells how much of each gate is left, and how long that took."""
+    known, new, other = (
+        Piece(gate, ("make", target), ("src",))
+        for gate, target in (("kill", "one"), ("kill", "two"), ("race", "three"))
+    )
+
+    told = plan([known, new, other], [known, new], {known.name: PASSED})
+
+    assert "| kill | 2 of 2 | 10 | 1 |" in told
+    assert "| race | 0 of 1 | 0 | 0 |" in told
+
+
+def test_each_content_has_a_row() -> None:
+    """Pieces that were put to the test on the same source are one row, others another one."""
+    chosen = [Piece("kill", ("make", target), ("src",)) for target in ("one", "two", "three")]
+    kept = {
+        "make one": PASSED,
+        "make two": replace(PASSED, commit="89abcde"),
+        "make three": replace(PASSED, source="other", status=1),
     }
 
-    told = plan(("sweeps", "kill", "race"), known, "1234567")
+    found = table(chosen, kept).splitlines()[2:]
 
-    assert "| sweeps | no, has passed | 10 | passed | 1234567 | 2026-11-21 10:00 |" in told
-    assert "| kill | yes | 20 | FAILED | 1234567 | 2026-11-21 11:00 |" in told
-    assert "| race | yes | not known |  |  |  |" in told
-    assert told.endswith("In all 20 minutes, and 1 that never ran here.\n")
-    assert "In all 30 minutes" in plan(("sweeps", "kill"), known, "")
+    assert [
+        "| R1 | kills | source | 1234567, 89abcde | 2 of 3 | 2,000 runs | 0 | 0 | 0.33 |",
+        "| R1 | kills | other | 1234567 | 1 of 3 | 1,000 runs | 0 | 0 | 0.17 |",
+    ] == found
 
 
-def test_figures_name_their_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A row of the table tells which commit was put to the test."""
+def test_content_is_what_is_there(checkout: Path) -> None:
+    """Committed or not, the same bytes have the same name; nothing is staged by asking."""
+    first = content(("src",), checkout)
+    (checkout / "src" / "new").write_text("new\n", encoding="utf-8")
+    second = content(("src",), checkout)
+    subprocess.run(("git", "add", "src"), cwd=checkout, check=True)
+    third = content(("src",), checkout)
+    (checkout / "src" / "new").unlink()
+
+    assert first != second
+    assert second == third
+    assert first == content(("src",), checkout)
+
+
+def test_pieces_are_what_can_be_run() -> None:
+    """Each piece has a name of its own, and each gate has pieces."""
+    found = pieces.pieces()
+
+    assert len(found) == len({one.name for one in found})
+    assert set(pieces.GATES) == {one.gate for one in found}
+
+
+def test_a_gate_tells_the_proof_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a piece notes does not take the place of the last figure of the whole gate."""
     monkeypatch.setattr(figures, "commit", lambda: "1234567")
+    figure = Figure("R1", "kills", 1000, "runs", 0, 0, 60.0)
 
-    figures.note(Figure("R1", "kills", 1000, "runs", 0, 0, 60.0), tmp_path)
+    figures.note(figure, tmp_path, whole=False)
+    assert [] == figures.read(tmp_path)
+    monkeypatch.setenv(figures.VARIABLE, str(tmp_path / "noted"))
+    figures.note(figure, tmp_path)
+    figures.note(figure, tmp_path, whole=False)
 
-    (found,) = figures.read(tmp_path)
-    assert "| R1 | kills | 1234567 | 1,000 runs | 0 | 0 | 1.0 |" in proof.table([found])
+    assert [] == figures.read(tmp_path)
+    assert (figure, figure) == figures.noted(str(tmp_path / "noted"))
+    monkeypatch.delenv(figures.VARIABLE)
+    figures.note(figure, tmp_path)
+    assert [replace(figure, commit="1234567")] == figures.read(tmp_path)

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from integration.faults.mounted import MountedSandbox
     from integration.faults.power_cut import PowerSweep
     from integration.faults.runner import Swept
+    from integration.faults.scenario import Scenario
     from integration.faults.sweep import Result
 
 DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "compound.md"
@@ -87,11 +88,15 @@ class Compound(Case):
         return f"integration.faults.compound --file-system {self.kind} --fault {how or 'kill'}"
 
 
+def able(modes: tuple[str, ...]) -> list[Scenario]:
+    """Return the scenarios in these modes that leave something to recover."""
+    known = scenarios.scenarios(modes)
+    return [one for one in known if "recover" in one.next_runs and one.verb != "cache-add"]
+
+
 def cases(kinds: Sequence[str], faults: Sequence[str], options: argparse.Namespace) -> list[Case]:
     """Return every scenario on these file systems."""
-    known = scenarios.scenarios(tuple(options.mode or ("hardlink",)))
     cuts = tuple("" if fault == "kill" else fault for fault in faults)
-    able = [one for one in known if "recover" in one.next_runs and one.verb != "cache-add"]
     return [
         Compound(
             one,
@@ -105,7 +110,7 @@ def cases(kinds: Sequence[str], faults: Sequence[str], options: argparse.Namespa
             options.depth,
         )
         for kind in kinds
-        for turn, one in enumerate(able)
+        for turn, one in enumerate(able(tuple(options.mode or ("hardlink",))))
         if not options.scenario or one.name in options.scenario
     ]
 
@@ -125,8 +130,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report.begin_details(DETAILS)
     folder = options.folder or quick_folder()
     swept = run_all(chosen, folder=folder, workers=options.workers, spoil=STEADY)
-    if not options.scenario:
-        figures.note(_figure(swept, options, time.monotonic() - began))
+    figure = _figure(swept, options, time.monotonic() - began)
+    figures.note(figure, whole=not options.scenario)
     return report.conclude(swept, report.grouped_table(swept, HEADS), DETAILS)
 
 

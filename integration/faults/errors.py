@@ -56,9 +56,14 @@ CHANGES = (
     "uninstall-parts",
     "install-pluggy-cold",
     "cache-add-pluggy",
+    "cache-prune-unused",
+    "cache-clean-all",
+    "cache-verify-mended",
+    "cache-verify-quarantined",
 )
-"""The scenarios of the gate, without tool and mode: each verb, and what fills the cache."""
-FILLING = ("install-pluggy-cold", "cache-add-pluggy")
+"""The scenarios of the gate, without tool and mode: each verb, what fills the cache, and what is
+done to it."""
+FILLING = ("install-pluggy-cold", *CHANGES[CHANGES.index("cache-add-pluggy") :])
 """The same in each mode, so they are swept in the first."""
 WITH_WORKERS = ("install-set", "install-set-cold", "upgrade-parts")
 """Those that are swept with workers: linking, unpacking and both."""
@@ -202,8 +207,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     DETAILS.parent.mkdir(parents=True, exist_ok=True)
     DETAILS.write_text("\n".join(parts), encoding="utf-8")
     print(table(swept))
-    if not (options.scenario or options.errno):
-        note(_figure(swept, options, time.monotonic() - began))
+    whole = not (options.scenario or options.errno)
+    note(_figure(swept, options, time.monotonic() - began), whole=whole)
     print(f"\n{report.machine()}; each {options.every}th point of {len(chosen)} scenarios")
     if all(one.passed for one in swept):
         return 0

@@ -4,7 +4,8 @@ Purpose: each gate prints its own table; what the sum of it was goes here, so th
 table can be made of all of them.
 
 Calling sequence: a gate calls ``note(Figure("R1", ...))`` at its end; ``read()`` returns
-what was noted.
+what was noted. ``make proof`` runs a gate in many pieces: it names a file in the variable
+``VARIABLE``, which gets the figures instead, and ``noted(path)`` returns them.
 
 Guarantees: one file for each gate, replaced whole.
 
@@ -14,12 +15,14 @@ Errors: ``OSError`` where the folder cannot be written.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 _ROOT = Path(__file__).parents[2]
 FOLDER = _ROOT / ".cache" / "faults" / "figures"
+VARIABLE = "PROOF_FIGURES"
 
 
 @dataclass(frozen=True)
@@ -63,8 +66,17 @@ def commit() -> str:
     return told.stdout.strip()
 
 
-def note(figure: Figure, folder: Path = FOLDER) -> None:
-    """Write a figure down in place of the last one of the same gate."""
+def note(figure: Figure, folder: Path = FOLDER, *, whole: bool = True) -> None:
+    """Write a figure down in place of the last one of the same gate.
+
+    :param whole: it is of all scenarios; of some, only ``make proof`` is told
+    """
+    if os.environ.get(VARIABLE):
+        with open(os.environ[VARIABLE], "a", encoding="utf-8") as stream:
+            stream.write(json.dumps(asdict(figure)) + "\n")
+        return
+    if not whole:
+        return
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{figure.gate.replace(' ', '-')}.json"
     at = replace(figure, commit=figure.commit or commit())
@@ -76,3 +88,11 @@ def read(folder: Path = FOLDER) -> list[Figure]:
     paths = sorted(folder.glob("*.json")) if folder.is_dir() else []
     found = [Figure(**json.loads(path.read_text(encoding="utf-8"))) for path in paths]
     return sorted(found, key=lambda one: (int(one.gate.split()[0][1:]), one.gate))
+
+
+def noted(path: str) -> tuple[Figure, ...]:
+    """Return the figures that were noted in the file that ``VARIABLE`` named."""
+    if not os.path.exists(path):
+        return ()
+    with open(path, encoding="utf-8") as stream:
+        return tuple(Figure(**json.loads(line)) for line in stream)

@@ -227,8 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     figure = report.figure(
         "R6", what, swept, time.monotonic() - began, [f"only {', '.join(only)}"] if only else []
     )
-    if not options.scenario:
-        figures.note(replace(figure, unit="images"))
+    figures.note(replace(figure, unit="images"), whole=not options.scenario)
     print(f"seed {options.seed}, {options.images} images of each file system\n")
     return report.conclude(swept, report.grouped_table(swept, HEADS), DETAILS)
 

@@ -296,11 +296,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for problem in met.problems:
             print(f"{met.scenario} --act {met.act} --point {met.point}: {problem}")
     print(table(found))
-    if not (options.scenario or options.tool or options.act or options.call):
-        what = "pip, uv or a person acts between our crash and our recovery"
-        broken, taken = sum(bool(met.problems) for met in found), time.monotonic() - began
-        part = f"each {options.every}. point" if options.every > 1 else ""
-        figures.note(figures.Figure("R1 others", what, len(found), "runs", broken, 0, taken, part))
+    what = "pip, uv or a person acts between our crash and our recovery"
+    broken, taken = sum(bool(met.problems) for met in found), time.monotonic() - began
+    part = f"each {options.every}. point" if options.every > 1 else ""
+    whole = not (options.scenario or options.tool or options.act or options.call)
+    figure = figures.Figure("R1 others", what, len(found), "runs", broken, 0, taken, part)
+    figures.note(figure, whole=whole)
     versions = peers.versions()
     print(f"\n{report.machine()}, pip {versions['pip']}, uv {versions['uv']}")
     return int(any(met.problems for met in found))

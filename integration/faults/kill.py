@@ -73,8 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         workers=options.workers,
         changes=(*FORKING, *HELPING) if options.forks else (),
     )
-    if not options.scenario and swept:
-        figures.note(_figure(swept, options, time.monotonic() - began))
+    if swept:
+        figure = _figure(swept, options, time.monotonic() - began)
+        figures.note(figure, whole=not options.scenario)
     status = report.conclude(swept, report.kill_table(swept), DETAILS)
     return status or int(skipped and os.environ.get("CI") == "true")
 

@@ -217,8 +217,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     report.begin_details(DETAILS)
     folder = options.folder or quick_folder()
     swept = run_all(chosen, folder=folder, workers=options.workers, spoil=STEADY)
-    if not options.scenario:
-        figures.note(_figure(swept, options, time.monotonic() - began))
+    figure = _figure(swept, options, time.monotonic() - began)
+    figures.note(figure, whole=not options.scenario)
     return report.conclude(swept, report.grouped_table(swept, HEADS), DETAILS)
 
 

@@ -294,13 +294,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"{contest.name}: {broken} of {len(seeds)} broken", file=sys.stderr, flush=True)
     sys.stdout.writelines(line for one in found for line in _problems(one))
     print(table(found))
-    if not options.contest:
-        what = f"{len(CONTESTS)} contests of many processes at once"
-        gate = "R8"
-        if options.slowed:
-            gate, what = "R8 slowed", f"{what}, whose calls wait by chance"
-        broken, taken = sum(bool(one.problems) for one in found), sum(one.seconds for one in found)
-        figures.note(figures.Figure(gate, what, len(found), "rounds", broken, 0, taken))
+    what = f"{len(CONTESTS)} contests of many processes at once"
+    gate = "R8"
+    if options.slowed:
+        gate, what = "R8 slowed", f"{what}, whose calls wait by chance"
+    broken, taken = sum(bool(one.problems) for one in found), sum(one.seconds for one in found)
+    figure = figures.Figure(gate, what, len(found), "rounds", broken, 0, taken)
+    figures.note(figure, whole=not options.contest)
     print(f"\n{report.machine()}, {os.cpu_count()} processors")
     return int(any(one.problems for one in found))
 

@@ -19,7 +19,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from integration.faults import peers, report
+from integration.faults import figures, peers, report
 from integration.faults.projects import PROJECT_TOOLS
 from integration.faults.runner import Swept, sweep_all
 from integration.faults.strace import Kill, unavailable
@@ -50,6 +50,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print("\nRight after a kill our environments hold a journal, which the next run settles.")
     print(f"Made by `make rivals`: {peers.WHEEL}, {report.machine()}. Details: {DETAILS}")
     ours = [s for s in swept if s.scenario.tool == "linkinstall"]
+    what = "the same kill sweep over other tools; ours is counted"
+    figure = report.figure("R16", what, ours, sum(one.seconds for one in swept), ())
+    figures.note(figure, whole=not options.tool)
     skipped = missing and os.environ.get("CI") == "true"
     return int(bool(skipped) or not all(s.passed for s in ours))
 

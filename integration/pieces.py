@@ -1,0 +1,163 @@
+"""What ``make proof`` consists of: pieces that are run, and kept, each by itself.
+
+Purpose: the whole takes hours. A piece is one scenario of a gate, on one file system and in
+one mode where there is a choice; so little is lost where a run is stopped, and each processor
+takes the next one.
+
+Calling sequence::
+
+    for piece in pieces():
+        piece.name, piece.command(), piece.content()
+
+Guarantees: pieces stand in the order in which they are taken up. ``content`` names what is put
+to the test by the bytes that are there, committed or not: those of the package, of the fault
+harness, and of the tests that a piece is made of. A commit of anything else leaves it as it is.
+
+Errors: ``subprocess.CalledProcessError`` where this is no checkout of git.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from integration.faults import compound, errors, images, interference, power, scenarios
+from integration.faults.contests import CONTESTS
+from integration.faults.volumes import CUTS
+
+ROOT = Path(__file__).parents[1]
+SOURCE = "src/linkinstall"
+_HARNESS = (SOURCE, "integration/faults", "integration/wheels.lock")
+_TESTS = (SOURCE, "tests", "integration/faults")
+_REAL = (SOURCE, "integration/real", "integration/support")
+IMAGES = 1000
+"""Images of each file system."""
+CASES = 1_000_000
+"""Spoilt files, in so many parts."""
+_PARTS = 4
+FORKED = ("install-pluggy", "install-set", "upgrade-parts")
+"""The changes that are killed with forked processes at work, in hard links."""
+GATES = ("kill", "forks", "faults", "faults-forks", "power", "lying", "compound", "images", "race",
+         "race-slowed", "interference", "sweeps", "model", "fuzz", "real", "mutants",
+         "rivals")  # fmt: skip
+"""What ``--only`` takes, each of them one gate or a part of one."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """One of them.
+
+    :param gate: one of ``GATES``
+    :param words: a module and its arguments, or ``make`` and a target
+    :param tested: the paths of what it puts to the test
+    """
+
+    gate: str
+    words: tuple[str, ...]
+    tested: tuple[str, ...] = _HARNESS
+
+    @property
+    def name(self) -> str:
+        """What it is called in the ledger: what can be typed to run it."""
+        return " ".join(f"'{word}'" if " " in word else word for word in self.words)
+
+    def command(self) -> list[str]:
+        """Return the command line."""
+        return list(self.words) if self.words[0] == "make" else [sys.executable, "-m", *self.words]
+
+    def content(self) -> str:
+        """Return the name of what it puts to the test, as it is now."""
+        return content(self.tested)
+
+
+def pieces() -> list[Piece]:
+    """Return all of them, each gate's in its order."""
+    return [
+        *(_of("kill", "kill", one.name) for one in scenarios.scenarios(scenarios.ALL_MODES)),
+        *(_of("forks", "kill", f"linkinstall-{one}-hardlink", "--forks") for one in FORKED),
+        *(_of("faults", "errors", one) for one in errors.names()),
+        *(_of("faults-forks", "errors", one, "--forks") for one in errors.names(forks=True)),
+        *_of_power(),
+        *(
+            _of("compound", "compound", one.name, "--file-system", kind)
+            for kind in compound.KINDS
+            for one in compound.able(("hardlink",))
+        ),
+        *_of_images(),
+        *(Piece("race", (*_module("race"), "--contest", one.name)) for one in CONTESTS),
+        *(
+            Piece(
+                "race-slowed",
+                (*_module("race"), "--slowed", "--rounds", "20", "--contest", one.name),
+            )
+            for one in CONTESTS
+        ),
+        *(
+            _of("interference", "interference", name, "--act", act.name)
+            for act in interference.acts()
+            for name in interference.SCENARIOS
+        ),
+        Piece("sweeps", ("make", "sweeps", "WORKERS=1"), _TESTS),
+        Piece("model", ("make", "model"), _TESTS),
+        *(
+            Piece("fuzz", ("make", "fuzz", f"CASES={CASES // _PARTS}", f"SEED={seed}"))
+            for seed in range(_PARTS)
+        ),
+        Piece("real", ("make", "real"), _REAL),
+        Piece("mutants", ("make", "mutants"), _TESTS),
+        Piece("rivals", ("make", "rivals")),
+    ]
+
+
+def _of_power() -> list[Piece]:
+    found = [
+        _of("power", "power", one.scenario.name, "--file-system", one.kind, "--layout", one.layout)
+        for one in power.cases()
+    ]
+    words = (*_module("lying"), "--workers", "1", "--file-system")
+    return [*found, *(Piece("lying", (*words, kind)) for kind in CUTS)]
+
+
+def _of_images() -> list[Piece]:
+    able = scenarios.scenarios(("hardlink",))
+    share = -(-IMAGES // len(able))
+    return [
+        _of("images", "images", one.name, "--images", str(share), "--file-system", kind)
+        for kind in images.KINDS
+        for one in able
+    ]
+
+
+def _module(name: str) -> tuple[str, ...]:
+    return (f"integration.faults.{name}",)
+
+
+def _of(gate: str, module: str, scenario: str, *words: str) -> Piece:
+    return Piece(gate, (*_module(module), "--workers", "1", "--scenario", scenario, *words))
+
+
+def content(paths: tuple[str, ...], root: Path | None = None) -> str:
+    """Return the name of what is in these paths of a checkout, committed or not."""
+    root = root or ROOT
+    with tempfile.TemporaryDirectory() as folder:
+        # An index of its own: nothing is staged for whoever works here.
+        index = os.path.join(folder, "index")
+        told = _git(root, "rev-parse", "--path-format=absolute", "--git-path", "index").strip()
+        shutil.copy(told, index)
+        _git(root, "add", "--all", "--", *paths, index=index)
+        staged = _git(root, "ls-files", "--stage", "--", *paths, index=index)
+    return hashlib.sha256(staged.encode()).hexdigest()[:10]
+
+
+def _git(root: Path, *words: str, index: str = "") -> str:
+    variables = {**os.environ, "GIT_INDEX_FILE": index} if index else None
+    done = subprocess.run(
+        ("git", *words), check=True, capture_output=True, text=True, cwd=root, env=variables
+    )
+    return done.stdout
