@@ -9,6 +9,7 @@ import pytest
 from linkinstall.cli.render import error_lines, json_text, message_lines, result_lines
 from linkinstall.errors import (
     ConflictError,
+    FileSystemError,
     LinkInstallError,
     LockTimeoutError,
     Problem,
@@ -120,6 +121,37 @@ def test_what_was_recovered_is_told_first() -> None:
 def test_nothing_to_recover_is_said() -> None:
     """``recover`` answers even where there was nothing to do."""
     assert ["nothing to recover"] == messages(Outcome("recover"))
+
+
+def test_nothing_to_repair_is_said() -> None:
+    """``repair --all`` answers even where all is whole; it ended without a word.
+
+    What was taken away, a leftover say, is told by its warning.
+    """
+    took = Outcome("repair", warnings=(Warn("leftover", "took away /e/~ip"),))
+    whole = Outcome("repair", changes=(Change("rich", "14.0.0", "14.0.0", "unchanged"),))
+
+    assert ["nothing to repair"] == messages(Outcome("repair"))
+    assert ["warning: took away /e/~ip"] == messages(took)
+    assert ["unchanged rich 14.0.0"] == messages(whole)
+
+
+def test_what_state_things_are_in_is_said_once() -> None:
+    """Where the state has a line of its own, the message does not say it before.
+
+    An install that ran out of space said that the environment is as it was, and then that
+    it is unchanged.
+    """
+    cause = OSError(28, "No space left on device")
+    message = "/e/a.py: No space left on device. The environment is as it was."
+    error = FileSystemError(message, path="/e/a.py", cause=cause, next_step="Mend the cause.")
+
+    assert [
+        "error: /e/a.py: No space left on device.",
+        "The environment is unchanged.",
+        "Mend the cause.",
+    ] == list(error_lines(error, "install"))
+    assert [f"error: {message}", "Mend the cause."] == list(error_lines(error, "recover"))
 
 
 def test_busy_files_are_warned_about_with_their_holders() -> None:

@@ -27,17 +27,21 @@ def installed(site: Site, name: str, **files: str) -> Distribution:
 @pytest.mark.parametrize("names", [[], ["app"], ["app", "app-extra"]])
 def test_one_wheel_of_each_project_passes(names: list[str]) -> None:
     """Projects that come once are not refused, however alike their names are."""
-    refuse_twice(names)
+    refuse_twice(names, [None] * len(names))
 
 
 def test_every_project_that_comes_twice_is_named() -> None:
     """Two wheels of one project in a command are refused, each project once and in order."""
-    with pytest.raises(ConflictError) as caught:
-        refuse_twice(["web", "app", "web", "once", "app", "web"])
+    names = ["web", "app", "web", "once", "app", "web"]
+    wheels = ["a/web-1.whl", None, "b/web-1.whl", "once-1.whl", None, "web-2.whl"]
 
-    assert [("claimed-twice", "app"), ("claimed-twice", "web")] == [
-        (problem.code, problem.owner) for problem in caught.value.problems
-    ]
+    with pytest.raises(ConflictError) as caught:
+        refuse_twice(names, wheels)
+
+    assert [
+        ("claimed-twice", "app", "app comes twice"),
+        ("claimed-twice", "web", "web comes twice: a/web-1.whl and b/web-1.whl and web-2.whl"),
+    ] == [(problem.code, problem.owner, problem.message) for problem in caught.value.problems]
     assert "app, web" in caught.value.message
     assert "Nothing was changed." in caught.value.next_step
 

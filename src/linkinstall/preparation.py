@@ -158,7 +158,7 @@ class Preparation:
             self._entries.fill(wheels, self.options.compile_levels)
         wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self.wishes.incoming]
         coming = [name for _, _, name, _ in wanted]
-        refuse_twice(coming)
+        refuse_twice(coming, [wish.path for wish, _, _, _ in wanted])
         present: Installed = {}
         for one in find_distributions(self.files, world.libraries, world.bases):
             present.setdefault(one.name, []).append(one)

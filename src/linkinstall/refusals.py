@@ -12,7 +12,7 @@ from linkinstall.distribution import read_installer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from linkinstall.distribution import Distribution
     from linkinstall.world import World
@@ -20,17 +20,24 @@ if TYPE_CHECKING:
 __all__ = ["refuse_twice", "refuse_unremovable"]
 
 
-def refuse_twice(names: list[str]) -> None:
-    """Refuse two wheels of one project in one transaction."""
+def refuse_twice(names: Sequence[str], wheels: Sequence[str | None]) -> None:
+    """Refuse two wheels of one project in one transaction.
+
+    :param wheels: for each of ``names`` the wheel file, None where there is none
+    """
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         from linkinstall.errors import ConflictError, Problem
 
+        problems = []
+        for name in twice:
+            files = [path for one, path in zip(names, wheels, strict=True) if one == name]
+            given = " and ".join(path for path in files if path is not None)
+            reason = f"{name} comes twice" + (f": {given}" if given else "")
+            problems.append(Problem("claimed-twice", name, name, reason))
         raise ConflictError(
             f"Two wheels of one command are of the same project: {', '.join(twice)}.",
-            problems=[
-                Problem("claimed-twice", name, name, f"{name} comes twice") for name in twice
-            ],
+            problems=problems,
             next_step="Nothing was changed. Give one wheel for each project.",
         )
 

@@ -35,6 +35,7 @@ UNSETTLED_NEXT = (
     "so does `linkinstall recover`."
 )
 _NOTHING = "Nothing was changed."
+_AS_IT_WAS = "The environment is as it was."
 ACTIONS = {"rolled-back": "rolled back", "finished": "finished"}
 
 
@@ -83,7 +84,10 @@ def message_lines(outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:
 
 def error_lines(error: LinkInstallError, command: str) -> Iterator[str]:
     """Yield what happened, each reason, what state things are in, and what to do next."""
-    yield from _with_head("error", error.message)
+    told = error.state != "unsettled" and command in CHANGING and error.code not in NO_STATE
+    # The state has a line of its own here.
+    message = error.message.removesuffix(f" {_AS_IT_WAS}") if told else error.message
+    yield from _with_head("error", message)
     for problem in error.problems:
         words = problem.message or _problem_words(problem.code, problem.path)
         if words not in error.message:
@@ -91,7 +95,7 @@ def error_lines(error: LinkInstallError, command: str) -> Iterator[str]:
     next_step = error.next_step or (UNSETTLED_NEXT if error.state == "unsettled" else "")
     if error.state == "unsettled":
         yield "The environment is unsettled: an unfinished transaction is on disk."
-    elif command in CHANGING and error.code not in NO_STATE:
+    elif told:
         yield _unchanged_words(command)
         next_step = next_step.removeprefix(f"{_NOTHING} ")  # for who reads no more than this
     yield from next_step.splitlines()
@@ -165,8 +169,7 @@ def _summary_lines(outcome: Outcome, *, verbose: bool) -> Iterator[str]:
     """Yield what was done: one line for one change; else one for each, and the totals."""
     if outcome.findings is not None:
         yield _count(len(outcome.findings), "finding")
-    if outcome.command == "recover" and not outcome.recovered:
-        yield "nothing to recover"
+    yield from _idle_words(outcome)
     if outcome.venv is not None:
         yield _venv_words(outcome, outcome.venv)
     shown = [one for one in outcome.changes if one.action != "skipped"]
@@ -186,6 +189,15 @@ def _summary_lines(outcome: Outcome, *, verbose: bool) -> Iterator[str]:
         yield from _pruned_lines(outcome.cache, verbose=verbose)
     if verbose:
         yield from _detail_lines(outcome)
+
+
+def _idle_words(outcome: Outcome) -> Iterator[str]:
+    """Yield what is said where a verb that takes no names had nothing to do."""
+    if outcome.command == "recover" and not outcome.recovered:
+        yield "nothing to recover"
+    done = outcome.changes or outcome.warnings or outcome.recovered
+    if outcome.command == "repair" and outcome.plan is None and not done:
+        yield "nothing to repair"
 
 
 def _venv_words(outcome: Outcome, venv: Mapping[str, str]) -> str:
