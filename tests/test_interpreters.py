@@ -16,6 +16,7 @@ from linkinstall import interpreter_report, limits
 from linkinstall.errors import EnvironmentNotFoundError
 from linkinstall.interpreter_report import SCHEMES
 from linkinstall.interpreters import ask, report_of, running
+from linkinstall.venvs.aside import MAKING
 from tests.support.gates import require, suited
 from tests.support.interpreters import VERSIONS, interpreter, make_venv, say
 
@@ -201,6 +202,46 @@ def test_a_venv_behind_a_link_keeps_the_links_path(tmp_path: Path) -> None:
 
     assert str(tmp_path / "link" / "bin" / "python") == report["executable"]
     assert str(tmp_path / "link") == report["prefix"] == report["data"]
+
+
+@pytest.mark.parametrize("spec", ["", "bin", "bin/python", "bin/python3"])
+def test_what_is_left_of_a_venv_is_not_its_base(tmp_path: Path, spec: str) -> None:
+    """A venv without its ``pyvenv.cfg`` names nothing, by folder or by interpreter.
+
+    Its interpreter is that of the installation it was made from, and says so. While one
+    process made a venv anew, others that were told to change it changed that installation:
+    one lost its pluggy.
+    """
+    venv = make_venv(tmp_path / "env", sys.executable)
+    (venv / "pyvenv.cfg").unlink()
+
+    message = refusal(venv / spec)
+
+    assert str(venv) in message
+    assert ("no valid pyvenv.cfg" in message) == (spec != "bin")  # a folder without an interpreter
+
+
+@pytest.mark.parametrize("spec", ["", "bin/python"])
+def test_what_is_becoming_a_venv_is_not_its_base(tmp_path: Path, spec: str) -> None:
+    """Where ``venv create`` is at work the settings come after the interpreter."""
+    base = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
+    (tmp_path / "env" / "bin").mkdir(parents=True)
+    (tmp_path / "env" / "bin" / "python").symlink_to(base)
+    (tmp_path / "env" / MAKING).touch()
+
+    assert "no valid pyvenv.cfg" in refusal(tmp_path / "env" / spec)
+
+
+def test_a_link_among_programs_is_the_interpreter_it_leads_to(tmp_path: Path) -> None:
+    """``~/.local/bin/python3`` names the installation it is a link to, as in a shell."""
+    base = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(base)
+
+    assert os.path.realpath(sys.base_prefix) == os.path.realpath(
+        report_of(str(tmp_path / "bin" / "python3"), "")["prefix"]
+    )
+    assert str(tmp_path) in refusal(tmp_path)
 
 
 def test_a_moved_link_names_the_new_venv(tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.environment import Environment
-from linkinstall.errors import JournalError, LockTimeoutError
+from linkinstall.errors import EnvironmentNotFoundError, JournalError, LockTimeoutError
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
 from linkinstall.session import Session
@@ -123,6 +124,31 @@ def test_a_venv_keeps_the_lock_file_that_was_made(site: Site, session: Session) 
     session.end()
 
     assert (site.root / ".lock").exists()
+
+
+@pytest.mark.parametrize("left", ["nothing", "a folder", "a folder and a lock"])
+def test_a_venv_that_was_removed_since_it_was_found_is_not_made_again(
+    site: Site, session: Session, left: str
+) -> None:
+    """Who waited for the lock of a venv that then went leaves nothing in its place.
+
+    Installs went on in the folder that they had made for the lock: packages without an
+    interpreter, which nobody recognised as an environment.
+    """
+    kept = site.root / ".lock"
+    content = kept.read_bytes() if kept.exists() else b""
+    shutil.rmtree(site.root)
+    if left != "nothing":
+        site.root.mkdir()
+    if left == "a folder and a lock":
+        kept.write_bytes(content)
+    before = snapshot(site.folder)
+
+    with pytest.raises(EnvironmentNotFoundError, match="not there any more"):
+        session.begin(timeout=0, notify=None)
+    session.end()
+
+    assert before == snapshot(site.folder)
 
 
 def test_a_target_that_goes_while_another_waits_for_it_is_made_again(site: Site) -> None:

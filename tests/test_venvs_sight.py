@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import shutil
+from pathlib import Path
 
 import pytest
 
 from linkinstall.fs import local
+from linkinstall.fs.port import FileSystem
 from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, OTHER, VENV, look
 from tests.support.venvs import make_venv
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def kind(path: Path) -> str:
@@ -92,6 +91,27 @@ def test_a_folder_of_projects_is_no_venv(tmp_path: Path) -> None:
     (tmp_path / "bin" / "run").touch()
 
     assert OTHER == kind(tmp_path)
+
+
+class Vanishing(FileSystem):
+    """A file system on which another process removes a folder, the moment it is listed."""
+
+    def __init__(self, gone: Path) -> None:
+        self.gone = gone
+
+    def scan(self, folder: str) -> list[tuple[str, str]]:
+        """List what may be there no more."""
+        if Path(folder) == self.gone:
+            shutil.rmtree(folder)
+        return super().scan(folder)
+
+
+@pytest.mark.parametrize(("gone", "expected"), [("", ABSENT), ("bin", BROKEN), ("lib", VENV)])
+def test_what_goes_while_it_is_looked_at_is_gone(tmp_path: Path, gone: str, expected: str) -> None:
+    """Who looks while another process removes an environment sees what is left, and no error."""
+    place = make_venv(tmp_path / "v")
+
+    assert expected == look(Vanishing(place / gone), str(place)).kind
 
 
 def test_a_project_around_a_venv_is_noted(tmp_path: Path) -> None:

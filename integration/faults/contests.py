@@ -197,6 +197,19 @@ def _readers(chance: random.Random) -> list[Contender]:
     return found
 
 
+def _venvs(chance: random.Random) -> list[Contender]:
+    here = ("--python", "{venv}")
+    wheels = ("pluggy-1.5.0", "pluggy-1.6.0", "parts-1.0", "parts-2.0")
+    words: list[tuple[str, ...]] = [("install", *here, f"{{{wheel}}}") for wheel in wheels * 2]
+    words += [("uninstall", *here, "pluggy")] * 3
+    words += [("venv", "remove", "{venv}"), ("venv", "clear", "{venv}")] * 2
+    words += [("venv", "create", "{venv}", "--clear"), ("venv", "create", "{venv}")] * 2
+    words += [("venv", "decouple", "{venv}", "--all"), ("list", *here), ("check", *here)] * 2
+    found = [Contender(run(*one, "--json"), {}, "") for one in words]
+    chance.shuffle(found)
+    return found
+
+
 def _with_uv(chance: random.Random) -> list[Contender]:
     uv = peers.uv_commands()
     found = _changes(chance)[:8]
@@ -316,5 +329,13 @@ CONTESTS = (
         changes=_MEND_SLOWLY,
     ),
     Contest("readers", "24 that look while 9 change what they look at", _readers, losers=_REFUSED),
+    Contest(
+        "venvs",
+        "25 that make, fill, empty and remove one virtual environment",
+        _venvs,
+        # virtualenv's own data, made once.
+        prepare=(run("venv", "create", "{temp}/venv"), run("venv", "remove", "{temp}/venv")),
+        losers=frozenset({"conflict", "environment-not-found", "not-a-venv"}),
+    ),
     Contest("uv", "8 of ours and 8 of uv, one environment", _with_uv),
 )  # fmt: skip

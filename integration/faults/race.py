@@ -31,6 +31,7 @@ import random
 import shutil
 import signal
 import sys
+import sysconfig
 import tempfile
 import time
 from collections import Counter
@@ -94,6 +95,7 @@ class Arena:
         self._outside = everything(self.sandbox.area("temp")) | everything(
             self.sandbox.area("home")
         )
+        self._base = set(os.listdir(_base_library()))
 
     def round(self, seed: int) -> Round:
         """Let all commands loose at once, and judge."""
@@ -113,6 +115,8 @@ class Arena:
                 events.setdefault(contender.where, []).append(event)
         problems += self._places(events)
         problems += litter(self.sandbox, self._outside)
+        if self._base != set(os.listdir(_base_library())):
+            problems.append(f"{_base_library()}, which no command names, was changed")
         return Round(self.contest, seed, tuple(problems), ends, seconds)
 
     def _crowd(
@@ -173,6 +177,12 @@ class Arena:
             wrong = [f"{name}: no serial order" for name in explained(start, end, told)]
             problems += [f"{place}: {one}" for one in (*wrong, *unsound(root, library, bare))]
         return problems
+
+
+def _base_library() -> str:
+    """Return the library folder of the installation that the environments are made from."""
+    base = {"base": sys.base_prefix, "installed_base": sys.base_prefix}
+    return sysconfig.get_path("purelib", f"{os.name}_prefix", vars=base)
 
 
 def judge(

@@ -6,7 +6,9 @@ installation's root, or from a name on ``PATH``, to the path of a program.
 Calling sequence: ``locate(".venv")``.
 
 Guarantees: looks only, starts nothing. Links are not resolved: a venv's interpreter is a
-link, and what it leads to is not the venv (:pep:`405`).
+link, and what it leads to is not the venv (:pep:`405`). What is left of a venv without its
+``pyvenv.cfg`` is refused (:func:`refuse_remains`): the interpreter in it is that of the
+installation it was made from, and would install there.
 
 Errors: :class:`~linkinstall.errors.EnvironmentNotFoundError` says what was looked for.
 """
@@ -21,8 +23,9 @@ from linkinstall.fs import local
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from linkinstall.errors import EnvironmentNotFoundError
+    from linkinstall.interpreter_report import Report
 
-__all__ = ["is_name", "locate", "not_found"]
+__all__ = ["is_name", "locate", "not_found", "refuse_remains"]
 
 
 def locate(spec: str) -> str | None:
@@ -56,6 +59,50 @@ def locate(spec: str) -> str | None:
 def is_name(spec: str) -> bool:
     """Whether ``spec`` may be a name rather than a path."""
     return not os.path.dirname(spec) and spec not in (os.curdir, os.pardir)
+
+
+def refuse_remains(spec: str, executable: str, report: Report) -> None:
+    """Refuse an interpreter that installs elsewhere than ``spec`` says.
+
+    A folder stands for the environment whose root it is. An interpreter in a folder that
+    was a venv's, or is becoming one, is not taken for the installation's that it links to.
+
+    :param executable: where :func:`locate` has found it
+    :param report: what it says of itself
+    :raises EnvironmentNotFoundError: it does
+    """
+    root, prefix = os.path.abspath(spec), report["prefix"]
+    if not executable.startswith(root + os.sep):
+        root = os.path.dirname(os.path.dirname(executable))
+        if prefix != report["base_prefix"] or _is_same(root, prefix):
+            return
+        if not _was_venv(root, os.path.dirname(executable)):
+            return
+    elif _is_same(root, prefix):
+        return
+    raise not_found(
+        f"{root} is no environment of its own: it has no valid pyvenv.cfg, and its interpreter "
+        f"installs into {prefix}.",
+        f"If it was a virtual environment, make it anew: `linkinstall venv create --clear "
+        f"--force PATH`. If {prefix} is meant, name that with --python.",
+    )
+
+
+def _is_same(one: str, other: str) -> bool:
+    if one == other:
+        return True
+    real = local().real_path
+    return os.path.normcase(real(one)) == os.path.normcase(real(other))
+
+
+def _was_venv(root: str, scripts: str) -> bool:
+    """Tell whether a venv was here, or is being made, by what only venvs have."""
+    from linkinstall.venvs.aside import MAKING
+
+    files = local()
+    if files.status(os.path.join(root, MAKING)) is not None:
+        return True
+    return any(name.startswith("activate") for name, _ in files.scan(scripts))
 
 
 def _interpreter_at(path: str) -> str | None:

@@ -102,7 +102,7 @@ def report_of(spec: str, cache_dir: str | None = None) -> Report:
     :param cache_dir: the cache whose answers are used; None is the default, "" is none
     :raises EnvironmentNotFoundError: it names nothing that can be installed into
     """
-    from linkinstall.interpreter_search import is_name, locate, not_found
+    from linkinstall.interpreter_search import is_name, locate, not_found, refuse_remains
     from linkinstall.remembered_interpreters import RememberedInterpreters, folder_below
 
     memory = RememberedInterpreters(folder_below(cache_dir))
@@ -119,6 +119,7 @@ def report_of(spec: str, cache_dir: str | None = None) -> Report:
         if found is not None:
             path, report = found, _report(found, memory)
     _refuse_others(path, report)
+    refuse_remains(spec, path, report)
     return report
 
 

@@ -11,10 +11,12 @@ Calling sequence::
     session.end()
 
 Guarantees: nothing is begun before the lock is held and every unfinished transaction
-is settled. Afterwards folders that were made for the lock and the state folder are
-gone where nothing came into them.
+is settled, and nothing in a venv that was removed since it was found. Afterwards folders
+that were made for the lock and the state folder are gone where nothing came into them.
 
-Errors: :class:`~linkinstall.errors.LockTimeoutError`, and those of recovery.
+Errors: :class:`~linkinstall.errors.LockTimeoutError`,
+:class:`~linkinstall.errors.EnvironmentNotFoundError` for a venv that is not there any more,
+and those of recovery.
 """
 
 from __future__ import annotations
@@ -61,13 +63,35 @@ class Session:
         def make_folder() -> None:
             self.made += make_folders(self.files, folder)
 
-        lock.acquire(timeout=timeout, notify=notify, make_folder=make_folder)
+        # A venv is never made by its lock: it is there, or was removed by who had the lock.
+        is_venv = self.environment.keeps_lock
+        try:
+            lock.acquire(
+                timeout=timeout, notify=notify, make_folder=None if is_venv else make_folder
+            )
+        except FileNotFoundError as error:
+            if not is_venv:
+                raise
+            raise self._gone() from error
+        if is_venv and self.files.status(f"{folder}/pyvenv.cfg") is None:
+            lock.release(remove=True)
+            raise self._gone()
         self._lock = lock
         world = World(self.files, self.environment)
         self.home = world.home
         self.report = recover_environment(self.files, world.bounds, flush=self._flush)
         self.made += make_folders(self.files, world.libraries[0])
         return World(self.files, self.environment)
+
+    def _gone(self) -> Exception:
+        """Return the error for a venv that somebody has removed since it was found."""
+        from linkinstall.errors import EnvironmentNotFoundError
+
+        return EnvironmentNotFoundError(
+            f"The virtual environment {self.environment.root} is not there any more: another "
+            "process has removed it, or is making it anew.",
+            next_step="Nothing was changed. Run the command again once it is there.",
+        )
 
     def end(self) -> None:
         """Let the environment go.

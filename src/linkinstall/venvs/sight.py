@@ -82,7 +82,10 @@ def look(files: FileSystem, path: str) -> Sight:
         return Sight(named, links, place, DANGLING if links else ABSENT)
     if not S_ISDIR(status.st_mode):
         return Sight(named, links, place, OTHER)
-    names = {name for name, _ in files.scan(place)}
+    try:
+        names = {name for name, _ in files.scan(place)}
+    except FileNotFoundError:  # another process has removed it since
+        return Sight(named, links, place, DANGLING if links else ABSENT)
     own = tuple(name for name in _PROJECT if name in names)
     return Sight(named, links, place, _kind(files, place, names), own)
 
@@ -140,5 +143,5 @@ def _has_parts(files: FileSystem, place: str, names: set[str]) -> bool:
 def _names(files: FileSystem, folder: str) -> list[str]:
     try:
         return [name for name, _ in files.scan(folder)]
-    except NotADirectoryError:
-        return []
+    except (FileNotFoundError, NotADirectoryError):
+        return []  # a file; or another process has removed it since
