@@ -12,7 +12,7 @@ import pytest
 from linkinstall.cli.commands import LOCATIONS, Verbs, perform
 from linkinstall.cli.parse import parse
 from linkinstall.errors import DistributionError, ExternallyManagedError, UsageError
-from linkinstall.outcome import DistributionState, Finding, Outcome
+from linkinstall.outcome import DistributionState, Finding, Outcome, PlannedChange
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -310,6 +310,36 @@ def test_recover_has_a_policy(words: list[str], policy: str) -> None:
         "lock_timeout": None,
         "notify": None,
     } == recorder.arguments
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["install", "a.whl"], ["not counted: compiled files, of 2 modules"]),
+        (["repair", "a"], ["not counted: compiled files, of 2 modules"]),
+        (["install", "a.whl", "--no-compile-bytecode"], []),
+        (["uninstall", "a"], []),
+    ],
+)
+def test_a_plan_says_what_it_does_not_count(words: Sequence[str], expected: list[str]) -> None:
+    """What is compiled besides is told with a plan.
+
+    A dry run counted 17 files, and the install then told of 25.
+    """
+    added = () if words[0] == "uninstall" else ("/e/a.py", "/e/b.py", "/e/py.typed")
+    planned = PlannedChange("a", "1", None, "install", {}, added, ())
+
+    class Planning(Recorder):
+        def __getitem__(self, name: str) -> Any:
+            verb = super().__getitem__(name)
+            return (
+                verb if name == "environment" else lambda *_, **__: Outcome(name, plan=(planned,))
+            )
+
+    told: list[str] = []
+    perform(parse([*words, "--dry-run"], {}), Planning(), notify=told.append)  # type: ignore[arg-type]
+
+    assert expected == told
 
 
 def test_recover_goes_one_way() -> None:

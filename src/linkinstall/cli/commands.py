@@ -94,7 +94,19 @@ def perform(
         if getattr(error, "outcome", None) is None:
             error.outcome = blank_outcome(arguments.command, environment)  # type: ignore[union-attr]
         raise
+    if outcome.plan and notify is not None:
+        _tell_what_is_not_counted(arguments, outcome, notify)
     return outcome
+
+
+def _tell_what_is_not_counted(
+    arguments: Arguments, outcome: Outcome, notify: Callable[[str], None]
+) -> None:
+    """Say that compiled files are not in a plan: only compiling tells which there will be."""
+    plan = outcome.plan or ()
+    modules = sum(path.endswith(".py") for change in plan for path in change.added)
+    if modules and _compile_levels(arguments):
+        notify(f"not counted: compiled files, of {modules} module{'s' if modules > 1 else ''}")
 
 
 def blank_outcome(command: str, environment: Environment | None = None) -> Outcome:
