@@ -9,6 +9,7 @@ Calling sequence::
     python -m integration.proof --minutes 90        # begin no piece after that
     python -m integration.proof --anew              # everything again
     python -m integration.proof --only kill --only race
+    python -m integration.proof --only power --like 'xfs.*apart'
     python -m integration.proof --list              # what is left, and how long it took last time
     python -m integration.proof --figures --write   # of what has been run, nothing is run
 
@@ -57,7 +58,11 @@ BEGIN, END = "<!-- written by make proof -->", "<!-- end of what make proof writ
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pieces, print the table, return the exit status."""
     options = _parser().parse_args(arguments)
-    chosen = [one for one in pieces() if one.gate in (options.only or GATES)]
+    chosen = [
+        one
+        for one in pieces()
+        if one.gate in (options.only or GATES) and re.search(options.like, one.name)
+    ]
     contents = {tested: content(tested) for tested in {one.tested for one in chosen}}
     kept = ledger.read()
     left = [
@@ -88,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="integration.proof", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--only", action="append", choices=GATES, help="only this gate")
+    parser.add_argument("--like", default="", help="only pieces whose name fits this expression")
     parser.add_argument("--anew", action="store_true", help="repeat what has passed already")
     parser.add_argument("--list", action="store_true", help="run nothing, tell what would be run")
     parser.add_argument("--figures", action="store_true", help="run nothing, show the last figures")

@@ -103,6 +103,8 @@ def test_all_that_passed_is_a_proof(checkout: Path, monkeypatch: pytest.MonkeyPa
     assert ["first", "second"] == sorted(ran(checkout))
     proof.main(["--minutes", "0.000001", "--anew"])
     assert [] == ran(checkout)
+    assert 0 == proof.main(["--like", "se.*d$", "--anew"])
+    assert ["second"] == ran(checkout)
 
 
 def test_what_notes_nothing_has_failed(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
