@@ -21,6 +21,7 @@ from linkinstall.entry_writer import renew
 from linkinstall.errors import InvalidWheelError
 from linkinstall.fs import local, trees
 from linkinstall.fs.port import FileSystem
+from linkinstall.unpack import rebuild
 from tests.support.entries import begun, contents, file_of, is_sound, made_entry, published
 from tests.support.faulty import Denying, Faulty, Killed, Recording
 from tests.support.wheels import make_record, make_wheel
@@ -34,13 +35,13 @@ if TYPE_CHECKING:
 UNPACKER = """
 import sys
 from linkinstall.cache import Cache
-import linkinstall.unpack
+from linkinstall.unpack import rebuild
 folder, wheel, verb = sys.argv[1:]
 cache = Cache(folder)
 damaged = cache.find(wheel)
 print("ready", flush=True)
 sys.stdin.readline()
-added = cache.add(wheel) if verb == "add" else cache.rebuild(wheel, damaged=damaged.entry)
+added = cache.add(wheel) if verb == "add" else rebuild(cache, wheel, damaged=damaged.entry)
 print(added.entry.folder)
 """
 MODULES = {f"sample/module_{number}.py": f"value = {number}\n" for number in range(60)}
@@ -277,7 +278,7 @@ def test_a_damaged_entry_is_made_anew_on_request(cache: Cache, wheel: str) -> No
     added = cache.add(wheel)
     file_of(added.entry, "purelib/sample/data.txt").write_text("edited")
 
-    again = cache.rebuild(wheel, damaged=added.entry)
+    again = rebuild(cache, wheel, damaged=added.entry)
 
     assert (added.entry.manifest.id, True) == identity(cache, again)
     assert added.entry.manifest.mtime < again.entry.manifest.mtime

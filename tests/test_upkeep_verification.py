@@ -12,6 +12,7 @@ import pytest
 
 from linkinstall import limits
 from linkinstall.cache import Cache
+from linkinstall.unpack import rebuild
 from linkinstall.upkeep.verification import quarantine, sharing, verify
 from tests.support.entries import is_sound
 from tests.support.faulty import LocalFileSystem
@@ -130,7 +131,7 @@ def test_an_entry_that_was_made_anew_is_not_quarantined(site: Site) -> None:
     """Another process may have mended it in between."""
     wheel = str(site.wheel())
     entry = site.cache.add(wheel).entry
-    site.cache.rebuild(wheel, damaged=entry)
+    rebuild(site.cache, wheel, damaged=entry)
 
     assert not quarantine(site.cache, entry)
     assert site.cache.find(wheel) is not None

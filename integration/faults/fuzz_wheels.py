@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from integration.faults.mutations import mutated
 from integration.faults.volumes import quick_folder
 from linkinstall.cache import Cache
-from linkinstall.unpack import vet_file
+from linkinstall.unpack import rebuild, vet_file
 from linkinstall.wheel import identify
 from tests.support.wheels import make_record, make_wheel
 
@@ -131,7 +131,7 @@ def read_wheel(data: bytes) -> None:
     try:
         path = Path(scratch, NAME)
         path.write_bytes(data)
-        Cache(f"{scratch}/cache").rebuild(str(path))
+        rebuild(Cache(f"{scratch}/cache"), str(path))
     except OSError as error:
         # A path can be short enough for a wheel, and too long below the cache's folder.
         if error.errno is None:

@@ -251,30 +251,28 @@ class Cache:
     # ------------------------------------------------------------------ making
 
     def add(
-        self, path: str | os.PathLike[str], *, validate_record: str = "all", **wait: Any
+        self,
+        path: str | os.PathLike[str],
+        *,
+        validate_record: str = "all",
+        timeout: float | None = None,
+        notify: Callable[[str], None] | None = None,
     ) -> Added:
         """Return the entry of a wheel file, unpacking and verifying it if need be.
 
-        :param wait: timeout and notify, as :meth:`hold` takes them
+        :param timeout: how long the cache's lock is waited for, as :meth:`hold` takes it
+        :param notify: told what is waited for, likewise
         :raises InvalidWheelError: the wheel is refused; nothing was kept
+        :raises LockTimeoutError: something was being taken away for too long
         :raises OSError: the cache cannot be written
         """
         wheel = os.fspath(path)
-        return self.find(wheel) or self.rebuild(wheel, validate_record=validate_record, **wait)
+        found = self.find(wheel)
+        if found is not None:
+            return found
+        from linkinstall.unpack import rebuild
 
-    def rebuild(
-        self, path: str, *, validate_record: str = "all", damaged: Entry | None = None, **wait: Any
-    ) -> Added:
-        """Unpack a wheel, replacing an entry that was found damaged."""
-        from linkinstall.unpack import unpack
-
-        self.identify(path)  # what is no wheel leaves nothing in the cache
-        held = self.hold(**wait)
-        try:
-            return unpack(self, path, validate_record=validate_record, damaged=damaged)
-        finally:
-            if held is not None:
-                held.release()
+        return rebuild(self, wheel, validate_record=validate_record, timeout=timeout, notify=notify)
 
     def remember(self, alias: str, entry_id: str, hash_: str) -> None:
         """Note which entry a wheel file unpacks to."""

@@ -251,6 +251,7 @@ class Entries:
         self.renew(found.crowded)
         if not found.damaged:
             return entry
+        from linkinstall.unpack import rebuild
         from linkinstall.upkeep.verification import quarantine, sharing
 
         named = _named(found.damaged)
@@ -269,10 +270,10 @@ class Entries:
                 "Install from the wheel file to make it anew.",
             )
         try:
-            added = self.cache.rebuild(path, validate_record=self.validate_record, damaged=entry)
+            added = rebuild(self.cache, path, validate_record=self.validate_record, damaged=entry)
         except OSError as error:
             self._fall_back(error)
-            added = self.cache.rebuild(path, validate_record=self.validate_record)
+            added = rebuild(self.cache, path, validate_record=self.validate_record)
         message = f"a cache entry was edited and has been made anew: {named}"
         self.warnings.append(Warn("cache-damaged", message))
         return added.entry
@@ -295,7 +296,6 @@ class Entries:
             from linkinstall.compilers import Compilers
 
             self._compilers = Compilers(environment.compiler)
-
         found = compiled_sets(
             self.cache,
             entry,

@@ -33,7 +33,7 @@ from linkinstall.vetting import open_archive, reading, vet
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import zipfile
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import BinaryIO
 
     from installer.scripts import ScriptSection
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from linkinstall.entry_writer import Written
     from linkinstall.vetting import RecordRow, VettedWheel
 
-__all__ = ["RecordingDestination", "unpack"]
+__all__ = ["RecordingDestination", "rebuild", "unpack"]
 
 
 class RecordingDestination(WheelDestination):
@@ -150,6 +150,31 @@ def unpack(
     if vetted.alias is not None and validate_record == "all":
         cache.remember(vetted.alias, entry.manifest.id, hash_)
     return Added(entry, name, hash_, unpacked=True, warnings=vetted.warnings)
+
+
+def rebuild(
+    cache: Cache,
+    path: str,
+    *,
+    validate_record: str = "all",
+    damaged: Entry | None = None,
+    timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Added:
+    """Unpack a wheel file while nobody takes anything out of the cache.
+
+    :param damaged: the entry to replace
+    :param timeout: and ``notify``: as :meth:`linkinstall.cache.Cache.hold` takes them
+    :raises InvalidWheelError: the wheel is refused, all reasons together
+    :raises LockTimeoutError: something was being taken away for too long
+    """
+    cache.identify(path)  # what is no wheel leaves nothing in the cache
+    held = cache.hold(timeout=timeout, notify=notify)
+    try:
+        return unpack(cache, path, validate_record=validate_record, damaged=damaged)
+    finally:
+        if held is not None:
+            held.release()
 
 
 def vet_file(
