@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from integration.bench import corpora, gauges, goals, groups, results, tables, tools, workplace
-from integration.bench.__main__ import parsed
+from integration.bench.__main__ import main, parsed
 from integration.bench.goals import Goal
 from integration.bench.programs import traced
 from integration.bench.results import Result
@@ -40,6 +40,18 @@ def test_ratio_is_the_median_of_the_rounds() -> None:
     ours, uvs = [1.0, 50.0, 1.0, 2.0, 50.0], [2.0, 100.0, 4.0, 1.0, 100.0]
 
     assert "**0.5** (0.25 to 2)" == results.ratio(ours, uvs)
+
+
+def test_without_figures_it_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where no bench ever ran ``--figures`` ends with a sentence; it ended with a traceback."""
+    monkeypatch.setattr(results, "FOLDER", tmp_path / "results")
+
+    assert 1 == main(["--figures", "--write"])
+    assert f"no figures are kept in {tmp_path / 'results'} yet: run make bench\n" == (
+        capsys.readouterr().err
+    )
 
 
 def test_ratio_of_the_base_is_one() -> None:

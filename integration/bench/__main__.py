@@ -39,11 +39,14 @@ SIZES = corpora.KEPT / "sizes"
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, print, and write the pages where asked to."""
     options = parsed(arguments)
-    # Terminated, it takes its volume down as well.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if not options.figures:
+        # Terminated, it takes its volume down as well.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
         measure(options)
     found = results.kept()
+    if not found:
+        print(f"no figures are kept in {results.FOLDER} yet: run make bench", file=sys.stderr)
+        return 1
     if options.figures or options.write:
         text = conditions(found)
         tables_text = tables.group_tables(found)
