@@ -56,7 +56,8 @@ def _message(path: str) -> str:
     parser = configparser.ConfigParser(interpolation=None)
     try:
         text = local().read(path, limits.MARKER_SIZE).decode("utf-8")
-        if re.search(r"[^\S\n]{60}", text):  # configparser takes quadratic time over it
+        # configparser takes quadratic time over a gap.
+        if re.search(rf"[^\S\n]{{{limits.MARKER_GAP}}}", text):
             return ""
         parser.read_string(text)
         section = parser["externally-managed"]

@@ -57,6 +57,8 @@ SHARING_WINDOW = 30.0
 
 MARKER_SIZE = 16 << 10
 """Bytes of an ``EXTERNALLY-MANAGED`` file that is read; Debian's has some 1,100."""
+MARKER_GAP = 60
+"""Spaces in a row in such a file, from which on it is not parsed: that takes quadratic time."""
 SETTINGS_SIZE = 64 << 10
 """Bytes of a ``pyvenv.cfg`` that is read; virtualenv's has some 500."""
 JOURNAL_SIZE = 1 << 30
@@ -65,8 +67,6 @@ VENV_JOURNAL_SIZE = 4_096
 """Bytes of the journal of a virtual environment's removal, which has five short lines."""
 RETRIES = 5
 """Attempts at what others may undo at the same moment: a name, a place, a folder."""
-STALE_TEMPORARY = 0.0
-"""Seconds a temporary folder of the cache may be left unlocked before it is swept."""
 USE_NOTED = 86_400.0
 """Seconds for which the use of a cache entry is not noted again."""
 SHEBANG_LENGTH = 127
