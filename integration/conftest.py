@@ -18,6 +18,7 @@ from integration.support.command import Command
 from integration.support.environments import Venv, make_venv
 from integration.support.peers import pip_install, uv_install
 from integration.support.samples import make_sample
+from integration.support.spoilt import to_be_spoilt
 from integration.support.trees import differences
 from integration.support.turns import INSTALLERS
 from integration.support.volumes import CLONE, clone_volume, other_volume
@@ -28,6 +29,7 @@ from tests.support.platforms import listen_to_interrupts, skip_foreign
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from integration.support.spoilt import Spoilt
     from integration.support.trees import Tree
 
 HERE = Path(__file__).parent
@@ -142,6 +144,13 @@ def installed(
     shutil.rmtree(venv.root)
     shutil.copytree(kept, venv.root, symlinks=True)
     return venv
+
+
+@pytest.fixture
+def spoilt(linkinstall: Command, venv: Venv, sample: Path, tmp_path: Path) -> Iterator[Spoilt]:
+    """Give an environment to be spoilt."""
+    with to_be_spoilt(linkinstall, venv, sample, tmp_path / "outside") as made:
+        yield made
 
 
 @pytest.fixture

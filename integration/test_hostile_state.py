@@ -20,7 +20,6 @@ import pytest
 from integration.support.command import Fault
 from integration.support.environments import Venv
 from integration.support.trees import differences, snapshot
-from integration.test_hostile_disk import Spoilt, spoilt
 from tests.support.gates import require
 from tests.support.reach import reachable
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-__all__ = ["spoilt"]
+    from integration.support.spoilt import Spoilt
 
 MOST_POINTS = 40
 STATE = ".linkinstall"
