@@ -19,7 +19,7 @@ EACH ?= 20
 ROUNDS ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals fuzz real mutants bench wine wine-all wine-quick clean
+.PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference rivals fuzz real coverage mutants bench wine wine-all wine-quick clean
 
 help: ## explain the targets
 	@echo 'linkinstall: installs wheels by linking them out of a shared cache.'
@@ -96,6 +96,9 @@ rivals: setup ## the same sweep over pip, uv, installer, PDM and Poetry, beside 
 
 fuzz: setup ## spoilt wheels, RECORDs, journals and settings, put to their readers (CASES=1000000 SEED=0)
 	$(BIN)/python -m integration.faults.fuzz --cases $(CASES) --seed $(SEED)
+
+coverage: setup ## the branches of the pure core that its own tests take, module by module
+	$(BIN)/python -m tools.branches
 
 mutants: setup ## the pure core with one small error each, put to its tests (EACH=20 of each module, SEED=0)
 	$(BIN)/python -m integration.faults.mutants --each $(EACH) --seed $(SEED)
