@@ -33,6 +33,8 @@ class Ended:
     :param source: the same of the package alone
     :param commit: what was checked out, see ``figures.commit``
     :param status: 0 where it passed
+    :param seconds: how long it took
+    :param processor: how many seconds of one processor it took, whatever else went on
     :param at: when, local time
     :param figures: what it noted
     """
@@ -42,6 +44,7 @@ class Ended:
     commit: str
     status: int
     seconds: float
+    processor: float
     at: str
     figures: tuple[Figure, ...]
 

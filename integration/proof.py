@@ -19,7 +19,8 @@ so that a run that is stopped goes on where it was: what has passed on the same 
 run again. A piece during which that content changed counts for nothing. What a piece printed is
 kept in ``.cache/proof``. The table comes whatever happens; it has a row for each gate and each
 content of the package, and says how many of the pieces that stands for. Exit status 1 if any
-piece failed, or some have not been run. A gate that cannot run here says so itself: SKIPPED and
+piece failed, or some have not been run. Who stops it by Ctrl-C or SIGTERM loses the pieces
+under way, which are stopped too. A gate that cannot run here says so itself: SKIPPED and
 why, which counts as a failure with ``CI=true``.
 
 Errors: none.
@@ -30,6 +31,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -41,6 +43,7 @@ from typing import TYPE_CHECKING
 
 from integration import ledger
 from integration.faults import figures, report
+from integration.faults.volumes import QUICK_VARIABLE, quick_folder
 from integration.ledger import Ended
 from integration.pieces import GATES, SOURCE, content, pieces
 
@@ -51,6 +54,9 @@ if TYPE_CHECKING:
     from integration.pieces import Piece
 
 PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "promises.md"
+STOPPED = {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}
+"""The statuses of what somebody has stopped."""
+_under_way: dict[str, subprocess.Popen[bytes]] = {}
 OUTPUT = figures.FOLDER.parents[1] / "proof"
 BEGIN, END = "<!-- written by make proof -->", "<!-- end of what make proof writes -->"
 
@@ -73,6 +79,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(plan(chosen, left, kept), flush=True)
     if options.list:
         return 0
+    # So that what is under way ends as well.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         if not options.figures:
             _run(left, options)
@@ -111,27 +119,42 @@ def _run(left: Sequence[Piece], options: argparse.Namespace) -> None:
     with ThreadPoolExecutor(workers) as pool:
         try:
             list(pool.map(lambda one: time.monotonic() < ends and run_piece(one), left))
-        finally:
-            pool.shutdown(cancel_futures=True)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            for process in _under_way.values():
+                process.terminate()
+            raise
 
 
 def run_piece(piece: Piece) -> Ended | None:
-    """Run one piece and enter how it ended; nothing if what it puts to the test changed."""
+    """Run one piece and enter how it ended.
+
+    :return: nothing if what it puts to the test changed, or it was stopped
+    """
     before, began = piece.content(), time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+        tempfile.TemporaryDirectory(prefix="proof-") as folder,
+        tempfile.TemporaryDirectory(prefix="proof-", dir=quick_folder()) as quick,
+    ):
         noted = os.path.join(folder, "figures")
+        variables = {figures.VARIABLE: noted, QUICK_VARIABLE: quick, "TMPDIR": folder}
         output = OUTPUT / (re.sub(r"[^\w.=-]+", "_", piece.name)[-200:] + ".txt")
         with output.open("w", encoding="utf-8") as stream:
-            status = subprocess.run(
+            process = _under_way[piece.name] = subprocess.Popen(
                 piece.command(),
-                check=False,
                 cwd=PAGE.parents[2],
-                env={**os.environ, figures.VARIABLE: noted},
+                env={**os.environ, **variables},
                 stdin=subprocess.DEVNULL,
                 stdout=stream,
                 stderr=stream,
-            ).returncode
+            )
+            _, told, usage = os.wait4(process.pid, 0)
+            status = process.returncode = os.waitstatus_to_exitcode(told)
+        del _under_way[piece.name]
         found = figures.noted(noted)
+    if status in STOPPED:
+        print(f"stopped  {piece.name}", flush=True)
+        return None
     seconds = time.monotonic() - began
     ended = Ended(
         piece.content(),
@@ -139,6 +162,7 @@ def run_piece(piece: Piece) -> Ended | None:
         figures.commit(),
         status or int(not found),
         seconds,
+        usage.ru_utime + usage.ru_stime,
         time.strftime("%Y-%m-%d %H:%M"),
         found,
     )
@@ -215,7 +239,7 @@ def _row(
         f"{sum(one.count for one in found):,} {found[0].unit}",
         sum(one.broken for one in found),
         sum(one.missed for one in found),
-        f"{sum(one.seconds for one, _ in ended) / 3600:.2f}",
+        f"{sum(one.processor for one, _ in ended) / 3600:.2f}",
     )
 
 

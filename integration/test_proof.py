@@ -32,10 +32,10 @@ silent:
 meddling:
 \t{NOTE}; echo more >>src/module
 stopped:
-\t@echo $@ >>ran; kill -INT $$(cut -d' ' -f4 /proc/$$PPID/stat)
+\t@echo $@ >>ran; kill -INT $$(cut -d' ' -f4 /proc/$$PPID/stat); exec sleep 600
 """
 PASSED = Ended(
-    "content", "source", "1234567", 0, 600.0, "2026-11-21 10:00",
+    "content", "source", "1234567", 0, 600.0, 360.0, "2026-11-21 10:00",
     (Figure("R1", "kills: this", 1000, "runs", 0, 0, 60.0),),
 )  # fmt: skip
 
@@ -136,7 +136,7 @@ def test_what_has_ended_is_kept_where_a_run_is_stopped(
         proof.main(["--workers", "1"])
 
     assert "| R1 | kills |" in capsys.readouterr().out
-    assert "make first" in ledger.read()
+    assert ["make first"] == list(ledger.read())
     assert "second" not in ran(checkout)
 
 
@@ -165,8 +165,8 @@ def test_each_content_has_a_row() -> None:
     found = table(chosen, kept).splitlines()[2:]
 
     assert [
-        "| R1 | kills | source | 1234567, 89abcde | 2 of 3 | 2,000 runs | 0 | 0 | 0.33 |",
-        "| R1 | kills | other | 1234567 | 1 of 3 | 1,000 runs | 0 | 0 | 0.17 |",
+        "| R1 | kills | source | 1234567, 89abcde | 2 of 3 | 2,000 runs | 0 | 0 | 0.20 |",
+        "| R1 | kills | other | 1234567 | 1 of 3 | 1,000 runs | 0 | 0 | 0.10 |",
     ] == found
 
 
