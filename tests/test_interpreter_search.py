@@ -11,6 +11,7 @@ import pytest
 from linkinstall import interpreter_search
 from linkinstall.errors import EnvironmentNotFoundError
 from linkinstall.fs import local
+from linkinstall.fs.port import FileSystem
 from linkinstall.interpreter_search import is_name, locate
 from tests.support.faulty import Wrapper
 
@@ -175,6 +176,28 @@ def test_a_missing_path_is_named(tmp_path: Path) -> None:
 def test_an_empty_text_names_nothing() -> None:
     """An empty --python is refused, not taken for the folder one stands in."""
     assert "An empty text names no interpreter." == refusal("")
+
+
+class Vanishing(FileSystem):
+    """A file system on which another process removes a link once its target was looked for."""
+
+    def real_path(self, path: str) -> str:
+        """Tell where a link leads that is no more, afterwards."""
+        found = super().real_path(path)
+        if os.path.islink(path):
+            os.unlink(path)
+        return found
+
+
+def test_what_goes_while_it_is_looked_for_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process removes what ``--python`` names: that is told, and no error of the system."""
+    link = tmp_path / "link"
+    link.symlink_to("gone")
+    monkeypatch.setattr("linkinstall.interpreter_search.local", Vanishing)
+
+    assert f"{link} is not there any more." == refusal(link)
 
 
 def test_a_dangling_link_is_said_to_be_one(tmp_path: Path) -> None:

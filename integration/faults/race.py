@@ -179,6 +179,10 @@ class Arena:
         return problems
 
 
+_FINDING = frozenset({"check", "cache verify"})
+"""Commands that end with 1 where they have found something, which is no error."""
+
+
 def _base_library() -> str:
     """Return the library folder of the installation that the environments are made from."""
     base = {"base": sys.base_prefix, "installed_base": sys.base_prefix}
@@ -208,7 +212,8 @@ def judge(
     wrong += [one["message"] for one in told["warnings"] if one["code"] == "cache-unwritable"]
     error = told["error"]
     if error is None:
-        wrong += [f"succeeds with {status}"] if status else []
+        finds = status == 1 and told["command"] in _FINDING
+        wrong += [f"succeeds with {status}"] if status and not finds else []
         return told["status"], _event(told["changes"]), wrong
     if error["code"] not in losers or status != 1 or error["state"] != "unchanged":
         wrong.append(f"{error['code']}, status {status}, {error['state']}: {error['message']}")

@@ -149,8 +149,12 @@ def _is_program(path: str) -> bool:
 
 
 def _dangling(path: str) -> EnvironmentNotFoundError:
+    try:
+        target = local().read_link(path)
+    except OSError:  # another process has removed it, or put something else there, since
+        return not_found(f"{path} is not there any more.")
     return not_found(
-        f"{path} is a dangling link to {local().read_link(path)}.",
+        f"{path} is a dangling link to {target}.",
         "The interpreter that it led to is gone: make the environment anew, or name another.",
     )
 
