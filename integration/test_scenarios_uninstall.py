@@ -251,9 +251,7 @@ def test_r11_folders_that_others_use_stay(
     assert venv.library.exists()
 
 
-def test_r12_what_the_user_added_is_kept(
-    linkinstall: Command, installed: Venv, bare: Tree
-) -> None:
+def test_r12_what_the_user_added_is_kept(linkinstall: Command, installed: Venv, bare: Tree) -> None:
     """R12: files that no RECORD lists stay where they are; everything else goes."""
     added = [installed.library / "sample" / "settings.ini", installed.library / "sample/deep/n.py"]
     for path in added:
