@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from integration.faults.calls import MUTATING
 from integration.faults.errors import explain, sweep_errors, table
-from integration.faults.injection import ErrorPoint, paths_of
+from integration.faults.injection import ErrorPoint, Inject, paths_of
 from integration.faults.meanings import ERRORS, READING, reason_to_skip
+from integration.faults.runner import provisions
+from integration.faults.sandbox import Completed, Sandbox
 from integration.faults.scenarios import scenario
 from integration.faults.strace import unavailable
-from integration.faults.verdicts import MIXED, STATUS, UNNAMED
+from integration.faults.verdicts import MIXED, ROLLED_BACK, STATUS, UNNAMED, ErrorSweep
 from tests.support.gates import require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from integration.faults.scenario import Command
 
 SAMPLE = {
     "linkinstall-upgrade-parts-hardlink": 149,
@@ -157,3 +165,26 @@ def test_what_is_no_point_is_refused(text: str) -> None:
     """A mistyped point is an error and not an empty sweep."""
     with pytest.raises(ValueError, match="no point"):
         ErrorPoint.parse(text)
+
+
+def test_what_is_the_same_is_followed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Errors after which all is put back lead to one world; what a journal tells of is another."""
+    require(not unavailable(), unavailable() or "strace")
+    one = scenario("linkinstall-upgrade-parts-hardlink")
+    sandbox = Sandbox(str(tmp_path / "sandbox"), provisions(str(tmp_path / "source")))
+    sweep = ErrorSweep(one, Inject(["EIO"]), sandbox)
+    followed: list[Command] = []
+    run = sandbox.run
+
+    def told(command: Command, **options: Any) -> Completed:
+        followed.extend([command] if command is one.next_runs["recover"] else [])
+        return run(command, **options)
+
+    monkeypatch.setattr(sandbox, "run", told)
+    points = [ErrorPoint("rename", number, "EIO") for number in (1, 2)]
+    found = [sweep.verdict(point, "recover") for point in points]
+
+    assert [ROLLED_BACK] * 2 == [verdict.end for verdict in found]
+    assert 1 == len(followed)
+    unsettled = ErrorPoint("rename", 1, "EIO", lasting=True)
+    assert not [one.wrong for one in (*found, sweep.verdict(unsettled, "recover")) if one.wrong]

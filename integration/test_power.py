@@ -13,7 +13,7 @@ from integration.faults.power_cut import PowerCut, PowerSweep
 from integration.faults.runner import provisions, run_all
 from integration.faults.strace import Point
 from integration.faults.strace import unavailable as no_strace
-from integration.faults.volumes import CUTS, quick_folder, unavailable
+from integration.faults.volumes import CUTS, QUICK_VARIABLE, quick_folder, unavailable
 from tests.support.gates import require
 
 if TYPE_CHECKING:
@@ -90,3 +90,38 @@ def test_bad_build_is_found_out(
         sound.append(result.sound)
 
     assert [False, True] == sound
+
+
+def test_what_is_the_same_is_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A world that another cut has led to, on the same devices, is not put to a next run again."""
+    can_run("ext4")
+    paths = provisions(str(tmp_path / "source"))
+    with MountedSandbox(str(tmp_path / "made"), paths, "ext4") as sandbox:
+        # Other tests take loop devices, too.
+        monkeypatch.setattr(sandbox, "devices", lambda: ("one",))
+        sweep = PowerSweep(UPGRADE, PowerCut("log-lost"), sandbox)
+        names = tuple(UPGRADE.next_runs)
+        first, second = sweep.points()[:2]
+
+        found = [sweep.result(first, names[0]), sweep.result(second, names[0])]
+        assert 1 == sweep.same
+        other = sweep.result(second, names[1])
+        assert 1 == sweep.same
+        monkeypatch.setattr(sandbox, "devices", lambda: ("two",))
+        sweep.result(second, names[0])
+        assert 1 == sweep.same
+
+    assert [first, second] == [one.point for one in found]
+    assert found[0].strike.call != found[1].strike.call
+    assert found[0].judgement == found[1].judgement
+    assert names[1] == other.next_run
+    assert all(one.strike.fired and one.sound for one in (*found, other))
+
+
+def test_images_are_made_where_it_is_wished(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``make proof`` names a folder that is removed with all that is in it."""
+    monkeypatch.setenv(QUICK_VARIABLE, "/named")
+
+    assert "/named" == quick_folder()
+    monkeypatch.delenv(QUICK_VARIABLE)
+    assert "/named" != quick_folder()
