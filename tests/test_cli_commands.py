@@ -342,6 +342,14 @@ def test_a_plan_says_what_it_does_not_count(words: Sequence[str], expected: list
     assert expected == told
 
 
+def test_a_url_is_of_one_wheel() -> None:
+    """Of several wheels no single URL is where they came from; each of them got it."""
+    with pytest.raises(UsageError, match="one wheel came from, and 2 are named"):
+        run("--direct-url=https://e/a.whl", "a.whl", "b.whl")
+
+    assert "none" == run("--direct-url=none", "a.whl", "b.whl")[0].arguments["direct_url"]
+
+
 def test_recover_goes_one_way() -> None:
     """Both ways at once are a usage error."""
     with pytest.raises(UsageError, match="contradict"):

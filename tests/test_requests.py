@@ -159,6 +159,29 @@ def test_a_given_url_is_kept_and_json_is_sound() -> None:
     assert {"archive_info": {}, "url": url} == json.loads(direct_url_of(url, None))
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("https://me:secret@e/a.whl?x=@y", "https://e/a.whl?x=@y"),
+        ("https://token@e:8080", "https://e:8080"),
+        ("https://a@b:c@e#d@f", "https://e#d@f"),
+        ("https://${USER}:secret@e/a", "https://e/a"),
+        ("https://${}@e/a", "https://e/a"),
+        ("https://${USER}:${PASS-WORD}@e/a", "https://${USER}:${PASS-WORD}@e/a"),
+        ("ssh://git@e/a", "ssh://git@e/a"),
+        ("https://e/a@b", "https://e/a@b"),
+        ("file:///a@b", "file:///a@b"),
+    ],
+)
+def test_no_password_is_written(url: str, expected: str) -> None:
+    """User and password of a URL are taken out, as the "direct URL" specification demands.
+
+    What ``--direct-url`` named was written as it is, for everybody who can read the
+    environment, and into every image that it is copied to.
+    """
+    assert expected == json.loads(direct_url_of(url, None))["url"]
+
+
 def test_a_url_of_any_letters_is_sound_json() -> None:
     """A URL with quotes, letters beyond ASCII or a line break is escaped."""
     for url in ('http://e/"a', "http://e/\u00e9", "http://e/\n", "http://e/\\"):

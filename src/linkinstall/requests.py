@@ -307,7 +307,7 @@ def direct_url(path: str, hash_: str | None) -> bytes:
 
 def direct_url_of(url: str, hash_: str | None) -> bytes:
     """Return ``direct_url.json`` for a URL that needs no more escaping."""
-    info = ""
+    url, info = _without_secrets(url), ""
     if hash_:
         info = f'"hash": "sha256={hash_}", "hashes": {{"sha256": "{hash_}"}}'
     quoted = f'"{url}"'
@@ -316,6 +316,22 @@ def direct_url_of(url: str, hash_: str | None) -> bytes:
 
         quoted = json.dumps(url)
     return f'{{"archive_info": {{{info}}}, "url": {quoted}}}'.encode("ascii")
+
+
+def _without_secrets(url: str) -> str:
+    """Take user and password out, as the specification demands, unless they are no secret.
+
+    ``git`` is none, nor are names of environment variables.
+    """
+    scheme, mark, rest = url.partition("://")
+    end = min((rest.find(one) for one in "/?#" if one in rest), default=len(rest))
+    user, _, host = rest[:end].rpartition("@")
+    parts = user.split(":")
+    variables = [part[2:-1] for part in parts if part.startswith("${") and part.endswith("}")]
+    named = len(variables) == len(parts) and all(
+        name.replace("_", "").replace("-", "").isalnum() for name in variables
+    )
+    return url if user in ("", "git") or named else f"{scheme}{mark}{host}{rest[end:]}"
 
 
 _SAFE = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~/")

@@ -129,6 +129,14 @@ def blank_outcome(command: str, environment: Environment | None = None) -> Outco
 
 def _install(arguments: Arguments, verbs: Any, environment: Environment, told: Told) -> Any:
     staged = arguments.flag("--destdir")
+    url = arguments.given.get("--direct-url", "none" if staged else None)
+    if url not in (None, "none") and len(arguments.words) > 1:
+        from linkinstall.errors import UsageError
+
+        raise UsageError(
+            f"--direct-url is where one wheel came from, and {len(arguments.words)} are named.",
+            next_step="Install them one by one, or give --direct-url none.",
+        )
     _respect_manager(arguments, environment)
     return verbs["install"](
         list(arguments.words),
@@ -142,7 +150,7 @@ def _install(arguments: Arguments, verbs: Any, environment: Environment, told: T
         # A staged tree becomes a package, whose own manager records where it is from.
         requested=not (staged or arguments.flag("--no-requested")),
         metadata={} if staged else None,
-        direct_url=arguments.given.get("--direct-url", "none" if staged else None),
+        direct_url=url,
         validate_record=arguments.value("--validate-record"),
         verify_cache=arguments.value("--verify-cache"),
         sync=arguments.value("--sync"),
