@@ -16,6 +16,7 @@ from installer.scripts import InvalidScript, Script
 from installer.utils import fix_shebang
 
 from linkinstall import limits
+from linkinstall.errors import UsageError
 from linkinstall.manifest import EntryPoint
 from linkinstall.scripts import MARK, launcher, launcher_body, rewrite, shebang
 
@@ -94,6 +95,29 @@ def test_a_shebang_is_installers(interpreter: str) -> None:
     body = launcher_body("x", "x", "x", "console").encode()
 
     assert expected == shebang(interpreter) + b"\n" + body
+
+
+@pytest.mark.parametrize("start", ["/venv", "/a venv", "/" + "long/" * 30])
+def test_a_path_is_the_same_in_every_locale(start: str) -> None:
+    """A path that the locale could not decode is written with the bytes that it has.
+
+    In a C locale without UTF-8 mode the letters beyond ASCII of a path with a blank ended
+    the install in an UnicodeEncodeError, and in the advice to report it.
+    """
+    path = f"{start}/ä/bin/python"
+    undecoded = path.encode("utf-8").decode("ascii", "surrogateescape")
+
+    assert shebang(path) == shebang(undecoded)
+
+
+@pytest.mark.parametrize("path", ["/venv\udcff/bin/python", "/a venv\udcff/bin/python"])
+def test_a_path_that_no_script_can_name_is_refused(path: str) -> None:
+    """Python reads no script with bytes that are no UTF-8, in its first line either.
+
+    Such scripts were made all the same, and ended in a SyntaxError.
+    """
+    with pytest.raises(UsageError, match="its path is no UTF-8"):
+        shebang(path)
 
 
 def test_a_verbatim_interpreter_is_not_quoted() -> None:

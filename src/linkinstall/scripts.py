@@ -10,7 +10,8 @@ Guarantees: launchers are byte for byte what ``installer`` generates. On POSIX, 
 an interpreter whose path is short and has no space, nothing needs to be imported.
 
 Errors: ``installer.scripts.InvalidScript`` (a ``ValueError``) for a launcher kind
-that ``installer`` does not ship.
+that ``installer`` does not ship; :class:`~linkinstall.errors.UsageError` for an interpreter
+that no script can name.
 """
 
 from __future__ import annotations
@@ -53,12 +54,29 @@ def shebang(interpreter: str, *, verbatim: bool = False) -> bytes:
     """Return the shebang, without line end, that starts ``interpreter`` on POSIX.
 
     A path with a space, or too long for some kernels, goes through ``/bin/sh``.
+
+    :raises UsageError: its path is no UTF-8, as Python wants all of a script to be
     """
     line = b"#!" + interpreter.encode("utf-8", "surrogateescape")
+    if not interpreter.isascii():
+        interpreter = _decoded(line.removeprefix(b"#!"))
     if verbatim or (b" " not in line and len(line) < limits.SHEBANG_LENGTH):
         return line
     body = launcher_body("x", "x", "x", "console").encode("utf-8")
     return _generate("x", "x", "x", "console", interpreter, "posix")[1].removesuffix(b"\n" + body)
+
+
+def _decoded(path: bytes) -> str:
+    try:
+        # What the locale could not decode may be sound UTF-8 all the same.
+        return path.decode("utf-8")
+    except UnicodeDecodeError as error:
+        from linkinstall.errors import UsageError
+
+        raise UsageError(
+            f"No script can start {path.decode('utf-8', 'surrogateescape')}: its path is no UTF-8.",
+            next_step="Nothing was changed. Name another one with --interpreter, or move it.",
+        ) from error
 
 
 def rewrite(data: bytes, interpreter: str, kind: str, *, verbatim: bool = False) -> bytes:
