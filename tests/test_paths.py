@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from linkinstall.paths import forward, normal, plain
+from linkinstall.paths import device_in, forward, normal, plain
 
 
 @pytest.mark.posix("a backslash is a character of a name")
@@ -36,3 +36,28 @@ def test_windows_paths_get_one_separator() -> None:
 def test_the_extended_prefix_is_left_out(told: str, expected: str) -> None:
     """What a system tells, or a person names, by an extended path is the same place without it."""
     assert expected == plain(told)
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("con", "con"),
+        ("C:\\work\\aux", "aux"),
+        ("sub/NUL/x", "NUL"),
+        ("a/lpt1.txt", "lpt1.txt"),
+        ("com\xb2", "com\xb2"),
+        ("prn .log", "prn .log"),
+        ("\\\\.\\con", "con"),
+        ("conin$", "conin$"),
+        ("nul:", "nul:"),
+        ("console", ""),
+        ("com0", ""),
+        ("com10", ""),
+        ("a.con", ""),
+        ("C:/work/auxiliary", ""),
+        ("", ""),
+    ],
+)
+def test_names_of_devices_are_known(path: str, expected: str) -> None:
+    """Windows has devices of these names in every folder, with any ending."""
+    assert expected == device_in(path)

@@ -14,8 +14,8 @@ from linkinstall.fs import local
 from linkinstall.venvs.guards import (
     refuse_creation,
     refuse_decoupling,
-    refuse_empty_path,
     refuse_removal,
+    refuse_unusable_path,
 )
 from linkinstall.venvs.sight import look
 from tests.support.faulty import Wrapper
@@ -34,7 +34,23 @@ def refusal(path: Path, *, force: bool = False) -> str:
 def test_an_empty_path_is_refused() -> None:
     """An empty path is refused: it is an unset variable, and never the current folder."""
     with pytest.raises(NotAVenvError):
-        refuse_empty_path("")
+        refuse_unusable_path("")
+
+
+@pytest.mark.windows_real
+@pytest.mark.parametrize("path", ["con", "folder\\aux", "NUL.txt"])
+def test_a_device_is_no_place_for_an_environment(path: str) -> None:
+    """On Windows the refusal names the reason; the system's own words do not."""
+    with pytest.raises(NotAVenvError, match=r"takes .* for a device") as caught:
+        refuse_unusable_path(path)
+
+    assert ["reserved-name"] == [one.code for one in caught.value.problems]
+
+
+@pytest.mark.posix("a folder can have such a name")
+def test_a_name_of_a_device_is_a_name_elsewhere() -> None:
+    """Elsewhere than on Windows a folder may be called so."""
+    refuse_unusable_path("con")
 
 
 def test_a_venv_can_go(tmp_path: Path) -> None:

@@ -60,3 +60,23 @@ def test_scripts_of_such_names_are_refused(
 
     assert {"entry-point-name"} == {one["code"] for one in result.form["error"]["problems"]}
     assert before == files_below(env.root) - {".lock"}
+
+
+@pytest.mark.parametrize(
+    ("option", "folder"),
+    [
+        ("--target", "aux"),
+        ("--prefix", "sub\\con"),
+        ("--destdir", "lpt1"),
+        ("--purelib", "sub/nul.d"),
+    ],
+)
+def test_a_device_is_no_folder_to_install_into(
+    linkinstall: Command, tmp_path: Path, option: str, folder: str
+) -> None:
+    """It ended with what the system says of it, which names another path and no reason."""
+    wheel = make_wheel(tmp_path, "sound")
+
+    result = linkinstall.run("install", option, folder, wheel, status=2)
+
+    assert "for a device." in result.err

@@ -28,6 +28,7 @@ import sys
 
 from linkinstall.fs import local
 from linkinstall.interpreter_report import SCHEMES
+from linkinstall.paths import device_in
 from linkinstall.values import replace, value
 
 TYPE_CHECKING = False
@@ -132,7 +133,7 @@ class Environment:
         from linkinstall.interpreters import running
 
         base = base or cls._from_report(running())
-        folders = {name: os.path.abspath(os.fspath(path)) for name, path in schemes.items()}
+        folders = {name: _folder(path) for name, path in schemes.items()}
         if not folders:
             from linkinstall.errors import UsageError
 
@@ -155,7 +156,7 @@ class Environment:
     @classmethod
     def for_target(cls, folder: Path, *, base: Environment) -> Environment:
         """Return the environment of ``--target``: modules and data in ``folder`` itself."""
-        root = os.path.abspath(os.fspath(folder))
+        root = _folder(folder)
         below = {
             "purelib": root,
             "platlib": root,
@@ -168,7 +169,7 @@ class Environment:
     @classmethod
     def for_prefix(cls, folder: Path, *, base: Environment) -> Environment:
         """Return the environment of ``--prefix``, laid out as ``base``'s interpreter does."""
-        root = os.path.abspath(os.fspath(folder))
+        root = _folder(folder)
         return base._at("prefix", root, _below(root, base.layout))
 
     def with_destdir(self, folder: Path) -> Environment:
@@ -176,7 +177,7 @@ class Environment:
 
         The drive, where there is one, is left out of the staged path.
         """
-        root = os.path.abspath(os.fspath(folder))
+        root = _folder(folder)
         staged = {
             name: os.path.join(root, os.path.splitdrive(path)[1].lstrip("/" + os.sep))
             for name, path in self.runtime.items()
@@ -302,6 +303,19 @@ class Environment:
             headers_named=False,
             keeps_lock=_is_venv(root),
         )
+
+
+def _folder(path: Path) -> str:
+    """Return a folder that a caller names, as an absolute path.
+
+    :raises UsageError: on Windows, a part of it is the name of a device
+    """
+    text = os.fspath(path)
+    if os.sep != "/" and (device := device_in(text)):
+        from linkinstall.errors import UsageError
+
+        raise UsageError(f"{text} cannot be a folder: Windows takes {device} for a device.")
+    return os.path.abspath(text)
 
 
 def _below(root: str, layout: Mapping[str, str]) -> dict[str, str]:

@@ -10,6 +10,7 @@ Calling sequence::
     normal("C:\env\Lib\..\Scripts")     # "C:/env/Scripts"
     forward("C:\env")                      # "C:/env"
     plain("\\?\C:\env")                    # "C:/env"
+    device_in("C:/env/aux.py")                 # "aux.py"
 
 Guarantees: pure. On POSIX :func:`forward` returns what it is given: a backslash is a
 character of a name there.
@@ -25,7 +26,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["forward", "normal", "plain"]
+__all__ = ["device_in", "forward", "normal", "plain"]
+
+_PORTS = [f"{kind}{number}" for kind in ("COM", "LPT") for number in "123456789\xb9\xb2\xb3"]
+_DEVICES = frozenset(("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *_PORTS))
 
 
 def forward(path: str) -> str:
@@ -40,6 +44,18 @@ def plain(path: str) -> str:
         if path.startswith(prefix):
             return instead + path.removeprefix(prefix)
     return path
+
+
+def device_in(path: str) -> str:
+    """Return the part of a path that Windows takes for a device, "" where none is.
+
+    With whatever ending behind a dot: ``aux.py`` is ``aux``
+    (https://learn.microsoft.com/windows/win32/fileio/naming-a-file).
+    """
+    for part in path.replace("\\", "/").split("/"):
+        if part.partition(".")[0].partition(":")[0].rstrip(" ").upper() in _DEVICES:
+            return part
+    return ""
 
 
 def _normal(path: str) -> str:

@@ -23,6 +23,7 @@ import sys
 from stat import S_ISDIR, S_ISREG
 
 from linkinstall.fs.port import FILE, FOLDER
+from linkinstall.paths import device_in
 from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, VENV
 
 TYPE_CHECKING = False
@@ -35,9 +36,9 @@ if TYPE_CHECKING:
 __all__ = [
     "refuse_creation",
     "refuse_decoupling",
-    "refuse_empty_path",
     "refuse_removal",
     "refuse_strange_state",
+    "refuse_unusable_path",
 ]
 
 _INSTEAD = {"running": "Run linkinstall from another environment."}
@@ -45,13 +46,16 @@ _FOR_EVER = "--force does not change that."
 FORCE = "Look at what is in it; --force removes it all the same."
 
 
-def refuse_empty_path(path: str) -> None:
-    """Refuse an empty path: an unset variable of a shell, and never the current folder.
+def refuse_unusable_path(path: str) -> None:
+    """Refuse an empty path, which is an unset variable of a shell and never the current folder.
 
-    :raises NotAVenvError: the path is empty
+    :raises NotAVenvError: the path is empty, or on Windows the name of a device is in it
     """
     if not path:
         raise _error("An empty path names no virtual environment.", "", "empty-path")
+    if os.sep != "/" and (device := device_in(path)):
+        message = f"{path} cannot be a folder: Windows takes {device} for a device."
+        raise _error(message, path, "reserved-name", "Name another folder.")
 
 
 def refuse_removal(files: FileSystem, sight: Sight, *, force: bool) -> None:

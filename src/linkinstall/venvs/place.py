@@ -27,7 +27,7 @@ from linkinstall.recovery import unsettled
 from linkinstall.results import told, with_outcome
 from linkinstall.values import replace
 from linkinstall.venvs.aside import Aside, Settled, settle, state_folders
-from linkinstall.venvs.guards import refuse_empty_path, refuse_removal
+from linkinstall.venvs.guards import refuse_removal, refuse_unusable_path
 from linkinstall.venvs.making import Wanted, make
 from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, VENV, look
 
@@ -74,7 +74,7 @@ class Place:
             from linkinstall.errors import UsageError
 
             raise UsageError(f"unknown sync {sync!r}: one of {', '.join(SYNC)}")
-        refuse_empty_path(os.fspath(path))
+        refuse_unusable_path(os.fspath(path))
         self.files = files or local()
         self.command = command
         self.sync = sync

@@ -23,7 +23,7 @@ import os
 
 from linkinstall import limits
 from linkinstall.fs import local
-from linkinstall.venvs.guards import refuse_creation, refuse_decoupling, refuse_empty_path
+from linkinstall.venvs.guards import refuse_creation, refuse_decoupling, refuse_unusable_path
 from linkinstall.venvs.making import Wanted, wanted_again
 from linkinstall.venvs.place import Place
 from linkinstall.venvs.sight import ABSENT, look
@@ -140,7 +140,7 @@ def decouple_venv(
     from linkinstall.environment import Environment
     from linkinstall.venvs.decoupling import decouple
 
-    refuse_empty_path(os.fspath(path))
+    refuse_unusable_path(os.fspath(path))
     sight = look(files or local(), os.fspath(path))
     refuse_decoupling(sight)
     return decouple(

@@ -24,6 +24,7 @@ from __future__ import annotations
 import re
 
 from linkinstall import limits
+from linkinstall.paths import device_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,9 +37,6 @@ __all__ = ["is_reserved_script", "path_problems", "script_name_problems"]
 _HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff]")
 _DRIVE = re.compile("[A-Za-z]:")
 _WINDOWS_CHARACTERS = re.compile('[<>:"|?*]')
-_WINDOWS_NAMES = re.compile(
-    "(CON|PRN|AUX|NUL|CONIN\\$|CONOUT\\$|(COM|LPT)[1-9\xb9\xb2\xb3]) *(\\.|$)", re.IGNORECASE
-)
 # Interpreters as they are named in bin and Scripts: python, python3.13t, pythonw, python_d,
 # pypy3.11, graalpy. Not python-argcomplete-check-easy-install-script, python-config, pythonium.
 _INTERPRETER = re.compile(r"(python|pypy|graalpy)w?(\d+(\.\d+)*[tdm]*)?w?(_d)?")
@@ -117,7 +115,7 @@ def is_reserved_script(name: str) -> bool:
 def _windows_problems(segment: str) -> Iterator[str]:
     if _WINDOWS_CHARACTERS.search(segment):
         yield 'Windows takes no < > : " | ? * in names'
-    if _WINDOWS_NAMES.match(segment):
+    if device_in(segment):
         yield "the name is a device on Windows"
     if segment not in (".", "..") and segment.endswith((".", " ")):
         yield "Windows drops a dot or a space at the end of a name"
