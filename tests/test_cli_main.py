@@ -186,6 +186,10 @@ def test_an_interrupted_report_does_not_hide_what_was_done() -> None:
     ("error", "message"),
     [
         (FileNotFoundError(errno.ENOENT, "No such file", "a.whl"), "a.whl: No such file"),
+        (
+            FileNotFoundError(errno.ENOENT, "No such file or directory"),
+            "No such file or directory: the current folder has been deleted",
+        ),
         (OSError("odd"), "odd"),
         (MemoryError(), "There is not enough memory."),
     ],

@@ -73,6 +73,17 @@ def test_an_error_of_the_disk_becomes_one_of_ours(name: str | None, path: str) -
     assert error.outcome is not None
 
 
+def test_a_folder_that_was_deleted_under_the_call_is_told() -> None:
+    """Where the current folder is gone, a relative path is no path, and that is said.
+
+    The error was "No such file or directory", of the environment's root or of nothing.
+    """
+    path, reason, next_step = told(FileNotFoundError(errno.ENOENT, "No such file"), "/env", None)
+
+    assert ("/env", "No such file: the current folder has been deleted") == (path, reason)
+    assert next_step.startswith("Go to another folder")
+
+
 @pytest.mark.parametrize(
     ("holders", "who"),
     [((), "another program"), (((7, "code"), (9, "more")), "code (process 7), more (process 9)")],

@@ -111,6 +111,10 @@ def told(error: OSError, root: str, files: FileSystem | None) -> tuple[str, str,
     """
     path = os.fsdecode(error.filename) if error.filename else root
     reason = (error.strerror or str(error)).rstrip(".")
+    if isinstance(error, FileNotFoundError) and not error.filename:
+        # getcwd(2) names no path: a relative one has nowhere to begin in.
+        reason = f"{reason}: the current folder has been deleted"
+        return path, reason, "Go to another folder and run the same command again."
     if not is_busy(error):
         return path, reason, "Mend the cause and run the same command again."
     found = files.holders(path) if files is not None else ()

@@ -159,11 +159,11 @@ def _typed(error: BaseException) -> LinkInstallError:
         typed = LinkInstallError("Terminated." if ended else "Interrupted.")
         typed.code = "terminated" if ended else "interrupted"
     elif isinstance(error, OSError):
-        where = f"{error.filename}: " if error.filename else ""
-        typed = LinkInstallError(
-            f"{where}{error.strerror or error}",
-            next_step="Mend the cause and run the same command again.",
-        )
+        from linkinstall.results import told
+
+        path, reason, next_step = told(error, "", None)
+        where = f"{path}: " if path else ""
+        typed = LinkInstallError(f"{where}{reason}", next_step=next_step)
         typed.code = "file-system"
     elif isinstance(error, MemoryError):
         typed = LinkInstallError("There is not enough memory.")
