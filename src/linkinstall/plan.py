@@ -28,6 +28,7 @@ __all__ = [
     "DIST_INFO",
     "LATE",
     "LOOSE",
+    "NOTHING",
     "PAYLOAD",
     "WHOLE",
     "Fresh",
@@ -198,3 +199,7 @@ class Plan:
     def empty(self) -> bool:
         """Whether there is nothing to do."""
         return not (self.stash or self.groups)
+
+
+NOTHING = Plan((), (), (), (), (), (), (), ())
+"""The plan where nothing is to be done."""

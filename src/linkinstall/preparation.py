@@ -20,11 +20,9 @@ from linkinstall.entries import Entries
 from linkinstall.installed import OTHER, SAME, compare
 from linkinstall.linking import Linking
 from linkinstall.outcome import BytecodeCount, Change, Warn
-from linkinstall.plan import PlanChange
-from linkinstall.planner import Planner
+from linkinstall.plan import NOTHING, PlanChange
 from linkinstall.refusals import refuse_twice, refuse_unremovable
 from linkinstall.remains import damage_of, damage_test, legacy, remains
-from linkinstall.removal import Removal
 from linkinstall.requests import Wanted, make_request, metadata_of, unlisted
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
@@ -40,6 +38,7 @@ if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
     from linkinstall.linking import Preferences, Refused
     from linkinstall.plan import Plan
+    from linkinstall.removal import Removal
     from linkinstall.wishes import Exactly, Options, Parting, Wish, Wishes
     from linkinstall.world import World
 
@@ -226,18 +225,16 @@ class Preparation:
             likeness = compare(self.files, olds[0], entry, self.environment)
         if likeness == SAME and not (self.options.reinstall or wish.mends):
             return _Step(Change(name, version, previous, "unchanged"), olds)
-        compiled: tuple[Entry, ...] = ()
+        sets: list[Entry] = []
         if not dry:
             entry, *sets = self._entries.use(entry, wish.path, self.options.compile_levels)
-            compiled = tuple(sets)
         for old in olds:
             self._warnings += damage_of(world, old)
-        action = "installed"
-        if olds:
-            action = "replaced" if likeness == OTHER and not wish.mends else "reinstalled"
+        again = "replaced" if likeness == OTHER and not wish.mends else "reinstalled"
+        action = again if olds else "installed"
         listed = self.environment.metadata
         metadata = metadata_of(wish, hash_, listed=listed)
-        wanted = Wanted(name, entry, metadata, compiled, list_compiled=listed, mends=wish.mends)
+        wanted = Wanted(name, entry, metadata, tuple(sets), list_compiled=listed, mends=wish.mends)
         return _Step(Change(name, version, previous, action), olds, wanted)
 
     def _step_exactly(self, exactly: Exactly, entry: Entry, name: str) -> _Step:
@@ -255,6 +252,12 @@ class Preparation:
         return _Step(Change(name, entry.manifest.version, None, "installed"), (), wanted)
 
     def _make(self, world: World, present: Installed, steps: list[_Step]) -> Plan:
+        self._note_intent(steps)
+        if not steps:
+            return NOTHING
+        from linkinstall.planner import Planner
+        from linkinstall.removal import Removal
+
         leaving = {old.path for step in steps for old in step.olds}
         standing = [one for ones in present.values() for one in ones if one.path not in leaving]
         removal = Removal(world, standing)
@@ -268,7 +271,6 @@ class Preparation:
                     world, step.change.name, list(step.olds), wanted.entry.manifest
                 )
                 planner.install(make_request(self.files, self.environment, wanted, index, damaged))
-        self._note_intent(steps)
         return planner.finish([self._plan_change(world, removal, step, present) for step in steps])
 
     def _take_out(self, world: World, removal: Removal, step: _Step, index: int) -> None:

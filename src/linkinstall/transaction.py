@@ -25,7 +25,6 @@ Errors: everything in :mod:`linkinstall.errors`.
 from __future__ import annotations
 
 from linkinstall import limits
-from linkinstall.application import Application, Origin
 from linkinstall.asking import NEW, Asking, refuse_odd_options
 from linkinstall.cache import Cache
 from linkinstall.fs import local
@@ -45,6 +44,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from linkinstall.application import Application, Origin
     from linkinstall.environment import Environment
     from linkinstall.filling import Progress
     from linkinstall.fs.port import FileSystem
@@ -162,6 +162,8 @@ class Transaction(Asking):
             world = self._begin()
             plan = self._preparation.plan(world)
             if not plan.empty:
+                from linkinstall.application import Application  # mostly half of all imports
+
                 self._application = Application(
                     self.files,
                     plan,
@@ -184,6 +186,8 @@ class Transaction(Asking):
         return world
 
     def _origin(self) -> Origin:
+        from linkinstall.application import Origin
+
         preparation = self._preparation
         return Origin(
             self.files.real_path(self.environment.root),
