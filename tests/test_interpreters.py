@@ -237,6 +237,7 @@ def test_a_link_among_programs_is_the_interpreter_it_leads_to(tmp_path: Path) ->
     base = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").symlink_to(base)
+    (tmp_path / "bin" / "activate-global-python-argcomplete").touch()  # as in Debian's /bin
 
     assert os.path.realpath(sys.base_prefix) == os.path.realpath(
         report_of(str(tmp_path / "bin" / "python3"), "")["prefix"]

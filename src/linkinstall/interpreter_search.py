@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["is_name", "locate", "not_found", "refuse_remains"]
 
 
+_ACTIVATION = frozenset(("activate", "activate.bat", "activate_this.py"))
+"""Scripts of venvs. Debian's ``/bin`` has others whose names begin alike."""
+
+
 def locate(spec: str) -> str | None:
     """Return the path of the interpreter that ``spec`` names as a path or on ``PATH``.
 
@@ -102,7 +106,7 @@ def _was_venv(root: str, scripts: str) -> bool:
     files = local()
     if files.status(os.path.join(root, MAKING)) is not None:
         return True
-    return any(name.startswith("activate") for name, _ in files.scan(scripts))
+    return any(name in _ACTIVATION for name, _ in files.scan(scripts))
 
 
 def _interpreter_at(path: str) -> str | None:
