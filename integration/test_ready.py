@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from integration.faults import ready
 from integration.faults.oracle import observe
 from integration.faults.runner import provisions
 from integration.faults.sandbox import Sandbox, SetupError
@@ -83,6 +84,20 @@ def test_other_calls_than_those_of_a_fresh_one_are_refused() -> None:
     compare(calls, calls)
     with pytest.raises(SetupError, match="a fresh interpreter makes"):
         compare(calls, calls[1:])
+
+
+def test_where_nothing_may_be_attached_to_a_fresh_one_is_traced(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A user who may only trace what they start gets the same sweep, at a higher price."""
+    assert ready.can_attach() or os.geteuid()
+    monkeypatch.setattr("integration.faults.sandbox.can_attach", lambda: False)
+
+    strike = Kill().strike(sandbox, UPGRADE.act, Point("rename", 1))
+
+    assert strike.fired
+    assert not sandbox.keeps_ready(UPGRADE.act, traced=True)
+    assert sandbox.keeps_ready(UPGRADE.act)
 
 
 def test_what_is_not_ours_is_run_by_itself(sandbox: Sandbox) -> None:

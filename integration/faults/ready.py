@@ -23,6 +23,9 @@ something, or there is no sweep. What is tested there is therefore where our own
 interrupted; that a fresh process starts at all is tested by each run of ``sweep.References``,
 which are run that way. A process that is executed by the command is a new one either way.
 
+Where processes that run already may not be traced (``can_attach``), commands that are traced are
+started anew each time.
+
 Errors: ``ReadyError`` where the interpreter or the tracer ends before its time.
 """
 
@@ -34,6 +37,8 @@ import socket
 import subprocess
 import time
 import weakref
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +48,7 @@ if TYPE_CHECKING:
 _SERVER = str(Path(__file__).with_name("ready_server.py"))
 _MESSAGE = 1 << 10
 _PAUSE = 0.0005
+_ATTACHING = 30.0
 _PROCESSOR = 36
 """The field of ``/proc/PID/stat`` that tells it, counted from that behind the name."""
 
@@ -129,14 +135,34 @@ def attach(tracer: Sequence[str], process: int, limit: float) -> subprocess.Pope
 
     :raises ReadyError: the tracer ended instead
     """
-    tracing = subprocess.Popen([*tracer, "-p", str(process)], stdin=subprocess.DEVNULL)
-    os.sched_setaffinity(tracing.pid, os.sched_getaffinity(process))
+    # What it complains about is of no use beside what the command prints.
+    words = [*tracer, "-p", str(process)]
+    tracing = subprocess.Popen(words, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    with suppress(ProcessLookupError):  # it may have ended already
+        os.sched_setaffinity(tracing.pid, os.sched_getaffinity(process))
     end = time.monotonic() + limit
     while not _is_traced(process):
         if tracing.poll() is not None or time.monotonic() > end:
             raise ReadyError(f"it could not be traced: {' '.join(tracer)}")
         time.sleep(_PAUSE)
     return tracing
+
+
+@cache
+def can_attach() -> bool:
+    """Whether a process that is no child of the tracer may be traced here.
+
+    For users other than root most systems say no (``kernel.yama.ptrace_scope``).
+    """
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as other:
+        try:
+            tracing = attach(["strace", "-qq", "-o", os.devnull], other.pid, _ATTACHING)
+        except (ReadyError, FileNotFoundError):
+            return False
+        finally:
+            other.kill()
+    tracing.wait()
+    return True
 
 
 def _is_traced(process: int) -> bool:

@@ -33,7 +33,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from integration.faults.ready import Ready, attach, this_processor
+from integration.faults.ready import Ready, attach, can_attach, this_processor
 from integration.faults.scenario import Command, Scenario
 
 if TYPE_CHECKING:
@@ -213,7 +213,7 @@ class Sandbox:
     def keeps_ready(self, command: Command, *, traced: bool = False) -> bool:
         """Return whether a command is run by an interpreter that is kept ready."""
         ours = command.arguments[: len(OURS)] == OURS
-        return ours and not (traced and self.traces_fresh)
+        return ours and not (traced and (self.traces_fresh or not can_attach()))
 
     def _run_ready(self, command: Command, before: Sequence[str]) -> Completed:
         """Run a command of ours in an interpreter that is kept ready."""
