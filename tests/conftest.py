@@ -8,7 +8,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from integration.faults.figures import Figure, note
 from tests.support.gates import require
@@ -18,8 +18,16 @@ from tests.support.platforms import listen_to_interrupts, skip_foreign, slashed
 if TYPE_CHECKING:
     from pathlib import Path
 
-# A shared machine is slow at times, and a failure has to be reproducible from its text.
-settings.register_profile("linkinstall", deadline=None, print_blob=True)
+# A shared machine is slow at times, and a failure has to be reproducible from its text. In
+# continuous integration the examples are the same in each run: it judges the change, and
+# what chance finds is found at home.
+settings.register_profile(
+    "linkinstall",
+    deadline=None,
+    print_blob=True,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.too_slow],
+)
 settings.load_profile("linkinstall")
 listen_to_interrupts()
 

@@ -7,12 +7,14 @@ The sample is the same in every run. The long run is ``make model``: other steps
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+from hypothesis.errors import Flaky
 from hypothesis.stateful import run_state_machine_as_test
 
 from linkinstall import looking
@@ -115,6 +117,10 @@ def test_a_broken_engine_is_caught(
 
     # It ends at the first one found; how long that takes is partly the clock's doing.
     generous = settings(SAMPLE, phases=[Phase.generate], max_examples=6 * SAMPLE.max_examples)
-    # A model that was misled before it looks at the disk says so at the next command.
-    with pytest.raises(AssertionError, match=r"neither old nor new|believed would be refused"):
+    # A model that was misled before it looks at the disk says so at the next command, or where
+    # ``check`` finds what it did not expect.
+    told = r"neither old nor new|believed would be refused|not found: .*; found besides: "
+    # What hypothesis runs again after that, to be sure, may go otherwise: the clock has moved on.
+    with pytest.raises((AssertionError, Flaky)) as caught:
         run_state_machine_as_test(Machine, settings=generous)
+    assert isinstance(caught.value, Flaky) or re.search(told, str(caught.value))
