@@ -73,8 +73,8 @@ class Swept:
 
     @property
     def passed(self) -> bool:
-        """Whether each point fired and was survived."""
-        return bool(self.results) and not self.unfired and not self.broken
+        """Whether something was struck, and each point fired and was survived."""
+        return bool(self.results or self.same) and not self.unfired and not self.broken
 
 
 def sweep_all(
