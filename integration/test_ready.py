@@ -100,6 +100,16 @@ def test_where_nothing_may_be_attached_to_a_fresh_one_is_traced(
     assert sandbox.keeps_ready(UPGRADE.act)
 
 
+def test_one_that_cannot_begin_is_told(sandbox: Sandbox) -> None:
+    """A build that cannot be imported ends the sweep with the reason, and does not wait."""
+    with open(f"{sandbox.provisions['source']}/linkinstall/session.py", "a") as stream:
+        stream.write("raise ImportError('not this one')\n")
+    broken = Sandbox(sandbox.folder, sandbox.provisions)
+
+    with pytest.raises(SetupError, match="ended by itself"):
+        broken.run(RECOVER)
+
+
 def test_what_is_not_ours_is_run_by_itself(sandbox: Sandbox) -> None:
     """Other programs are started, and so is ours where it is wished."""
     log = os.path.join(sandbox.scratch, "log")

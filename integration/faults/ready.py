@@ -118,7 +118,10 @@ class Ready:
         self._end()
 
     def _answer(self) -> int:
-        answer = self._channel.recv(_MESSAGE)
+        try:
+            answer = self._channel.recv(_MESSAGE)
+        except ConnectionResetError:  # it had not even read what it was asked
+            answer = b""
         if not answer:
             raise ReadyError("it ended by itself")
         return int(answer)

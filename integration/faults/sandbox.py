@@ -33,7 +33,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
-from integration.faults.ready import Ready, attach, can_attach, this_processor
+from integration.faults.ready import Ready, ReadyError, attach, can_attach, this_processor
 from integration.faults.scenario import Command, Scenario
 
 if TYPE_CHECKING:
@@ -188,7 +188,10 @@ class Sandbox:
         """
         fresh = fresh or bool(meanwhile)
         if not fresh and self.keeps_ready(command, traced=bool(before)):
-            return self._run_ready(command, before)
+            try:
+                return self._run_ready(command, before)
+            except ReadyError as error:
+                raise SetupError(str(error)) from error
         process = subprocess.Popen(
             [*before, *self.expand(command)],
             cwd=self.area("temp"),
