@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from linkinstall.fs.lock import FolderLock
+from linkinstall.temporary import TemporaryFolder
 from tests.support.faulty import LOOKS, Change, Killed, Wrapper
 
 if TYPE_CHECKING:
@@ -142,7 +143,8 @@ class _Halves(io.FileIO):
 def process() -> Iterator[None]:
     """Let what runs inside lose its locks at the end, as a process does."""
     held: list[FolderLock] = []
-    try_acquire = FolderLock.try_acquire
+    folders: list[TemporaryFolder] = []
+    try_acquire, try_lock = FolderLock.try_acquire, TemporaryFolder.try_lock
 
     def noted(lock: FolderLock) -> bool:
         taken = try_acquire(lock)
@@ -150,9 +152,21 @@ def process() -> Iterator[None]:
             held.append(lock)
         return taken
 
-    with patch.object(FolderLock, "try_acquire", noted):
+    def noted_folder(folder: TemporaryFolder) -> bool:
+        taken = try_lock(folder)
+        if taken:
+            folders.append(folder)
+        return taken
+
+    with (
+        patch.object(FolderLock, "try_acquire", noted),
+        patch.object(TemporaryFolder, "try_lock", noted_folder),
+    ):
         try:
             yield
         finally:
+            # Otherwise an error that is still referred to keeps them, until garbage is collected.
+            for one in folders:
+                one._release()
             for lock in held:
                 lock.release()
