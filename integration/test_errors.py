@@ -129,6 +129,9 @@ def test_a_reason_is_given_for_what_is_left_out() -> None:
     assert "volumes" in reason_to_skip("EXDEV", "write", lasting=False)
     assert "for ever" in reason_to_skip("EINTR", "write", lasting=True)
     assert "" == reason_to_skip("EINTR", "rename", lasting=True)
+    # Told that pyvenv.cfg has too long a name, an environment takes itself for none.
+    assert "not there" in reason_to_skip("ENAMETOOLONG", "newfstatat", lasting=False)
+    assert "" == reason_to_skip("ENAMETOOLONG", "linkat", lasting=False)
     assert "" == reason_to_skip("EROFS", "openat", lasting=False)
     assert "read" in reason_to_skip("EROFS", "openat", lasting=False, looks=True)
     with pytest.raises(KeyError):

@@ -76,7 +76,10 @@ _ONLY: dict[str, tuple[frozenset[str], str]] = {
 """Error number -> the calls that can give it, and the reason in words."""
 
 _NEVER: dict[str, tuple[frozenset[str], str]] = {
-    "ENAMETOOLONG": (BY_DESCRIPTOR, "no path is given"),
+    "ENAMETOOLONG": (
+        BY_DESCRIPTOR | LOOKING,
+        "no path is given; or what has this name was made under it, and what has not is not there",
+    ),
     "EACCES": (BY_DESCRIPTOR, "access was granted when the descriptor was opened"),
     "EPERM": (
         (BY_DESCRIPTOR - {"fchmod", "fchown", "ioctl", "write"}) | LOOKING,
