@@ -15,8 +15,8 @@ from linkinstall import record
 if TYPE_CHECKING:
     import random
 
-CASES = 30_000
-"""Some 6 seconds of processor time."""
+CASES = 100_000
+"""Some 20 seconds of processor time."""
 SEEDS = (b"a,sha256=x,17\n", b"b,,\n")
 
 
