@@ -232,6 +232,15 @@ def test_what_is_becoming_a_venv_is_not_its_base(tmp_path: Path, spec: str) -> N
     assert "no valid pyvenv.cfg" in refusal(tmp_path / "env" / spec)
 
 
+def test_a_shim_beside_scripts_of_activation_is_the_interpreter_it_starts(tmp_path: Path) -> None:
+    """Shims of pyenv lie beside one of conda's ``activate``, and are no venv."""
+    base = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]
+    shim = shell(tmp_path / "shims" / "python3", f'exec {base} "$@"')
+    shell(tmp_path / "shims" / "activate", "true")
+
+    assert str(base) == report_of(str(shim), "")["executable"]
+
+
 def test_a_link_among_programs_is_the_interpreter_it_leads_to(tmp_path: Path) -> None:
     """``~/.local/bin/python3`` names the installation it is a link to, as in a shell."""
     base = Path(sys._base_executable).resolve()  # type: ignore[attr-defined]

@@ -126,6 +126,15 @@ def test_a_venv_keeps_the_lock_file_that_was_made(site: Site, session: Session) 
     assert (site.root / ".lock").exists()
 
 
+def test_settings_may_stand_beside_the_interpreter(site: Site, session: Session) -> None:
+    """A venv may have its ``pyvenv.cfg`` beside the interpreter (PEP 405), and is one then."""
+    beside = os.path.dirname(site.environment.python or "")
+    os.makedirs(beside, exist_ok=True)
+    (site.root / "pyvenv.cfg").rename(os.path.join(beside, "pyvenv.cfg"))
+
+    assert str(site.library) == os.path.normpath(session.begin(timeout=0, notify=None).libraries[0])
+
+
 @pytest.mark.parametrize("left", ["nothing", "a folder", "a folder and a lock"])
 def test_a_venv_that_was_removed_since_it_was_found_is_not_made_again(
     site: Site, session: Session, left: str

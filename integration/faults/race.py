@@ -30,12 +30,13 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import sys
-import sysconfig
 import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -95,7 +96,7 @@ class Arena:
         self._outside = everything(self.sandbox.area("temp")) | everything(
             self.sandbox.area("home")
         )
-        self._base = set(os.listdir(_base_library()))
+        self._base = _in_base()
 
     def round(self, seed: int) -> Round:
         """Let all commands loose at once, and judge."""
@@ -115,7 +116,7 @@ class Arena:
                 events.setdefault(contender.where, []).append(event)
         problems += self._places(events)
         problems += litter(self.sandbox, self._outside)
-        if self._base != set(os.listdir(_base_library())):
+        if self._base != _in_base():
             problems.append(f"{_base_library()}, which no command names, was changed")
         return Round(self.contest, seed, tuple(problems), ends, seconds)
 
@@ -183,10 +184,17 @@ _FINDING = frozenset({"check", "cache verify"})
 """Commands that end with 1 where they have found something, which is no error."""
 
 
+@cache
 def _base_library() -> str:
-    """Return the library folder of the installation that the environments are made from."""
-    base = {"base": sys.base_prefix, "installed_base": sys.base_prefix}
-    return sysconfig.get_path("purelib", f"{os.name}_prefix", vars=base)
+    """Return where the installation that the environments are made from installs to."""
+    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    command = [os.path.realpath(sys.executable), "-I", "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def _in_base() -> set[str]:
+    """Return the names there; none where, as on a bare Debian, there is no such folder yet."""
+    return set(os.listdir(_base_library())) if os.path.isdir(_base_library()) else set()
 
 
 def judge(

@@ -84,7 +84,7 @@ def compiled_sets(
     for level in sorted({normal_level(level) for level in levels}):
         found = sets.find(level)
         seen = Inspection() if found is None else look(found)
-        made = found is None or bool(seen.damaged)
+        made = False
         if found is None or seen.damaged:
             found, made = sets.make(level, unfit=found)
         if made:

@@ -77,10 +77,12 @@ def refuse_remains(spec: str, executable: str, report: Report) -> None:
     """
     root, prefix = os.path.abspath(spec), report["prefix"]
     if not executable.startswith(root + os.sep):
-        root = os.path.dirname(os.path.dirname(executable))
+        # Its own word for where it is: a shim, as pyenv's, lies elsewhere.
+        scripts = os.path.dirname(report["executable"])
+        root = os.path.dirname(scripts)
         if prefix != report["base_prefix"] or _is_same(root, prefix):
             return
-        if not _was_venv(root, os.path.dirname(executable)):
+        if not _was_venv(root, scripts):
             return
     elif _is_same(root, prefix):
         return

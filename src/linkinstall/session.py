@@ -73,7 +73,7 @@ class Session:
             if not is_venv:
                 raise
             raise self._gone() from error
-        if is_venv and self.files.status(f"{folder}/pyvenv.cfg") is None:
+        if is_venv and not self._has_settings():
             lock.release(remove=True)
             raise self._gone()
         self._lock = lock
@@ -82,6 +82,11 @@ class Session:
         self.report = recover_environment(self.files, world.bounds, flush=self._flush)
         self.made += make_folders(self.files, world.libraries[0])
         return World(self.files, self.environment)
+
+    def _has_settings(self) -> bool:
+        """Return whether the venv's settings stand above its interpreter, or beside (PEP 405)."""
+        places = (self.environment.root, os.path.dirname(self.environment.python or ""))
+        return any(self.files.status(f"{one}/pyvenv.cfg") is not None for one in places)
 
     def _gone(self) -> Exception:
         """Return the error for a venv that somebody has removed since it was found."""
