@@ -38,10 +38,7 @@ if TYPE_CHECKING:
     from linkinstall.linking import Preferences, Refused
     from linkinstall.plan import Plan
 
-__all__ = ["SYNC", "Application", "Origin"]
-
-SYNC = ("off", "normal", "full")
-"""Flush nothing; once before the first change; and once more after the commit."""
+__all__ = ["Application", "Origin"]
 
 
 @value

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import os
 
+from linkinstall.refusals import refuse_odd_metadata
 from linkinstall.wishes import Wish, Wishes
 
 TYPE_CHECKING = False
@@ -24,60 +25,9 @@ if TYPE_CHECKING:
     from linkinstall.wishes import Exactly
     from linkinstall.world import World
 
-__all__ = ["NEW", "Asking", "refuse_odd_options", "refuse_one_text"]
+__all__ = ["NEW", "Asking"]
 
 NEW = "new"
-_CHOICES = {
-    "sync": ("off", "normal", "full"),
-    "validate_record": ("all", "entries", "none"),
-    "verify_cache": ("off", "stat", "full"),
-}
-_LEVELS = (-1, 0, 1, 2)
-
-
-def refuse_odd_options(levels: tuple[int, ...], **chosen: str) -> None:
-    """Refuse levels of compiled files and values of options that there are not.
-
-    :raises UsageError: it is none of those that there are
-    """
-    odd = [
-        f"unknown {name} {text!r}: one of {', '.join(_CHOICES[name])}"
-        for name, text in chosen.items()
-        if text not in _CHOICES[name]
-    ]
-    odd += [f"no compile level: {one!r}" for one in levels if one not in _LEVELS]
-    if odd:
-        from linkinstall.errors import UsageError
-
-        raise UsageError("; ".join(odd))
-
-
-def refuse_one_text(given: object, what: str) -> None:
-    """Refuse one text in the place of several, which would be taken letter by letter.
-
-    :raises UsageError: it is a text or a path
-    """
-    if isinstance(given, (str, bytes, os.PathLike)):
-        from linkinstall.errors import UsageError
-
-        raise UsageError(
-            f"{what} is one text, and not a list of them: {given!r}.",
-            next_step="Nothing was changed. Give a list, if it holds one only.",
-        )
-
-
-def _refuse_odd_metadata(metadata: Mapping[str, object]) -> None:
-    for name, data in metadata.items():
-        parts = name.split("/")
-        if {"", ".", ".."} & {*parts} or any(mark in name for mark in "\\:\0"):
-            reason = "names no file of a dist-info"
-        elif not isinstance(data, bytes):
-            reason = f"has {type(data).__name__} for its contents, not bytes"
-        else:
-            continue
-        from linkinstall.errors import UsageError
-
-        raise UsageError(f"The metadata {name!r} {reason}.", next_step="Nothing was changed.")
 
 
 class Asking:
@@ -108,7 +58,7 @@ class Asking:
         :raises UsageError: the metadata are no files of a dist-info
         """
         self._require_new()
-        _refuse_odd_metadata(metadata or {})
+        refuse_odd_metadata(metadata or {})
         wish = Wish(os.fspath(wheel), None, metadata, requested, direct_url)
         self._wishes.want(wish)
 

@@ -1,23 +1,90 @@
-"""What is refused before a plan is made, all reasons together.
+"""What is refused before a plan is made, all reasons together: by its words, or by what stands.
 
 Guarantees: reads only.
 
 Errors: :class:`~linkinstall.errors.ConflictError`,
-:class:`~linkinstall.errors.DistributionError`.
+:class:`~linkinstall.errors.DistributionError`, :class:`~linkinstall.errors.UsageError`.
 """
 
 from __future__ import annotations
 
+import os
+
 from linkinstall.distribution import read_installer
+from linkinstall.entry_check import LEVELS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from linkinstall.distribution import Distribution
     from linkinstall.world import World
 
-__all__ = ["refuse_twice", "refuse_unremovable"]
+__all__ = [
+    "refuse_odd_metadata",
+    "refuse_odd_options",
+    "refuse_one_text",
+    "refuse_twice",
+    "refuse_unremovable",
+]
+
+_CHOICES = {
+    # Flush nothing; once before the first change; and once more after the commit.
+    "sync": ("off", "normal", "full"),
+    "validate_record": ("all", "entries", "none"),
+    "verify_cache": LEVELS,
+}
+"""Options that have a handful of values, and these."""
+_COMPILE_LEVELS = (-1, 0, 1, 2)
+
+
+def refuse_odd_options(levels: tuple[int, ...], **chosen: str) -> None:
+    """Refuse levels of compiled files and values of options that there are not.
+
+    :raises UsageError: it is none of those that there are
+    """
+    odd = [
+        f"unknown {name} {text!r}: one of {', '.join(_CHOICES[name])}"
+        for name, text in chosen.items()
+        if text not in _CHOICES[name]
+    ]
+    odd += [f"no compile level: {one!r}" for one in levels if one not in _COMPILE_LEVELS]
+    if odd:
+        from linkinstall.errors import UsageError
+
+        raise UsageError("; ".join(odd))
+
+
+def refuse_one_text(given: object, what: str) -> None:
+    """Refuse one text in the place of several, which would be taken letter by letter.
+
+    :raises UsageError: it is a text or a path
+    """
+    if isinstance(given, (str, bytes, os.PathLike)):
+        from linkinstall.errors import UsageError
+
+        raise UsageError(
+            f"{what} is one text, and not a list of them: {given!r}.",
+            next_step="Nothing was changed. Give a list, if it holds one only.",
+        )
+
+
+def refuse_odd_metadata(metadata: Mapping[str, object]) -> None:
+    """Refuse what cannot be a file of a dist-info, with its contents.
+
+    :raises UsageError: a name leads elsewhere, or contents are no bytes
+    """
+    for name, data in metadata.items():
+        parts = name.split("/")
+        if {"", ".", ".."} & {*parts} or any(mark in name for mark in "\\:\0"):
+            reason = "names no file of a dist-info"
+        elif not isinstance(data, bytes):
+            reason = f"has {type(data).__name__} for its contents, not bytes"
+        else:
+            continue
+        from linkinstall.errors import UsageError
+
+        raise UsageError(f"The metadata {name!r} {reason}.", next_step="Nothing was changed.")
 
 
 def refuse_twice(names: Sequence[str], wheels: Sequence[str | None]) -> None:

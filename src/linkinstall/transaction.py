@@ -25,13 +25,14 @@ Errors: everything in :mod:`linkinstall.errors`.
 from __future__ import annotations
 
 from linkinstall import limits
-from linkinstall.asking import NEW, Asking, refuse_odd_options
+from linkinstall.asking import NEW, Asking
 from linkinstall.cache import Cache
 from linkinstall.fs import local
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.preparation import Preparation
 from linkinstall.recovery import unsettled
+from linkinstall.refusals import refuse_odd_options
 from linkinstall.results import outcome_of, typed
 from linkinstall.session import Session
 from linkinstall.values import replace

@@ -24,6 +24,7 @@ from linkinstall.fs import local
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.recovery import unsettled
+from linkinstall.refusals import refuse_odd_options
 from linkinstall.results import told, with_outcome
 from linkinstall.values import replace
 from linkinstall.venvs.aside import Aside, Settled, settle, state_folders
@@ -68,12 +69,7 @@ class Place:
         *,
         processes: bool = False,
     ) -> None:
-        from linkinstall.application import SYNC
-
-        if sync not in SYNC:
-            from linkinstall.errors import UsageError
-
-            raise UsageError(f"unknown sync {sync!r}: one of {', '.join(SYNC)}")
+        refuse_odd_options((), sync=sync)
         refuse_unusable_path(os.fspath(path))
         self.files = files or local()
         self.command = command

@@ -73,8 +73,8 @@ def check(
         finding's ``fix``; default those of the environment
     :raises DistributionError: one of them is not installed
     """
-    from linkinstall.asking import refuse_one_text
     from linkinstall.cache import Cache
+    from linkinstall.refusals import refuse_one_text
     from linkinstall.remedies import Remedies, words_of
 
     refuse_one_text(names, "names")

@@ -15,8 +15,8 @@ Errors: everything in :mod:`linkinstall.errors`; ``error.outcome`` is the failur
 
 from __future__ import annotations
 
-from linkinstall.asking import refuse_one_text
 from linkinstall.mending import Mending
+from linkinstall.refusals import refuse_one_text
 from linkinstall.transaction import Transaction
 from linkinstall.verbs.install import run
 
