@@ -132,7 +132,9 @@ def test_settings_may_stand_beside_the_interpreter(site: Site, session: Session)
     os.makedirs(beside, exist_ok=True)
     (site.root / "pyvenv.cfg").rename(os.path.join(beside, "pyvenv.cfg"))
 
-    assert str(site.library) == os.path.normpath(session.begin(timeout=0, notify=None).libraries[0])
+    libraries = session.begin(timeout=0, notify=None).libraries
+
+    assert os.path.normpath(site.library) == os.path.normpath(libraries[0])
 
 
 @pytest.mark.parametrize("left", ["nothing", "a folder", "a folder and a lock"])
