@@ -15,13 +15,13 @@ Calling sequence::
 
 Guarantees: each processor takes the next piece (``pieces``: a scenario of a gate). How a piece
 ended is written down as soon as it has (``ledger``), with the content of what it put to the test,
-so that a run that is stopped goes on where it was: what has passed on the same content is not
-run again. A piece during which that content changed counts for nothing. What a piece printed is
-kept in ``.cache/proof``. The table comes whatever happens; it has a row for each gate and each
-content of the package, and says how many of the pieces that stands for. Exit status 1 if any
-piece failed, or some have not been run. Who stops it by Ctrl-C or SIGTERM loses the pieces
-under way, which are stopped too. A gate that cannot run here says so itself: SKIPPED and
-why, which counts as a failure with ``CI=true``.
+so that a run that is stopped goes on where it was: what has passed on the same content is not run
+again. A piece during which that content changed counts for nothing. What a piece printed, and
+what broke in it, is kept in ``.cache/proof``. The table comes whatever happens; it has a row for
+each gate and each content of the package, and says how many of the pieces that stands for. Exit
+status 1 if any piece failed, or some have not been run. Who stops it by Ctrl-C or SIGTERM loses
+the pieces under way, which are stopped too. A gate that cannot run here says so itself: SKIPPED
+and why, which counts as a failure with ``CI=true``.
 
 Errors: none.
 """
@@ -139,6 +139,7 @@ def run_piece(piece: Piece) -> Ended | None:
         noted = os.path.join(folder, "figures")
         variables = {figures.VARIABLE: noted, QUICK_VARIABLE: quick, "TMPDIR": folder}
         output = OUTPUT / (re.sub(r"[^\w.=-]+", "_", piece.name)[-200:] + ".txt")
+        variables[report.DETAILS_VARIABLE] = str(output.with_suffix(".md"))
         with output.open("w", encoding="utf-8") as stream:
             process = _under_way[piece.name] = subprocess.Popen(
                 piece.command(),

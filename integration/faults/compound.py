@@ -30,7 +30,6 @@ import sys
 import time
 from dataclasses import dataclass, replace
 from math import inf
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, report, scenarios
@@ -52,7 +51,7 @@ if TYPE_CHECKING:
     from integration.faults.scenario import Scenario
     from integration.faults.sweep import Result
 
-DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "compound.md"
+DETAILS = report.details("compound")
 KINDS = ("ext4", "xfs")
 FAULTS = ("kill", "log-flushed", "log-lost")
 HEADS = ("file system", "fault", "layout", "cache")

@@ -28,7 +28,6 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import report, scenarios
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
     from integration.faults.scenario import Scenario
 
-DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "errors.md"
+DETAILS = report.details("errors")
 MODES = ("hardlink", "copy", "symlink")
 CHANGES = (
     "install-pluggy",

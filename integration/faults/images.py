@@ -29,7 +29,6 @@ import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, report, scenarios
@@ -51,7 +50,7 @@ if TYPE_CHECKING:
     from integration.faults.sweep import Result
     from integration.faults.volumes import Contents
 
-DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "images.md"
+DETAILS = report.details("images")
 KINDS = ("ext4", "xfs")
 REORDERED = ("reordered",)
 """How the power goes here: no cut of ``volumes``, ``Images`` makes it."""

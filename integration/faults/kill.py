@@ -29,7 +29,6 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, peers, report, scenarios
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from integration.faults.sandbox import Sandbox
     from integration.faults.scenario import Scenario
 
-DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "kill.md"
+DETAILS = report.details("kill")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

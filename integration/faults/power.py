@@ -31,7 +31,6 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, report, scenarios
@@ -46,11 +45,12 @@ from integration.faults.volumes import CUTS, quick_folder, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from integration.faults.scenario import Command, Scenario
     from integration.faults.sweep import Result
 
-DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "power.md"
+DETAILS = report.details("power")
 HEADS = ("file system", "cut", "layout", "cache")
 MODES = ("hardlink", "copy", "symlink")
 """The modes that each file system has; clone is added where it can."""

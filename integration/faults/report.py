@@ -11,19 +11,23 @@ Errors: ``OSError`` if the details cannot be written.
 
 from __future__ import annotations
 
+import os
 import platform
 import shlex
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults.figures import Figure
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from integration.faults.runner import Swept
     from integration.faults.sweep import Result
+
+DETAILS_VARIABLE = "PROOF_DETAILS"
+_ROOT = Path(__file__).parents[2]
 
 
 def machine() -> str:
@@ -78,6 +82,15 @@ def _figures(swept: Swept) -> tuple[int, int, int, int, int]:
     sound = [result.judgement.state for result in swept.results if result.sound]
     broken = len(swept.broken) + bool(swept.error)
     return len(points), len(missed), sound.count("old"), sound.count("new"), broken
+
+
+def details(gate: str) -> Path:
+    """Return the file that tells what broke in a gate.
+
+    ``make proof`` runs pieces of one gate at once, and names a file for each of them.
+    """
+    named = os.environ.get(DETAILS_VARIABLE)
+    return Path(named) if named else _ROOT / ".cache" / "faults" / f"{gate}.md"
 
 
 def write_details(path: Path, swept: Sequence[Swept]) -> None:

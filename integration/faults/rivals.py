@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, peers, report
@@ -27,7 +26,7 @@ from integration.faults.strace import Kill, unavailable
 if TYPE_CHECKING:
     from collections.abc import Container, Sequence
 
-DETAILS = Path(__file__).parents[2] / ".cache" / "faults" / "rivals.md"
+DETAILS = report.details("rivals")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
