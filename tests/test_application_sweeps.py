@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from linkinstall.fs.port import FileSystem
+    from linkinstall.journal import Journal
     from linkinstall.plan import StashItem
 
     Hold: TypeAlias = Callable[[str, Sweep, Iterator[str]], None]
@@ -99,6 +101,22 @@ def test_an_error_leaves_old_at_once_or_new(sweep: Sweep, hold: Hold) -> None:
 def test_somebody_elses_file_stays(sweep: Sweep, hold: Hold) -> None:
     """A file that another tool puts in a gap before the next run stays, and so does the rest."""
     hold("killed, and a foreign file", sweep, sweep.kills_and_intrusions(1 if FULL else 5))
+
+
+@each_scenario
+@pytest.mark.usefixtures("scenario")
+@pytest.mark.parametrize("turn", [0, 1])
+def test_an_unfinished_environment_that_was_copied_is_recovered(
+    sweep: Sweep, hold: Hold, turn: int
+) -> None:
+    """A copy of an unfinished environment is old or new after the next run, whatever its times.
+
+    Killed between the old package's way into the stash and that of its dist-info, a reinstall
+    whose environment was copied since, or lay on a device of another number after a reboot,
+    took the old dist-info for its own new one, and so the old package for somebody else's
+    affair: it went to the trash.
+    """
+    hold("killed, and copied", sweep, sweep.kills_and_copies(1 if FULL else 2, turn=turn))
 
 
 @most_scenarios
@@ -222,6 +240,22 @@ def test_a_build_that_overwrites_a_foreign_file_is_found_out(
     monkeypatch.setattr(Settlement, "_put_back", over)
 
     assert "is not what they wrote any more" in first(sweep.kills_and_intrusions())
+
+
+def test_a_build_that_trusts_the_times_of_a_copy_is_found_out(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was placed and then copied is still ours: the sweep of copies sees who leaves it."""
+    sweep = sweep_of("upgrade", folder)
+    begin = Identity.__init__
+
+    def never_copied(self: Identity, files: FileSystem, journal: Journal) -> None:
+        begin(self, files, journal)
+        self._copied = False
+
+    monkeypatch.setattr(Identity, "__init__", never_copied)
+
+    assert "copied with new times: neither old" in first(sweep.kills_and_copies(turn=1))
 
 
 def test_a_build_that_drops_what_gave_way_is_found_out(

@@ -14,7 +14,7 @@ from linkinstall.fs.port import FileSystem
 from linkinstall.identity import Expected, Identity, same_time
 from linkinstall.journal import decode, relocate
 from tests.support.applications import applied, journal_of
-from tests.support.faulty import Recording
+from tests.support.faulty import OtherVolume, Recording
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -211,6 +211,47 @@ def test_in_a_copied_environment_times_do_not_count(
     assert Identity(local(), journal).matches(str(library / record), planned)
     os.utime(site.library / record, ns=(0, 0))
     assert not identity_of(upgrade).matches(str(site.library / record), planned)
+
+
+def test_another_device_number_makes_no_copy(site: Site, upgrade: Application) -> None:
+    """After a reboot a volume may have another number; times count there all the same."""
+    record = site.library / "app-2.0.dist-info" / "RECORD"
+    journal = journal_of(upgrade)
+    (staged,) = (one for one in journal.staged if one.name == "RECORD")
+    planned = Expected(0, staged.size, staged.mtime, staged.digest)
+    files = OtherVolume(local(), str(site.root))
+
+    assert Identity(files, journal).matches(str(record), planned)
+    os.utime(record, ns=(0, 0))
+    assert not Identity(files, journal).matches(str(record), planned)
+
+
+def test_an_old_record_like_the_new_one_settles_nothing_in_a_copy(
+    site: Site, tmp_path: Path
+) -> None:
+    """Until an old dist-info is in the stash, what stands in its place is the old one.
+
+    A reinstall writes the same RECORD again. Killed once the package was in the stash and
+    the dist-info was not, its environment was copied: the old RECORD was taken for the new
+    one, and so the stash for what another tool had settled; the package went to the trash.
+    (Found by power cuts side by side, after which loop devices had other numbers: that
+    counted as a copy.)
+    """
+    application = applied(site, site.wheel(), reinstall=True)
+    application.prepare()
+    info = site.library / "app-1.0.dist-info"
+    stashed = next((site.home / "stash").rglob("RECORD")).parent
+    shutil.rmtree(info)
+    stashed.rename(info)
+    twin = tmp_path / "twin"
+    shutil.copytree(site.root, twin, symlinks=True)
+    library = twin / site.library.relative_to(site.root)
+    home = str(library / ".linkinstall")
+    journal = relocate(decode((library / ".linkinstall" / "journal").read_bytes()), home)
+
+    assert not Identity(local(), journal).settled_by_others(0)
+    (library / "app-1.0.dist-info" / "RECORD").write_text("of somebody else\n")
+    assert Identity(local(), journal).settled_by_others(0)
 
 
 def test_a_path_counts_only_while_its_old_file_is_stashed(site: Site, upgrade: Application) -> None:

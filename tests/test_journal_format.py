@@ -42,7 +42,7 @@ def as_read(journal: Journal) -> dict[str, object]:
         places.append(Line(texts(one.group, one.sub, one.tree, one.folder, *some)))
     return {
         "id": [Line(texts(journal.id))],
-        "home": [Line(texts(journal.home, journal.device, journal.inode))],
+        "home": [Line(texts(journal.home, journal.inode))],
         "root": [Line(texts(journal.root))],
         "made": [Line(texts(one)) for one in journal.made],
         "state": [Line(texts(one)) for one in journal.states],
@@ -165,7 +165,7 @@ def test_the_page_lists_every_kind_and_every_name() -> None:
 
 def test_a_field_that_is_added_is_noticed() -> None:
     """The page has a line for every part of a journal; a new part must come to it."""
-    named = {"device": "home", "inode": "home", "states": "state", "changes": "change"}
+    named = {"inode": "home", "states": "state", "changes": "change"}
     named |= {"groups": "group", "folders": "folder", "trees": "tree", "placements": "place"}
     fields = {named.get(name, name) for name in Journal.__annotations__}
 

@@ -164,7 +164,7 @@ class PowerSweep(Sweep):
 def again_anew(scenario: Scenario) -> Command:
     """Return the command that needs each cache entry that the scenario needs."""
     arguments = scenario.act.arguments
-    whole = scenario.verb == "cache-add" or "--reinstall" in arguments
+    whole = scenario.verb.startswith("cache-") or "--reinstall" in arguments
     return replace(scenario.act, arguments=arguments if whole else (*arguments, "--reinstall"))
 
 

@@ -117,7 +117,6 @@ class Application:
         journal = Journal(
             id=os.urandom(6).hex(),
             home=self.home,
-            device=status.st_dev if status else 0,
             inode=status.st_ino if status else 0,
             root=self.origin.root,
             made=(*self.origin.made, *self.staging.made),

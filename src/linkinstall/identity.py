@@ -14,7 +14,8 @@ Calling sequence::
 Guarantees: reads only. The inode comes first, where the cache still has it; else
 size, time and digest together: a digest alone would take another tool's identical
 reinstall for ours, an inode alone fails for copies. In an environment that was copied
-itself (its state folder has another inode) times do not count.
+itself (its state folder has another inode) times do not count; nothing is taken for ours
+in the place of something old that is not in the stash.
 
 Errors: ``OSError`` where something cannot be read.
 """
@@ -71,10 +72,8 @@ class Identity:
         self._listed: set[str] | None = None
         self._by_group: dict[int, list[Placement]] | None = None
         status = files.status(journal.home)
-        self._copied = status is not None and (status.st_dev, status.st_ino) != (
-            journal.device,
-            journal.inode,
-        )
+        # The number of the device tells nothing: after a reboot it may be another one.
+        self._copied = status is not None and status.st_ino != journal.inode
 
     def stashed(self, item: StashItem) -> str:
         """Return where a stash item is kept."""
@@ -192,8 +191,10 @@ class Identity:
         for old in change.olds:
             cover = self._cover_of(f"{old.path}/{old.mark}" if old.mark else old.path)
             in_stash = cover is not None and self.files.status(cover) is not None
-            is_new = self._is_new(old.path, index) or (
-                in_stash and self._is_partly_new(old.path, index)
+            # Nothing of ours takes an old one's place before that is in the stash. A new RECORD
+            # may be the old one to the byte, and in a copy times do not count.
+            is_new = in_stash and (
+                self._is_new(old.path, index) or self._is_partly_new(old.path, index)
             )
             in_place = self._has(old.path, old.mark) and not is_new
             if in_stash and in_place and self._is_being_restored(old, cover):

@@ -89,7 +89,7 @@ class Journal:
     """Everything that undoing or finishing needs.
 
     :param id: the transaction's id
-    :param home: the home state folder, and its device and inode
+    :param home: the home state folder, and its inode: another one tells a copy
     :param root: the environment's root folder
     :param made: folders made before the journal was written, outermost first
     :param emptied: folders that go after the commit point if they are empty then
@@ -98,7 +98,6 @@ class Journal:
 
     id: str
     home: str
-    device: int
     inode: int
     root: str
     made: tuple[str, ...]
@@ -130,7 +129,7 @@ def encode(journal: Journal) -> bytes:
 
 def _lines(journal: Journal) -> Iterator[str]:
     yield _line("id", journal.id)
-    yield _line("home", journal.home, journal.device, journal.inode)
+    yield _line("home", journal.home, journal.inode)
     yield _line("root", journal.root)
     for kind, paths in (
         ("made", journal.made),
@@ -235,9 +234,9 @@ class _Reader:
             Tree(blob, source, int(change))
             for blob, (source, change) in zip(blobs, many("tree"), strict=True)
         )
-        home, device, inode = self.single["home"]
+        home, inode = self.single["home"]
         return Journal(
-            self.single["id"][0], home, int(device), int(inode), self.single["root"][0],
+            self.single["id"][0], home, int(inode), self.single["root"][0],
             tuple(one[0] for one in many("made")),
             tuple(one[0] for one in many("state")),
             tuple(

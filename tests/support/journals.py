@@ -85,7 +85,6 @@ phases = st.sampled_from([PAYLOAD, LATE, DIST_INFO])
 PARTS: dict[str, st.SearchStrategy[object]] = {
     "id": names,
     "home": names,
-    "device": numbers,
     "inode": numbers,
     "root": names,
     "made": many(names),
@@ -138,7 +137,7 @@ def sample_journal() -> Journal:
     library = "/env/lib"
     old = OldDistInfo(f"{library}/pkg-0.9.dist-info", "RECORD", 77, 123)
     return Journal(
-        id="0123", home=f"{library}/.linkinstall", device=5, inode=6, root="/env",
+        id="0123", home=f"{library}/.linkinstall", inode=6, root="/env",
         made=("/env/lib",), states=(f"{library}/.linkinstall", "/env/data/.linkinstall"),
         changes=(
             PlanChange("pkg", "1", "0.9", "replaced", (old,), f"{library}/pkg-1.0.dist-info", "e"),

@@ -7,6 +7,7 @@ Calling sequence::
     assert [] == list(sweep.kills_in_recovery())
     assert [] == list(sweep.kills_in_undo())      # an error, and killed while it is undone
     assert [] == list(sweep.kills_and_intrusions())      # killed, and somebody puts a file there
+    assert [] == list(sweep.kills_and_copies())   # killed, and the environment is copied
     assert [] == list(sweep.errors())     # every call fails, once and from then on
     sweep.points, sweep.broken            # how many moments that were
 
@@ -37,7 +38,7 @@ from tests.support.sites import Site, differences, of_state, read_through, snaps
 from tests.support.watched import Fault, Watched, at, process
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Callable, Container, Iterable, Iterator
 
     from linkinstall.fs.port import FileSystem
     from linkinstall.transaction import Transaction
@@ -221,6 +222,35 @@ class Sweep:
             intrusion.put()
             for problem in self._count(self._settled(intrusion.judge(self.old, self.new))):
                 yield f"killed before {moment}: {problem}"
+
+    def kills_and_copies(self, every: int = 1, *, turn: int = 0) -> Iterator[str]:
+        """Kill, put a copy in the place of the environment, recover, and compare.
+
+        Each second copy has the times of what it was made from, as of ``cp -a``; the others have
+        new ones, as of ``cp -r``.
+
+        :param every: take each so-manieth moment
+        :param turn: 1 for the times of the others
+        """
+        for number, moment in enumerate(self.moments[::every], turn):
+            self._kill(moment.index)
+            keep_times = number % 2 == 0
+            self._copy(shutil.copy2 if keep_times else shutil.copy)
+            how = "with its times" if keep_times else "with new times"
+            for problem in self._count(self._settled(self._judge_copy())):
+                yield f"killed before {moment}, copied {how}: {problem}"
+
+    def _copy(self, copy: Callable[[str, str], object]) -> None:
+        root = self.site.root
+        twin = root.with_name("twin")
+        shutil.copytree(root, twin, symlinks=True, copy_function=copy)
+        shutil.rmtree(root)
+        twin.rename(root)
+
+    def _judge_copy(self) -> Iterator[str]:
+        """Yield what is wrong: neither old nor new, inodes and times apart."""
+        if (old := self._unlike(self.plain_old())) and (new := self._unlike(self.new)):
+            yield f"neither old ({old}) nor new ({new})"
 
     # ---------------------------------------------------------------- errors
 
