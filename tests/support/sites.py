@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from linkinstall import Cache
@@ -50,12 +51,21 @@ class Site:
 
     def __init__(self, folder: Path, *, compiler: bool = False) -> None:
         self.folder = folder
-        self.root = folder / "env"
-        self.library = self.root / "lib" / "python3.11" / "site-packages"
-        self.scripts = self.root / "bin"
         self.cache = Cache(folder / "cache")
-        self.environment = self._describe(compiler=compiler)
+        self._place(folder / "env", compiler=compiler)
         self._make()
+
+    def _place(self, root: Path, *, compiler: bool) -> None:
+        self.root = root
+        self.library = root / "lib" / "python3.11" / "site-packages"
+        self.scripts = root / "bin"
+        self.environment = self._describe(compiler=compiler)
+
+    def seen_at(self, root: Path) -> Site:
+        """Return the same environment as it is once somebody has moved it to ``root``."""
+        site = copy(self)
+        site._place(root, compiler=self.environment.compiler is not None)
+        return site
 
     def _make(self) -> None:
         self.library.mkdir(parents=True)

@@ -7,7 +7,7 @@ Calling sequence::
     assert [] == list(sweep.kills_in_recovery())
     assert [] == list(sweep.kills_in_undo())      # an error, and killed while it is undone
     assert [] == list(sweep.kills_and_intrusions())      # killed, and somebody puts a file there
-    assert [] == list(sweep.kills_and_copies())   # killed, and the environment is copied
+    assert [] == list(sweep.kills_and_moves())    # killed, and the environment is moved or copied
     assert [] == list(sweep.errors())     # every call fails, once and from then on
     sweep.points, sweep.broken            # how many moments that were
 
@@ -25,7 +25,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 from unittest.mock import patch
 
 from linkinstall import Cache
@@ -46,10 +46,18 @@ if TYPE_CHECKING:
     from tests.support.sites import Snapshot
     from tests.support.watched import Moment
 
+    Copy: TypeAlias = Callable[[str, str], object]
+
 ERRORS = (
     errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.EXDEV,
     errno.EMLINK, errno.EMFILE, errno.ENAMETOOLONG, errno.EBUSY, errno.ENOTEMPTY, errno.EINTR,
 )  # fmt: skip
+
+_MOVES: tuple[tuple[str, Copy | None], ...] = (
+    ("moved", None),
+    ("copied with its times", shutil.copy2),
+    ("copied with new times", shutil.copy),
+)
 
 
 class Sweep:
@@ -115,7 +123,8 @@ class Sweep:
         return self.site.transaction(watched, cache=cache, **options)
 
     def _recover(self, files: FileSystem | None = None) -> None:
-        with process(), self.site.transaction(files or self.disk, command="recover"):
+        disk = files or self.scenario.disk(self.site)
+        with process(), self.site.transaction(disk, command="recover"):
             pass
 
     def _count(self, problems: Iterable[str]) -> list[str]:
@@ -223,31 +232,37 @@ class Sweep:
             for problem in self._count(self._settled(intrusion.judge(self.old, self.new))):
                 yield f"killed before {moment}: {problem}"
 
-    def kills_and_copies(self, every: int = 1, *, turn: int = 0) -> Iterator[str]:
-        """Kill, put a copy in the place of the environment, recover, and compare.
+    def kills_and_moves(self, every: int = 1, *, turn: int = 0) -> Iterator[str]:
+        """Kill, move or copy the environment, recover it where it is then, and compare.
 
-        Each second copy has the times of what it was made from, as of ``cp -a``; the others have
-        new ones, as of ``cp -r``.
+        The ways take turns: moved as a whole; copied with all times, as by ``cp -a``; copied
+        with new times, as by ``cp -r``.
 
         :param every: take each so-manieth moment
-        :param turn: 1 for the times of the others
+        :param turn: with which way to begin
         """
         for number, moment in enumerate(self.moments[::every], turn):
             self._kill(moment.index)
-            keep_times = number % 2 == 0
-            self._copy(shutil.copy2 if keep_times else shutil.copy)
-            how = "with its times" if keep_times else "with new times"
-            for problem in self._count(self._settled(self._judge_copy())):
-                yield f"killed before {moment}, copied {how}: {problem}"
+            how, copy = _MOVES[number % len(_MOVES)]
+            for problem in self._count(self._moved(copy)):
+                yield f"killed before {moment}, {how}: {problem}"
 
-    def _copy(self, copy: Callable[[str, str], object]) -> None:
-        root = self.site.root
-        twin = root.with_name("twin")
-        shutil.copytree(root, twin, symlinks=True, copy_function=copy)
-        shutil.rmtree(root)
-        twin.rename(root)
+    def _moved(self, copy: Copy | None) -> Iterator[str]:
+        site = self.site
+        there = site.seen_at(site.folder / "else where")
+        if copy is None:
+            site.root.rename(there.root)
+        else:
+            shutil.copytree(site.root, there.root, symlinks=True, copy_function=copy)
+            shutil.rmtree(site.root)
+        self.site = there
+        try:
+            yield from self._settled(self._judge_contents())
+        finally:
+            self.site = site
+            there.root.rename(site.root)
 
-    def _judge_copy(self) -> Iterator[str]:
+    def _judge_contents(self) -> Iterator[str]:
         """Yield what is wrong: neither old nor new, inodes and times apart."""
         if (old := self._unlike(self.plain_old())) and (new := self._unlike(self.new)):
             yield f"neither old ({old}) nor new ({new})"
