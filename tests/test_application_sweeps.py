@@ -118,7 +118,7 @@ def test_an_unfinished_environment_that_was_moved_or_copied_is_recovered(
     took the old dist-info for its own new one, and so the old package for somebody else's
     affair: it went to the trash.
     """
-    hold("killed, and moved or copied", sweep, sweep.kills_and_moves(turn=turn))
+    hold("killed, and moved or copied", sweep, sweep.kills_and_moves(1 if FULL else 2, turn=turn))
 
 
 @most_scenarios
