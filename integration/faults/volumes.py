@@ -20,7 +20,7 @@ Calling sequence::
     with Volume("ext4", image, mountpoint) as volume:     # formatted and mounted
         ...
         kept = volume.checkpoint()           # everything on it, from now on at hand
-        volume.cut("log-flushed")            # mounted again
+        volume.cut("log-flushed")            # mounted again, on a device of another number
         volume.restore(kept)                 # as it was, to the inode number
 
 Guarantees: nothing stays mounted after the block, nor when this process is killed: mounts
@@ -39,12 +39,13 @@ import struct
 import subprocess
 import tempfile
 import time
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from integration.faults.namespace import enter
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from typing import Self
 
 Contents = tuple[tuple[int, bytes], ...]
@@ -71,6 +72,9 @@ CLONING = "xfs"
 
 SHUTDOWN = 0x8004587D
 """``EXT4_IOC_SHUTDOWN`` and ``XFS_IOC_GOINGDOWN``, as the tests of those file systems use it."""
+_LOOP = 7
+"""The major number of loop devices, as of ``/dev/loop0``."""
+_LOOP_SET_FD, _LOOP_CLR_FD = 0x4C00, 0x4C01
 _FLAGS = {"log-flushed": 1, "log-lost": 2}
 BUSY = 120.0
 """Seconds that a killed process may take to let go of a volume."""
@@ -195,16 +199,43 @@ class Volume:
 
 
 def cut(volumes: Sequence[Volume], how: str) -> None:
-    """Let several volumes lose their power at once; the first one holds the others' folders."""
+    """Let several volumes lose their power at once; the first one holds the others' folders.
+
+    Afterwards their devices have other numbers, as they may have after any start of a machine.
+    """
     crashed = [volume.contents() for volume in volumes] if how == "image" else []
+    numbers = [os.stat(volume.mountpoint).st_dev for volume in volumes]
     for volume in () if crashed else volumes:
         volume.shut_down(how)
     for volume in reversed(volumes):
         volume.unmount()
     for volume, contents in zip(volumes, crashed, strict=bool(crashed)):
         volume.fill(contents)
-    for volume in volumes:
-        volume.mount()
+    with _given_out(numbers):
+        for volume in volumes:
+            volume.mount()
+
+
+@contextmanager
+def _given_out(numbers: Sequence[int]) -> Iterator[None]:
+    """Keep the numbers of devices from being given out again, as far as they are free."""
+    import fcntl  # Windows, which reads this module too, has none
+
+    with ExitStack() as stack:
+        file = stack.enter_context(tempfile.TemporaryFile(dir=quick_folder()))
+        file.truncate(_CHUNK)
+        for number in numbers:
+            if os.major(number) == _LOOP:
+                handle = os.open(f"/dev/loop{os.minor(number)}", os.O_RDWR)
+                stack.callback(os.close, handle)
+                with suppress(OSError):  # it may be another process's by now
+                    fcntl.ioctl(handle, _LOOP_SET_FD, file.fileno())
+                    stack.callback(fcntl.ioctl, handle, _LOOP_CLR_FD)
+            else:  # btrfs takes the first number that is free, as each file system in memory does
+                folder = stack.enter_context(tempfile.TemporaryDirectory(dir=quick_folder()))
+                _call("mount", "-t", "tmpfs", "none", folder)
+                stack.callback(_call, "umount", folder)
+        yield
 
 
 def quick_folder() -> str:
