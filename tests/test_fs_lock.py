@@ -568,6 +568,33 @@ def test_without_variables_the_systems_temporary_folder_is_taken(
 
 
 @flock
+def test_a_file_that_goes_between_two_looks_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Refused for writing, and gone when it is opened for reading: that is a free lock.
+
+    It was taken for a missing folder, and the message said that the virtual environment was
+    not there any more.
+    """
+    opened: list[int] = []
+    real = os.open
+
+    def refuse_once(path: str, flags: int, mode: int = 0o777) -> int:
+        opened.append(flags)
+        if len(opened) == 1:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path, flags, mode)
+
+    monkeypatch.setattr(os, "open", refuse_once)
+    lock = FolderLock(str(tmp_path / ".lock"), what="the environment")
+
+    assert lock.try_acquire()
+    assert lock.made
+    lock.release(remove=True)
+    assert [] == list(tmp_path.iterdir())
+
+
+@flock
 def test_a_lock_that_the_disk_refuses_names_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -189,15 +189,16 @@ class FolderLock:
         """Open the file, making it where it is missing; None where somebody interfered."""
         if not _NO_FOLLOW and os.path.islink(self.path):  # the system cannot be told
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), self.path)
-        try:
-            return os.open(self.path, os.O_RDWR | _FLAGS)
-        except FileNotFoundError:
-            pass
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-                raise
-            # Another user's file, or a read-only volume: flock needs no more than a descriptor.
-            return os.open(self.path, os.O_RDONLY | _FLAGS)
+        # Another user's file, or a read-only volume: flock needs no more than a descriptor.
+        for way in (os.O_RDWR, os.O_RDONLY):
+            try:
+                return os.open(self.path, way | _FLAGS)
+            except FileNotFoundError:  # perhaps since the first look: who had it has removed it
+                break
+            except OSError as error:
+                refused = error.errno in (errno.EACCES, errno.EPERM, errno.EROFS)
+                if way == os.O_RDONLY or not refused:
+                    raise
         # As uv does, whatever the umask is: the next user of a shared environment
         # has to be able to lock this file too.
         mode = 0o600 if self.private else 0o666
