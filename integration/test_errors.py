@@ -9,7 +9,7 @@ import pytest
 
 from integration.faults.calls import MUTATING
 from integration.faults.errors import explain, sweep_errors, table
-from integration.faults.injection import ErrorPoint, Inject, paths_of
+from integration.faults.injection import FORKED, ErrorPoint, Inject, paths_of
 from integration.faults.meanings import ERRORS, READING, reason_to_skip
 from integration.faults.runner import provisions
 from integration.faults.sandbox import Completed, Sandbox
@@ -57,6 +57,29 @@ def test_an_error_in_a_forked_worker_is_put_back_and_told(name: str) -> None:
     assert "" == swept.error
     assert [] == [explain(verdict) for verdict in swept.wrong]
     assert {verdict.point.path != "" for verdict in swept.verdicts} == {True}
+
+
+def test_an_error_that_meets_the_worker_and_then_what_clears_away_is_no_harm(
+    tmp_path: Path,
+) -> None:
+    """What was staged stays for the next run where clearing it away meets the error as well.
+
+    A call that is told by its path fails once in each process: in the worker that links into a
+    staged folder, and then in the parent that lists the folder to remove it. That counted as one
+    error that was not put back.
+    """
+    require(not unavailable(), unavailable() or "strace")
+    require((os.cpu_count() or 1) > 1, "two processors, to have a worker")
+    paths = provisions(str(tmp_path / "source"), FORKED)
+    sandbox = Sandbox(str(tmp_path / "sandbox"), paths)
+    fault = Inject(["EIO"], forks=True)
+    sweep = ErrorSweep(scenario("linkinstall-install-set-hardlink"), fault, sandbox)
+    staged = sandbox.library.removeprefix(sandbox.world) + "/.linkinstall/new/2/__pycache__"
+
+    verdict = sweep.verdict(ErrorPoint("openat", 1, "EIO", path=staged), "recover")
+
+    assert 1 < len(verdict.injected.calls)
+    assert {} == verdict.wrong
 
 
 def test_a_build_that_forgets_what_a_worker_met_is_found_out() -> None:

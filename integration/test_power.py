@@ -8,7 +8,7 @@ import pytest
 
 from integration.faults import bad_builds, report, scenarios
 from integration.faults.mounted import LAYOUTS, MountedSandbox
-from integration.faults.power import Case, fully_synced, unpacked_just_before
+from integration.faults.power import Case, cases, fully_synced, unpacked_just_before
 from integration.faults.power_cut import PowerCut, PowerSweep
 from integration.faults.runner import provisions, run_all
 from integration.faults.strace import Point
@@ -116,6 +116,22 @@ def test_what_is_the_same_is_judged_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert found[0].judgement == found[1].judgement
     assert names[1] == other.next_run
     assert all(one.strike.fired and one.sound for one in (*found, other))
+
+
+def test_what_is_the_same_in_each_mode_is_swept_in_one() -> None:
+    """What is done to a whole cache or environment makes no links; one mode is enough.
+
+    ``cache clean`` was to be swept with symbolic links too, where it refuses, which ended the
+    sweep as a scenario that does not work.
+    """
+    modes: dict[str, set[str]] = {}
+    for case in cases():
+        modes.setdefault(case.scenario.verb, set()).add(case.scenario.mode)
+
+    whole = {verb for verb in modes if verb.startswith(("cache-", "venv-"))}
+    assert {"cache-clean", "venv-remove"} <= whole
+    assert all(modes[verb] == {"hardlink"} for verb in whole)
+    assert modes["install"] == {"hardlink", "copy", "symlink", "clone"}
 
 
 def test_images_are_made_where_it_is_wished(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -267,7 +267,8 @@ def told_by_path(sandbox: Sandbox, command: Command, own: Own) -> dict[Call, str
         ordinals[call.thread, call.name, path] += 1
         # A source is also read by the interpreter that compiles it.
         compiled = path.endswith(".py") and not call.mutating
-        if path in shared - {""} and not compiled:
+        # Where a file has no name, its inode stands for one, and is another each time.
+        if path in shared - {""} and not compiled and not _NAMELESS.search(path):
             told[replace(call, ordinal=ordinals[call.thread, call.name, path])] = path
     return told
 

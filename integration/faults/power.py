@@ -158,8 +158,8 @@ def _by_layout(kind: str) -> dict[str, list[Scenario]]:
 
 
 def _wanted(scenario: Scenario, mode: str) -> bool:
-    # Filling the cache alone is the same in each mode.
-    return mode == "hardlink" or scenario.verb != "cache-add"
+    # What is done to a whole cache, or to a whole environment, is the same in each mode.
+    return mode == "hardlink" or not scenario.verb.startswith(("cache-", "venv-"))
 
 
 def _telling(scenario: Scenario) -> dict[str, Command]:

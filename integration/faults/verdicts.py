@@ -210,7 +210,7 @@ class _RightAfter:
     :param new: it is exactly the new one
     :param unfinished: there is something that the next run settles or sweeps
     :param only_staged: it is the old one but for what was staged, which a lasting error
-        of what clearing away takes keeps from being swept
+        of what clearing away takes, or one that comes again, keeps from being swept
     :param only_trash: it is the new one but for what waits in the state folder to go
     """
 
@@ -227,7 +227,7 @@ def _wrong(point: ErrorPoint, injected: Injected, there: _RightAfter) -> dict[st
     wrong = {} if injected.fired else {NOT_DELIVERED: "no call of the command met the error"}
     if TRACEBACK in completed.output or BUG in completed.output:
         wrong[CRASHED] = "a traceback, or a message that takes it for a mistake in the program"
-    wrong.update(_wrong_status(point, completed, there))
+    wrong.update(_wrong_status(point, injected, there))
     named = _named(completed.output, injected.paths)
     if completed.status in {FAILED, UNSETTLED} and injected.fired and not named:
         wrong[UNNAMED] = f"none of {', '.join(injected.paths)}"
@@ -240,16 +240,19 @@ def _named(output: str, paths: Sequence[str]) -> bool:
     return any(path in output for path in paths) or any(one in paths for one in told)
 
 
-def _wrong_status(point: ErrorPoint, completed: Completed, there: _RightAfter) -> dict[str, str]:
+def _wrong_status(point: ErrorPoint, injected: Injected, there: _RightAfter) -> dict[str, str]:
     """Return what is wrong with an exit status, seeing what is there."""
+    completed = injected.completed
+    # A call that is told by its path fails once in each process: what clears away may meet it too.
+    again = point.lasting or len(injected.calls) > 1
     if completed.timed_out or completed.status not in (DONE, FAILED, UNSETTLED):
         return {STATUS: f"status {completed.status} is not one that an error leads to"}
-    swept = there.only_staged and point.lasting and point.call in CLEARING
+    swept = there.only_staged and again and point.call in CLEARING
     if completed.status == FAILED and not (there.old or swept):
         return {MIXED: "it says that nothing was changed, and the environment is not old"}
     if completed.status == UNSETTLED and not there.unfinished:
         return {STATUS: "it says unsettled, and there is nothing to settle"}
-    if completed.status == UNSETTLED and not point.lasting:
+    if completed.status == UNSETTLED and not again:
         return {MIXED: "one error, and it was not put back at once"}
     pending = there.only_trash and PENDING.search(completed.output)
     if completed.status == DONE and not (there.new or pending):
