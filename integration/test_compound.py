@@ -99,6 +99,38 @@ def test_what_a_kill_leaves_is_seen_without_it(tmp_path: Path) -> None:
     assert [step.point for step in found.before] == Kill().points(sandbox, command)
 
 
+FORKED = "import os, sys; os.fork() and os.wait(); os.mkdir(sys.argv[1] + '/' + str(os.getpid()))"
+
+
+@pytest.mark.parametrize(("text", "alone"), [(FORKED, False), (CHANGES, True)], ids=["two", "one"])
+def test_what_moves_while_it_is_looked_at_is_told_where_one_thread_runs_alone(
+    tmp_path: Path, text: str, *, alone: bool
+) -> None:
+    """Beside a process that stands still, another one may remove what is being looked at.
+
+    This ended the sweep of a recovery that clears temporary folders by several processes.
+    """
+    reason = no_strace()
+    require(not reason, reason)
+    sandbox = Sandbox(str(tmp_path / "sandbox"), {})
+    os.makedirs(sandbox.area("temp"))
+    looks = iter(range(1000))
+
+    def look() -> str:
+        if next(looks) == 1:
+            raise FileNotFoundError(sandbox.area("temp"))
+        return "seen"
+
+    def run() -> object:
+        return steps(sandbox, Command(("{harness}", "-I", "-S", "-c", text, "{temp}")), look)
+
+    if alone:
+        with pytest.raises(FileNotFoundError):
+            run()
+    else:
+        assert run() is None
+
+
 def test_worlds_are_told_by_what_a_recovery_meets(tmp_path: Path) -> None:
     """Times and ids that no two runs share do not tell worlds apart; all else does."""
     names = []

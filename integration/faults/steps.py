@@ -14,7 +14,8 @@ Guarantees: the points are those that ``Kill`` strikes. The stop comes with the 
 the one before it. Calls that open files are not stopped: an interpreter makes hundreds of
 them. What is there right after one that may make a file is not seen.
 
-Errors: none; a command that takes too long is killed, which ends the list.
+Errors: ``FileNotFoundError`` where somebody else changes what is looked at. A command that
+takes too long is killed, which ends the list.
 """
 
 from __future__ import annotations
@@ -86,7 +87,11 @@ def steps(sandbox: Sandbox, command: Command, look: Callable[[], str]) -> Steps 
     watch = _Watch(log, look)
     sandbox.run(command, before=tracer(log, "-f", *stopping), meanwhile=watch)
     watch.found.end = look()
-    return None if len(watch.threads) > 1 else watch.found
+    if len(watch.threads) > 1:
+        return None
+    if watch.moved:  # one thread alone, and it stood still
+        raise watch.moved
+    return watch.found
 
 
 class _Watch:
@@ -95,6 +100,7 @@ class _Watch:
     def __init__(self, log: str, look: Callable[[], str]) -> None:
         self.found = Steps()
         self.threads: set[int] = set()
+        self.moved: FileNotFoundError | None = None
         self._log = log
         self._look = look
         self._ordinals: Counter[tuple[int, str]] = Counter()
@@ -107,12 +113,19 @@ class _Watch:
         with open(self._log, encoding="utf-8", errors="replace") as stream:
             for line in stream:
                 if "--- stopped by" in line:
-                    seen = seen or self._look()
+                    seen = seen or self._seen()
                     with suppress(ProcessLookupError):
                         os.killpg(group, signal.SIGCONT)
                 elif self._is_change(line, seen):
                     seen = ""
         limit.cancel()
+
+    def _seen(self) -> str:
+        try:
+            return self._look()
+        except FileNotFoundError as error:  # while this thread stands still, others go on
+            self.moved = error
+            return ""
 
     def _is_change(self, line: str, seen: str) -> bool:
         call = begun(line, self._ordinals)
