@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from linkinstall import Cache, limits
+from linkinstall import Cache, filling, limits
+from linkinstall.entry_check import inspect
 from linkinstall.filling import CompileFor, Filled, fill
 from linkinstall.fs import crew
+from linkinstall.looking import Looking
 from linkinstall.outcome import BytecodeCount
+from tests.support.faulty import LocalFileSystem
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from linkinstall.cache import Added
+    from linkinstall.entry_check import Inspection
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has fork")
 COMPILE = CompileFor(sys.executable, "tag", (0,))
@@ -69,6 +74,59 @@ def test_modules_are_compiled_at_once(site: Site) -> None:
     filled = fill(site.cache, made, COMPILE)
 
     assert [BytecodeCount(0, 1, 0)] * 3 == [filled[path].bytecode for path in made]
+
+
+class Failing(LocalFileSystem):
+    """Cannot be flushed."""
+
+    def flush_volume(self, path: str) -> None:
+        """Fail as a disk does."""
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+
+@pytest.mark.parametrize("flush", [True, False])
+def test_the_disk_is_given_work_while_there_is_compiling(
+    site: Site, monkeypatch: pytest.MonkeyPatch, *, flush: bool
+) -> None:
+    """What is flushed in the end anyway is flushed early, and what goes wrong then is told."""
+    monkeypatch.setattr(limits, "EARLY_FLUSH", 0.001)
+    monkeypatch.setattr(filling, "workers", lambda: 2)
+    cache = Cache(site.cache.path, files=Failing())
+    made = wheels(site, 5)
+
+    if flush:
+        with pytest.raises(OSError, match="Input/output"):
+            fill(cache, made, COMPILE, flush=True)
+    else:
+        assert sorted(made) == sorted(fill(cache, made, COMPILE, flush=False))
+
+
+def test_what_was_unpacked_is_looked_at_by_several(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wheels that are new are looked at like those that were there, beside the planning."""
+    monkeypatch.setattr(limits, "FORK_FROM_LOOKS", 1)
+    before: list[bool] = []
+    looked = site.folder / "looked"
+    start = Looking.start
+
+    def noting(*arguments: Any) -> Inspection:
+        with looked.open("a") as stream:
+            stream.write("x")
+        return inspect(*arguments)
+
+    def starting(self: Looking) -> None:
+        before.append(looked.exists())
+        start(self)
+
+    monkeypatch.setattr("linkinstall.looking.inspect", noting)
+    monkeypatch.setattr(Looking, "start", starting)
+
+    site.install(*map(site.folder.joinpath, wheels(site, 4)), compile_levels=(), processes=True)
+
+    assert [False] == before
+    assert looked.read_text() == "xxxx"
+    assert [] == site.check()
 
 
 def test_what_unpacking_tells_outlives_a_compiler_that_fails(site: Site) -> None:
@@ -124,7 +182,9 @@ def test_the_same_wheel_twice_is_unpacked_once(site: Site) -> None:
 
     added = site.cache.find(made[0])
     assert added is not None
-    assert {made[0]: Filled(added.entry.manifest.id, added.hash)} == filled
+    assert {
+        made[0]: Filled(added.entry.manifest.id, added.hash, added.entry.manifest.count)
+    } == filled
 
 
 def test_what_was_unpacked_is_not_looked_for_again(

@@ -42,7 +42,7 @@ def batches(folder: Path, *counts: int) -> list[Batch]:
         names = [f"f{index}" for index in range(count)]
         for name in names:
             (source / name).write_text(name)
-        made.append(("hardlink", str(source), str(target), names))
+        made.append(("hardlink", str(source), str(target), names, str(target)))
     return made
 
 
@@ -52,7 +52,21 @@ def test_everything_is_placed_once(tmp_path: Path, counts: tuple[int, ...]) -> N
     made = batches(tmp_path, *counts)
 
     assert [[]] * len(counts) == SharedPlacing(local(), made).finish()
-    for _, _, target, names in made:
+    for _, _, target, names, _ in made:
+        assert sorted(names) == sorted(os.listdir(target))
+
+
+def test_folders_are_made_by_whoever_comes_first(tmp_path: Path) -> None:
+    """Parts of several processes need the same folders, and all are there in the end."""
+    made = []
+    for number, (mode, source, target, names, root) in enumerate(batches(tmp_path, *[2] * 60)):
+        folder = f"{root.rpartition('/')[0]}/deep"
+        os.makedirs(folder, exist_ok=True)
+        made.append((mode, source, f"{folder}/{number % 3}/{number % 7}/{number}", names, folder))
+        assert target == root
+
+    assert [[]] * 60 == SharedPlacing(local(), made).finish()
+    for _, _, target, names, _ in made:
         assert sorted(names) == sorted(os.listdir(target))
 
 
@@ -123,10 +137,10 @@ def test_what_is_abandoned_is_placed_no_further(tmp_path: Path) -> None:
 
     placing.abandon()
 
-    seen = [len(os.listdir(target)) for _, _, target, _ in made]
+    seen = [len(os.listdir(target)) for _, _, target, _, _ in made]
     assert {0, 3} >= set(seen)
     time.sleep(0.05)
-    assert seen == [len(os.listdir(target)) for _, _, target, _ in made]
+    assert seen == [len(os.listdir(target)) for _, _, target, _, _ in made]
 
 
 @pytest.mark.parametrize(
@@ -138,9 +152,7 @@ def test_it_is_taken_where_there_is_enough_to_do(
 ) -> None:
     """The port shares from some thousand links on, a copy counting for several, where it may."""
     monkeypatch.setattr(limits, "FORK_FROM_LINKS", 9 if mode == "hardlink" else 72)
-    made = [
-        (mode, source, target, names) for _, source, target, names in batches(tmp_path, 3, 3, 3)
-    ]
+    made = [(mode, *one[1:]) for one in batches(tmp_path, 3, 3, 3)]
 
     placing = local().placing(made, processes=processes)
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.fs import local
-from linkinstall.fs.placing import Placing
-from tests.support.faulty import Denying, NoHardLinks
+from linkinstall.fs.placing import Placing, make_below
+from tests.support.faulty import Denying, LocalFileSystem, NoHardLinks
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,7 +27,7 @@ def batches(tmp_path: Path) -> list[Batch]:
         target.mkdir()
         for name in ("a", "b"):
             (source / name).write_text(name)
-        made.append(("hardlink", str(source), str(target), ["a", "b"]))
+        made.append(("hardlink", str(source), str(target), ["a", "b"], str(target)))
     return made
 
 
@@ -62,6 +62,50 @@ def test_refusals_come_with_their_batch(tmp_path: Path, batches: list[Batch]) ->
     assert [[("a", errno.EPERM), ("b", errno.EPERM)]] == [
         [(name, error.errno) for name, error in one] for one in refused
     ]
+
+
+def test_folders_are_made_below_the_root(tmp_path: Path, batches: list[Batch]) -> None:
+    """A batch brings its folder with it and what is missing above, as deep as it lies."""
+    (mode, source, _, names, _), other = batches[0], tmp_path / "to1"
+    deep = other / "x" / "y"
+    (other / "z").mkdir()
+    targets = [deep, other / "x", other / "z", other]
+
+    placing = Placing(local(), [(mode, source, str(one), names, str(other)) for one in targets])
+
+    assert [[]] * 4 == placing.finish()
+    assert all(
+        ["a", "b"] == sorted(x.name for x in one.iterdir() if x.is_file()) for one in targets
+    )
+
+
+def test_the_root_itself_is_not_made(tmp_path: Path, batches: list[Batch]) -> None:
+    """An environment that somebody deletes meanwhile does not come back as folders of ours."""
+    mode, source, _, names, _ = batches[0]
+    gone = tmp_path / "gone"
+
+    with pytest.raises(FileNotFoundError):
+        Placing(local(), [(mode, source, f"{gone}/x/y", names, str(gone))]).finish()
+
+    assert not gone.exists()
+
+
+def test_each_folder_is_made_once(tmp_path: Path) -> None:
+    """What is known to stand is not tried again; what others have made meanwhile is no error."""
+    calls: list[str] = []
+
+    class Noting(LocalFileSystem):
+        def make_folder(self, path: str) -> None:
+            calls.append(path)
+            super().make_folder(path)
+
+    root, made = str(tmp_path), set[str]()
+    (tmp_path / "a").mkdir()
+    for folder in ("a/b", "a/c", "a/b", "a"):
+        make_below(Noting(), f"{root}/{folder}", root, made)
+
+    assert [f"{root}/{one}" for one in ("a", "a/b", "a/c")] == calls
+    assert {"b", "c"} == {one.name for one in (tmp_path / "a").iterdir()}
 
 
 def test_an_error_that_nothing_mends_is_raised(batches: list[Batch]) -> None:

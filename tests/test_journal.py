@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from linkinstall import journal as journals_module
+from linkinstall import manifest
 from linkinstall.journal import (
     ABSENT,
     COMMITTED,
@@ -125,6 +126,17 @@ def test_each_part_is_read_back(part: str, data: st.DataObject) -> None:
     journal = replace(sample_journal(), **{part: data.draw(PARTS[part])})
 
     assert journal == decode(encode(journal))
+
+
+def test_a_manifest_that_is_encoded_is_not_encoded_again() -> None:
+    """What was read from the cache goes in as it is; the rest is encoded, in its place."""
+    tree = sample_journal().trees[0]
+    journal = replace(sample_journal(), trees=(tree, tree))
+    text = manifest.encode(tree.manifest)
+    other = manifest.encode(replace(tree.manifest, version="other"))
+
+    assert encode(journal) == encode(journal, [text, b""]) == encode(journal, [b"", text])
+    assert "other" == decode(encode(journal, [b"", other])).trees[1].manifest.version
 
 
 @pytest.mark.parametrize("name", ["\\\\", "\\n", "\\t", "\n", "\t", "\\\n", "\\\\t", "t\\\t\\n"])

@@ -53,6 +53,34 @@ def test_links_wait_until_the_journal_is_written(site: Site) -> None:
     assert {"__init__.py": 2, "data.txt": 2, "engine.dll": 2} == links(package(staging))
 
 
+def test_folders_that_only_links_go_into_are_made_with_them(site: Site) -> None:
+    """The flush before need not write thousands of folders; in the end every one is there."""
+    names = ["a/b/c/d.py", "a/b/e.py", "a/f/g.txt", "one-1.0.data/data/share/x/y.txt"]
+    wheel = site.wheel("one", "1.0", {**dict.fromkeys(names, "text"), "one.py": ""})
+    staging = staged(site, wheel=wheel)
+    staging.write()
+    groups = {group.number: group for group in staging.plan.groups}
+    folders = [staging.folder(groups[number], sub) for number, sub in staging.plan.folders]
+    assert {False} == {os.path.isdir(folder) for folder in folders}
+
+    assert staging.placements.link()
+
+    assert len(folders) >= 3
+    assert {True} == {os.path.isdir(folder) for folder in folders}
+
+
+def test_folders_of_generated_files_are_made_before_the_journal(site: Site) -> None:
+    """A file that is generated deep in a new folder is written before the flush, too."""
+    wheel = site.wheel("one", "1.0", {"one-1.0.data/scripts/in/run": "#!python\n"})
+    staging = staged(site, wheel=wheel)
+    staging.write()
+
+    for one in staging.staged:
+        group = next(group for group in staging.plan.groups if group.number == one.group)
+        assert os.path.isfile(f"{staging.folder(group, one.sub)}/{one.name}")
+    assert "run" in {one.name for one in staging.staged}
+
+
 def test_generated_files_are_noted_as_they_lie_there(site: Site) -> None:
     """Size, time and digest of each generated file are those of the file on the disk."""
     staging = staged(site)

@@ -131,7 +131,7 @@ class Application:
             emptied=plan.emptied,
             intent=self.origin.intent,
         )
-        self.files.write_new(f"{self.home}/journal", encode(journal))
+        self.files.write_new(f"{self.home}/journal", encode(journal, plan.texts))
         self._move("record")
         return journal
 

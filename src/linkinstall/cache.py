@@ -68,12 +68,14 @@ class Entry:
     :param folder: its folder in the cache
     :param flushed: False while its files may not have reached the disk yet
     :param mark: what the note of that held when it was read: it tells which writer's it is
+    :param text: the manifest as it was read
     """
 
     folder: str
     manifest: Manifest
     flushed: bool = True
     mark: bytes = b""
+    text: bytes = b""
 
     def files(self, scheme: str, path: str) -> str:
         """Return the folder that holds the files of one directory of a scheme."""
@@ -210,18 +212,18 @@ class Cache:
         if self.distrust and folder.startswith(f"{self.root}/"):
             return None
         try:
-            manifest = decode(self.file_system.read(folder + "/manifest"))
+            manifest = decode(text := self.file_system.read(folder + "/manifest"))
         except (OSError, ValueError):
             return None
         # A tier was complete when it was handed out, and its marks are not ours to remove.
         own = folder.startswith(f"{self.root}/")
         if not own or self.file_system.status(f"{folder}/{UNFLUSHED}") is None:
-            return Entry(folder, manifest)
+            return Entry(folder, manifest, text=text)
         try:
             mark = self.file_system.read(f"{folder}/{UNFLUSHED}")
         except OSError:  # gone by now, or not ours to read: then it is not ours to remove
             mark = b""
-        return Entry(folder, manifest, flushed=False, mark=mark)
+        return Entry(folder, manifest, flushed=False, mark=mark, text=text)
 
     def identify(self, path: str) -> tuple[WheelName, WheelIdentity]:
         """Return name and identity of a wheel file, reading its directory and RECORD only.

@@ -107,10 +107,11 @@ class Entries:
         self.cache = Cache(f"{self._home}/cache", tiers=old.tiers, files=old.file_system, ours=True)
         self.temporary = True
 
-    def fill(self, paths: list[str], levels: tuple[int, ...]) -> None:
+    def fill(self, paths: list[str], levels: tuple[int, ...], *, flush: bool = True) -> None:
         """Unpack at once, on several processors, what is not in the cache yet.
 
         :param levels: of the compiled files that are made at once, too
+        :param flush: whether all that is written is to be flushed in the end
         :raises InvalidWheelError: one of the wheels cannot be read
         """
         self._numbers = {path: number for number, path in enumerate(paths, 1)}
@@ -123,18 +124,16 @@ class Entries:
                 missing.append(path)
             else:
                 self._found[path] = found
-        self._looking.put_off(sum(one.entry.manifest.count for one in self._found.values()))
         if len(missing) > 1:
             from linkinstall.filling import CompileFor, fill
 
-            environment = self.environment
-            compile_for = None
-            if levels and environment.compiler:
-                embedded = environment.runtime if environment.destdir else None
-                compile_for = CompileFor(
-                    environment.compiler, environment.cache_tag, levels, embedded
-                )
-            self._filled = fill(self.cache, missing, compile_for, self._progress)
+            to, compile_for = self.environment, None
+            if levels and to.compiler:
+                embedded = to.runtime if to.destdir else None
+                compile_for = CompileFor(to.compiler, to.cache_tag, levels, embedded)
+            self._filled = fill(self.cache, missing, compile_for, self._progress, flush=flush)
+        known = sum(one.entry.manifest.count for one in self._found.values())
+        self._looking.put_off(known + sum(one.count for one in self._filled.values()))
 
     def bring(self, path: str) -> Added:
         """Return the entry of a wheel file."""

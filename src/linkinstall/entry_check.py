@@ -25,10 +25,11 @@ from linkinstall.values import value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
     from linkinstall.cache import Entry
     from linkinstall.fs.port import FileSystem
-    from linkinstall.manifest import Manifest
+    from linkinstall.manifest import Folder, Manifest
 
 __all__ = ["LEVELS", "Inspection", "inspect", "rows_of"]
 
@@ -56,37 +57,96 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
     """
     if level == "off" and entry.flushed:
         return Inspection()
-    damaged: list[tuple[str, str]] = []
-    crowded: list[str] = []
-    try:
-        limit: float = files.link_limit(entry.folder)
-    except FileNotFoundError:  # another process is making it anew: every file is missing
-        limit = float("inf")
-    mtime = entry.manifest.mtime
-    executables = entry.manifest.executables if files.marks_executables else ()
-    looked_at = S_IRUSR
-    if files.marks_executables:
-        looked_at |= S_ISUID | S_ISGID | (S_IWOTH & entry.manifest.umask)
+    look = _Look(files, entry, full=level == "full")
     for folder in entry.manifest.folders:
-        place = entry.files(folder.scheme, folder.path)
-        statuses = files.statuses(place, folder.names)
+        look.at(folder)
+    exact = level == "full" or not entry.flushed
+    damaged = (*look.damaged, *_record_damage(files, entry, exact=exact))
+    return Inspection(damaged, tuple(look.crowded))
+
+
+class _Look:
+    """A look at the files of an entry, folder by folder."""
+
+    def __init__(self, files: FileSystem, entry: Entry, *, full: bool) -> None:
+        self.damaged: list[tuple[str, str]] = []
+        self.crowded: list[str] = []
+        self._files = files
+        self._entry = entry
+        self._full = full
+        try:
+            self._limit: float = files.link_limit(entry.folder)
+        except FileNotFoundError:  # another process is making it anew: every file is missing
+            self._limit = float("inf")
+        manifest = entry.manifest
+        self._mtime = manifest.mtime
+        self._executables = manifest.executables if files.marks_executables else frozenset()
+        self._with_executables = {one.rpartition("/")[0] for one in self._executables}
+        self._bits = S_IRUSR
+        """Bits of the mode, of which only the owner's right to read may be set."""
+        if files.marks_executables:
+            self._bits |= S_ISUID | S_ISGID | (S_IWOTH & manifest.umask)
+
+    def at(self, folder: Folder) -> None:
+        """Look at the files of one folder."""
+        place = self._entry.files(folder.scheme, folder.path)
+        statuses = self._files.statuses(place, folder.names)
+        # Mostly all is well, and that is found out in a third of the time.
+        if self._full or not self._is_sound(folder, statuses):
+            self._at_each(folder, place, statuses)
+
+    def _is_sound(self, folder: Folder, statuses: Iterable[os.stat_result | None]) -> bool:
+        """Return whether all files of a folder have no fault, and take further links."""
+        if (f"{folder.scheme}/{folder.path}" if folder.path else folder.scheme) in (
+            self._with_executables
+        ):
+            return False
+        mtime, bits, limit = self._mtime, self._bits, self._limit
+        for status, size in zip(statuses, folder.sizes, strict=True):
+            if (
+                status is None
+                or status.st_size != int(size)
+                or status.st_mtime_ns != mtime
+                or status.st_mode & bits != S_IRUSR
+                or status.st_nlink >= limit
+                or not S_ISREG(status.st_mode)
+            ):
+                return False
+        return True
+
+    def _at_each(
+        self, folder: Folder, place: str, statuses: Iterable[os.stat_result | None]
+    ) -> None:
         for name, size, digest, status in zip(
             folder.names, folder.sizes, folder.digests, statuses, strict=True
         ):
             path = f"{place}/{name}"
-            executable = bool(executables) and f"{folder.scheme}/{folder.join(name)}" in executables
-            fault = _fault(status, int(size), mtime, looked_at, executable=executable)
-            if fault == _MODE and looked_at & S_IWOTH and _has_no_modes(files, place):
-                looked_at &= ~S_IWOTH
-                fault = _fault(status, int(size), mtime, looked_at, executable=executable)
-            if fault is None and level == "full" and hash_file(files, path) != digest:
+            executable = f"{folder.scheme}/{folder.join(name)}" in self._executables
+            fault = self._fault(status, int(size), executable=executable)
+            if fault == _MODE and self._bits & S_IWOTH and _has_no_modes(self._files, place):
+                self._bits &= ~S_IWOTH
+                fault = self._fault(status, int(size), executable=executable)
+            if fault is None and self._full and hash_file(self._files, path) != digest:
                 fault = "has other contents"
             if fault is not None:
-                damaged.append((path, fault))
-            elif status is not None and status.st_nlink >= limit:
-                crowded.append(path)
-    exact = level == "full" or not entry.flushed
-    return Inspection((*damaged, *_record_damage(files, entry, exact=exact)), tuple(crowded))
+                self.damaged.append((path, fault))
+            elif status is not None and status.st_nlink >= self._limit:
+                self.crowded.append(path)
+
+    def _fault(self, status: os.stat_result | None, size: int, *, executable: bool) -> str | None:
+        """Return what is wrong with a cache file as far as its status tells."""
+        if status is None:
+            return "is missing"
+        if not S_ISREG(status.st_mode):
+            return "is no plain file"
+        if status.st_size != size:
+            return "has another size"
+        if status.st_mtime_ns != self._mtime:
+            return "was written to"
+        # A chmod through a hard link reaches the cache's file too.
+        if status.st_mode & self._bits != S_IRUSR:
+            return _MODE
+        return _MODE if executable and not status.st_mode & S_IXUSR else None
 
 
 def _record_damage(files: FileSystem, entry: Entry, *, exact: bool) -> list[tuple[str, str]]:
@@ -119,24 +179,3 @@ def _has_no_modes(files: FileSystem, folder: str) -> bool:
     """Return whether everybody may write to a folder of an entry: on FAT all modes are alike."""
     status = files.status(folder)
     return status is not None and bool(status.st_mode & S_IWOTH)
-
-
-def _fault(
-    status: os.stat_result | None, size: int, mtime: int, looked_at: int, *, executable: bool
-) -> str | None:
-    """Return what is wrong with a cache file as far as its status tells.
-
-    :param looked_at: bits of the mode, of which only the owner's right to read may be set
-    """
-    if status is None:
-        return "is missing"
-    if not S_ISREG(status.st_mode):
-        return "is no plain file"
-    if status.st_size != size:
-        return "has another size"
-    if status.st_mtime_ns != mtime:
-        return "was written to"
-    # A chmod through a hard link reaches the cache's file too.
-    if status.st_mode & looked_at != S_IRUSR or (executable and not status.st_mode & S_IXUSR):
-        return _MODE
-    return None

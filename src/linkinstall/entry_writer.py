@@ -117,7 +117,7 @@ class EntryWriter:
             raise FileExistsError(message)
         result = Written(scheme, path, len(self.written), executable=executable)
         target = f"{self.folder}/files/{scheme}/{path}"
-        self._make_parents(os.path.dirname(target))
+        self._make_parents(target.rpartition("/")[0])
         state = hashlib.sha256()
         others = {name: hashlib.new(name) for name in algorithms if name != "sha256"}
         with self.files.create(target, executable=executable) as output:
@@ -161,7 +161,7 @@ class EntryWriter:
 
     def _make_parents(self, folder: str) -> None:
         if folder not in self._folders:
-            self._make_parents(os.path.dirname(folder))
+            self._make_parents(folder.rpartition("/")[0])
             self.files.make_folder(folder)
             self._folders.add(folder)
 
@@ -183,7 +183,7 @@ class EntryWriter:
         """
         if not self.folder:
             self.begin()
-        self.files.write_new(self.folder + "/manifest", encode(manifest))
+        self.files.write_new(self.folder + "/manifest", text := encode(manifest))
         self.files.write_new(self.folder + "/record", self._record(manifest))
         mark = _new_mark()
         self.files.write_new(f"{self.folder}/{UNFLUSHED}", mark)
@@ -196,7 +196,7 @@ class EntryWriter:
                 if self.files.status(target) is not None:
                     self._set_aside(target, damaged)
                 if self._put(target):
-                    return Entry(target, manifest, flushed=False, mark=mark)
+                    return Entry(target, manifest, flushed=False, mark=mark, text=text)
             message = "other processes keep replacing this entry of the cache"
             raise FileExistsError(errno.EEXIST, message, target)
         finally:
@@ -280,10 +280,12 @@ def group(written: Iterable[Written]) -> tuple[Folder, ...]:
 def collisions(paths: Iterable[tuple[str, str]]) -> frozenset[str]:
     """Return ``scheme/path`` of what differs from another only by case or Unicode form."""
     seen: dict[str, str] = {}
+    known: set[str] = set()
     found = set()
     for scheme, path in paths:
         full = f"{scheme}/{path}"
-        while "/" in full:
+        while "/" in full and full not in known:
+            known.add(full)
             other = seen.setdefault(_folded(full), full)
             if other != full:
                 found |= {other, full}

@@ -9,7 +9,7 @@ Guarantees: what one process does is what :meth:`linkinstall.cache.Cache.add` an
 :func:`linkinstall.bytecode.compiled_sets` do. A wheel that fails is left out: whoever asks
 for it then, one by one, meets the reason. A child ends when its parent is gone.
 
-Errors: none of its own.
+Errors: ``OSError`` where the volume cannot be flushed.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ from linkinstall.cache import Added
 from linkinstall.compilers import Compilers
 from linkinstall.entry_check import inspect
 from linkinstall.fs.crew import Crew, parts_of
+from linkinstall.fs.early_flush import EarlyFlush
+from linkinstall.fs.forks import workers
 from linkinstall.outcome import BytecodeCount, Warn
 from linkinstall.values import value
 from linkinstall.wheel import parse_filename
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
     """File name of a wheel, its number from 1 on, and how many there are."""
-    _Told = tuple[str, str, str | None, list[tuple[str, str]], tuple[int, int, int] | None]
+    _Told = tuple[str, str, str | None, int, list[tuple[str, str]], tuple[int, int, int] | None]
 
 __all__ = ["CompileFor", "Filled", "fill"]
 
@@ -57,11 +59,13 @@ class Filled:
 
     :param entry: the id of its entry
     :param hash: SHA-256 of the wheel file, in hexadecimal
+    :param count: how many files it has
     :param bytecode: the compiled files that were made; None where none were
     """
 
     entry: str
     hash: str | None
+    count: int
     warnings: tuple[Warn, ...] = ()
     bytecode: BytecodeCount | None = None
 
@@ -81,12 +85,16 @@ def fill(
     wheels: Iterable[str],
     compile_for: CompileFor | None,
     progress: Progress | None = None,
+    *,
+    flush: bool = True,
 ) -> dict[str, Filled]:
     """Unpack wheels that are not in the cache; return what was told of each that is now.
 
     Small ones are left to whoever asks for them.
 
     :param progress: told what is unpacked by this process, and how many were begun by all
+    :param flush: whether all that is written is to be flushed in the end
+    :raises OSError: the volume could not be flushed
     """
     sizes = {path: _size(cache, path) for path in wheels}
     if sum(sizes.values()) < limits.FORK_FROM_BYTES:
@@ -94,14 +102,20 @@ def fill(
     # The largest first: whoever comes to the heap last has little left to do.
     order = sorted(sizes, key=lambda one: (-sizes[one], one))
     work = _Work(cache, order, compile_for, progress)
+    early = None
+    if flush and compile_for is not None and workers() > 1:
+        early = EarlyFlush(cache.file_system, cache.root)
     try:
         answers = Crew(work.do, len(work.parts)).finish()
     finally:
         work.close()
+        if early is not None:
+            early.finish()
     made: dict[str, Filled] = {}
-    for path, entry, hash_, warnings, counts in chain.from_iterable(one or () for one in answers):
+    told = chain.from_iterable(one or () for one in answers)
+    for path, entry, hash_, count, warnings, counts in told:
         bytecode = BytecodeCount(*counts) if counts is not None else None
-        made[path] = Filled(entry, hash_, tuple(Warn(*one) for one in warnings), bytecode)
+        made[path] = Filled(entry, hash_, count, tuple(Warn(*one) for one in warnings), bytecode)
     return made
 
 
@@ -162,7 +176,8 @@ def _make(
 ) -> _Told:
     added = cache.add(path)
     warnings = [(one.code, one.message) for one in added.warnings]
-    told = path, added.entry.manifest.id, added.hash, warnings
+    manifest = added.entry.manifest
+    told = path, manifest.id, added.hash, manifest.count, warnings
     if compile_for is None or compilers is None:
         return *told, None
     try:

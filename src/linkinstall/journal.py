@@ -30,7 +30,7 @@ from linkinstall.values import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = [
     "TRANSITIONS",
@@ -113,10 +113,14 @@ class Journal:
     intent: tuple[tuple[str, str], ...] = ()
 
 
-def encode(journal: Journal) -> bytes:
-    """Return the bytes of a journal: magic, checksum, length, lines, manifests."""
+def encode(journal: Journal, texts: Sequence[bytes] = ()) -> bytes:
+    """Return the bytes of a journal: magic, checksum, length, lines, manifests.
+
+    :param texts: the manifests of the trees as they are encoded, as far as they are at hand
+    """
     lines = list(_lines(journal))
-    blobs = [manifests.encode(tree.manifest) for tree in journal.trees]
+    known = zip(texts or [b""] * len(journal.trees), journal.trees, strict=True)
+    blobs = [text or manifests.encode(tree.manifest) for text, tree in known]
     lines += [_line("blobs", *(len(blob) for blob in blobs)), ""]
     parts = ["\n".join(lines).encode("utf-8", "surrogateescape"), *blobs]
     del lines, blobs
@@ -153,13 +157,13 @@ def _lines(journal: Journal) -> Iterator[str]:
 def _placing_lines(journal: Journal) -> Iterator[str]:
     for group in journal.groups:
         yield _line("group", group.number, group.kind, group.target, group.phase, group.state)
-    yield from (_line("folder", number, sub) for number, sub in journal.folders)
+    yield from (f"folder\t{number}\t{_escape(sub)}" for number, sub in journal.folders)
     yield from (_line("tree", tree.source, tree.change) for tree in journal.trees)
     for place in journal.placements:
         # Mostly all names of the manifest's folder go: then they are not repeated.
         full = journal.trees[place.tree].manifest.folders[place.folder].names
-        names = () if place.names == full else ("*", *place.names)
-        yield _line("place", place.group, place.sub, place.tree, place.folder, *names)
+        line = f"place\t{place.group}\t{_escape(place.sub)}\t{place.tree}\t{place.folder}"
+        yield line if place.names == full else f"{line}\t{_line('*', *place.names)}"
     for one in journal.staged:
         yield _line(
             "staged", one.group, one.sub, one.name, one.size, one.mtime, one.digest, one.change

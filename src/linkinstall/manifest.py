@@ -170,7 +170,7 @@ def decode(data: bytes) -> Manifest:
     if separator != b"\n" or tail != b"end %08x\n" % crc32(body):
         message = "the manifest is damaged (its checksum does not match)"
         raise ValueError(message)
-    lines = body.decode("utf-8", "surrogateescape").split("\n")
+    lines = tuple(body.decode("utf-8", "surrogateescape").split("\n"))  # its slices are tuples
     if lines[0] != _MAGIC:
         message = f"not a manifest of this version: {lines[0][:40]!r}"
         raise ValueError(message)
@@ -181,7 +181,7 @@ def decode(data: bytes) -> Manifest:
         raise ValueError(message) from error
 
 
-def _decode(lines: list[str]) -> Manifest:
+def _decode(lines: tuple[str, ...]) -> Manifest:
     id_, distribution, version, dist_info, root, mtime, umask = lines[1:8]
     at = 8
     sets = []
@@ -197,7 +197,7 @@ def _decode(lines: list[str]) -> Manifest:
     )  # fmt: skip
 
 
-def _decode_points(lines: list[str], at: int) -> tuple[tuple[EntryPoint, ...], int]:
+def _decode_points(lines: tuple[str, ...], at: int) -> tuple[tuple[EntryPoint, ...], int]:
     count = _count(lines[at])
     at += 1
     points = []
@@ -208,7 +208,7 @@ def _decode_points(lines: list[str], at: int) -> tuple[tuple[EntryPoint, ...], i
     return tuple(points), at
 
 
-def _decode_folders(lines: list[str], at: int) -> tuple[Folder, ...]:
+def _decode_folders(lines: tuple[str, ...], at: int) -> tuple[Folder, ...]:
     folders = []
     total = _count(lines[at])
     at += 1
@@ -217,18 +217,11 @@ def _decode_folders(lines: list[str], at: int) -> tuple[Folder, ...]:
         count = _count(count_text)
         first, second, third, end = (at + 1 + count * step for step in range(4))
         names = lines[first:second]
+        sizes = lines[second:third]
         if names:
             _refuse_no_names(f"{scheme}/{path}" if path else scheme, names)
-            _refuse_no_numbers(lines[second:third])
-        folders.append(
-            Folder(
-                scheme,
-                path,
-                tuple(names),
-                tuple(lines[second:third]),
-                tuple(lines[third:end]),
-            )
-        )
+            _refuse_no_numbers(sizes)
+        folders.append(Folder(scheme, path, names, sizes, lines[third:end]))
         at = end
     if at != len(lines):
         message = "the manifest is damaged (it has other lines than it says)"
@@ -252,7 +245,7 @@ def _refuse_outside(*paths: str) -> None:
             raise ValueError(message)
 
 
-def _refuse_no_names(place: str, names: list[str]) -> None:
+def _refuse_no_names(place: str, names: tuple[str, ...]) -> None:
     """Refuse what is no name of a file in a folder; one look at all of them is cheap.
 
     :param place: the folder, with its scheme
@@ -263,7 +256,7 @@ def _refuse_no_names(place: str, names: list[str]) -> None:
         raise ValueError(message)
 
 
-def _refuse_no_numbers(sizes: list[str]) -> None:
+def _refuse_no_numbers(sizes: tuple[str, ...]) -> None:
     """Refuse sizes that are none; one look at all of them is cheap."""
     digits = "".join(sizes)
     long = len(digits) > _FEW_DIGITS and max(map(len, sizes)) > _FEW_DIGITS

@@ -2,7 +2,7 @@
 
 Purpose: try the chain of link modes for each placement of a plan. Copies and clones are
 written before the journal; links are made after it and the flush, which their changes
-would make longer by as much as they take.
+would make longer by as much as they take, and so are the folders that only links go to.
 
 Calling sequence::
 
@@ -72,6 +72,7 @@ class Placements:
         self._worked: set[tuple[int, str]] = set()
         self._links: list[_Work] = []
         self._placing: Placing | None = None
+        self._chains: dict[tuple[int, int, bool], tuple[str, ...]] = {}
 
     # ---------------------------------------------------------------- copies and clones
 
@@ -122,6 +123,13 @@ class Placements:
         yield binaries, private
 
     def _chain(self, state: int, tree: int, *, binary: bool) -> tuple[str, ...]:
+        key = (state, tree, binary)
+        known = self._chains.get(key)
+        if known is None:
+            known = self._chains[key] = self._new_chain(state, tree, binary=binary)
+        return known
+
+    def _new_chain(self, state: int, tree: int, *, binary: bool) -> tuple[str, ...]:
         capabilities = self.preferences.capabilities[state]
         if tree in self.preferences.private_trees:
             capabilities = replace(capabilities, hardlink=False)
@@ -194,8 +202,15 @@ class Placements:
         return tree.files(tree.manifest.folders[place.folder])
 
     def _begin(self, works: Sequence[_Work]) -> None:
+        folder = self._folder
         batches = [
-            (modes[0], self.source(place), self._folder(place.group, place.sub), names)
+            (
+                modes[0],
+                self.source(place),
+                folder(place.group, place.sub),
+                names,
+                folder(place.group, ""),
+            )
             for place, names, modes in works
         ]
         processes = self.preferences.processes

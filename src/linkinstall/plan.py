@@ -181,6 +181,7 @@ class Plan:
     :param folders: (group, sub) of every folder below a WHOLE group's target
     :param states: state folders, one per volume; the first is home
     :param emptied: folders that may be empty afterwards, and go then
+    :param texts: the manifest of each tree as it is encoded, b"" where that is not at hand
     """
 
     changes: tuple[PlanChange, ...]
@@ -194,6 +195,7 @@ class Plan:
     emptied: tuple[str, ...] = ()
     warnings: tuple[Warn, ...] = ()
     kept: tuple[Kept, ...] = ()
+    texts: tuple[bytes, ...] = ()
 
     @property
     def empty(self) -> bool:

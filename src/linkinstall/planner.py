@@ -73,6 +73,7 @@ class Planner:
         self.warnings: list[Warn] = []
         self.kept: list[Kept] = []
         self.trees: list[Tree] = []
+        self._texts: list[bytes] = []
         self.placements: list[Placement] = []
         self.fresh: list[Fresh] = []
         self._groups: dict[tuple[str, int], Group] = {}
@@ -98,6 +99,7 @@ class Planner:
     def _install_entry(self, request: Request, entry: Entry) -> None:
         manifest, tree = entry.manifest, len(self.trees)
         self.trees.append(Tree(manifest, entry.folder, request.change))
+        self._texts.append(entry.text)
         # A destination leaves what installer's leaves; elsewhere a wheel that
         # half of all machines cannot unpack is refused unless one insists.
         exact = self._overwrite or request.exact
@@ -313,6 +315,7 @@ class Planner:
             emptied=self.removal.emptied(),
             warnings=tuple(self.warnings),
             kept=(*self.removal.kept, *self.kept),
+            texts=tuple(self._texts),
         )
 
     def _with_state(self, item: StashItem) -> StashItem:

@@ -241,16 +241,16 @@ class Removal:
             if folder not in self.gone_folders
         }
         whole: dict[str, bool] = {}
-        tops = set()
+        tops: dict[str, str] = {}
         for folder in sorted(owned):
             if not self._whole(folder, owned, whole):
                 self._add_loose(folder, sorted(owned[folder]), change, items)
                 continue
             top = folder
-            while self._whole(os.path.dirname(top), owned, whole):
-                top = os.path.dirname(top)
-            tops.add(top)
-        for top in sorted(tops):
+            while self._whole(above := os.path.dirname(top), owned, whole):
+                top = tops.get(above, above)
+            tops[folder] = top
+        for top in sorted(set(tops.values())):
             names = list(self._names(top, ""))
             self._mark_gone(top, names)
             items.append(StashItem(0, WHOLE, top, tuple(names), change))

@@ -1,13 +1,13 @@
 """Staging: everything a transaction brings is made in the state folder first.
 
-Purpose: folders, generated files and copies before the journal; links after it.
-What is written has to reach the disk before the first change, links need not: they
-are ordered metadata.
+Purpose: generated files and copies before the journal; links, and the folders that only
+links go into, after it. What is written has to reach the disk before the first change,
+links and folders need not: they are ordered metadata.
 
 Calling sequence::
 
     staging = Staging(files, plan, preferences)
-    staging.write()              # folders, generated files, copies, clones
+    staging.write()              # generated files, copies, clones
     ... journal, flush ...
     if not staging.placements.link(): staging.discard(); begin again
 
@@ -23,6 +23,7 @@ import os
 from errno import ENOENT
 
 from linkinstall.digest import hash_data, hash_file
+from linkinstall.fs.placing import make_below
 from linkinstall.fs.port import with_path
 from linkinstall.fs.trees import (
     make_folders,
@@ -57,6 +58,7 @@ class Staging:
         self.plan = plan
         self.staged: list[Staged] = []
         self.made: list[str] = []
+        self._folders: set[str] = set()
         self._groups = {group.number: group for group in plan.groups}
         self.placements = Placements(files, plan, preferences, self._folder_of)
 
@@ -71,16 +73,15 @@ class Staging:
     # ---------------------------------------------------------------- before the journal
 
     def write(self) -> None:
-        """Make the staging folders and everything in them that has to be written."""
+        """Make the folders of the groups, and everything in them that has to be written."""
         self.staged = []
+        self._folders.clear()
         for state in self.plan.states:
             self._make_state(state)
         for group in self.plan.groups:
             folder = self.folder(group)
             self.files.make_folder(folder)
             self.files.inherit_group(folder, self._standing(group))
-        for number, sub in sorted(self.plan.folders):
-            self.files.make_folder(self._folder_of(number, sub))
         self.placements.write(meanwhile=self._write_all_fresh)
 
     def _write_all_fresh(self) -> None:
@@ -121,7 +122,7 @@ class Staging:
         if one.source:
             self._copy_fresh(one)
             return
-        path = f"{self._folder_of(one.group, one.sub)}/{one.name}"
+        path = f"{self._made_for(one)}/{one.name}"
         status = self.files.write_new(path, one.data, executable=one.executable)
         self.staged.append(
             Staged(one.group, one.sub, one.name, status.st_size, status.st_mtime_ns,
@@ -129,9 +130,15 @@ class Staging:
         )  # fmt: skip
         self.placements.counts["written"] += 1
 
+    def _made_for(self, one: Fresh) -> str:
+        """Return the folder that a generated file goes to, made where it is missing."""
+        folder = self._folder_of(one.group, one.sub)
+        make_below(self.files, folder, self._folder_of(one.group, ""), self._folders)
+        return folder
+
     def _copy_fresh(self, one: Fresh) -> None:
         """Copy a file of the environment itself; its time stays, so compiled files stay valid."""
-        folder = self._folder_of(one.group, one.sub)
+        folder = self._made_for(one)
         source, name = os.path.split(one.source)
         for _, error in self.files.place("copy", source, folder, [name]):
             raise with_path(error, one.source)

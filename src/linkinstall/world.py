@@ -54,6 +54,7 @@ class World:
         self._own = tuple({root + "/" for scheme, root in self.roots.items() if scheme != "data"})
         # "\0" begins no path: without a data folder nothing lies under it.
         self._data = self.roots["data"].rstrip("/") + "/" if "data" in self.roots else "\0"
+        self._inside = (*self._own, self._data)
         self._scripts = self.roots.get("scripts", "\0") + "/"
         self._real: dict[str, str] = {}
         self._entries: dict[str, dict[str, str]] = {}
@@ -160,7 +161,7 @@ class World:
 
     def inside(self, path: str) -> bool:
         """Return whether ``path`` lies below any of the scheme roots."""
-        return path.startswith((*self._own, self._data))
+        return path.startswith(self._inside)
 
     def removes_freely(self, folder: str) -> bool:
         """Return whether :meth:`may_remove` holds for all names in a folder, unread."""

@@ -37,9 +37,9 @@ class SharedPlacing(Placing):
 
     def __init__(self, files: FileSystem, batches: Sequence[Batch]) -> None:
         super().__init__(files, batches)
-        weights = [len(names) for _, _, _, names in batches]
+        weights = [len(names) for _, _, _, names, _ in batches]
         self._parts = parts_of(weights, limits.PART_OF_LINKS)
-        self._crew = Crew(self._place, len(self._parts))
+        self._crew = Crew(self._take_part, len(self._parts))
 
     def finish(self) -> list[list[Refusal]]:
         """Help with what is left; return what each batch refused."""
@@ -58,10 +58,10 @@ class SharedPlacing(Placing):
         """End after what is being placed just now."""
         self._crew.abandon()
 
-    def _place(self, number: int) -> _Answer:
+    def _take_part(self, number: int) -> _Answer:
         begin, end = self._parts[number]
         try:
-            answers = [self.files.place(*batch) for batch in self.batches[begin:end]]
+            answers = [self.place(batch) for batch in self.batches[begin:end]]
         except OSError as error:
             return [], _told(error)
         return [[(name, _told(one)) for name, one in refused] for refused in answers], None

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     Refusal = tuple[str, OSError]
-    Batch = tuple[str, str, str, Sequence[str]]
+    Batch = tuple[str, str, str, Sequence[str], str]
 
 __all__ = [
     "FILE",
@@ -218,7 +218,8 @@ class FileSystem:
     ) -> Placing:
         """Begin to do :meth:`place` for each batch; what is returned brings it to an end.
 
-        :param batches: (mode, source, target, names) of each
+        :param batches: (mode, source, target, names, root) of each; the target is the root
+            or below it, where it is made if it is missing
         :param processes: whether this process may be forked: it has no threads
         """
         return Placing(self, batches)

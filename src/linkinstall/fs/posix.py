@@ -144,7 +144,7 @@ class PosixFileSystem(FileSystem):
         """Place batches, on several processors where there is enough to do; see the port."""
         weights = (
             len(names) * (limits.COPY_WEIGHT if mode in ("copy", "clone") else 1)
-            for mode, _, _, names in batches
+            for mode, _, _, names, _ in batches
         )
         if not processes or sum(weights) < limits.FORK_FROM_LINKS:
             return super().placing(batches)
