@@ -163,7 +163,7 @@ def test_a_build_without_a_journal_is_found_out(
 ) -> None:
     """Where the journal says nothing, what was stashed is lost: the sweep of kills sees it."""
     sweep = sweep_of("upgrade", folder)
-    monkeypatch.setattr(application, "encode", lambda _journal: b"")
+    monkeypatch.setattr(application, "encode", lambda *_: b"")
 
     assert "the recovery fails: JournalError" in first(sweep.kills())
 

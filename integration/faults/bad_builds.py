@@ -84,6 +84,6 @@ BAD: Mapping[str, Sequence[Spoil]] = {
     "no recovery": [
         ("recovery.py", "_settle_home(files, homes[0], folders, flush=flush)", "Report()")
     ],
-    "empty journal": [("application.py", "encode(journal))", 'b"")')],
+    "empty journal": [("application.py", "encode(journal, plan.texts))", 'b"")')],
 }
 """What is wrong -> module, text, other text."""
