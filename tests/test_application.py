@@ -12,7 +12,15 @@ from linkinstall import limits
 from linkinstall.fs import local
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, decode
 from tests.support.applications import applied, journal_of
-from tests.support.faulty import Change, Denying, LowLinks, NoHardLinks, OtherVolume, Recording
+from tests.support.faulty import (
+    Change,
+    Denying,
+    LocalFileSystem,
+    LowLinks,
+    NoHardLinks,
+    OtherVolume,
+    Recording,
+)
 from tests.support.scenarios import StubbornFolders
 from tests.support.sites import Site, differences, of_state, snapshot
 
@@ -114,6 +122,37 @@ def test_the_commit_is_one_rename(site: Site) -> None:
 
     assert [Change("rename", f"{site.home}/committed", f"{site.home}/journal")] == files.changes
     assert COMMITTED == application.state
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
+def test_what_a_failed_flush_may_have_lost_is_not_linked_again(site: Site, number: int) -> None:
+    """Files that could not be written read well, and the next flush had nothing to tell.
+
+    A disk took 12 of 20 MB; with more room the same command said "installed", took the
+    mark off the entry, and what was read after the next mount had another digest.
+    """
+
+    class Failing(LocalFileSystem):
+        def flush_volume(self, path: str, _handle: int | None = None) -> None:
+            raise OSError(number, os.strerror(number), path)
+
+    old = snapshot(site.root, exact=True)
+    wheel = upgrade(site)
+    entry = site.cache.add(wheel).entry
+    assert not entry.flushed
+
+    application = applied(site, wheel, files=Failing(), sync="normal")
+    with pytest.raises(OSError, match=os.strerror(number)):
+        application.prepare()
+    application.undo()
+
+    assert_unchanged(site, old)
+    lost = number == errno.EIO
+    assert lost == (site.cache.open(entry.manifest.id) is None)
+    site.install(wheel)
+    again = site.cache.open(entry.manifest.id)
+    assert again is not None
+    assert lost == (again.manifest.mtime != entry.manifest.mtime)
 
 
 @pytest.mark.parametrize(("sync", "flushes"), [("off", 0), ("normal", 1), ("full", 2)])

@@ -105,3 +105,53 @@ def test_compiled_files_are_known_by_folder_and_suffix() -> None:
     assert is_compiled_file("/e/__pycache__", "m.cpython-312.pyc")
     assert not is_compiled_file("/e", "m.pyc")
     assert not is_compiled_file("/e/__pycache__", "m.py")
+
+
+def test_a_file_above_a_folder_of_another_wheel_is_refused() -> None:
+    """However deep the folder lies, the file in its way is found before anything is written."""
+    own, refused = claims()
+    own.free(ONE, "/e/ns", ("foo",), ("1",))
+    own.free(TWO, "/e/ns/foo/bar/deep", ("b.py",), ("1",))
+
+    own.check_files_against_folders()
+
+    reason = "would be a file and a folder at once"
+    assert [("file-in-the-way", "/e/ns/foo", "one", reason)] == refused
+
+
+def test_spellings_of_one_name_are_refused_once() -> None:
+    """A folder that two wheels spell in two ways is told, and not each file in it again."""
+    own, refused = claims()
+    own.free(ONE, "/e/ns/Foo", ("a.py", "b.py"), ("1", "1"))
+    own.free(TWO, "/e/ns/foo", ("a.py", "c.py"), ("1", "1"))
+
+    own.check_spellings()
+
+    reason = "differs only by case or Unicode form from /e/ns/Foo"
+    assert [("case-collision", "/e/ns/foo", None, reason)] == refused
+
+
+def test_spellings_of_a_file_are_refused() -> None:
+    """Two wheels bring one file under two spellings, by case or by Unicode form."""
+    own, refused = claims()
+    own.free(ONE, "/e/ns", ("README", "caf\xe9"), ("1", "1"))
+    own.free(TWO, "/e/ns", ("Readme", "cafe\u0301"), ("1", "1"))
+    own.free(TWO, "/e/ns/inner", ("README",), ("1",))
+
+    own.check_spellings()
+
+    assert [
+        ("case-collision", "/e/ns/Readme", "/e/ns/README"),
+        ("case-collision", "/e/ns/cafe\u0301", "/e/ns/caf\xe9"),
+    ] == [(code, path, reason.rpartition(" ")[2]) for code, path, _, reason in refused]
+
+
+def test_one_spelling_is_no_collision() -> None:
+    """What two wheels spell alike may be shared, and other names have nothing in common."""
+    own, refused = claims()
+    own.free(ONE, "/e/ns", ("__init__.py",), ("0",))
+    own.free(TWO, "/e/ns", ("__init__.py", "b.py"), ("0", "1"))
+
+    own.check_spellings()
+
+    assert [] == refused

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from linkinstall import Cache, filling, limits
+from linkinstall import Cache, limits
 from linkinstall.entry_check import inspect
 from linkinstall.filling import CompileFor, Filled, fill
 from linkinstall.fs import crew
 from linkinstall.looking import Looking
 from linkinstall.outcome import BytecodeCount
-from tests.support.faulty import LocalFileSystem
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -76,35 +74,10 @@ def test_modules_are_compiled_at_once(site: Site) -> None:
     assert [BytecodeCount(0, 1, 0)] * 3 == [filled[path].bytecode for path in made]
 
 
-class Failing(LocalFileSystem):
-    """Cannot be flushed."""
-
-    def flush_volume(self, path: str) -> None:
-        """Fail as a disk does."""
-        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
-
-
-@pytest.mark.parametrize("flush", [True, False])
-def test_the_disk_is_given_work_while_there_is_compiling(
-    site: Site, monkeypatch: pytest.MonkeyPatch, *, flush: bool
-) -> None:
-    """What is flushed in the end anyway is flushed early, and what goes wrong then is told."""
-    monkeypatch.setattr(limits, "EARLY_FLUSH", 0.001)
-    monkeypatch.setattr(filling, "workers", lambda: 2)
-    cache = Cache(site.cache.path, files=Failing())
-    made = wheels(site, 5)
-
-    if flush:
-        with pytest.raises(OSError, match="Input/output"):
-            fill(cache, made, COMPILE, flush=True)
-    else:
-        assert sorted(made) == sorted(fill(cache, made, COMPILE, flush=False))
-
-
-def test_what_was_unpacked_is_looked_at_by_several(
+def test_what_was_unpacked_is_looked_at_beside_the_planning(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wheels that are new are looked at like those that were there, beside the planning."""
+    """Wheels that are new are looked at when those are that were there: not one by one before."""
     monkeypatch.setattr(limits, "FORK_FROM_LOOKS", 1)
     before: list[bool] = []
     looked = site.folder / "looked"

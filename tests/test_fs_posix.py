@@ -17,6 +17,7 @@ import pytest
 from linkinstall.fs import posix
 from linkinstall.fs.port import FileSystem
 from linkinstall.fs.posix import FICLONE, PosixFileSystem
+from tests.support.descriptors import open_descriptors
 from tests.support.gates import require
 
 if TYPE_CHECKING:
@@ -47,11 +48,6 @@ def refusing(number: int) -> Any:
         raise OSError(number, os.strerror(number))
 
     return call
-
-
-def open_descriptors() -> int:
-    """Return how many descriptors this process has open."""
-    return len(os.listdir("/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells the umask")

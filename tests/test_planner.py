@@ -168,6 +168,19 @@ def test_where_case_does_not_count_another_spelling_is_in_the_way(
     assert "theirs" == (site.library / "pkg/Core.py").read_text()
 
 
+def test_where_case_does_not_count_wheels_cannot_spell_a_folder_in_two_ways(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second spelling could never be imported there: Python compares names exactly."""
+    wheels = [
+        site.wheel("one", files={"ns/Foo/a.py": "1"}),
+        site.wheel("two", files={"ns/foo/b.py": "2"}),
+    ]
+    monkeypatch.setattr(World, "ignores_case", True)
+
+    assert {("case-collision", "ns/foo")} == refused(site, *wheels)
+
+
 def test_what_the_old_version_leaves_is_free(site: Site) -> None:
     """I7: a file becomes a folder and a folder a file, since the old version goes first."""
     site.install(site.wheel("app", "1.0", files={"a": "file", "b/c.py": "1"}))

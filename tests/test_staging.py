@@ -71,7 +71,7 @@ def test_folders_that_only_links_go_into_are_made_with_them(site: Site) -> None:
 
 def test_folders_of_generated_files_are_made_before_the_journal(site: Site) -> None:
     """A file that is generated deep in a new folder is written before the flush, too."""
-    wheel = site.wheel("one", "1.0", {"one-1.0.data/scripts/in/run": "#!python\n"})
+    wheel = site.wheel("one", "1.0", {"one-1.0.data/scripts/in/deep/run": "#!python\n"})
     staging = staged(site, wheel=wheel)
     staging.write()
 
@@ -79,6 +79,20 @@ def test_folders_of_generated_files_are_made_before_the_journal(site: Site) -> N
         group = next(group for group in staging.plan.groups if group.number == one.group)
         assert os.path.isfile(f"{staging.folder(group, one.sub)}/{one.name}")
     assert "run" in {one.name for one in staging.staged}
+
+
+def test_a_second_round_makes_its_folders_anew(site: Site) -> None:
+    """Where links are refused everything staged is dropped, and staged once more."""
+    wheel = site.wheel("one", "1.0", {"one-1.0.data/scripts/in/deep/run": "#!python\n"})
+    staging = staged(site, wheel=wheel)
+    staging.write()
+    first = list(staging.staged)
+    staging.discard()
+
+    staging.write()
+
+    assert [one.name for one in first] == [one.name for one in staging.staged]
+    assert staging.placements.link()
 
 
 def test_generated_files_are_noted_as_they_lie_there(site: Site) -> None:

@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.errors import FileSystemError, LockTimeoutError, TransactionError, UsageError
+from linkinstall import Cache, Transaction
+from linkinstall.errors import (
+    ConflictError,
+    FileSystemError,
+    LockTimeoutError,
+    TransactionError,
+    UsageError,
+)
+from tests.support.descriptors import open_descriptors
+from tests.support.faulty import LocalFileSystem
 from tests.support.sites import Site, differences
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import BinaryIO
 
 
 @pytest.fixture
@@ -149,3 +160,51 @@ def test_a_failure_says_what_it_is_about(site: Site) -> None:
         transaction.run()
     assert not isinstance(caught.value, FileSystemError)
     assert "app/data.txt" in str(caught.value)
+
+
+class Volumed(LocalFileSystem):
+    """Tells when volumes are opened and flushed, and when files are made."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+
+    def open_volume(self, _folder: str) -> int | None:
+        """Note it; the descriptor is one that can be closed."""
+        self.calls.append("open")
+        return os.open(os.devnull, os.O_RDONLY)
+
+    def flush_volume(self, _path: str, handle: int | None = None) -> None:
+        """Note whether it is by what was opened."""
+        self.calls.append("flush" if handle is not None else "flush anew")
+
+    def create(self, path: str, *, executable: bool = False) -> BinaryIO:
+        """Note it."""
+        self.calls.append("create")
+        return super().create(path, executable=executable)
+
+
+@pytest.mark.parametrize(("sync", "held"), [("normal", True), ("off", False)])
+def test_volumes_are_held_from_before_the_first_write(site: Site, sync: str, *, held: bool) -> None:
+    """An error of the disk while a wheel is unpacked is told to the flush, to no other process."""
+    files = Volumed()
+    cache = Cache(site.cache.path, files=files)
+
+    with Transaction(site.environment, cache=cache, sync=sync, files=files) as transaction:
+        transaction.install(site.wheel("app"))
+
+    calls = [one for one in dict.fromkeys(files.calls) if one != "flush anew"]
+    assert (["open", "create", "flush"] if held else ["create"]) == calls
+
+
+@pytest.mark.posix("volumes can be opened, and descriptors counted")
+def test_volumes_are_let_go(site: Site) -> None:
+    """After a change, and after one that is refused, no descriptor is left."""
+    wheel = site.wheel("app")
+    site.install(wheel)
+    before = open_descriptors()
+
+    site.install(site.wheel("app", "2.0"))
+    with pytest.raises(ConflictError):
+        site.install(site.wheel("other", files={"app/__init__.py": "x = 1\n"}))
+
+    assert before == open_descriptors()

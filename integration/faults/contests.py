@@ -230,10 +230,9 @@ FORKING = (
 HELPING = (
     ("limits.py", "FORK_FROM_LOOKS = 2_000", "FORK_FROM_LOOKS = 1"),
     ("fs/crew.py", "answers = dict(self._take())", "answers: dict[int, Any] = {}"),
-    ("limits.py", "EARLY_FLUSH = 0.5", "EARLY_FLUSH = 3_600.0"),
 )
-"""The same for looks at cached files; and the helpers do all of it, and nothing is done after
-some time. All that is chance otherwise, so that a point of a sweep would not be met again."""
+"""The same for looks at cached files; and the helpers do all of it. Who does what is chance
+otherwise, so that a point of a sweep would not be met again."""
 _LINK_SLOWLY = (
     # The helper comes first, and has all the links before it when its parent is killed.
     (

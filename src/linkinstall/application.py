@@ -20,6 +20,7 @@ Errors: ``OSError``; the caller undoes.
 from __future__ import annotations
 
 import os
+from errno import EIO
 
 from linkinstall import limits
 from linkinstall.fs.trees import remove_folder_if_empty, rename_folder
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
     from linkinstall.cache import Cache, Entry
     from linkinstall.fs.port import FileSystem
+    from linkinstall.fs.volumes import Volumes
     from linkinstall.linking import Preferences, Refused
     from linkinstall.plan import Plan
 
@@ -50,6 +52,7 @@ class Origin:
     :param intent: how it was asked for, for ``recover --finish``
     :param unflushed: entries whose files may not have reached the disk
     :param refresh: gives cache files that take no more links fresh inodes
+    :param volumes: those held since before the first write
     """
 
     root: str
@@ -58,6 +61,7 @@ class Origin:
     cache: Cache
     unflushed: tuple[Entry, ...]
     refresh: Callable[[Iterable[Refused]], None]
+    volumes: Volumes
 
 
 class Application:
@@ -86,6 +90,8 @@ class Application:
 
     def prepare(self) -> None:
         """Put everything into place, in a way that can be undone."""
+        for state in self.plan.states if self.sync != "off" else ():
+            self.origin.volumes.hold(state)
         self._stage()
         self._stash()
         self.staging.switch()
@@ -145,9 +151,31 @@ class Application:
             status = self.files.status(path)
             if status is not None and status.st_dev not in devices:
                 devices.add(status.st_dev)
-                self.files.flush_volume(path)
+                self._flush_one(path)
         for entry in unflushed:
             self.origin.cache.mark_flushed(entry)
+
+    def _flush_one(self, path: str) -> None:
+        try:
+            self.origin.volumes.flush(path)
+        except OSError as error:
+            if error.errno == EIO:
+                self._give_up_unflushed()
+            raise
+
+    def _give_up_unflushed(self) -> None:
+        """Keep entries from being linked again that may never reach the disk.
+
+        What could not be written reads well as long as it is in memory, and the next flush
+        has no error to tell: it would pass for flushed.
+        """
+        from linkinstall.upkeep.verification import quarantine
+
+        for entry in self.origin.unflushed:
+            try:
+                quarantine(self.origin.cache, entry)
+            except OSError:  # the disk takes nothing any more
+                continue
 
     def _stash(self) -> None:
         for item in self.plan.stash:

@@ -3,8 +3,8 @@
 Purpose: find the files that two wheels of a plan bring, or one wheel twice, and the
 paths that would be a file and a folder at once. What is on the disk is not asked here.
 
-Calling sequence: ``free`` for the names of each folder, ``check_files_against_folders``
-when all are known.
+Calling sequence: ``free`` for the names of each folder; when all are known
+``check_files_against_folders``, and ``check_spellings`` where case does not count.
 
 Guarantees: pure. A name is looked at only where its folder is claimed a second time.
 
@@ -12,6 +12,8 @@ Errors: none; what is refused is told to the planner.
 """
 
 from __future__ import annotations
+
+from linkinstall.paths import folded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,12 +69,34 @@ class Claims:
 
     def check_files_against_folders(self) -> None:
         """Refuse what would be a file of one wheel and a folder of another."""
-        for folder in self._claims:
+        for folder in self._folders():
             parent, _, name = folder.rpartition("/")
             for request, names, _ in self._claims.get(parent, ()):
                 if name in names:
                     reason = "would be a file and a folder at once"
                     self._refuse("file-in-the-way", folder, request.name, reason)
+
+    def check_spellings(self) -> None:
+        """Refuse paths of several wheels that are one where case and Unicode form do not count."""
+        first: dict[str, str] = {}
+        for folder in self._folders():
+            names = (name for _, names, _ in self._claims.get(folder, ()) for name in names)
+            for path in (folder, *(f"{folder}/{name}" for name in names)):
+                other = first.setdefault(folded(path), path)
+                # What lies in two spellings of one folder differs, too; the folder is told.
+                if path != other and path.rpartition("/")[0] == other.rpartition("/")[0]:
+                    reason = f"differs only by case or Unicode form from {other}"
+                    self._refuse("case-collision", path, None, reason)
+
+    def _folders(self) -> dict[str, None]:
+        """Return the folders that are claimed, and those above them."""
+        folders: dict[str, None] = {}
+        for folder in self._claims:
+            path = folder
+            while path and path not in folders:
+                folders[path] = None
+                path = path.rpartition("/")[0]
+        return folders
 
 
 def _is_shared(folder: str, name: str, size: str, other: str) -> bool:

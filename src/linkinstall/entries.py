@@ -107,11 +107,10 @@ class Entries:
         self.cache = Cache(f"{self._home}/cache", tiers=old.tiers, files=old.file_system, ours=True)
         self.temporary = True
 
-    def fill(self, paths: list[str], levels: tuple[int, ...], *, flush: bool = True) -> None:
+    def fill(self, paths: list[str], levels: tuple[int, ...]) -> None:
         """Unpack at once, on several processors, what is not in the cache yet.
 
         :param levels: of the compiled files that are made at once, too
-        :param flush: whether all that is written is to be flushed in the end
         :raises InvalidWheelError: one of the wheels cannot be read
         """
         self._numbers = {path: number for number, path in enumerate(paths, 1)}
@@ -131,7 +130,7 @@ class Entries:
             if levels and to.compiler:
                 embedded = to.runtime if to.destdir else None
                 compile_for = CompileFor(to.compiler, to.cache_tag, levels, embedded)
-            self._filled = fill(self.cache, missing, compile_for, self._progress, flush=flush)
+            self._filled = fill(self.cache, missing, compile_for, self._progress)
         known = sum(one.entry.manifest.count for one in self._found.values())
         self._looking.put_off(known + sum(one.count for one in self._filled.values()))
 

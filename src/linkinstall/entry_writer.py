@@ -33,6 +33,7 @@ from linkinstall.digest import encode as encode_digest
 from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.trees import make_folders
 from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
+from linkinstall.paths import folded
 from linkinstall.policy import is_binary_name
 from linkinstall.record import row
 from linkinstall.scripts import MARK, launcher_body
@@ -286,20 +287,11 @@ def collisions(paths: Iterable[tuple[str, str]]) -> frozenset[str]:
         full = f"{scheme}/{path}"
         while "/" in full and full not in known:
             known.add(full)
-            other = seen.setdefault(_folded(full), full)
+            other = seen.setdefault(folded(full), full)
             if other != full:
                 found |= {other, full}
             full = full.rpartition("/")[0]
     return frozenset(found)
-
-
-def _folded(path: str) -> str:
-    """Return what paths share that a volume may take for one, as NTFS, HFS+ and APFS do."""
-    if path.isascii():
-        return path.lower()
-    from unicodedata import normalize
-
-    return normalize("NFC", path.lower())
 
 
 def write_all(output: BinaryIO, data: bytes) -> int:

@@ -9,7 +9,7 @@ Guarantees: what one process does is what :meth:`linkinstall.cache.Cache.add` an
 :func:`linkinstall.bytecode.compiled_sets` do. A wheel that fails is left out: whoever asks
 for it then, one by one, meets the reason. A child ends when its parent is gone.
 
-Errors: ``OSError`` where the volume cannot be flushed.
+Errors: ``OSError`` where no further process can be forked.
 """
 
 from __future__ import annotations
@@ -24,8 +24,6 @@ from linkinstall.cache import Added
 from linkinstall.compilers import Compilers
 from linkinstall.entry_check import inspect
 from linkinstall.fs.crew import Crew, parts_of
-from linkinstall.fs.early_flush import EarlyFlush
-from linkinstall.fs.forks import workers
 from linkinstall.outcome import BytecodeCount, Warn
 from linkinstall.values import value
 from linkinstall.wheel import parse_filename
@@ -85,16 +83,12 @@ def fill(
     wheels: Iterable[str],
     compile_for: CompileFor | None,
     progress: Progress | None = None,
-    *,
-    flush: bool = True,
 ) -> dict[str, Filled]:
     """Unpack wheels that are not in the cache; return what was told of each that is now.
 
     Small ones are left to whoever asks for them.
 
     :param progress: told what is unpacked by this process, and how many were begun by all
-    :param flush: whether all that is written is to be flushed in the end
-    :raises OSError: the volume could not be flushed
     """
     sizes = {path: _size(cache, path) for path in wheels}
     if sum(sizes.values()) < limits.FORK_FROM_BYTES:
@@ -102,15 +96,10 @@ def fill(
     # The largest first: whoever comes to the heap last has little left to do.
     order = sorted(sizes, key=lambda one: (-sizes[one], one))
     work = _Work(cache, order, compile_for, progress)
-    early = None
-    if flush and compile_for is not None and workers() > 1:
-        early = EarlyFlush(cache.file_system, cache.root)
     try:
         answers = Crew(work.do, len(work.parts)).finish()
     finally:
         work.close()
-        if early is not None:
-            early.finish()
     made: dict[str, Filled] = {}
     told = chain.from_iterable(one or () for one in answers)
     for path, entry, hash_, count, warnings, counts in told:

@@ -91,8 +91,6 @@ CREW_PARTS = 1_024
 """Parts of one work that processes share; their numbers have to fit into a pipe (pipe(7))."""
 FORK_FROM_BYTES = 1 << 20
 """Bytes of wheels to unpack from which a second process pays."""
-EARLY_FLUSH = 0.5
-"""Seconds of compiling after which what was written is flushed, and from one time to the next."""
 FORK_FROM_BRANCHES = 32
 """Folders side by side from which a second process pays for a removal."""
 BRANCH_DEPTH = 6

@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["device_in", "forward", "normal", "plain"]
+__all__ = ["device_in", "folded", "forward", "normal", "plain"]
 
 _PORTS = [f"{kind}{number}" for kind in ("COM", "LPT") for number in "123456789\xb9\xb2\xb3"]
 _DEVICES = frozenset(("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *_PORTS))
@@ -44,6 +44,15 @@ def plain(path: str) -> str:
         if path.startswith(prefix):
             return instead + path.removeprefix(prefix)
     return path
+
+
+def folded(path: str) -> str:
+    """Return what paths share that a volume may take for one, as NTFS, HFS+ and APFS do."""
+    if path.isascii():
+        return path.lower()
+    from unicodedata import normalize
+
+    return normalize("NFC", path.lower())
 
 
 def device_in(path: str) -> str:

@@ -154,7 +154,7 @@ class Preparation:
         self.wishes.look(world, self.cache)
         if not dry:
             wheels = [wish.path for wish in self.wishes.incoming if wish.path is not None]
-            self._entries.fill(wheels, self.options.compile_levels, flush=self.options.flush)
+            self._entries.fill(wheels, self.options.compile_levels)
         wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self.wishes.incoming]
         coming = [name for _, _, name, _ in wanted]
         refuse_twice(coming, [wish.path for wish, _, _, _ in wanted])

@@ -28,6 +28,7 @@ from linkinstall import limits
 from linkinstall.asking import NEW, Asking
 from linkinstall.cache import Cache
 from linkinstall.fs import local
+from linkinstall.fs.volumes import Volumes
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.preparation import Preparation
@@ -115,12 +116,13 @@ class Transaction(Asking):
         self._command = command
         options = Options(
             link_mode, copy_binaries, levels, overwrite_existing, reinstall,
-            validate_record, verify_cache, processes, sync != "off",
+            validate_record, verify_cache, processes,
         )  # fmt: skip
         self._preparation = Preparation(
             environment, cache or Cache(), self.files, options, self._wishes, progress
         )
         self._session = Session(self.files, environment, flush=sync != "off")
+        self._volumes = Volumes(self.files)
         self._application: Application | None = None
 
     @property
@@ -184,6 +186,9 @@ class Transaction(Asking):
         world = self._session.begin(timeout=self._timeout, notify=self._notify)
         self._preparation.cache.sweep()
         self._preparation.settle_cache(world.home, self._timeout, self._notify)
+        if self.sync != "off":
+            for folder in (world.home, self._preparation.cache.root):
+                self._volumes.hold(folder)
         return world
 
     def _origin(self) -> Origin:
@@ -197,6 +202,7 @@ class Transaction(Asking):
             preparation.cache,
             tuple(preparation.unflushed()),
             preparation.refresh,
+            self._volumes,
         )
 
     def commit(self) -> Outcome:
@@ -303,6 +309,7 @@ class Transaction(Asking):
 
     def _end(self) -> None:
         self._phase = _ENDED
+        self._volumes.close()
         self._session.end()
         for call in self._on_end:
             call()

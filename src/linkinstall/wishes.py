@@ -40,7 +40,6 @@ class Options:
     validate_record: str = "all"
     verify_cache: str = "stat"
     processes: bool = False
-    flush: bool = True
 
 
 @value

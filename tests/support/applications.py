@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from linkinstall.application import Application, Origin
 from linkinstall.fs import local
+from linkinstall.fs.volumes import Volumes
 from linkinstall.preparation import Preparation
 from linkinstall.wishes import Options, Wish, Wishes
 from linkinstall.world import World
@@ -68,6 +69,7 @@ def applied(
         preparation.cache,
         tuple(preparation.unflushed()),
         preparation.refresh,
+        Volumes(port),
     )
     return Application(port, plan, preparation.preferences(plan), origin, sync=sync)
 

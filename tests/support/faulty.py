@@ -38,7 +38,7 @@ else:
 # their source stand among the arguments. The other verbs of the port are made of these.
 LOOKS = frozenset(
     "status statuses scan read open_read read_link real_path umask link_limit mount_points"
-    " holders busy".split()
+    " holders busy open_volume".split()
 )
 CHANGES = {
     "make_folder": (0, None),
@@ -102,7 +102,7 @@ class Wrapper(FileSystem):
         with self.inner.create(path, executable=executable) as stream:
             return _Stream(os.dup(stream.fileno()), partial(self.before, Change("write", path)))
 
-    def flush_volume(self, path: str) -> None:
+    def flush_volume(self, path: str, _handle: int | None = None) -> None:
         """Note a flush."""
         self.before(Change("flush_volume", path))
 

@@ -299,7 +299,7 @@ def stand_apart(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     own are not equal by themselves. No test of parity cuts the power, and a flush of the volume
     waits for what every other program has written.
     """
-    monkeypatch.setattr(type(local()), "flush_volume", lambda _files, _path: None)
+    monkeypatch.setattr(type(local()), "flush_volume", lambda *_: None)
     monkeypatch.setattr(time, "localtime", lambda *_: time.gmtime(1_700_000_000))
     monkeypatch.setenv("LINKINSTALL_CACHE_DIR", str(folder / "default-cache"))
     for name in ("LINKINSTALL_LINK_MODE", "SOURCE_DATE_EPOCH"):

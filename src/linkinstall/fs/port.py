@@ -218,8 +218,7 @@ class FileSystem:
     ) -> Placing:
         """Begin to do :meth:`place` for each batch; what is returned brings it to an end.
 
-        :param batches: (mode, source, target, names, root) of each; the target is the root
-            or below it, where it is made if it is missing
+        :param batches: (mode, source, target, names, root); targets are made below their roots
         :param processes: whether this process may be forked: it has no threads
         """
         return Placing(self, batches)
@@ -278,11 +277,12 @@ class FileSystem:
 
     # ---------------------------------------------------------------- flush
 
-    def flush_volume(self, path: str) -> None:  # noqa: ARG002 - where a volume can be named
-        """Write everything of the volume that holds ``path`` to the disk.
+    def open_volume(self, folder: str) -> int | None:  # noqa: ARG002 - see posix
+        """Return a descriptor for :meth:`flush_volume`; see :mod:`linkinstall.fs.volumes`."""
+        return None
 
-        Waits as long as the kernel does: other programs' dirty data counts too.
-        """
+    def flush_volume(self, path: str, handle: int | None = None) -> None:  # noqa: ARG002 - see posix
+        """Write all of a volume to the disk, or fail; ``handle`` is from :meth:`open_volume`."""
         if hasattr(os, "sync"):
             os.sync()
 

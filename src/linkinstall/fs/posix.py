@@ -202,8 +202,15 @@ class PosixFileSystem(FileSystem):
             os.close(handle)
         return refused
 
-    def flush_volume(self, path: str) -> None:
+    def open_volume(self, folder: str) -> int | None:
+        """Open a folder, for what :mod:`linkinstall.fs.volumes` tells."""
+        return os.open(folder, _FOLDER)
+
+    def flush_volume(self, path: str, handle: int | None = None) -> None:
         """Call ``syncfs(2)`` on the volume of ``path``."""
+        if handle is not None:
+            _syncfs(handle, path)
+            return
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         try:
             _syncfs(handle, path)

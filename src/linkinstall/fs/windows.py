@@ -238,7 +238,7 @@ class WindowsFileSystem(FileSystem):
 
     # ---------------------------------------------------------------- flush
 
-    def flush_volume(self, path: str) -> None:  # noqa: ARG002 - see the module docstring
+    def flush_volume(self, path: str, handle: int | None = None) -> None:  # noqa: ARG002 - see the module docstring
         """Write to the disk what was generated and copied since the last flush."""
         while self._written:
             written = extended(self._written.popleft())

@@ -22,6 +22,7 @@ from stat import S_ISREG
 from linkinstall.application import Application, Origin
 from linkinstall.cache import Cache
 from linkinstall.fs.port import FILE, FOLDER
+from linkinstall.fs.volumes import Volumes
 from linkinstall.interrupts import deferred
 from linkinstall.linking import Preferences
 from linkinstall.outcome import FileCount, Kept, Outcome, Warn
@@ -74,6 +75,7 @@ def decouple(
     session = Session(files, environment, flush=sync != "off")
     application = None
     kept: list[Kept] = []
+    volumes = Volumes(files)
     try:
         world = session.begin(timeout=lock_timeout, notify=notify)
         coupled = list(_coupled(files, sight.place, world.home, kept, every=every))
@@ -81,9 +83,8 @@ def decouple(
             return _outcome(sight, environment, session.report, kept)
         plan = _plan(coupled, world.home)
         preferences = Preferences("copy", False, (Capabilities(),))  # noqa: FBT003 - a value's fields
-        origin = Origin(
-            files.real_path(environment.root), tuple(session.made), (), Cache(), (), _no_refresh
-        )
+        root, made = files.real_path(environment.root), tuple(session.made)
+        origin = Origin(root, made, (), Cache(), (), _no_refresh, volumes)
         application = Application(files, plan, preferences, origin, sync=sync)
         application.prepare()
         return _commit(application, sight, environment, session.report, kept)
@@ -98,6 +99,7 @@ def decouple(
                 raise typed(failure, sight.place, outcome) from error
         raise typed(error, sight.place, outcome, files) from error
     finally:
+        volumes.close()
         session.end()
 
 

@@ -1,0 +1,65 @@
+"""Volumes that a change writes to, held open from before its first write until it is flushed.
+
+Purpose: to be told when something could not be written. The system writes in the background,
+and an error there is told once to each that has the volume open at that time, and otherwise
+to the first that opens and flushes it later (``syncfs(2)``, since Linux 5.8). That may be any
+other process; whoever flushes after it would hear nothing.
+
+Calling sequence::
+
+    volumes = Volumes(files)
+    volumes.hold("/cache/v1")            # before anything is written there
+    ... write ...
+    volumes.flush("/cache/v1/entries")   # any path of the volume
+    volumes.close()
+
+Guarantees: :meth:`Volumes.flush` flushes a volume that is not held, too, as the port does. A
+volume is held once, whatever the paths are.
+
+Errors: ``OSError`` from :meth:`Volumes.flush`, and from :meth:`Volumes.hold` but for a lack of
+rights.
+"""
+
+from __future__ import annotations
+
+import os
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["Volumes"]
+
+
+class Volumes:
+    """See the module docstring."""
+
+    def __init__(self, files: FileSystem) -> None:
+        self._files = files
+        self._held: dict[int, int] = {}
+
+    def hold(self, folder: str) -> None:
+        """Hold the volume of a folder, or of the nearest one above that is there."""
+        status = self._files.status(folder)
+        while status is None and folder != os.path.dirname(folder):
+            folder = os.path.dirname(folder)
+            status = self._files.status(folder)
+        if status is None or status.st_dev in self._held:
+            return
+        try:
+            handle = self._files.open_volume(folder)
+        except PermissionError:  # it can be entered, and not be read
+            return
+        if handle is not None:
+            self._held[status.st_dev] = handle
+
+    def flush(self, path: str) -> None:
+        """Flush the volume of a path; what could not be written since it is held is an error."""
+        status = self._files.status(path)
+        handle = self._held.get(status.st_dev) if status is not None else None
+        self._files.flush_volume(path, handle)
+
+    def close(self) -> None:
+        """Let all go."""
+        while self._held:
+            os.close(self._held.popitem()[1])

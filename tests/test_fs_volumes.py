@@ -1,0 +1,142 @@
+"""Tests of ``linkinstall.fs.volumes``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.fs.volumes import Volumes
+from tests.support.faulty import LocalFileSystem
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Volumed(LocalFileSystem):
+    """Notes which volumes are opened and flushed; ``other`` is on a volume of its own."""
+
+    def __init__(self, other: Path) -> None:
+        self.other = str(other)
+        self.opened: list[str] = []
+        self.handles: list[int] = []
+        self.flushed: list[tuple[str, int | None]] = []
+
+    def status(self, path: str) -> os.stat_result | None:
+        """Tell another device of what is on the other volume."""
+        status = super().status(path)
+        if status is None or not path.startswith(self.other):
+            return status
+        return os.stat_result((*status[:2], status.st_dev + 1, *status[3:10]))
+
+    def open_volume(self, folder: str) -> int | None:
+        """Open something that the test can see closed."""
+        self.opened.append(folder)
+        self.handles.append(os.open(os.devnull, os.O_RDONLY))
+        return self.handles[-1]
+
+    def flush_volume(self, path: str, handle: int | None = None) -> None:
+        """Note a flush."""
+        self.flushed.append((path, handle))
+
+
+def is_open(handle: int) -> bool:
+    """Return whether a descriptor can be used."""
+    try:
+        os.fstat(handle)
+    except OSError:
+        return False
+    return True
+
+
+def test_a_volume_is_flushed_by_what_was_opened_first(tmp_path: Path) -> None:
+    """Whatever was not written since then is an error of that flush, whoever heard of it."""
+    files = Volumed(tmp_path / "other")
+    volumes = Volumes(files)
+    volumes.hold(str(tmp_path))
+
+    volumes.flush(str(tmp_path))
+
+    assert [str(tmp_path)] == files.opened
+    assert [(str(tmp_path), files.handles[0])] == files.flushed
+    volumes.close()
+
+
+def test_each_volume_is_held_once(tmp_path: Path) -> None:
+    """Several folders of a volume share a handle; each volume has its own."""
+    other = tmp_path / "other"
+    for folder in (tmp_path / "a", tmp_path / "b", other):
+        folder.mkdir()
+    files = Volumed(other)
+    volumes = Volumes(files)
+
+    for folder in (tmp_path / "a", tmp_path / "b", other):
+        volumes.hold(str(folder))
+    for folder in (other, tmp_path / "b"):
+        volumes.flush(str(folder))
+
+    assert [str(tmp_path / "a"), str(other)] == files.opened
+    first, second = files.handles
+    assert [(str(other), second), (str(tmp_path / "b"), first)] == files.flushed
+    volumes.close()
+
+
+def test_a_folder_that_is_not_there_yet_stands_for_the_one_above(tmp_path: Path) -> None:
+    """A cache is made by the first install; its volume is that of what stands."""
+    files = Volumed(tmp_path / "other")
+    volumes = Volumes(files)
+
+    volumes.hold(str(tmp_path / "cache" / "v1"))
+
+    assert [str(tmp_path)] == files.opened
+    volumes.close()
+
+
+def test_a_volume_that_is_not_held_is_flushed_all_the_same(tmp_path: Path) -> None:
+    """Volumes that turn up late, and paths that are gone, are left to the port."""
+    files = Volumed(tmp_path / "other")
+
+    Volumes(files).flush(str(tmp_path))
+    Volumes(files).flush(str(tmp_path / "gone"))
+
+    assert [(str(tmp_path), None), (str(tmp_path / "gone"), None)] == files.flushed
+
+
+def test_a_folder_that_cannot_be_read_is_not_held(tmp_path: Path) -> None:
+    """A library that one may only enter and write to is no reason to fail."""
+
+    class Closed(Volumed):
+        def open_volume(self, folder: str) -> int | None:
+            raise PermissionError(13, "Permission denied", folder)
+
+    files = Closed(tmp_path / "other")
+    volumes = Volumes(files)
+
+    volumes.hold(str(tmp_path))
+    volumes.flush(str(tmp_path))
+
+    assert [(str(tmp_path), None)] == files.flushed
+
+
+def test_all_is_let_go_in_the_end(tmp_path: Path) -> None:
+    """A volume that is held cannot be unmounted: nothing is kept open."""
+    files = Volumed(tmp_path / "other")
+    volumes = Volumes(files)
+    volumes.hold(str(tmp_path))
+    assert is_open(files.handles[0])
+
+    volumes.close()
+    volumes.close()
+
+    assert not is_open(files.handles[0])
+
+
+@pytest.mark.posix("volumes can be opened")
+def test_a_real_volume_can_be_held_and_flushed(tmp_path: Path) -> None:
+    """The local file system opens the volume, and flushes it through that."""
+    volumes = Volumes(LocalFileSystem())
+
+    volumes.hold(str(tmp_path))
+    volumes.flush(str(tmp_path))
+    volumes.close()
