@@ -93,6 +93,35 @@ def test_a_folder_that_is_not_there_yet_stands_for_the_one_above(tmp_path: Path)
     volumes.close()
 
 
+@pytest.mark.posix("links can be made")
+def test_a_link_stands_for_where_it_leads(tmp_path: Path) -> None:
+    """A cache that is a link to another disk is held there, also before there is anything in it."""
+    other = tmp_path / "other"
+    other.mkdir()
+    (tmp_path / "cache").symlink_to(other)
+    files = Volumed(other)
+    volumes = Volumes(files)
+
+    volumes.hold(str(tmp_path / "cache" / "v1"))
+    volumes.flush(str(other))
+
+    assert [str(other)] == files.opened
+    assert [(str(other), files.handles[0])] == files.flushed
+    volumes.close()
+
+
+@pytest.mark.posix("volumes can be opened")
+def test_what_is_no_folder_is_not_held(tmp_path: Path) -> None:
+    """Where no cache is wanted it is called after the null device."""
+    volumes = Volumes(LocalFileSystem())
+    (tmp_path / "file").touch()
+
+    for path in ("/dev/null/v1", str(tmp_path / "file" / "v1")):
+        volumes.hold(path)
+    volumes.flush(str(tmp_path))
+    volumes.close()
+
+
 def test_a_volume_that_is_not_held_is_flushed_all_the_same(tmp_path: Path) -> None:
     """Volumes that turn up late, and paths that are gone, are left to the port."""
     files = Volumed(tmp_path / "other")

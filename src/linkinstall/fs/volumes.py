@@ -16,8 +16,8 @@ Calling sequence::
 Guarantees: :meth:`Volumes.flush` flushes a volume that is not held, too, as the port does. A
 volume is held once, whatever the paths are.
 
-Errors: ``OSError`` from :meth:`Volumes.flush`, and from :meth:`Volumes.hold` but for a lack of
-rights.
+Errors: ``OSError`` from :meth:`Volumes.flush`, and from :meth:`Volumes.hold`, but where nothing
+can be held: a folder that is closed to readers, or a file in its place.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ class Volumes:
 
     def hold(self, folder: str) -> None:
         """Hold the volume of a folder, or of the nearest one above that is there."""
+        folder = self._files.real_path(folder)  # a link may lie on another volume
         status = self._files.status(folder)
         while status is None and folder != os.path.dirname(folder):
             folder = os.path.dirname(folder)
@@ -48,7 +49,7 @@ class Volumes:
             return
         try:
             handle = self._files.open_volume(folder)
-        except PermissionError:  # it can be entered, and not be read
+        except (PermissionError, NotADirectoryError):  # closed to readers, or no folder at all
             return
         if handle is not None:
             self._held[status.st_dev] = handle
