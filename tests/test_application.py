@@ -20,6 +20,7 @@ from tests.support.faulty import (
     NoHardLinks,
     OtherVolume,
     Recording,
+    noting_volumes,
 )
 from tests.support.scenarios import StubbornFolders
 from tests.support.sites import Site, differences, of_state, snapshot
@@ -124,35 +125,36 @@ def test_the_commit_is_one_rename(site: Site) -> None:
     assert COMMITTED == application.state
 
 
-@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
-def test_what_a_failed_flush_may_have_lost_is_not_linked_again(site: Site, number: int) -> None:
-    """Files that could not be written read well, and the next flush had nothing to tell.
-
-    A disk took 12 of 20 MB; with more room the same command said "installed", took the
-    mark off the entry, and what was read after the next mount had another digest.
-    """
-
-    class Failing(LocalFileSystem):
-        def flush_volume(self, path: str, _handle: int | None = None) -> None:
-            raise OSError(number, os.strerror(number), path)
-
-    old = snapshot(site.root, exact=True)
+def test_what_another_process_gave_up_is_not_linked(site: Site) -> None:
+    """It met an error of the disk, which nobody else is told, while this one was flushing."""
     wheel = upgrade(site)
     entry = site.cache.add(wheel).entry
-    assert not entry.flushed
 
-    application = applied(site, wheel, files=Failing(), sync="normal")
-    with pytest.raises(OSError, match=os.strerror(number)):
+    class GivenUp(LocalFileSystem):
+        def flush_volume(self, _path: str, _handle: int | None = None) -> None:
+            os.rename(f"{entry.folder}/manifest", f"{entry.folder}/manifest.damaged")
+
+    old = snapshot(site.root, exact=True)
+    application = applied(site, wheel, files=GivenUp(), sync="normal")
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)) as caught:
         application.prepare()
     application.undo()
 
+    assert f"{entry.folder}/manifest" == caught.value.filename
     assert_unchanged(site, old)
-    lost = number == errno.EIO
-    assert lost == (site.cache.open(entry.manifest.id) is None)
-    site.install(wheel)
-    again = site.cache.open(entry.manifest.id)
-    assert again is not None
-    assert lost == (again.manifest.mtime != entry.manifest.mtime)
+
+
+def test_side_volumes_are_held_before_anything_is_written_there(site: Site) -> None:
+    """Each state folder's volume is opened once, before the first file, and flushed by that."""
+    calls: list[str] = []
+    files = noting_volumes(OtherVolume(local(), str(site.scripts)), calls)
+    application = applied(site, upgrade(site), files=files, sync="normal")
+    application.prepare()
+    application.origin.volumes.close()
+
+    assert ["open", "open"] == calls[:2]
+    assert 2 == calls.count("open")
+    assert ["flush", "flush"] == calls[-2:]
 
 
 @pytest.mark.parametrize(("sync", "flushes"), [("off", 0), ("normal", 1), ("full", 2)])

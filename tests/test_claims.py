@@ -16,6 +16,11 @@ def claims() -> tuple[Claims, list[Refusal]]:
     return Claims(lambda *told: refused.append(told)), refused
 
 
+def nothing(_path: str) -> bool:
+    """Say that nothing stands there."""
+    return False
+
+
 def test_names_of_a_folder_nobody_claimed_are_free() -> None:
     """The first wheel of a folder gets all its names, with their sizes."""
     own, refused = claims()
@@ -125,7 +130,7 @@ def test_spellings_of_one_name_are_refused_once() -> None:
     own.free(ONE, "/e/ns/Foo", ("a.py", "b.py"), ("1", "1"))
     own.free(TWO, "/e/ns/foo", ("a.py", "c.py"), ("1", "1"))
 
-    own.check_spellings()
+    own.check_spellings(nothing)
 
     reason = "differs only by case or Unicode form from /e/ns/Foo"
     assert [("case-collision", "/e/ns/foo", None, reason)] == refused
@@ -138,12 +143,23 @@ def test_spellings_of_a_file_are_refused() -> None:
     own.free(TWO, "/e/ns", ("Readme", "cafe\u0301"), ("1", "1"))
     own.free(TWO, "/e/ns/inner", ("README",), ("1",))
 
-    own.check_spellings()
+    own.check_spellings(nothing)
 
     assert [
         ("case-collision", "/e/ns/Readme", "/e/ns/README"),
         ("case-collision", "/e/ns/cafe\u0301", "/e/ns/caf\xe9"),
     ] == [(code, path, reason.rpartition(" ")[2]) for code, path, _, reason in refused]
+
+
+def test_a_folder_that_is_there_has_every_spelling() -> None:
+    """A wheel for ``Lib`` of the data folder is no collision with ``lib``, which stands."""
+    own, refused = claims()
+    own.free(ONE, "/e/lib/site/one", ("a.py",), ("1",))
+    own.free(ONE, "/e/Lib", ("x.txt",), ("1",))
+
+    own.check_spellings(lambda path: path.lower() in {"/e", "/e/lib", "/e/lib/site"})
+
+    assert [] == refused
 
 
 def test_one_spelling_is_no_collision() -> None:
@@ -152,6 +168,6 @@ def test_one_spelling_is_no_collision() -> None:
     own.free(ONE, "/e/ns", ("__init__.py",), ("0",))
     own.free(TWO, "/e/ns", ("__init__.py", "b.py"), ("0", "1"))
 
-    own.check_spellings()
+    own.check_spellings(nothing)
 
     assert [] == refused

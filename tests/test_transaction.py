@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -15,8 +16,9 @@ from linkinstall.errors import (
     TransactionError,
     UsageError,
 )
+from linkinstall.fs import local
 from tests.support.descriptors import open_descriptors
-from tests.support.faulty import LocalFileSystem
+from tests.support.faulty import LocalFileSystem, OtherVolume, noting_volumes
 from tests.support.sites import Site, differences
 from tests.support.wheels import make_wheel
 
@@ -203,8 +205,62 @@ def test_volumes_are_let_go(site: Site) -> None:
     site.install(wheel)
     before = open_descriptors()
 
-    site.install(site.wheel("app", "2.0"))
+    site.install(site.wheel("app", "2.0"), sync="normal")
     with pytest.raises(ConflictError):
-        site.install(site.wheel("other", files={"app/__init__.py": "x = 1\n"}))
+        site.install(site.wheel("other", files={"app/__init__.py": "x = 1\n"}), sync="normal")
 
     assert before == open_descriptors()
+
+
+class Failing(LocalFileSystem):
+    """Cannot be flushed, for one reason or another."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+
+    def flush_volume(self, path: str, _handle: int | None = None) -> None:
+        """Fail as a disk does."""
+        raise OSError(self.number, os.strerror(self.number), path)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.EACCES])
+def test_what_a_failed_flush_may_have_lost_is_not_linked_again(site: Site, number: int) -> None:
+    """Files that could not be written read well, and the next flush has nothing to tell.
+
+    A disk took 12 of 20 MB; with more room the same command said "installed", took the
+    mark off the entry, and what was read after the next mount had another digest. So did
+    the entries that ``cache add`` or a killed run had left there.
+    """
+    wheels = [site.wheel("app"), site.wheel("beside")]
+    entries = [site.cache.add(wheel).entry for wheel in wheels]
+    old = site.tree()
+
+    transaction = Transaction(site.environment, cache=site.cache, files=Failing(number))
+    transaction.install(wheels[0])
+    with pytest.raises(FileSystemError):
+        transaction.run()
+
+    lost = number == errno.EIO
+    assert [] == differences(old, site.tree())
+    assert [lost] * 2 == [site.cache.open(one.manifest.id) is None for one in entries]
+    site.install(*wheels)
+    again = [site.cache.add(wheel).entry for wheel in wheels]
+    assert [lost] * 2 == [
+        one.manifest.mtime != before.manifest.mtime
+        for one, before in zip(again, entries, strict=True)
+    ]
+
+
+def test_the_volume_of_a_cache_elsewhere_is_held_too(site: Site, tmp_path: Path) -> None:
+    """Contents are written to the cache's volume alone, mostly another disk then."""
+    calls: list[str] = []
+    files = noting_volumes(OtherVolume(local(), str(tmp_path / "elsewhere")), calls)
+    (tmp_path / "elsewhere").mkdir()
+    cache = Cache(tmp_path / "elsewhere" / "cache", files=files)
+    options: dict[str, Any] = {"sync": "normal", "files": files, "compile_levels": ()}
+
+    with Transaction(site.environment, cache=cache, link_mode="copy", **options) as transaction:
+        transaction.install(site.wheel("app"))
+
+    assert 2 == calls.count("open")
+    assert ["flush", "flush"] == calls[-2:]

@@ -97,7 +97,7 @@ class Application:
         self.staging.switch()
         if self.sync != "off":
             for state in self.plan.states[1:]:
-                self.files.flush_volume(state)
+                self.origin.volumes.flush(state)
 
     def _stage(self) -> None:
         """Stage until every file has found a link mode."""
@@ -151,31 +151,13 @@ class Application:
             status = self.files.status(path)
             if status is not None and status.st_dev not in devices:
                 devices.add(status.st_dev)
-                self._flush_one(path)
+                self.origin.volumes.flush(path)
         for entry in unflushed:
+            # Another process may have met an error of the disk, which is told once.
+            path = f"{entry.folder}/manifest"
+            if self.files.status(path) is None:
+                raise OSError(EIO, os.strerror(EIO), path)
             self.origin.cache.mark_flushed(entry)
-
-    def _flush_one(self, path: str) -> None:
-        try:
-            self.origin.volumes.flush(path)
-        except OSError as error:
-            if error.errno == EIO:
-                self._give_up_unflushed()
-            raise
-
-    def _give_up_unflushed(self) -> None:
-        """Keep entries from being linked again that may never reach the disk.
-
-        What could not be written reads well as long as it is in memory, and the next flush
-        has no error to tell: it would pass for flushed.
-        """
-        from linkinstall.upkeep.verification import quarantine
-
-        for entry in self.origin.unflushed:
-            try:
-                quarantine(self.origin.cache, entry)
-            except OSError:  # the disk takes nothing any more
-                continue
 
     def _stash(self) -> None:
         for item in self.plan.stash:
@@ -236,7 +218,7 @@ class Application:
         """Drop what is not needed any more after the commit point."""
         settlement = self._settlement()
         if self.sync == "full":
-            self.files.flush_volume(self.home)
+            self.origin.volumes.flush(self.home)
         settlement.finish()
         self._move("clean up")
         return settlement

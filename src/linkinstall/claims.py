@@ -76,15 +76,19 @@ class Claims:
                     reason = "would be a file and a folder at once"
                     self._refuse("file-in-the-way", folder, request.name, reason)
 
-    def check_spellings(self) -> None:
-        """Refuse paths of several wheels that are one where case and Unicode form do not count."""
+    def check_spellings(self, stands: Callable[[str], bool]) -> None:
+        """Refuse paths of several wheels that are one where case and Unicode form do not count.
+
+        :param stands: whether a folder is there already, whichever of its spellings is asked for
+        """
         first: dict[str, str] = {}
         for folder in self._folders():
             names = (name for _, names, _ in self._claims.get(folder, ()) for name in names)
             for path in (folder, *(f"{folder}/{name}" for name in names)):
                 other = first.setdefault(folded(path), path)
                 # What lies in two spellings of one folder differs, too; the folder is told.
-                if path != other and path.rpartition("/")[0] == other.rpartition("/")[0]:
+                alike = path.rpartition("/")[0] == other.rpartition("/")[0]
+                if path != other and alike and not (path == folder and stands(folder)):
                     reason = f"differs only by case or Unicode form from {other}"
                     self._refuse("case-collision", path, None, reason)
 

@@ -300,8 +300,8 @@ class Planner:
         :raises ConflictError: all problems together
         """
         self._claims.check_files_against_folders()
-        if self.world.ignores_case:
-            self._claims.check_spellings()
+        if self.world.ignores_case and not self.problems:
+            self._claims.check_spellings(lambda path: self.world.files.status(path) is not None)
         if self.problems:
             raise self._conflict()
         stash = tuple(self._with_state(item) for item in self.removal.ordered())

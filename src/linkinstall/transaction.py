@@ -24,6 +24,8 @@ Errors: everything in :mod:`linkinstall.errors`.
 
 from __future__ import annotations
 
+from errno import EIO
+
 from linkinstall import limits
 from linkinstall.asking import NEW, Asking
 from linkinstall.cache import Cache
@@ -186,9 +188,9 @@ class Transaction(Asking):
         world = self._session.begin(timeout=self._timeout, notify=self._notify)
         self._preparation.cache.sweep()
         self._preparation.settle_cache(world.home, self._timeout, self._notify)
-        if self.sync != "off":
-            for folder in (world.home, self._preparation.cache.root):
-                self._volumes.hold(folder)
+        cache = self._preparation.cache
+        if self.sync != "off" and self._wishes.incoming and not cache.distrust:
+            self._volumes.hold(cache.root)
         return world
 
     def _origin(self) -> Origin:
@@ -302,15 +304,24 @@ class Transaction(Asking):
                 if self._application is not None:
                     self._application.undo()
             except OSError as cause:
+                self._give_up_after(cause)
                 self._end()
                 failure = unsettled(self._session.home, cause)
                 raise self._typed(failure) from (error or cause)
+            self._give_up_after(error)
             self._end()
+
+    def _give_up_after(self, error: BaseException | None) -> None:
+        """Keep cached files from being linked again that may never reach the disk."""
+        if isinstance(error, OSError) and error.errno == EIO:
+            from linkinstall.upkeep.giving_up import give_up_unflushed
+
+            give_up_unflushed(self._preparation.cache)
 
     def _end(self) -> None:
         self._phase = _ENDED
-        self._volumes.close()
         self._session.end()
+        self._volumes.close()
         for call in self._on_end:
             call()
 

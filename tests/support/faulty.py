@@ -245,3 +245,17 @@ class OtherVolume(Denying):
         others = {name: getattr(status, name) for name in names}
         fields = (*status[:2], status.st_dev + 1_000_000, *status[3:])
         return os.stat_result(fields, others)
+
+
+def noting_volumes(files: FileSystem, calls: list[str]) -> FileSystem:
+    """Note volumes that are opened, and flushes: ``flush`` by what was opened, else ``anew``."""
+
+    def open_volume(_folder: str) -> int:
+        calls.append("open")
+        return os.open(os.devnull, os.O_RDONLY)
+
+    def flush_volume(_path: str, handle: int | None = None) -> None:
+        calls.append("anew" if handle is None else "flush")
+
+    vars(files).update(open_volume=open_volume, flush_volume=flush_volume)
+    return files

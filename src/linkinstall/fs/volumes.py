@@ -16,8 +16,7 @@ Calling sequence::
 Guarantees: :meth:`Volumes.flush` flushes a volume that is not held, too, as the port does. A
 volume is held once, whatever the paths are.
 
-Errors: ``OSError`` from :meth:`Volumes.flush`, and from :meth:`Volumes.hold`, but where nothing
-can be held: a folder that is closed to readers, or a file in its place.
+Errors: ``OSError`` from :meth:`Volumes.flush`. What cannot be held is not.
 """
 
 from __future__ import annotations
@@ -40,16 +39,16 @@ class Volumes:
 
     def hold(self, folder: str) -> None:
         """Hold the volume of a folder, or of the nearest one above that is there."""
-        folder = self._files.real_path(folder)  # a link may lie on another volume
-        status = self._files.status(folder)
-        while status is None and folder != os.path.dirname(folder):
-            folder = os.path.dirname(folder)
-            status = self._files.status(folder)
-        if status is None or status.st_dev in self._held:
-            return
         try:
+            folder = self._files.real_path(folder)  # a link may lie on another volume
+            status = self._files.status(folder)
+            while status is None and folder != os.path.dirname(folder):
+                folder = os.path.dirname(folder)
+                status = self._files.status(folder)
+            if status is None or status.st_dev in self._held:
+                return
             handle = self._files.open_volume(folder)
-        except (PermissionError, NotADirectoryError):  # closed to readers, or no folder at all
+        except OSError:  # whoever writes there will meet it
             return
         if handle is not None:
             self._held[status.st_dev] = handle
@@ -63,4 +62,11 @@ class Volumes:
     def close(self) -> None:
         """Let all go."""
         while self._held:
-            os.close(self._held.popitem()[1])
+            try:
+                os.close(self._held.popitem()[1])
+            except OSError:  # nothing depends on it any more
+                continue
+
+    def __del__(self) -> None:
+        """Let all go where nobody did."""
+        self.close()

@@ -1,0 +1,76 @@
+"""Tests of ``linkinstall.upkeep.giving_up``."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall import Cache
+from linkinstall.upkeep.giving_up import give_up_unflushed
+from tests.support.faulty import LocalFileSystem
+from tests.support.sites import Site
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """Return an environment that can compile."""
+    return Site(tmp_path, compiler=True)
+
+
+def test_what_is_marked_is_given_up_whoever_made_it(site: Site) -> None:
+    """Entries and compiled files that no flush has reached; what was flushed stays."""
+    flushed = site.wheel("app")
+    site.install(flushed, compile_levels=(0,), sync="normal")
+    site.install(site.wheel("new"), compile_levels=(0,), sync="off")
+    added = site.cache.add(site.wheel("added")).entry
+    entry = site.cache.add(flushed).entry
+    assert entry.flushed
+    new = [one.parent for one in site.folder.rglob("unflushed")]
+
+    give_up_unflushed(site.cache)
+
+    assert 3 == len(new)
+    assert f"{added.folder}" in {one.as_posix() for one in new}
+    assert [None] * 3 == [site.cache.open_folder(one.as_posix()) for one in new]
+    assert entry == site.cache.open(entry.manifest.id)
+    assert [] == site.check()
+
+
+def test_it_is_made_anew(site: Site) -> None:
+    """The next install unpacks and compiles again, and links that."""
+    wheel = site.wheel("app")
+    site.install(wheel, compile_levels=(0,))
+    give_up_unflushed(site.cache)
+
+    outcome = site.install(wheel, reinstall=True, compile_levels=(0,), sync="normal")
+
+    assert (0, 1) == (outcome.bytecode.linked, outcome.bytecode.compiled)
+    assert site.cache.add(wheel).entry.flushed
+    assert [] == list(site.folder.rglob("manifest.damaged"))
+
+
+def test_where_nothing_is_there_nothing_is_done(tmp_path: Path) -> None:
+    """A cache that was never written to is not made for this."""
+    give_up_unflushed(Cache(tmp_path / "cache"))
+
+    assert not (tmp_path / "cache").exists()
+
+
+def test_a_disk_that_takes_nothing_ends_nothing(site: Site) -> None:
+    """The error that led to this is what is told, not that its consequence failed, too."""
+
+    class Dead(LocalFileSystem):
+        def rename(self, _source: str, target: str) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), target)
+
+    entry = site.cache.add(site.wheel("app")).entry
+
+    give_up_unflushed(Cache(site.cache.path, files=Dead()))
+
+    assert entry == site.cache.open(entry.manifest.id)
