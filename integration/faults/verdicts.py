@@ -124,7 +124,7 @@ class ErrorSweep(References):
             told = replace(told, status=DONE)
         wrong = _wrong(point, replace(injected, completed=told), there)
         end = _end(told, there)
-        output, mixed = self._next(next_run, there, flushed=point.error != "EIO")
+        output, mixed = self._next(next_run, there, flushed=point.call != "syncfs")
         if mixed:
             wrong = {**wrong, MIXED: "\n".join(filter(None, (wrong.get(MIXED, ""), mixed)))}
         return Verdict(self.scenario, point, injected, wrong, end, next_run, output)
@@ -196,7 +196,7 @@ class ErrorSweep(References):
     def _mixed(self, next_run: str, completed: Completed, *, flushed: bool) -> str:
         """Return what is wrong after the next run, or nothing.
 
-        :param flushed: False after an I/O error: what may not have been written is given up
+        :param flushed: False where a flush failed: what it may have lost is given up
         """
         actual = self._plainly(observe(self.sandbox, self.scenario))
         judgement = judge(self._references[next_run], actual, self.scenario.cache)

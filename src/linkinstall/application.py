@@ -82,7 +82,8 @@ class Application:
         self.sync = sync
         self.processes = preferences.processes
         self.state = ABSENT
-        self.staging = Staging(files, plan, preferences, flush=sync != "off")
+        volumes = origin.volumes if sync != "off" else None
+        self.staging = Staging(files, plan, preferences, volumes)
         self.journal: Journal | None = None
         self.home = plan.states[0]
 

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from linkinstall.fs.port import FileSystem
+    from linkinstall.fs.volumes import Volumes
     from linkinstall.linking import Preferences
     from linkinstall.plan import Fresh, Group, Plan
 
@@ -48,13 +49,20 @@ __all__ = ["Staging"]
 
 
 class Staging:
-    """See the module docstring."""
+    """See the module docstring.
+
+    :param volumes: to flush them by; None where nothing is flushed
+    """
 
     def __init__(
-        self, files: FileSystem, plan: Plan, preferences: Preferences, *, flush: bool = True
+        self,
+        files: FileSystem,
+        plan: Plan,
+        preferences: Preferences,
+        volumes: Volumes | None = None,
     ) -> None:
         self.files = files
-        self.flush = flush
+        self.volumes = volumes
         self.plan = plan
         self.staged: list[Staged] = []
         self.made: list[str] = []
@@ -108,8 +116,8 @@ class Staging:
             self.files.make_folder(f"{state}/{inner}")
 
     def _flush_volume(self, path: str) -> None:
-        if self.flush and self.files.status(path) is not None:
-            self.files.flush_volume(path)
+        if self.volumes is not None and self.files.status(path) is not None:
+            self.volumes.flush(path)
 
     def _standing(self, group: Group) -> str:
         """Return the folder whose group a staged folder's contents will have."""

@@ -24,8 +24,6 @@ Errors: everything in :mod:`linkinstall.errors`.
 
 from __future__ import annotations
 
-from errno import EIO
-
 from linkinstall import limits
 from linkinstall.asking import NEW, Asking
 from linkinstall.cache import Cache
@@ -304,16 +302,16 @@ class Transaction(Asking):
                 if self._application is not None:
                     self._application.undo()
             except OSError as cause:
-                self._give_up_after(cause)
+                self._give_up_lost()
                 self._end()
                 failure = unsettled(self._session.home, cause)
                 raise self._typed(failure) from (error or cause)
-            self._give_up_after(error)
+            self._give_up_lost()
             self._end()
 
-    def _give_up_after(self, error: BaseException | None) -> None:
+    def _give_up_lost(self) -> None:
         """Keep cached files from being linked again that may never reach the disk."""
-        if isinstance(error, OSError) and error.errno == EIO:
+        if self._volumes.lost:
             from linkinstall.upkeep.giving_up import give_up_unflushed
 
             give_up_unflushed(self._preparation.cache)

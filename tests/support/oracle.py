@@ -17,6 +17,7 @@ import posixpath
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from linkinstall.cache import QUARANTINED
 from linkinstall.entry_check import inspect
 from linkinstall.fs import local
 from tests.support.simple_model import LIBRARY, Dist, File, Model
@@ -174,7 +175,9 @@ def cache_faults(site: Site, spoilt: Container[str]) -> list[str]:
     for name in os.listdir(entries) if os.path.isdir(entries) else ():
         entry = site.cache.open(name)
         if entry is None:
-            found.append(f"the cache entry {name} cannot be opened")
+            # Given up after a flush that failed: an install makes it anew.
+            if not os.path.exists(os.path.join(entries, name, QUARANTINED)):
+                found.append(f"the cache entry {name} cannot be opened")
             continue
         damaged = inspect(local(), entry, "full").damaged
         found += [f"{path} {why}" for path, why in damaged if path not in spoilt]

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from unittest.mock import patch
 
 from linkinstall import Cache
+from linkinstall.cache import QUARANTINED
 from linkinstall.entry_check import inspect
 from linkinstall.errors import LinkInstallError, UnsettledError
 from linkinstall.fs import local
@@ -74,6 +75,7 @@ class Sweep:
         scenario.prepare(self.site)
         self._kept = folder / "kept"
         self._cache_changes = True
+        self._given_up = False
         self.disk = scenario.disk(self.site)
         for name in ("env", "cache"):
             (folder / name).mkdir(exist_ok=True)
@@ -97,6 +99,7 @@ class Sweep:
             shutil.rmtree(self.site.folder / name)
             mirror(self._kept / name, self.site.folder / name)
         self._cache_changes = self.scenario.cache == "cold"
+        self._given_up = False
 
     def _run(self, fault: Fault | None) -> Watched:
         watched = Watched(self.disk, fault)
@@ -287,6 +290,9 @@ class Sweep:
         self.reset()
         # A cache file that has too many links gets a fresh inode.
         self._cache_changes |= fault.error == errno.EMLINK
+        # What a failed flush may have lost is given up.
+        self._given_up = fault.error == errno.EIO
+        self._cache_changes |= self._given_up
         error = self._run_catching(fault)
         if isinstance(error, Watched):
             yield from self._after_success(fault, error)
@@ -368,7 +374,9 @@ class Sweep:
         for name in os.listdir(entries) if os.path.isdir(entries) else ():
             entry = self.site.cache.open(name)
             if entry is None:
-                yield f"the cache entry {name} cannot be opened"
+                given_up = os.path.exists(f"{entries}/{name}/{QUARANTINED}")
+                if not (self._given_up and given_up):
+                    yield f"the cache entry {name} cannot be opened"
             elif damaged := inspect(local(), entry, "full").damaged:
                 yield f"the cache entry {name} is damaged: {damaged[:3]}"
         temporary = self.site.cache.temporary_folder

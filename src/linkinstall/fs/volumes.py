@@ -22,6 +22,7 @@ Errors: ``OSError`` from :meth:`Volumes.flush`. What cannot be held is not.
 from __future__ import annotations
 
 import os
+from errno import EIO
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +32,13 @@ __all__ = ["Volumes"]
 
 
 class Volumes:
-    """See the module docstring."""
+    """See the module docstring.
+
+    :ivar lost: whether a flush has met an error of the disk: something was not written
+    """
 
     def __init__(self, files: FileSystem) -> None:
+        self.lost = False
         self._files = files
         self._held: dict[int, int] = {}
 
@@ -57,7 +62,11 @@ class Volumes:
         """Flush the volume of a path; what could not be written since it is held is an error."""
         status = self._files.status(path)
         handle = self._held.get(status.st_dev) if status is not None else None
-        self._files.flush_volume(path, handle)
+        try:
+            self._files.flush_volume(path, handle)
+        except OSError as error:
+            self.lost |= error.errno == EIO
+            raise
 
     def close(self) -> None:
         """Let all go."""

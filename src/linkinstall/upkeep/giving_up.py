@@ -4,8 +4,7 @@ Purpose: when the disk refuses what was written, the system tells that once and 
 files for clean. They read well until they leave memory, and the next flush, which has no
 error to tell, would have them pass for flushed. So nobody may link them any more.
 
-Calling sequence: ``give_up_unflushed(cache)`` after an I/O error (``EIO``), before anything
-else is linked.
+Calling sequence: ``give_up_unflushed(cache)`` after a flush that met an I/O error (``EIO``).
 
 Guarantees: entries and sets of compiled files that are marked as not flushed are quarantined,
 whoever made them; the next install makes them anew. Environments that have them keep them.
