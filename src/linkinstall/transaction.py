@@ -188,7 +188,8 @@ class Transaction(Asking):
         self._preparation.settle_cache(world.home, self._timeout, self._notify)
         cache = self._preparation.cache
         if self.sync != "off" and self._wishes.incoming and not cache.distrust:
-            self._volumes.hold(cache.root)
+            for folder in (world.home, cache.root):
+                self._volumes.hold(folder)
         return world
 
     def _origin(self) -> Origin:
