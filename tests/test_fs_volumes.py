@@ -18,6 +18,7 @@ class Volumed(LocalFileSystem):
     """Notes which volumes are opened and flushed; ``other`` is on a volume of its own."""
 
     def __init__(self, other: Path) -> None:
+        super().__init__()
         self.other = str(other)
         self.opened: list[str] = []
         self.handles: list[int] = []

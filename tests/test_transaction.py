@@ -168,6 +168,7 @@ class Volumed(LocalFileSystem):
     """Tells when volumes are opened and flushed, and when files are made."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.calls: list[str] = []
 
     def open_volume(self, _folder: str) -> int | None:
@@ -216,6 +217,7 @@ class Failing(LocalFileSystem):
     """Cannot be flushed, for one reason or another."""
 
     def __init__(self, number: int) -> None:
+        super().__init__()
         self.number = number
 
     def flush_volume(self, path: str, _handle: int | None = None) -> None:
