@@ -144,6 +144,23 @@ def test_what_another_process_gave_up_is_not_linked(site: Site) -> None:
     assert_unchanged(site, old)
 
 
+def test_where_one_was_given_up_none_is_marked_as_flushed(site: Site) -> None:
+    """The same error of the disk may have met any of them."""
+    wheels = [site.wheel("early"), site.wheel("late")]
+    early, late = (site.cache.add(wheel).entry for wheel in wheels)
+
+    class GivenUp(LocalFileSystem):
+        def flush_volume(self, _path: str, _handle: int | None = None) -> None:
+            os.rename(f"{late.folder}/manifest", f"{late.folder}/manifest.damaged")
+
+    application = applied(site, *wheels, files=GivenUp(), sync="normal")
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        application.prepare()
+    application.undo()
+
+    assert os.path.exists(f"{early.folder}/unflushed")
+
+
 def test_side_volumes_are_held_before_anything_is_written_there(site: Site) -> None:
     """Each state folder's volume is opened once, before the first file, and flushed by that."""
     calls: list[str] = []

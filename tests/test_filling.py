@@ -50,6 +50,18 @@ def wheels(site: Site, count: int) -> list[str]:
     return made
 
 
+def test_what_is_compiled_is_what_the_environment_runs(site: Site) -> None:
+    """Its interpreter compiles, if any level is asked for; a stage's files name their place."""
+    plain, stage = site.environment, site.environment.with_destdir(site.folder / "stage")
+    mute = Site(site.folder / "mute").environment
+
+    compiler = plain.compiler or ""
+    assert CompileFor.of(plain, (0, 1)) == CompileFor(compiler, plain.cache_tag, (0, 1))
+    assert CompileFor.of(plain, ()) is None
+    assert CompileFor.of(mute, (0,)) is None
+    assert CompileFor.of(stage, (0,)) == CompileFor(compiler, plain.cache_tag, (0,), stage.runtime)
+
+
 def test_every_wheel_is_in_the_cache_afterwards(site: Site) -> None:
     """Whichever process unpacked it, a wheel is found, and what was told of it comes back."""
     made = wheels(site, 5)

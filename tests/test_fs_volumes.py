@@ -54,7 +54,7 @@ def is_open(handle: int) -> bool:
 def test_a_volume_is_flushed_by_what_was_opened_first(tmp_path: Path) -> None:
     """Whatever was not written since then is an error of that flush, whoever heard of it."""
     files = Volumed(tmp_path / "other")
-    volumes = Volumes(files)
+    volumes = Volumes(files, "normal")
     volumes.hold(str(tmp_path))
 
     volumes.flush(str(tmp_path))
@@ -70,7 +70,7 @@ def test_each_volume_is_held_once(tmp_path: Path) -> None:
     for folder in (tmp_path / "a", tmp_path / "b", other):
         folder.mkdir()
     files = Volumed(other)
-    volumes = Volumes(files)
+    volumes = Volumes(files, "normal")
 
     for folder in (tmp_path / "a", tmp_path / "b", other):
         volumes.hold(str(folder))
@@ -86,7 +86,7 @@ def test_each_volume_is_held_once(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there_yet_stands_for_the_one_above(tmp_path: Path) -> None:
     """A cache is made by the first install; its volume is that of what stands."""
     files = Volumed(tmp_path / "other")
-    volumes = Volumes(files)
+    volumes = Volumes(files, "normal")
 
     volumes.hold(str(tmp_path / "cache" / "v1"))
 
@@ -101,7 +101,7 @@ def test_a_link_stands_for_where_it_leads(tmp_path: Path) -> None:
     other.mkdir()
     (tmp_path / "cache").symlink_to(other)
     files = Volumed(other)
-    volumes = Volumes(files)
+    volumes = Volumes(files, "normal")
 
     volumes.hold(str(tmp_path / "cache" / "v1"))
     volumes.flush(str(other))
@@ -114,7 +114,7 @@ def test_a_link_stands_for_where_it_leads(tmp_path: Path) -> None:
 @pytest.mark.posix("volumes can be opened")
 def test_what_is_no_folder_is_not_held(tmp_path: Path) -> None:
     """Where no cache is wanted it is called after the null device."""
-    volumes = Volumes(LocalFileSystem())
+    volumes = Volumes(LocalFileSystem(), "normal")
     (tmp_path / "file").touch()
 
     for path in ("/dev/null/v1", str(tmp_path / "file" / "v1")):
@@ -127,10 +127,24 @@ def test_a_volume_that_is_not_held_is_flushed_all_the_same(tmp_path: Path) -> No
     """Volumes that turn up late, and paths that are gone, are left to the port."""
     files = Volumed(tmp_path / "other")
 
-    Volumes(files).flush(str(tmp_path))
-    Volumes(files).flush(str(tmp_path / "gone"))
+    Volumes(files, "normal").flush(str(tmp_path))
+    Volumes(files, "normal").flush(str(tmp_path / "gone"))
 
     assert [(str(tmp_path), None), (str(tmp_path / "gone"), None)] == files.flushed
+
+
+def test_where_nothing_is_to_be_flushed_nothing_is_held(tmp_path: Path) -> None:
+    """With ``--sync off`` no volume is opened, and none is flushed."""
+    files = Volumed(tmp_path / "other")
+    volumes = Volumes(files, "off")
+
+    volumes.hold(str(tmp_path))
+    volumes.flush(str(tmp_path))
+
+    assert ([], []) == (files.opened, files.flushed)
+    assert [False, True, True] == [
+        Volumes(files, sync).wanted for sync in ("off", "normal", "full")
+    ]
 
 
 def test_a_folder_that_cannot_be_read_is_not_held(tmp_path: Path) -> None:
@@ -141,7 +155,7 @@ def test_a_folder_that_cannot_be_read_is_not_held(tmp_path: Path) -> None:
             raise PermissionError(13, "Permission denied", folder)
 
     files = Closed(tmp_path / "other")
-    volumes = Volumes(files)
+    volumes = Volumes(files, "normal")
 
     volumes.hold(str(tmp_path))
     volumes.flush(str(tmp_path))
@@ -152,7 +166,7 @@ def test_a_folder_that_cannot_be_read_is_not_held(tmp_path: Path) -> None:
 def test_all_is_let_go_in_the_end(tmp_path: Path) -> None:
     """A volume that is held cannot be unmounted: nothing is kept open."""
     files = Volumed(tmp_path / "other")
-    volumes = Volumes(files)
+    volumes = Volumes(files, "normal")
     volumes.hold(str(tmp_path))
     assert is_open(files.handles[0])
 
@@ -165,7 +179,7 @@ def test_all_is_let_go_in_the_end(tmp_path: Path) -> None:
 @pytest.mark.posix("volumes can be opened")
 def test_a_real_volume_can_be_held_and_flushed(tmp_path: Path) -> None:
     """The local file system opens the volume, and flushes it through that."""
-    volumes = Volumes(LocalFileSystem())
+    volumes = Volumes(LocalFileSystem(), "normal")
 
     volumes.hold(str(tmp_path))
     volumes.flush(str(tmp_path))

@@ -9,8 +9,10 @@ import pytest
 
 from linkinstall.errors import FileSystemError, JournalError, UnsettledError
 from linkinstall.fs import local
+from linkinstall.fs.volumes import Volumes
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING
 from linkinstall.recovery import Report, read_journal, recover_environment
+from tests.support.applications import OFF
 from tests.support.faulty import Change, Denying, Killed, OtherVolume
 from tests.support.sites import Site, differences, of_state, snapshot
 from tests.support.watched import Fault, Watched, before, process
@@ -40,7 +42,7 @@ def killed(site: Site, verb: str, ending: str) -> None:
 
 def settle(site: Site) -> Report:
     """Recover the site."""
-    return recover_environment(local(), site.world().bounds, flush=False)
+    return recover_environment(local(), site.world().bounds, OFF)
 
 
 def payload(site: Site) -> Snapshot:
@@ -132,7 +134,7 @@ def test_what_gave_way_on_another_volume_waits_for_the_next_run(site: Site) -> N
     with process(), pytest.raises(Killed):
         transaction.run()
     (site.scripts / "tool").write_text("theirs\n")
-    report = recover_environment(files, [str(site.library), str(site.scripts)], flush=False)
+    report = recover_environment(files, [str(site.library), str(site.scripts)], OFF)
 
     assert "theirs\n" == (site.scripts / "tool").read_text()
     assert [str(site.scripts)] == [one.path for one in report.kept]
@@ -174,7 +176,8 @@ def test_the_pointer_is_on_the_disk_while_another_volume_has_a_state_folder(site
     assert [("home", True, False)] == files.told
 
     files = Flushed(site)
-    recover_environment(files, [str(site.library), str(site.scripts)])
+    volumes = Volumes(files, "normal")
+    recover_environment(files, [str(site.library), str(site.scripts)], volumes)
 
     assert ("side", True, False) == files.told[-1]
     assert not site.home.exists()
@@ -210,7 +213,7 @@ def test_what_cannot_be_settled_now_is_settled_by_a_later_run(site: Site) -> Non
     old = payload(site)
     killed(site, "rename", "/committed")
     with pytest.raises(UnsettledError) as caught:
-        recover_environment(Denying(local(), "unlink", errno.EIO), site.world().bounds)
+        recover_environment(Denying(local(), "unlink", errno.EIO), site.world().bounds, OFF)
 
     assert str(site.root) in str(caught.value)
     assert (site.home / "journal").exists()

@@ -14,6 +14,7 @@ from linkinstall.errors import EnvironmentNotFoundError, JournalError, LockTimeo
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
 from linkinstall.session import Session
+from tests.support.applications import OFF
 from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def session(site: Site) -> Iterator[Session]:
 
 def on(environment: Environment) -> Session:
     """Return a session that flushes nothing."""
-    return Session(local(), environment, flush=False)
+    return Session(local(), environment, OFF)
 
 
 def test_an_environment_that_is_in_order_is_left_so(site: Site, session: Session) -> None:
@@ -197,7 +198,7 @@ def test_folders_go_while_the_lock_is_held(site: Site) -> None:
             other.release(remove=True)
             super().remove_folder(path)
 
-    session = Session(Watched(), prefix, flush=False)
+    session = Session(Watched(), prefix, OFF)
     session.begin(timeout=0, notify=None)
     free.clear()
     session.end()
@@ -272,7 +273,7 @@ def test_letting_go_hides_no_reason(site: Site) -> None:
     An error that came from the end of a session replaced the reason of a failed change,
     and a change that could not be put back ended with status 1, as if nothing was left.
     """
-    session = Session(Forgetful(), site.environment, flush=False)
+    session = Session(Forgetful(), site.environment, OFF)
     session.begin(timeout=0, notify=None)
 
     session.end()

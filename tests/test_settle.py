@@ -13,8 +13,9 @@ import pytest
 from linkinstall import deletion
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
+from linkinstall.fs.volumes import Volumes
 from linkinstall.settle import Settlement
-from tests.support.applications import applied, journal_of
+from tests.support.applications import OFF, applied, journal_of
 from tests.support.faulty import Change, Denying, Faulty, OtherVolume, Recording
 from tests.support.sites import Site, differences, of_state, snapshot
 
@@ -63,7 +64,7 @@ def removal(site: Site, old: Snapshot) -> Application:
 
 def settlement(application: Application, files: FileSystem | None = None) -> Settlement:
     """Return the settlement that a later run makes."""
-    return Settlement(files or local(), journal_of(application), flush=False)
+    return Settlement(files or local(), journal_of(application), OFF)
 
 
 def payload(site: Site) -> Snapshot:
@@ -464,7 +465,7 @@ def test_other_volumes_are_flushed_before_the_journal_goes(site: Site) -> None:
     application = applied(site, out=["app"], files=files)
     application.prepare()
     files.changes.clear()
-    Settlement(files, journal_of(application), flush=True).roll_back()
+    Settlement(files, journal_of(application), Volumes(files, "normal")).roll_back()
     ends = [
         one.verb
         for one in files.changes
@@ -713,20 +714,20 @@ def test_a_stash_is_deleted_by_many_where_there_are_no_threads(
     monkeypatch.setattr(deletion, "delete_together", lambda *given: asked.append(given[2]))
     journal = journal_of(committed(removal))
     options = {"processes": True} if processes else {}  # threads are what has to be expected
-    Settlement(local(), journal, flush=False, **options).finish()
+    Settlement(local(), journal, OFF, **options).finish()
 
     assert [journal.stash] * processes == asked
 
 
-@pytest.mark.parametrize(("flush", "several"), [(True, False), (False, True)])
-def test_no_volume_is_flushed_without_need(site: Site, *, flush: bool, several: bool) -> None:
+@pytest.mark.parametrize(("sync", "several"), [("normal", False), ("off", True)])
+def test_no_volume_is_flushed_without_need(site: Site, sync: str, *, several: bool) -> None:
     """One volume keeps the order of renames by itself; without flushing there is none."""
     files = Recording(OtherVolume(local(), str(site.scripts)) if several else local())
     application = applied(site, out=["app"], files=files)
     application.prepare()
     application.commit()
     files.changes.clear()
-    Settlement(files, journal_of(application), flush=flush).finish()
+    Settlement(files, journal_of(application), Volumes(files, sync)).finish()
 
     assert "flush_volume" not in [one.verb for one in files.changes]
 
@@ -738,7 +739,7 @@ def test_several_volumes_make_the_commit_durable_first(site: Site) -> None:
     application.prepare()
     application.commit()
     files.changes.clear()
-    Settlement(files, journal_of(application)).finish()
+    Settlement(files, journal_of(application), Volumes(files, "normal")).finish()
 
     assert Change("flush_volume", str(site.home)) == files.changes[0]
     assert not (site.scripts / ".linkinstall").exists()

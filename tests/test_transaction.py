@@ -14,12 +14,15 @@ from linkinstall.errors import (
     FileSystemError,
     LockTimeoutError,
     TransactionError,
+    UnsettledError,
     UsageError,
 )
 from linkinstall.fs import local
+from linkinstall.wishes import Wish
 from tests.support.descriptors import open_descriptors
-from tests.support.faulty import LocalFileSystem, OtherVolume, noting_volumes
+from tests.support.faulty import Denying, Killed, LocalFileSystem, OtherVolume, noting_volumes
 from tests.support.sites import Site, differences
+from tests.support.watched import Fault, Watched, before, process
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -253,8 +256,36 @@ def test_what_a_failed_flush_may_have_lost_is_not_linked_again(site: Site, numbe
     ]
 
 
-def test_the_volume_of_a_cache_elsewhere_is_held_too(site: Site, tmp_path: Path) -> None:
-    """Contents are written to the cache's volume alone, mostly another disk then."""
+def test_what_a_flush_of_the_recovery_may_have_lost_is_not_linked_again(site: Site) -> None:
+    """The system tells an error to one flush, whoever asked for it.
+
+    A journal of two volumes is settled with flushes in between; their errors were told and
+    given no heed, so that the next run took the mark off entries that had been lost.
+    """
+    wheel = site.wheel("tool", entry_points="[console_scripts]\ntool = tool:main\n")
+    files = Watched(OtherVolume(local(), str(site.scripts)), Fault(before("rename", "/committed")))
+    killed = site.transaction(files, compile_levels=())
+    killed.install(wheel)
+    with process(), pytest.raises(Killed):
+        killed.run()
+    entry = site.cache.add(site.wheel("app")).entry
+
+    failing = Denying(OtherVolume(local(), str(site.scripts)), "flush_volume", errno.EIO)
+    with pytest.raises(UnsettledError):
+        site.transaction(failing, sync="normal").run()
+
+    assert site.cache.open(entry.manifest.id) is None
+
+
+@pytest.mark.parametrize("later", [False, True])
+def test_the_volume_of_a_cache_elsewhere_is_held_too(
+    site: Site, tmp_path: Path, *, later: bool
+) -> None:
+    """Contents are written to the cache's volume alone, mostly another disk then.
+
+    So it is for what is found out later: what a repair wants, it knows once it has the lock.
+    """
+    wheel = site.wheel("app")
     calls: list[str] = []
     files = noting_volumes(OtherVolume(local(), str(tmp_path / "elsewhere")), calls)
     (tmp_path / "elsewhere").mkdir()
@@ -262,7 +293,10 @@ def test_the_volume_of_a_cache_elsewhere_is_held_too(site: Site, tmp_path: Path)
     options: dict[str, Any] = {"sync": "normal", "files": files, "compile_levels": ()}
 
     with Transaction(site.environment, cache=cache, link_mode="copy", **options) as transaction:
-        transaction.install(site.wheel("app"))
+        if later:
+            transaction.look(lambda _world, _cache, wishes: wishes.want(Wish(str(wheel), None)))
+        else:
+            transaction.install(wheel)
 
     assert 2 == calls.count("open")
     assert ["flush", "flush"] == calls[-2:]

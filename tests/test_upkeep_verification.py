@@ -12,8 +12,7 @@ import pytest
 
 from linkinstall import limits
 from linkinstall.cache import Cache
-from linkinstall.unpack import rebuild
-from linkinstall.upkeep.verification import quarantine, sharing, verify
+from linkinstall.upkeep.verification import sharing, verify
 from tests.support.entries import is_sound
 from tests.support.faulty import LocalFileSystem
 from tests.support.platforms import needs_modes, needs_symlinks
@@ -125,16 +124,6 @@ def test_a_quarantined_entry_is_not_linked_and_its_files_stay(site: Site) -> Non
     ]
     site.install(wheel, link_mode="symlink", reinstall=True)
     assert () == verify(site.cache, full=True).findings
-
-
-def test_an_entry_that_was_made_anew_is_not_quarantined(site: Site) -> None:
-    """Another process may have mended it in between."""
-    wheel = str(site.wheel())
-    entry = site.cache.add(wheel).entry
-    rebuild(site.cache, wheel, damaged=entry)
-
-    assert not quarantine(site.cache, entry)
-    assert site.cache.find(wheel) is not None
 
 
 def test_what_lies_beside_is_found_and_goes(site: Site) -> None:

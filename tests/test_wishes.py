@@ -37,6 +37,18 @@ def test_two_notes_share_nothing() -> None:
     assert ([], []) == (other.incoming, other.outgoing)
 
 
+def test_only_what_comes_in_has_to_do_with_the_cache() -> None:
+    """A wheel, or what is found out later, may be linked from there; a removal is not."""
+    wishes = Wishes()
+    wishes.want_removal("rich")
+    removal = wishes.may_bring
+    wishes.want(Wish("/a.whl", None))
+    later = Wishes()
+    later.later.append(lambda _world, _cache, _wishes: None)
+
+    assert (False, True, True) == (removal, wishes.may_bring, later.may_bring)
+
+
 def test_a_wish_is_a_plain_install_unless_more_is_said() -> None:
     """A wheel is requested, has its file's URL, and nothing of a destination's."""
     wish = Wish("/a.whl", None)

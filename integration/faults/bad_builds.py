@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FLUSH = "            self._flush()\n            if placements.link"
 _LINK = "            if placements.link"
-_SWITCH = "        self.staging.switch()\n        if self.sync"
+_SWITCH = "        self.staging.switch()\n"
 _VOLUMES = "(*self.plan.states, *(entry.folder for entry in unflushed))"
 
 BAD: Mapping[str, Sequence[Spoil]] = {
@@ -32,7 +32,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
         (
             "application.py",
             _SWITCH,
-            "        self.staging.switch()\n        self._flush()\n        if self.sync",
+            f"{_SWITCH}        self._flush()\n",
         ),
     ],
     "cache not flushed": [("application.py", _VOLUMES, "self.plan.states")],
@@ -42,7 +42,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
     "venv not flushed": [
         ("venvs/aside.py", 'if self.sync != "off" and self.what != "remove":', "if False:")
     ],
-    "full not flushed": [("application.py", 'if self.sync == "full":', "if False:")],
+    "full not flushed": [("application.py", 'if self.volumes.sync == "full":', "if False:")],
     "no lock": [
         (
             "fs/lock.py",
@@ -81,9 +81,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
             "    findings.clear()\n    health = unfinished or _judge(one, rows, findings)\n",
         )
     ],
-    "no recovery": [
-        ("recovery.py", "_settle_home(files, homes[0], folders, flush=flush)", "Report()")
-    ],
+    "no recovery": [("recovery.py", "_settle_home(files, homes[0], folders, volumes)", "Report()")],
     "empty journal": [("application.py", "encode(journal, plan.texts))", 'b"")')],
 }
 """What is wrong -> module, text, other text."""

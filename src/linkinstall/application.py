@@ -5,7 +5,7 @@ order, is told in ``docs/explanation/how-a-change-is-made.md``.
 
 Calling sequence::
 
-    application = Application(files, plan, preferences, origin, sync="normal")
+    application = Application(files, plan, preferences, origin)
     application.prepare()
     application.commit()             # or application.undo()
 
@@ -52,7 +52,7 @@ class Origin:
     :param intent: how it was asked for, for ``recover --finish``
     :param unflushed: entries whose files may not have reached the disk
     :param refresh: gives cache files that take no more links fresh inodes
-    :param volumes: those held since before the first write
+    :param volumes: those held since before the first write, and whether they are flushed
     """
 
     root: str
@@ -73,17 +73,14 @@ class Application:
         plan: Plan,
         preferences: Preferences,
         origin: Origin,
-        *,
-        sync: str,
     ) -> None:
         self.files = files
         self.plan = plan
         self.origin = origin
-        self.sync = sync
+        self.volumes = origin.volumes
         self.processes = preferences.processes
         self.state = ABSENT
-        volumes = origin.volumes if sync != "off" else None
-        self.staging = Staging(files, plan, preferences, volumes)
+        self.staging = Staging(files, plan, preferences, self.volumes)
         self.journal: Journal | None = None
         self.home = plan.states[0]
 
@@ -91,14 +88,13 @@ class Application:
 
     def prepare(self) -> None:
         """Put everything into place, in a way that can be undone."""
-        for state in self.plan.states if self.sync != "off" else ():
-            self.origin.volumes.hold(state)
+        for state in self.plan.states:
+            self.volumes.hold(state)
         self._stage()
         self._stash()
         self.staging.switch()
-        if self.sync != "off":
-            for state in self.plan.states[1:]:
-                self.origin.volumes.flush(state)
+        for state in self.plan.states[1:]:
+            self.volumes.flush(state)
 
     def _stage(self) -> None:
         """Stage until every file has found a link mode."""
@@ -144,7 +140,7 @@ class Application:
 
     def _flush(self) -> None:
         """Bring everything that was written to the disk, once, before the first change."""
-        if self.sync == "off":
+        if not self.volumes.wanted:
             return
         devices = set()
         unflushed = self.origin.unflushed
@@ -152,12 +148,13 @@ class Application:
             status = self.files.status(path)
             if status is not None and status.st_dev not in devices:
                 devices.add(status.st_dev)
-                self.origin.volumes.flush(path)
+                self.volumes.flush(path)
         for entry in unflushed:
             # Another process may have met an error of the disk, which is told once.
             path = f"{entry.folder}/manifest"
             if self.files.status(path) is None:
                 raise OSError(EIO, os.strerror(EIO), path)
+        for entry in unflushed:
             self.origin.cache.mark_flushed(entry)
 
     def _stash(self) -> None:
@@ -218,8 +215,8 @@ class Application:
     def clean_up(self) -> Settlement:
         """Drop what is not needed any more after the commit point."""
         settlement = self._settlement()
-        if self.sync == "full":
-            self.origin.volumes.flush(self.home)
+        if self.volumes.sync == "full":
+            self.volumes.flush(self.home)
         settlement.finish()
         self._move("clean up")
         return settlement
@@ -239,8 +236,7 @@ class Application:
         if self.journal is None:
             message = "there is a journal from the moment it is recorded"
             raise RuntimeError(message)
-        flush = self.sync != "off"
-        return Settlement(self.files, self.journal, flush=flush, processes=self.processes)
+        return Settlement(self.files, self.journal, self.volumes, processes=self.processes)
 
     def _move(self, event: str) -> None:
         self.state = next_state(self.state, event)

@@ -1,7 +1,8 @@
 """Who brings which file: the names that the wheels of one plan claim.
 
 Purpose: find the files that two wheels of a plan bring, or one wheel twice, and the
-paths that would be a file and a folder at once. What is on the disk is not asked here.
+paths that would be a file and a folder at once. The disk is not looked at here: whoever asks
+for spellings says which folders stand.
 
 Calling sequence: ``free`` for the names of each folder; when all are known
 ``check_files_against_folders``, and ``check_spellings`` where case does not count.

@@ -126,10 +126,7 @@ class Entries:
         if len(missing) > 1:
             from linkinstall.filling import CompileFor, fill
 
-            to, compile_for = self.environment, None
-            if levels and to.compiler:
-                embedded = to.runtime if to.destdir else None
-                compile_for = CompileFor(to.compiler, to.cache_tag, levels, embedded)
+            compile_for = CompileFor.of(self.environment, levels)
             self._filled = fill(self.cache, missing, compile_for, self._progress)
         known = sum(one.entry.manifest.count for one in self._found.values())
         self._looking.put_off(known + sum(one.count for one in self._filled.values()))
@@ -250,7 +247,8 @@ class Entries:
         if not found.damaged:
             return entry
         from linkinstall.unpack import rebuild
-        from linkinstall.upkeep.verification import quarantine, sharing
+        from linkinstall.upkeep.quarantine import quarantine
+        from linkinstall.upkeep.verification import sharing
 
         named = _named(found.damaged)
         shared = sharing(self.cache, entry, [where for where, _ in found.damaged])

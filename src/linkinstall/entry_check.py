@@ -91,7 +91,7 @@ class _Look:
         """Look at the files of one folder."""
         place = self._entry.files(folder.scheme, folder.path)
         statuses = self._files.statuses(place, folder.names)
-        # Mostly all is well, and that is found out in a third of the time.
+        # Mostly all is well: then there is no need to say of which file what is wrong.
         if self._full or not self._is_sound(folder, statuses):
             self._at_each(folder, place, statuses)
 

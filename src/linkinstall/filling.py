@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from linkinstall.cache import Cache
+    from linkinstall.environment import Environment
 
     Progress = Callable[[str, int, int], None]
     """File name of a wheel, its number from 1 on, and how many there are."""
@@ -49,6 +50,14 @@ class CompileFor:
     tag: str
     levels: tuple[int, ...]
     embedded: dict[str, str] | None = None
+
+    @classmethod
+    def of(cls, environment: Environment, levels: tuple[int, ...]) -> CompileFor | None:
+        """Return what is made for an environment; None where nothing is compiled for it."""
+        if not levels or not environment.compiler:
+            return None
+        embedded = environment.runtime if environment.destdir else None
+        return cls(environment.compiler, environment.cache_tag, levels, embedded)
 
 
 @value

@@ -123,7 +123,7 @@ class Preparation:
         """Settle which cache it is; nobody takes anything out of it until :meth:`let_go`."""
         if self.wishes.later or any(wish.entry is None for wish in self.wishes.incoming):
             self._entries.settle(home)
-        if (self.wishes.later or self.wishes.incoming) and not self._entries.temporary:
+        if self.wishes.may_bring and not self._entries.temporary:
             self._held = self.cache.hold(timeout=timeout, notify=notify)
 
     def let_go(self) -> None:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from linkinstall.fs.port import FileSystem
+    from linkinstall.fs.volumes import Volumes
     from linkinstall.journal import Journal
     from linkinstall.outcome import Kept, Pending
 
@@ -68,14 +69,15 @@ class Report:
     journal: Journal | None = None
 
 
-def recover_environment(files: FileSystem, roots: Iterable[str], *, flush: bool = True) -> Report:
+def recover_environment(files: FileSystem, roots: Iterable[str], volumes: Volumes) -> Report:
     """Settle whatever the state folders in ``roots`` hold; the first root is home.
 
     :param roots: the folders of all schemes, resolved
+    :param volumes: to flush them by, in between
     """
     folders = list(dict.fromkeys(roots))
     homes = [f"{root}/{STATE}" for root in folders]
-    report = _settle_home(files, homes[0], folders, flush=flush)
+    report = _settle_home(files, homes[0], folders, volumes)
     # What was settled just now may have put something into the trash of another volume,
     # and says so: it stays there until the next run, as at home.
     settled = report.journal.states if report.journal is not None else ()
@@ -151,7 +153,7 @@ def _require_known(files: FileSystem, state: str) -> None:
             raise _unknown(state, ["a link leads to it"])
 
 
-def _settle_home(files: FileSystem, home: str, roots: list[str], *, flush: bool) -> Report:
+def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volumes) -> Report:
     if files.status(home) is None:
         return Report()
     from linkinstall.journal import COMMITTED
@@ -168,11 +170,11 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], *, flush: bool)
             files.unlink_all(home, ["journal"])  # a torn one
             for side in sides_of(files, home, roots):
                 pending += sweep_side(files, side)
-                if flush and files.status(os.path.dirname(side)) is not None:
-                    files.flush_volume(os.path.dirname(side))
+                if files.status(os.path.dirname(side)) is not None:
+                    volumes.flush(os.path.dirname(side))
             sweep_state(files, home, loose_ends(files, home))
             return Report(pending=tuple(pending))
-        settlement = Settlement(files, journal, flush=flush)
+        settlement = Settlement(files, journal, volumes)
         if state == COMMITTED:
             settlement.finish()
             done = Recovered(journal.id, "finished")

@@ -5,7 +5,7 @@ recovery, the folders made on the way, and leaving no trace.
 
 Calling sequence::
 
-    session = Session(files, environment, flush=True)
+    session = Session(files, environment, volumes)
     world = session.begin(timeout=300.0, notify=print)
     ...
     session.end()
@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from linkinstall.environment import Environment
     from linkinstall.fs.lock import FolderLock
     from linkinstall.fs.port import FileSystem
+    from linkinstall.fs.volumes import Volumes
 
 __all__ = ["Session"]
 
@@ -42,16 +43,16 @@ __all__ = ["Session"]
 class Session:
     """See the module docstring.
 
-    :param flush: whether recovery flushes volumes (``--sync`` is not off)
+    :param volumes: to flush them by where something is recovered
     """
 
-    def __init__(self, files: FileSystem, environment: Environment, *, flush: bool) -> None:
+    def __init__(self, files: FileSystem, environment: Environment, volumes: Volumes) -> None:
         self.files = files
         self.environment = environment
         self.report = Report()
         self.made: list[str] = []
         self.home = ""
-        self._flush = flush
+        self._volumes = volumes
         self._lock: FolderLock | None = None
 
     def begin(self, *, timeout: float, notify: Callable[[str], None] | None) -> World:
@@ -79,7 +80,7 @@ class Session:
         self._lock = lock
         world = World(self.files, self.environment)
         self.home = world.home
-        self.report = recover_environment(self.files, world.bounds, flush=self._flush)
+        self.report = recover_environment(self.files, world.bounds, self._volumes)
         self.made += make_folders(self.files, world.libraries[0])
         return World(self.files, self.environment)
 

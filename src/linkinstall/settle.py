@@ -5,8 +5,8 @@ after an error and by a later run after a kill or a power cut.
 
 Calling sequence::
 
-    Settlement(files, journal).roll_back()     # before the commit point
-    Settlement(files, journal).finish()        # after it
+    Settlement(files, journal, volumes).roll_back()     # before the commit point
+    Settlement(files, journal, volumes).finish()        # after it
 
 Guarantees: what has happened is read from the disk, so it can be interrupted and
 repeated at any point. Nothing that somebody else put in place is overwritten or
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from linkinstall.fs.port import FileSystem
+    from linkinstall.fs.volumes import Volumes
     from linkinstall.journal import Journal
     from linkinstall.plan import Group, StashItem
 
@@ -53,16 +54,16 @@ __all__ = ["Settlement"]
 class Settlement:
     """See the module docstring.
 
-    :param flush: whether the volumes are flushed in between (``--sync`` is not off)
+    :param volumes: to flush them by, in between
     :param processes: whether this process may be forked: it has no threads
     """
 
     def __init__(
-        self, files: FileSystem, journal: Journal, *, flush: bool = True, processes: bool = False
+        self, files: FileSystem, journal: Journal, volumes: Volumes, *, processes: bool = False
     ) -> None:
         self.files = files
         self.journal = journal
-        self.flush = flush
+        self.volumes = volumes
         self.processes = processes
         self.kept: list[Kept] = []
         self.pending: list[Pending] = []
@@ -227,8 +228,8 @@ class Settlement:
 
     def finish(self) -> None:
         """Clean up after the commit point: drop the stash, the staged names, the journal."""
-        if self.flush and len(self.journal.states) > 1:
-            self.files.flush_volume(self.journal.home)
+        if len(self.journal.states) > 1:
+            self.volumes.flush(self.journal.home)
         if self.processes and self.journal.stash:
             from linkinstall.deletion import delete_together
 
@@ -313,8 +314,8 @@ class Settlement:
         left: list[str] = []
         for state in self.journal.states[1:]:
             left += sweep_state(self.files, state)
-            if self.flush and self.files.status(os.path.dirname(state)) is not None:
-                self.files.flush_volume(os.path.dirname(state))
+            if self.files.status(os.path.dirname(state)) is not None:
+                self.volumes.flush(os.path.dirname(state))
         home = self.journal.home
         told = (*left, *(one.moved_to for one in self.pending))
         left += [

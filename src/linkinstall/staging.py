@@ -6,7 +6,7 @@ links and folders need not: they are ordered metadata.
 
 Calling sequence::
 
-    staging = Staging(files, plan, preferences)
+    staging = Staging(files, plan, preferences, volumes)
     staging.write()              # generated files, copies, clones
     ... journal, flush ...
     if not staging.placements.link(): staging.discard(); begin again
@@ -51,7 +51,7 @@ __all__ = ["Staging"]
 class Staging:
     """See the module docstring.
 
-    :param volumes: to flush them by; None where nothing is flushed
+    :param volumes: to flush them by
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Staging:
         files: FileSystem,
         plan: Plan,
         preferences: Preferences,
-        volumes: Volumes | None = None,
+        volumes: Volumes,
     ) -> None:
         self.files = files
         self.volumes = volumes
@@ -116,7 +116,7 @@ class Staging:
             self.files.make_folder(f"{state}/{inner}")
 
     def _flush_volume(self, path: str) -> None:
-        if self.volumes is not None and self.files.status(path) is not None:
+        if self.files.status(path) is not None:
             self.volumes.flush(path)
 
     def _standing(self, group: Group) -> str:

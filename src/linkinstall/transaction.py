@@ -108,7 +108,6 @@ class Transaction(Asking):
             levels, sync=sync, validate_record=validate_record, verify_cache=verify_cache
         )
         super().__init__(environment, files or local())
-        self.sync = sync
         self.link_mode = link_mode
         self.outcome: Outcome | None = None
         self._timeout = limits.LOCK_WAIT if lock_timeout is None else lock_timeout
@@ -121,8 +120,8 @@ class Transaction(Asking):
         self._preparation = Preparation(
             environment, cache or Cache(), self.files, options, self._wishes, progress
         )
-        self._session = Session(self.files, environment, flush=sync != "off")
-        self._volumes = Volumes(self.files)
+        self._volumes = Volumes(self.files, sync)
+        self._session = Session(self.files, environment, self._volumes)
         self._application: Application | None = None
 
     @property
@@ -172,7 +171,6 @@ class Transaction(Asking):
                     plan,
                     self._preparation.preferences(plan),
                     self._origin(),
-                    sync=self.sync,
                 )
                 self._application.prepare()
         except BaseException as error:
@@ -187,7 +185,7 @@ class Transaction(Asking):
         self._preparation.cache.sweep()
         self._preparation.settle_cache(world.home, self._timeout, self._notify)
         cache = self._preparation.cache
-        if self.sync != "off" and self._wishes.incoming and not cache.distrust:
+        if self._wishes.may_bring and not cache.distrust:
             for folder in (world.home, cache.root):
                 self._volumes.hold(folder)
         return world
@@ -303,22 +301,21 @@ class Transaction(Asking):
                 if self._application is not None:
                     self._application.undo()
             except OSError as cause:
-                self._give_up_lost()
                 self._end()
                 failure = unsettled(self._session.home, cause)
                 raise self._typed(failure) from (error or cause)
-            self._give_up_lost()
             self._end()
 
     def _give_up_lost(self) -> None:
         """Keep cached files from being linked again that may never reach the disk."""
         if self._volumes.lost:
-            from linkinstall.upkeep.giving_up import give_up_unflushed
+            from linkinstall.upkeep.quarantine import give_up_unflushed
 
             give_up_unflushed(self._preparation.cache)
 
     def _end(self) -> None:
         self._phase = _ENDED
+        self._give_up_lost()
         self._session.end()
         self._volumes.close()
         for call in self._on_end:

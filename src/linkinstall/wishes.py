@@ -98,6 +98,11 @@ class Wishes:
         self.idle: list[Change] = []
         self.later: list[Callable[[World, Cache, Wishes], None]] = []
 
+    @property
+    def may_bring(self) -> bool:
+        """Whether anything comes in, or may yet, so that the cache has a part in it."""
+        return bool(self.later or self.incoming)
+
     def look(self, world: World, cache: Cache) -> None:
         """Let what depends on the environment's state say now what it wants."""
         later, self.later = self.later, []

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from tests.support.sites import Site
 
 
+OFF = Volumes(local(), "off")
+"""Flushes nothing, whatever the port."""
+
+
 def planned(
     site: Site,
     *wheels: Path,
@@ -69,9 +73,9 @@ def applied(
         preparation.cache,
         tuple(preparation.unflushed()),
         preparation.refresh,
-        Volumes(port),
+        Volumes(port, sync),
     )
-    return Application(port, plan, preparation.preferences(plan), origin, sync=sync)
+    return Application(port, plan, preparation.preferences(plan), origin)
 
 
 def journal_of(application: Application) -> Journal:

@@ -17,7 +17,7 @@ from linkinstall.linking import Preferences
 from linkinstall.policy import Capabilities
 from linkinstall.staging import Staging
 from linkinstall.values import replace
-from tests.support.applications import planned
+from tests.support.applications import OFF, planned
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,7 +43,7 @@ def staged(
     usable = Capabilities(clone=False)
     wanted = Preferences("hardlink", private_binaries=False, capabilities=(usable,) * 2)
     assert wanted.link_mode == preparation.preferences(plan).link_mode
-    return Staging(port, plan, replace(wanted, **preferences))
+    return Staging(port, plan, replace(wanted, **preferences), OFF)
 
 
 def links(folder: str) -> dict[str, int]:

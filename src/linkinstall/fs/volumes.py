@@ -7,7 +7,7 @@ other process; whoever flushes after it would hear nothing.
 
 Calling sequence::
 
-    volumes = Volumes(files)
+    volumes = Volumes(files, "normal")
     volumes.hold("/cache/v1")            # before anything is written there
     ... write ...
     volumes.flush("/cache/v1/entries")   # any path of the volume
@@ -34,16 +34,25 @@ __all__ = ["Volumes"]
 class Volumes:
     """See the module docstring.
 
+    :param sync: off, normal or full (``--sync``); with off nothing is flushed, nor held
     :ivar lost: whether a flush has met an error of the disk: something was not written
     """
 
-    def __init__(self, files: FileSystem) -> None:
+    def __init__(self, files: FileSystem, sync: str) -> None:
+        self.sync = sync
         self.lost = False
         self._files = files
         self._held: dict[int, int] = {}
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is flushed at all."""
+        return self.sync != "off"
+
     def hold(self, folder: str) -> None:
         """Hold the volume of a folder, or of the nearest one above that is there."""
+        if not self.wanted:
+            return
         try:
             folder = self._files.real_path(folder)  # a link may lie on another volume
             status = self._files.status(folder)
@@ -60,6 +69,8 @@ class Volumes:
 
     def flush(self, path: str) -> None:
         """Flush the volume of a path; what could not be written since it is held is an error."""
+        if not self.wanted:
+            return
         status = self._files.status(path)
         handle = self._held.get(status.st_dev) if status is not None else None
         try:

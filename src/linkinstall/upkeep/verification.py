@@ -40,6 +40,7 @@ from linkinstall.upkeep.inventory import (
     refuse_links,
     take_stock,
 )
+from linkinstall.upkeep.quarantine import quarantine, set_aside
 from linkinstall.values import replace, value
 from linkinstall.wheel import canonicalize
 
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache
     from linkinstall.upkeep.inventory import Stored
 
-__all__ = ["Verified", "quarantine", "sharing", "verify"]
+__all__ = ["Verified", "sharing", "verify"]
 
 MISSING, CHANGED, FOREIGN = "missing", "changed", "foreign-leftover"
 _LOOKED_AT = 50
@@ -105,25 +106,6 @@ def verify(
     finally:
         if held is not None:
             held.release()
-
-
-def quarantine(cache: Cache, entry: Entry) -> bool:
-    """Keep a damaged entry from being linked again, until its wheel makes it anew.
-
-    :return: whether it was still the one that stands there; one of a tier is left alone
-    :raises OSError: the cache cannot be written
-    """
-    if not entry.folder.startswith(f"{cache.root}/"):
-        return False
-    standing = cache.open_folder(entry.folder)
-    if standing is None or standing.manifest.mtime != entry.manifest.mtime:
-        return False
-    _set_aside(cache, entry.folder)
-    return True
-
-
-def _set_aside(cache: Cache, folder: str) -> None:
-    cache.file_system.rename(f"{folder}/manifest", f"{folder}/{QUARANTINED}")
 
 
 def sharing(cache: Cache, entry: Entry, paths: Iterable[str]) -> str:
@@ -209,7 +191,7 @@ class _Verification:
         folder, fix = stored.tree.folder, self.advice.unusable(stored)
         path = f"{folder}/{QUARANTINED}"
         if self.files.status(path) is not None:
-            actual = "quarantined: it was damaged, and is not linked any more"
+            actual = "quarantined: it was damaged, or may not have reached the disk"
             return Finding("", MODIFIED, CHANGED, path, None, actual, fix)
         path = f"{folder}/manifest"
         there = self.files.status(path) is not None
@@ -295,7 +277,7 @@ class _Verification:
             if folder not in anew and quarantine(self.cache, entry)
         ]
         for folder in self.unreadable:
-            _set_aside(self.cache, folder)
+            set_aside(self.cache, folder)
         for one in found.findings:
             parent, name = os.path.split(one.path)
             if one.code == FOREIGN:

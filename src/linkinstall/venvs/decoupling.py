@@ -72,10 +72,10 @@ def decouple(
 
     :param every: each file, not binaries alone
     """
-    session = Session(files, environment, flush=sync != "off")
+    volumes = Volumes(files, sync)
+    session = Session(files, environment, volumes)
     application = None
     kept: list[Kept] = []
-    volumes = Volumes(files)
     try:
         world = session.begin(timeout=lock_timeout, notify=notify)
         coupled = list(_coupled(files, sight.place, world.home, kept, every=every))
@@ -85,7 +85,7 @@ def decouple(
         preferences = Preferences("copy", False, (Capabilities(),))  # noqa: FBT003 - a value's fields
         root, made = files.real_path(environment.root), tuple(session.made)
         origin = Origin(root, made, (), Cache(), (), _no_refresh, volumes)
-        application = Application(files, plan, preferences, origin, sync=sync)
+        application = Application(files, plan, preferences, origin)
         application.prepare()
         return _commit(application, sight, environment, session.report, kept)
     except BaseException as error:

@@ -1,4 +1,4 @@
-"""Tests of ``linkinstall.upkeep.giving_up``."""
+"""Tests of ``linkinstall.upkeep.quarantine``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall import Cache
-from linkinstall.upkeep.giving_up import give_up_unflushed
+from linkinstall.unpack import rebuild
+from linkinstall.upkeep.quarantine import give_up_unflushed, quarantine
 from tests.support.faulty import LocalFileSystem
 from tests.support.sites import Site
 
@@ -21,6 +22,25 @@ if TYPE_CHECKING:
 def site(tmp_path: Path) -> Site:
     """Return an environment that can compile."""
     return Site(tmp_path, compiler=True)
+
+
+def test_an_entry_that_was_made_anew_is_not_quarantined(site: Site) -> None:
+    """Another process may have mended it in between."""
+    wheel = str(site.wheel())
+    entry = site.cache.add(wheel).entry
+    rebuild(site.cache, wheel, damaged=entry)
+
+    assert not quarantine(site.cache, entry)
+    assert site.cache.find(wheel) is not None
+
+
+def test_an_entry_of_a_tier_is_left_alone(site: Site) -> None:
+    """Another's cache is only read."""
+    entry = site.cache.add(site.wheel()).entry
+    cache = Cache(site.folder / "mine", tiers=[site.cache.path])
+
+    assert not quarantine(cache, entry)
+    assert entry == site.cache.open(entry.manifest.id)
 
 
 def test_what_is_marked_is_given_up_whoever_made_it(site: Site) -> None:
@@ -60,6 +80,20 @@ def test_where_nothing_is_there_nothing_is_done(tmp_path: Path) -> None:
     give_up_unflushed(Cache(tmp_path / "cache"))
 
     assert not (tmp_path / "cache").exists()
+
+
+def test_a_cache_that_cannot_be_read_ends_nothing(site: Site) -> None:
+    """What cannot be read is not linked either, and the error before is the one to tell."""
+
+    class Unreadable(LocalFileSystem):
+        def scan(self, folder: str) -> list[tuple[str, str]]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+
+    entry = site.cache.add(site.wheel("app")).entry
+
+    give_up_unflushed(Cache(site.cache.path, files=Unreadable()))
+
+    assert entry == site.cache.open(entry.manifest.id)
 
 
 def test_a_disk_that_takes_nothing_ends_nothing(site: Site) -> None:
