@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
+from stat import S_IFDIR, S_IFMT
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,7 +14,7 @@ from linkinstall.cache import Cache
 from linkinstall.entry_check import LEVELS, Inspection, inspect
 from linkinstall.fs import local
 from linkinstall.values import replace
-from tests.support.entries import file_of, made_entry
+from tests.support.entries import FILES, file_of, made_entry
 from tests.support.faulty import LowLinks, Recording
 
 if TYPE_CHECKING:
@@ -22,12 +24,14 @@ if TYPE_CHECKING:
 
 DATA = "purelib/pkg/data.bin"
 TOOL = "scripts/tool"
+INNER = "purelib/tools/run"
 
 
 @pytest.fixture
 def entry(tmp_path: Path) -> Entry:
-    """Return a sound entry with an executable."""
-    return made_entry(Cache(tmp_path / "cache"), executable=[TOOL])
+    """Return a sound entry with two executables, one of them in a folder of its own."""
+    files = {**FILES, INNER: b"#!/bin/sh\n"}
+    return made_entry(Cache(tmp_path / "cache"), files, executable=[TOOL, INNER])
 
 
 def edit_and_forge(path: Path) -> None:
@@ -74,6 +78,8 @@ DAMAGES = [
     pytest.param("has another mode", lambda path: path.chmod(0o644), TOOL, id="mode", marks=modes),
     pytest.param("has another mode", lambda path: path.chmod(0o666), DATA, id="open", marks=modes),
     pytest.param("has another mode", lambda path: path.chmod(0o4755), TOOL, id="suid", marks=modes),
+    pytest.param("has another mode", lambda path: path.chmod(0o2644), DATA, id="sgid", marks=modes),
+    pytest.param("has another mode", lambda path: path.chmod(0o644), INNER, id="deep", marks=modes),
 ]
 
 
@@ -104,10 +110,51 @@ def test_no_mode_is_expected_where_files_have_none(entry: Entry) -> None:
     could not be installed at all.
     """
     file_of(entry, TOOL).chmod(0o644)
+    file_of(entry, DATA).chmod(0o666)  # as Windows shows every file
     files = Recording(local())
     files.marks_executables = False
 
     assert Inspection() == inspect(files, entry, "full")
+
+
+@pytest.mark.parametrize("level", ["stat", "full"])
+def test_a_folder_that_looks_like_a_file_is_noticed(entry: Entry, level: str) -> None:
+    """What is no plain file is damage, though its size, time and mode were the file's.
+
+    On Windows a folder has the size 0, and so may a file.
+    """
+
+    class Posing(Recording):
+        def __init__(self) -> None:
+            super().__init__(local())
+            vars(self)["statuses"] = self._statuses
+
+        def _statuses(self, folder: str, names: list[str]) -> list[os.stat_result | None]:
+            found = self.inner.statuses(folder, names)
+            return [
+                with_mode(one, S_IFDIR) if one is not None and name == "data.bin" else one
+                for name, one in zip(names, found, strict=True)
+            ]
+
+    assert ((str(file_of(entry, DATA)), "is no plain file"),) == inspect(
+        Posing(), entry, level
+    ).damaged
+
+
+def with_mode(status: os.stat_result, kind: int) -> os.stat_result:
+    """Return a status that tells another kind of file, and is the same in all else."""
+    mode = status.st_mode & ~S_IFMT(status.st_mode) | kind
+    return os.stat_result((mode, *status[1:]), {"st_mtime_ns": status.st_mtime_ns})
+
+
+@modes
+def test_an_entry_of_a_free_umask_may_be_written_by_all(entry: Entry) -> None:
+    """A file that everybody may write to is no damage where it was made so."""
+    file_of(entry, DATA).chmod(0o666)
+    free = replace(entry, manifest=replace(entry.manifest, umask=0))
+
+    assert 1 == len(inspect(local(), entry, "stat").damaged)
+    assert Inspection() == inspect(local(), free, "stat")
 
 
 @modes
@@ -119,6 +166,12 @@ def test_a_volume_without_modes_is_no_damage(entry: Entry) -> None:
         os.chmod(folder, 0o777)  # noqa: S103
 
     assert Inspection() == inspect(local(), entry, "full")
+
+    file_of(entry, DATA).unlink()
+    for level in ("stat", "full"):
+        assert ((str(file_of(entry, DATA)), "is missing"),) == inspect(
+            local(), entry, level
+        ).damaged
 
 
 @modes
@@ -144,6 +197,18 @@ def test_an_entry_that_is_gone_has_lost_every_file(entry: Entry) -> None:
     files = [path for path, _ in found if path != f"{entry.folder}/record"]
     assert entry.manifest.count == len(files)
     assert {"is missing"} == {reason for _, reason in found}
+
+
+def test_an_entry_that_is_back_already_is_sound(entry: Entry) -> None:
+    """An entry that was set aside, and stands again when its files are looked at, has no fault."""
+
+    def link_limit(path: str) -> int:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    files = Recording(local())
+    vars(files)["link_limit"] = link_limit
+
+    assert Inspection() == inspect(files, entry, "full")
 
 
 def test_a_careful_edit_is_found_by_reading_alone(entry: Entry) -> None:
@@ -222,6 +287,16 @@ def test_crowded_files_are_told(entry: Entry, tmp_path: Path) -> None:
     assert () == inspect(LowLinks(local(), 4), entry, "stat").crowded
 
 
+def test_a_damaged_file_is_not_crowded(entry: Entry, tmp_path: Path) -> None:
+    """What is damaged is made anew: a fresh inode for it would spread the damage."""
+    os.link(file_of(entry, DATA), tmp_path / "link")
+    edit(file_of(entry, DATA))
+
+    found = inspect(LowLinks(local(), 2), entry, "stat")
+
+    assert Inspection(damaged=((str(file_of(entry, DATA)), "was written to"),)) == found
+
+
 def test_looking_changes_nothing(entry: Entry) -> None:
     """An inspection makes no changing call."""
     files = Recording(local())
@@ -256,9 +331,11 @@ def test_rows_that_were_lost_later_are_noticed(entry: Entry, level: str, lost: s
 
 
 def test_an_edit_of_the_rows_is_found_by_reading_alone(entry: Entry) -> None:
-    """Rows of the same number are compared one by one by ``full``."""
+    """Rows of the same number are compared by ``full``, and before the entry was flushed."""
     flushed, record = replace(entry, flushed=True), Path(entry.folder, "record")
     record.write_bytes(record.read_bytes().replace(b"sha256=", b"sha256=x", 1))
 
     assert () == inspect(local(), flushed, "stat").damaged
-    assert ((record.as_posix(), "has other rows"),) == inspect(local(), flushed, "full").damaged
+    found = ((record.as_posix(), "has other rows"),)
+    assert found == inspect(local(), flushed, "full").damaged
+    assert found == inspect(local(), replace(entry, flushed=False), "stat").damaged
