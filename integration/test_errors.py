@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from integration.faults import bad_builds, lost
 from integration.faults.calls import MUTATING
 from integration.faults.errors import explain, sweep_errors, table
 from integration.faults.injection import FORKED, ErrorPoint, Inject, paths_of
 from integration.faults.meanings import ERRORS, READING, reason_to_skip
+from integration.faults.mounted import LAYOUTS, MountedSandbox
 from integration.faults.runner import provisions
 from integration.faults.sandbox import Completed, Sandbox
-from integration.faults.scenarios import scenario
+from integration.faults.scenarios import RECOVER, run, scenario
 from integration.faults.strace import unavailable
-from integration.faults.verdicts import MIXED, ROLLED_BACK, STATUS, UNNAMED, ErrorSweep
+from integration.faults.verdicts import LOST, MIXED, ROLLED_BACK, STATUS, UNNAMED, ErrorSweep
+from integration.faults.volumes import unavailable as no_volumes
+from linkinstall.cache import QUARANTINED
 from tests.support.gates import require
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from integration.faults.scenario import Command
+    from integration.faults.scenario import Command, Scenario
 
 SAMPLE = {
     "linkinstall-upgrade-parts-hardlink": 149,
@@ -32,6 +36,15 @@ SAMPLE = {
 """Scenario -> each how-many-th point is struck here; ``make faults`` strikes all of them."""
 WORKERS = {"linkinstall-install-set-hardlink": 397, "linkinstall-install-set-cold-hardlink": 797}
 """The same for calls of forked workers."""
+
+
+def cold(subject: str) -> Scenario:
+    """Return a cold install, while what another run has put into the cache is not flushed yet."""
+    return replace(
+        scenario(f"linkinstall-install-{subject}-cold-hardlink"),
+        prepare=(run("cache", "add", "{wheel-0.44.0}"),),
+        next_runs={"recover": RECOVER},
+    )
 
 
 @pytest.mark.parametrize("name", list(SAMPLE))
@@ -133,6 +146,56 @@ def test_a_bad_build_is_found_out(
     found = {one for verdict in swept.wrong for one in verdict.wrong}
     assert found & kind
     assert errors[0] in table([swept])
+
+
+def test_what_a_failed_flush_may_have_lost_is_demanded_to_be_given_up(tmp_path: Path) -> None:
+    """A build that keeps it is told, entry by entry; ours gives up what others made as well."""
+    require(not unavailable(), unavailable() or "strace")
+    wrong = []
+
+    for number, spoil in enumerate((bad_builds.BAD["lost entries kept"], ())):
+        paths = provisions(str(tmp_path / f"source-{number}"), spoil)
+        sandbox = Sandbox(str(tmp_path / f"sandbox-{number}"), paths)
+        sweep = ErrorSweep(cold("pluggy"), Inject(["EIO"]), sandbox)
+        points = [one for one in sweep.points if one.call == "syncfs"]
+        assert ["syncfs:1:EIO", "syncfs:1+:EIO"] == [str(point) for point in points]
+        wrong += [sweep.verdict(point, "recover").wrong for point in points]
+
+    assert [[LOST], [LOST], [], []] == [list(one) for one in wrong]
+    assert [3, 3] == [len(one[LOST].splitlines()) for one in wrong[:2]]
+
+
+@pytest.mark.parametrize(
+    ("layout", "point", "status", "marked"),
+    [
+        # The environment's volume, and the cache's: both wheels, what was compiled, and the third.
+        ("cache apart", "syncfs:1:EIO", 1, 5),
+        ("cache apart", "syncfs:2:EIO", 1, 5),
+        # Putting back flushes, too, and meets the error again.
+        ("data apart", "syncfs:1+:EIO", 3, 5),
+        # After the commit: what this run brought has reached the disk before.
+        ("data apart", "syncfs:5:EIO", 0, 1),
+    ],
+)
+def test_on_several_volumes_it_is_given_up_whichever_flush_failed(
+    tmp_path: Path, layout: str, point: str, status: int, marked: int
+) -> None:
+    """Whatever volume it is and however the run ends, all that is marked is given up."""
+    reason = unavailable() or no_volumes(("ext4",))
+    require(not reason, reason)
+    paths = provisions(str(tmp_path / "source"))
+    one, where = cold("set"), ErrorPoint.parse(point)
+
+    with MountedSandbox(str(tmp_path / "made"), paths, "ext4", LAYOUTS[layout]) as sandbox:
+        sandbox.build(one)
+        injected = Inject(["EIO"]).strike(sandbox, one.act, where)
+        left = lost.still_linked(sandbox.area("cache"))
+        given_up = list(Path(sandbox.area("cache")).rglob(QUARANTINED))
+
+    assert (True, status) == (injected.fired, injected.completed.status)
+    assert lost.is_owed(one.verb, where, injected)
+    assert [] == left
+    assert marked == len(given_up)
 
 
 def test_each_error_has_a_call_and_each_call_an_error() -> None:

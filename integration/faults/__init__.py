@@ -30,6 +30,7 @@ whether what is there now is exactly old or exactly new.
 ``injection``    handing a command an error at one of its calls
 ``meanings``     which errors a call cannot give, and why
 ``verdicts``     what a command made of an error
+``lost``         what a flush that failed may have lost, and who has to give it up
 ``race``         ``make race``: many processes at once
 ``contests``     what they do
 ``crowd``        the program that lets them loose, and kills some

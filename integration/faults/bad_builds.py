@@ -42,6 +42,13 @@ BAD: Mapping[str, Sequence[Spoil]] = {
     "venv not flushed": [
         ("venvs/aside.py", 'if self.sync != "off" and self.what != "remove":', "if False:")
     ],
+    "lost entries kept": [
+        (
+            "transaction.py",
+            "            give_up_unflushed(self._preparation.cache)",
+            "            pass",
+        )
+    ],
     "full not flushed": [("application.py", 'if self.volumes.sync == "full":', "if False:")],
     "no lock": [
         (

@@ -21,6 +21,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from integration.faults import lost
 from integration.faults.meanings import OPENING, READING
 from integration.faults.oracle import STATES, Observation, environment, judge, observe, state_of
 from integration.faults.sandbox import AREAS
@@ -58,7 +59,8 @@ CRASHED = "traceback"
 MIXED = "mixed"
 STATUS = "wrong status"
 UNNAMED = "path unnamed"
-KINDS = (NOT_DELIVERED, CRASHED, MIXED, STATUS, UNNAMED)
+LOST = "lost not given up"
+KINDS = (NOT_DELIVERED, CRASHED, MIXED, STATUS, UNNAMED, LOST)
 """What can be wrong, in the order of the table's columns."""
 ROLLED_BACK = "rolled back at once"
 SUCCESS = "new with success"
@@ -123,6 +125,9 @@ class ErrorSweep(References):
             # Success may have another status: what cannot be mended stays a finding.
             told = replace(told, status=DONE)
         wrong = _wrong(point, replace(injected, completed=told), there)
+        if lost.is_owed(self.scenario.verb, point, injected):
+            left = lost.still_linked(self.sandbox.area("cache"))
+            wrong.update({LOST: "\n".join(left)} if left else {})
         end = _end(told, there)
         output, mixed = self._next(next_run, there, flushed=point.call != "syncfs")
         if mixed:
