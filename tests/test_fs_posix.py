@@ -285,6 +285,36 @@ def test_a_flush_asks_for_the_volume_of_the_path(
     assert before == open_descriptors()
 
 
+def test_a_flush_by_an_open_volume_opens_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """syncfs(2) gets the descriptor that was there before, which tells what it has missed."""
+    flushed: list[tuple[int, str]] = []
+    monkeypatch.setattr(posix, "_syncfs", lambda handle, path: flushed.append((handle, path)))
+    files = PosixFileSystem()
+    handle = files.open_volume(str(tmp_path))
+    assert handle is not None
+    before = open_descriptors()
+
+    for number in (handle, 0):
+        files.flush_volume(str(tmp_path / "gone"), number)
+
+    assert [(handle, str(tmp_path / "gone")), (0, str(tmp_path / "gone"))] == flushed
+    assert before == open_descriptors()
+    assert tmp_path.stat().st_ino == os.fstat(handle).st_ino
+    os.close(handle)
+
+
+def test_nothing_but_a_folder_stands_for_a_volume(tmp_path: Path) -> None:
+    """A pipe that somebody has put there would be waited for, and a link may lead anywhere."""
+    (tmp_path / "file").touch()
+    (tmp_path / "link").symlink_to(tmp_path)
+
+    for name in ("file", "link"):
+        with pytest.raises(OSError, match=name):
+            PosixFileSystem().open_volume(str(tmp_path / name))
+
+
 def ctypes_core() -> Any:
     """Return the module that calls syncfs(2); an interpreter can be built without it."""
     require(find_spec("_ctypes") is not None, "the interpreter has _ctypes")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.fs.volumes import Volumes
+from tests.support.descriptors import open_descriptors
 from tests.support.faulty import LocalFileSystem
 
 if TYPE_CHECKING:
@@ -176,11 +179,126 @@ def test_all_is_let_go_in_the_end(tmp_path: Path) -> None:
     assert not is_open(files.handles[0])
 
 
-@pytest.mark.posix("volumes can be opened")
-def test_a_real_volume_can_be_held_and_flushed(tmp_path: Path) -> None:
-    """The local file system opens the volume, and flushes it through that."""
-    volumes = Volumes(LocalFileSystem(), "normal")
+def test_one_that_cannot_be_closed_keeps_no_other_open(tmp_path: Path) -> None:
+    """Whichever descriptor is lost, all others are closed, and that is no error."""
+    for lost in (0, 1):
+        files = Volumed(tmp_path / "other")
+        (tmp_path / "other").mkdir(exist_ok=True)
+        volumes = Volumes(files, "normal")
+        volumes.hold(str(tmp_path))
+        volumes.hold(str(tmp_path / "other"))
+        os.close(files.handles[lost])
+
+        volumes.close()
+
+        assert not is_open(files.handles[1 - lost])
+
+
+def test_all_is_let_go_where_nobody_says_so(tmp_path: Path) -> None:
+    """A transaction that nobody ends has its volumes until it is forgotten, and no longer."""
+    files = Volumed(tmp_path / "other")
+    volumes = Volumes(files, "normal")
+    volumes.hold(str(tmp_path))
+
+    del volumes
+
+    assert not is_open(files.handles[0])
+
+
+def test_the_first_descriptor_is_one_like_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where standard input is closed, the volume that is opened first has the number 0."""
+
+    class First(Volumed):
+        def open_volume(self, folder: str) -> int | None:
+            self.opened.append(folder)
+            return 0
+
+    closed: list[int] = []
+    files = First(tmp_path / "other")
+    volumes = Volumes(files, "normal")
+    volumes.hold(str(tmp_path))
+    volumes.flush(str(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "close", closed.append)
+        volumes.close()
+
+    assert [(str(tmp_path), 0)] == files.flushed
+    assert [0] == closed
+
+
+def test_a_system_without_open_volumes_has_nothing_to_hold(tmp_path: Path) -> None:
+    """On Windows a flush is one of files: there is nothing to be opened, and nothing to close."""
+
+    class Filewise(Volumed):
+        def open_volume(self, folder: str) -> int | None:
+            self.opened.append(folder)
+            return None
+
+    files = Filewise(tmp_path / "other")
+    volumes = Volumes(files, "normal")
 
     volumes.hold(str(tmp_path))
     volumes.flush(str(tmp_path))
     volumes.close()
+
+    assert [(str(tmp_path), None)] == files.flushed
+
+
+def test_a_path_of_which_nothing_is_there_is_not_held(tmp_path: Path) -> None:
+    """Not even the root stands where a drive of Windows is gone: then there is no volume."""
+
+    class Gone(Volumed):
+        looks = 0
+
+        def status(self, path: str) -> os.stat_result | None:
+            self.looks += 1
+            assert self.looks < 100, f"it goes on for ever: {path}"
+            return None
+
+    files = Gone(tmp_path / "other")
+    volumes = Volumes(files, "normal")
+
+    volumes.hold(str(tmp_path))
+
+    assert [] == files.opened
+
+
+def test_an_error_of_the_disk_stays_known(tmp_path: Path) -> None:
+    """The system tells it once: neither a later flush nor a later error takes it back."""
+
+    class Failing(Volumed):
+        number = 0
+
+        def flush_volume(self, path: str, handle: int | None = None) -> None:
+            super().flush_volume(path, handle)
+            if self.number:
+                raise OSError(self.number, os.strerror(self.number), path)
+
+    files = Failing(tmp_path / "other")
+    volumes = Volumes(files, "normal")
+    told = []
+    for files.number in (0, errno.EACCES, errno.EIO, errno.EACCES, 0):
+        with pytest.raises(OSError, match="other") if files.number else nullcontext():
+            volumes.flush(str(tmp_path / "other"))
+        told.append(volumes.lost)
+
+    assert [False, False, True, True, True] == told
+
+
+@pytest.mark.posix("volumes can be opened, and descriptors counted")
+def test_a_real_volume_can_be_held_and_flushed(tmp_path: Path) -> None:
+    """The local file system opens each volume once, has it for each flush, and lets it go."""
+    before = open_descriptors()
+    volumes = Volumes(LocalFileSystem(), "normal")
+
+    for _ in range(2):
+        volumes.hold(str(tmp_path))
+        assert before + 1 == open_descriptors()
+    for _ in range(2):
+        volumes.flush(str(tmp_path))
+        assert before + 1 == open_descriptors()
+    volumes.close()
+
+    assert before == open_descriptors()
