@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall import limits
+from linkinstall import limits, manifest
 from linkinstall.fs import local
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, decode
 from tests.support.applications import applied, journal_of
@@ -172,6 +172,34 @@ def test_side_volumes_are_held_before_anything_is_written_there(site: Site) -> N
     assert ["open", "open"] == calls[:2]
     assert 2 == calls.count("open")
     assert ["flush", "flush"] == calls[-2:]
+
+
+def test_every_flush_is_by_what_was_held(site: Site) -> None:
+    """Also that of the pointer at home, and that after the commit: no error is told to another."""
+    calls: list[str] = []
+    files = noting_volumes(OtherVolume(local(), str(site.scripts)), calls)
+    application = applied(site, upgrade(site), files=files, sync="full")
+    application.prepare()
+    application.commit()
+    application.clean_up()
+    application.origin.volumes.close()
+
+    assert ["open", "open"] == calls[:2]
+    assert {"flush"} == set(calls[2:])
+
+
+def test_the_journal_takes_manifests_as_they_were_read(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What lies in the cache as text is not encoded once more, whether it was flushed or not."""
+    wheels = [upgrade(site), site.wheel("other")]
+    site.cache.mark_flushed(site.cache.add(wheels[1]).entry)
+    application = applied(site, *wheels)
+    monkeypatch.setattr(manifest, "encode", lambda one: pytest.fail(f"{one.id} is encoded again"))
+
+    application.prepare()
+
+    assert 2 == len(journal_of(application).trees)
 
 
 @pytest.mark.parametrize(("sync", "flushes"), [("off", 0), ("normal", 1), ("full", 2)])

@@ -114,6 +114,26 @@ def test_what_was_unpacked_is_looked_at_beside_the_planning(
     assert [] == site.check()
 
 
+@pytest.mark.parametrize("known", [0, 2, 3, 4])
+def test_looks_are_put_off_for_all_files_that_are_at_hand(
+    site: Site, monkeypatch: pytest.MonkeyPatch, known: int
+) -> None:
+    """Entries that were there count, and those that were filled just now; one that is missing not.
+
+    It is brought later, by itself.
+    """
+    counts: list[int] = []
+    monkeypatch.setattr(Looking, "put_off", lambda _self, count: counts.append(count))
+    made = wheels(site, 4)
+    entries = [site.cache.add(path).entry.manifest.count for path in made[:known]]
+
+    site.install(*map(site.folder.joinpath, made), compile_levels=(), processes=True)
+
+    if known < 3:
+        entries += [site.cache.add(path).entry.manifest.count for path in made[known:]]
+    assert [sum(entries)] == counts
+
+
 def test_what_unpacking_tells_outlives_a_compiler_that_fails(site: Site) -> None:
     """Where the interpreter cannot be run the warnings come back, and no count."""
     made = wheels(site, 3)

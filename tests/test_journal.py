@@ -137,6 +137,8 @@ def test_a_manifest_that_is_encoded_is_not_encoded_again() -> None:
 
     assert encode(journal) == encode(journal, [text, b""]) == encode(journal, [b"", text])
     assert "other" == decode(encode(journal, [b"", other])).trees[1].manifest.version
+    with pytest.raises(ValueError, match="zip"):
+        encode(journal, [text])
 
 
 @pytest.mark.parametrize("name", ["\\\\", "\\n", "\\t", "\n", "\t", "\\\n", "\\\\t", "t\\\t\\n"])

@@ -181,6 +181,35 @@ def test_where_case_does_not_count_wheels_cannot_spell_a_folder_in_two_ways(
     assert {("case-collision", "ns/foo")} == refused(site, *wheels)
 
 
+def test_where_case_does_not_count_a_folder_that_stands_has_every_spelling(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whichever way wheels spell a folder of the environment, they mean the one that is there."""
+    for name in ("tools", "Tools"):
+        (site.library / name).mkdir(exist_ok=True)
+    wheels = [
+        site.wheel("one", files={"tools/a.py": "1"}),
+        site.wheel("two", files={"Tools/b.py": "2"}),
+    ]
+    monkeypatch.setattr(World, "ignores_case", True)
+
+    assert "planned" == planned(site, *wheels, overwrite=False)[0]
+
+
+@pytest.mark.posix("a wheel with such names is refused on Windows before it is unpacked")
+def test_where_case_does_not_count_a_wheels_own_spellings_are_told_once(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is wrong with a wheel by itself is not told again as a collision of wheels."""
+    wheel = site.wheel("app", files={"app/a.py": "1", "app/A.py": "2"})
+    monkeypatch.setattr(World, "ignores_case", True)
+
+    assert {
+        ("case-collision", "purelib/app/A.py"),
+        ("case-collision", "purelib/app/a.py"),
+    } == refused(site, wheel)
+
+
 def test_what_the_old_version_leaves_is_free(site: Site) -> None:
     """I7: a file becomes a folder and a folder a file, since the old version goes first."""
     site.install(site.wheel("app", "1.0", files={"a": "file", "b/c.py": "1"}))

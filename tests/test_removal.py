@@ -53,6 +53,14 @@ def test_a_folder_that_holds_nothing_else_goes_as_a_whole(site: Site) -> None:
     assert [(WHOLE, "app"), (WHOLE, "app-1.0.dist-info")] == items(site)
 
 
+def test_folders_that_go_as_a_whole_go_in_their_order(site: Site) -> None:
+    """Each is named once, however much lies in it, and every run has the same order."""
+    paths = ["c/x.py", "a/y/z.py", "a/y/w/v.py", "a/b/x.py", "b/x.py", "d/e/f/g.py", "d/e/f/h.py"]
+    site.install(site.wheel("app", files=dict.fromkeys(paths, "1")))
+
+    assert [*((WHOLE, name) for name in "abcd"), (WHOLE, "app-1.0.dist-info")] == items(site)
+
+
 def test_what_the_user_added_stays(site: Site) -> None:
     """R12: a folder with a file that RECORD does not list is emptied name by name."""
     site.install(site.wheel("app", files={"app/a.py": "1", "app/sub/b.py": "2"}))

@@ -300,3 +300,19 @@ def test_the_volume_of_a_cache_elsewhere_is_held_too(
 
     assert 2 == calls.count("open")
     assert ["flush", "flush"] == calls[-2:]
+
+
+def test_the_volume_of_a_cache_that_is_not_written_is_left_alone(
+    site: Site, tmp_path: Path
+) -> None:
+    """What only takes something out of an environment has nothing to do with the cache's disk."""
+    site.install(site.wheel("app"))
+    calls: list[str] = []
+    files = noting_volumes(OtherVolume(local(), str(tmp_path / "elsewhere")), calls)
+    (tmp_path / "elsewhere").mkdir()
+    cache = Cache(tmp_path / "elsewhere" / "cache", files=files)
+
+    with Transaction(site.environment, cache=cache, sync="normal", files=files) as transaction:
+        transaction.uninstall("app")
+
+    assert 1 == calls.count("open")

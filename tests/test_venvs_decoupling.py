@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from linkinstall.fs import local
 from linkinstall.venvs.decoupling import decouple
 from linkinstall.venvs.sight import look
 from linkinstall.verbs.venv import decouple_venv
+from tests.support.descriptors import open_descriptors
 from tests.support.faulty import Denying, Faulty, Killed
 from tests.support.sites import Site, snapshot
 from tests.support.watched import process
@@ -123,6 +125,17 @@ def test_a_file_that_cannot_be_moved_leaves_all_as_it_was(site: Site) -> None:
         act(site, Stuck(local(), "rename_new", 13))
 
     assert before == snapshot(site.root, exact=True)
+
+
+@pytest.mark.posix("volumes can be opened, and descriptors counted")
+def test_no_volume_is_kept_after_an_error(site: Site) -> None:
+    """Whoever keeps the exception does not keep the volume: it could not be unmounted."""
+    before = open_descriptors()
+
+    with pytest.raises(FileSystemError) as caught:
+        act(site, Denying(local(), "rename_new", errno.EACCES), sync="normal")
+
+    assert before == open_descriptors(), caught.value
 
 
 def test_killed_anywhere_it_is_old_or_new_after_recovery(site: Site, tmp_path: Path) -> None:

@@ -75,6 +75,15 @@ def test_what_lies_in_a_scheme_root_is_inside(tmp_path: Path) -> None:
     assert [world.inside(path) for path in paths] == [True, True, True, False]
 
 
+def test_a_library_outside_the_data_root_is_inside(tmp_path: Path) -> None:
+    """The schemes of a system's interpreter need not lie below one another."""
+    schemes = {name: str(tmp_path / name) for name in ("purelib", "platlib", "scripts", "data")}
+    world = World(local(), Environment.from_schemes(schemes, interpreter="/usr/bin/python3"))
+
+    assert {True} == {world.inside(f"{world.roots[name]}/a") for name in schemes}
+    assert not world.inside(str(tmp_path / "other" / "a"))
+
+
 def test_the_environment_itself_is_never_removed(tmp_path: Path) -> None:
     """Interpreters, ``pyvenv.cfg`` and a dist-info outside the libraries may not go."""
     world = Site(tmp_path).world()
