@@ -90,8 +90,8 @@ def manifest_as_read(manifest: Manifest) -> dict[str, object]:
             for one in manifest.entry_points
         ],
         "folders": [
-            (*texts(one.scheme, one.path), texts(*one.names), texts(*one.sizes),
-             texts(*one.digests))
+            (*texts(one.scheme, one.path), texts(*one.names), texts(*one.sizes.split()),
+             texts(*one.digests.split()))
             for one in manifest.folders
         ],
     }  # fmt: skip

@@ -82,11 +82,11 @@ def test_a_count_below_zero_is_refused(count: bytes) -> None:
     folders of 0, 0 and -1 names could be read for ever.
     """
     lines = encode(Manifest("i", "d", "1", "d", "purelib", 1, 0, ())).split(b"\n")[:-2]
-    whole = [*lines[:-1], b"3", b"0 purelib a", b"0 purelib b"]
-    assert 3 == len(decode(resealed(b"\n".join([*whole, b"0 purelib c"]))).folders)
+    whole = [*lines[:-1], b"3", b"0 purelib a", b"", b"", b"0 purelib b", b"", b""]
+    assert 3 == len(decode(resealed(b"\n".join([*whole, b"0 purelib c", b"", b""]))).folders)
 
     with pytest.raises(ValueError, match="count below zero"):
-        decode(resealed(b"\n".join([*whole, count + b" purelib c"])))
+        decode(resealed(b"\n".join([*whole, count + b" purelib c", b"", b""])))
     with pytest.raises(ValueError, match="count below zero"):
         decode(resealed(b"\n".join([*lines[:-1], count])))
 
@@ -113,8 +113,8 @@ def test_anything_else_is_refused(data: bytes) -> None:
     [
         {"distribution": "a\nb"},
         {"executables": frozenset({"a\nb"})},
-        {"folders": (Folder("purelib", "a\nb", (), (), ()),)},
-        {"folders": (Folder("purelib", "", ("a\nb",), ("1",), ("d",)),)},
+        {"folders": (Folder("purelib", "a\nb", (), "", ""),)},
+        {"folders": (Folder("purelib", "", ("a\nb",), "1", "d"),)},
         {"entry_points": (EntryPoint("a\nb", "m", "a", "gui", ""),)},
     ],
 )
@@ -166,10 +166,38 @@ def test_a_size_that_is_no_number_is_refused(size: str) -> None:
     """
     manifest = sample_manifest()
     folder = manifest.folders[0]
-    changed = replace(folder, sizes=(*folder.sizes[:-1], size))
+    changed = replace(folder, sizes=" ".join([*folder.sizes.split()[:-1], size]))
 
     with pytest.raises(ValueError, match="no number"):
         decode(encode(replace(manifest, folders=(changed,))))
+
+
+@pytest.mark.parametrize("column", ["sizes", "digests"])
+@pytest.mark.parametrize("more", [" 7", None])
+def test_a_folder_of_other_numbers_of_names_and_sizes_is_refused(
+    column: str, more: str | None
+) -> None:
+    """Each file has one size and one digest; whoever reads them goes through them in step."""
+    manifest = sample_manifest()
+    for index, folder in enumerate(manifest.folders):
+        if more is None and not folder.names:
+            continue
+        changed = replace(folder, **{column: getattr(folder, column) + more if more else ""})
+        folders = (*manifest.folders[:index], changed, *manifest.folders[index + 1 :])
+
+        with pytest.raises(ValueError, match=r"other numbers of names|no number"):
+            decode(encode(replace(manifest, folders=folders)))
+
+
+def test_a_folder_is_made_of_rows_in_any_order() -> None:
+    """Files stand in the order of their names, each with what belongs to it."""
+    rows = [("b", "20", "y"), ("a", "1", "x")]
+
+    folder = Folder.of("data", "share", rows)
+
+    assert (("a", "b"), "1 20", "x y") == (folder.names, folder.sizes, folder.digests)
+    assert sorted(rows) == list(folder.rows())
+    assert [] == list(Folder.of("data", "", []).rows())
 
 
 def test_the_files_are_told_in_order() -> None:
@@ -208,11 +236,11 @@ def test_the_id_depends_on_files_and_entry_points_only() -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"folders": (Folder("data", "pkg", ("x",), ("1",), ("a",)),)},
-        {"folders": (Folder("purelib", "pkg", ("y",), ("1",), ("a",)),)},
-        {"folders": (Folder("purelib", "pkg", ("x",), ("2",), ("a",)),)},
-        {"folders": (Folder("purelib", "pkg", ("x",), ("1",), ("b",)),)},
-        {"folders": (Folder("purelib", "", ("pkg/x",), ("1",), ("a",)),)},
+        {"folders": (Folder("data", "pkg", ("x",), "1", "a"),)},
+        {"folders": (Folder("purelib", "pkg", ("y",), "1", "a"),)},
+        {"folders": (Folder("purelib", "pkg", ("x",), "2", "a"),)},
+        {"folders": (Folder("purelib", "pkg", ("x",), "1", "b"),)},
+        {"folders": (Folder("purelib", "", ("pkg/x",), "1", "a"),)},
         {"executables": frozenset({"purelib/pkg/x"})},
         {"entry_points": (EntryPoint("x", "m", "a", "gui", ""),)},
         {"entry_points": (EntryPoint("x", "m", "a", "console", ""),)},
@@ -225,16 +253,14 @@ def test_each_part_of_a_row_enters_the_id(change: dict[str, object]) -> None:
     """Scheme, path, size, digest, executable bit and each part of an entry point count."""
     one = Manifest(
         "", "pkg", "1", "pkg-1.dist-info", "purelib", 1, 0o022,
-        (Folder("purelib", "pkg", ("x",), ("1",), ("a",)),),
+        (Folder("purelib", "pkg", ("x",), "1", "a"),),
     )  # fmt: skip
-    same_path_elsewhere = change == {
-        "folders": (Folder("purelib", "", ("pkg/x",), ("1",), ("a",)),)
-    }
+    same_path_elsewhere = change == {"folders": (Folder("purelib", "", ("pkg/x",), "1", "a"),)}
 
     assert same_path_elsewhere == (entry_id(one) == entry_id(replace(one, **change)))
 
 
 def test_a_folder_joins_its_names() -> None:
     """Paths are relative to the scheme, with forward slashes."""
-    assert "a/b" == Folder("purelib", "a", (), (), ()).join("b")
-    assert "b" == Folder("purelib", "", (), (), ()).join("b")
+    assert "a/b" == Folder("purelib", "a", (), "", "").join("b")
+    assert "b" == Folder("purelib", "", (), "", "").join("b")

@@ -27,9 +27,9 @@ def test_a_tree_knows_where_the_cache_has_its_files() -> None:
     tree = Tree(sample_manifest(), "/cache/entries/e", 0)
 
     assert "/cache/entries/e/files/data/share/x" == tree.files(
-        Folder("data", "share/x", (), (), ())
+        Folder("data", "share/x", (), "", "")
     )
-    assert "/cache/entries/e/files/purelib" == tree.files(Folder("purelib", "", (), (), ()))
+    assert "/cache/entries/e/files/purelib" == tree.files(Folder("purelib", "", (), "", ""))
 
 
 def test_a_plan_is_empty_that_moves_nothing() -> None:

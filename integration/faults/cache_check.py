@@ -36,7 +36,7 @@ def _entry(cache: str, entry: str) -> list[str]:
     expected = {
         f"{folder.scheme}/{folder.path}/{file}".replace("//", "/"): digest
         for folder in manifest.folders
-        for file, digest in zip(folder.names, folder.digests, strict=True)
+        for file, _, digest in folder.rows()
     }
     actual = dict(_digests(os.path.join(entry, "files")))
     return [

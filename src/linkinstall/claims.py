@@ -14,6 +14,7 @@ Errors: none; what is refused is told to the planner.
 
 from __future__ import annotations
 
+from linkinstall.manifest import parts_of
 from linkinstall.paths import folded
 
 TYPE_CHECKING = False
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from linkinstall.requests import Request
 
-    _Claim = tuple[Request, tuple[str, ...], tuple[str, ...]]  # its names and their sizes
+    _Claim = tuple[Request, tuple[str, ...], str]  # its names and their sizes
 
 __all__ = ["Claims", "is_compiled_file"]
 
@@ -38,21 +39,21 @@ class Claims:
         self._claims: dict[str, list[_Claim]] = {}
 
     def free(
-        self, request: Request, folder: str, names: tuple[str, ...], sizes: tuple[str, ...]
-    ) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        self, request: Request, folder: str, names: tuple[str, ...], sizes: str
+    ) -> tuple[tuple[str, ...], str]:
         """Claim names; return those that no wheel has claimed before, with their sizes.
 
         What two wheels may share is the first one's; all else is refused.
 
-        :param sizes: bytes of each, as decimal text
+        :param sizes: those of a :class:`~linkinstall.manifest.Folder`
         """
         claims = self._claims.get(folder)
         if claims is None:
             self._claims[folder] = [(request, names, sizes)]
             return names, sizes
-        free = dict(zip(names, sizes, strict=True))
+        free = dict(zip(names, parts_of(sizes), strict=True))
         for other, their_names, their_sizes in claims:
-            for name, size in zip(their_names, their_sizes, strict=True):
+            for name, size in zip(their_names, parts_of(their_sizes), strict=True):
                 if name not in free:
                     continue
                 if _is_shared(folder, name, free[name], size):
@@ -60,7 +61,7 @@ class Claims:
                 else:
                     self._refuse_second(request, other, f"{folder}/{name}")
         claims.append((request, names, sizes))
-        return tuple(free), tuple(free.values())
+        return tuple(free), " ".join(free.values())
 
     def _refuse_second(self, request: Request, other: Request, path: str) -> None:
         reason = "comes twice in one wheel"

@@ -52,8 +52,7 @@ def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, 
         "", vetted.distribution, vetted.version, vetted.dist_info, vetted.root, 0,
         cache.file_system.umask(),
         tuple(
-            Folder(scheme, folder, *(tuple(column) for column in zip(*sorted(rows), strict=True)))
-            for (scheme, folder), rows in sorted(folders.items())
+            Folder.of(scheme, folder, rows) for (scheme, folder), rows in sorted(folders.items())
         ),
         tuple(
             EntryPoint(*point, launcher_body(*point)) for point in vetted.entry_points

@@ -19,6 +19,7 @@ from __future__ import annotations
 from stat import S_IRUSR, S_ISGID, S_ISREG, S_ISUID, S_IWOTH, S_IXUSR
 
 from linkinstall.digest import hash_file
+from linkinstall.manifest import parts_of
 from linkinstall.record import row
 from linkinstall.values import value
 
@@ -102,7 +103,7 @@ class _Look:
         ):
             return False
         mtime, bits, limit = self._mtime, self._bits, self._limit
-        for status, size in zip(statuses, folder.sizes, strict=True):
+        for status, size in zip(statuses, parts_of(folder.sizes), strict=True):
             if (
                 status is None
                 or status.st_size != int(size)
@@ -117,9 +118,7 @@ class _Look:
     def _at_each(
         self, folder: Folder, place: str, statuses: Iterable[os.stat_result | None]
     ) -> None:
-        for name, size, digest, status in zip(
-            folder.names, folder.sizes, folder.digests, statuses, strict=True
-        ):
+        for (name, size, digest), status in zip(folder.rows(), statuses, strict=True):
             path = f"{place}/{name}"
             executable = f"{folder.scheme}/{folder.join(name)}" in self._executables
             fault = self._fault(status, int(size), executable=executable)

@@ -260,22 +260,11 @@ class EntryWriter:
 
 def group(written: Iterable[Written]) -> tuple[Folder, ...]:
     """Group files by scheme and directory, sorted."""
-    folders: dict[tuple[str, str], list[Written]] = {}
+    folders: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
     for one in written:
-        folders.setdefault((one.scheme, one.path.rpartition("/")[0]), []).append(one)
-    result = []
-    for (scheme, path), members in sorted(folders.items()):
-        members.sort(key=lambda one: one.path)
-        result.append(
-            Folder(
-                scheme,
-                path,
-                tuple(one.path.rpartition("/")[2] for one in members),
-                tuple(str(one.size) for one in members),
-                tuple(one.digest for one in members),
-            )
-        )
-    return tuple(result)
+        path, _, name = one.path.rpartition("/")
+        folders.setdefault((one.scheme, path), []).append((name, str(one.size), one.digest))
+    return tuple(Folder.of(scheme, path, rows) for (scheme, path), rows in sorted(folders.items()))
 
 
 def collisions(paths: Iterable[tuple[str, str]]) -> frozenset[str]:

@@ -167,8 +167,7 @@ class Identity:
         for place in self._by_group.get(group.number, ()):
             tree = self.journal.trees[place.tree]
             folder = tree.manifest.folders[place.folder]
-            rows = zip(folder.names, folder.sizes, folder.digests, strict=True)
-            measured = {name: (size, digest) for name, size, digest in rows}
+            measured = {name: (size, digest) for name, size, digest in folder.rows()}
             source = tree.files(folder)
             names = folders.setdefault(place.sub, {})
             for name in place.names:

@@ -27,9 +27,9 @@ from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-__all__ = ["EntryPoint", "Folder", "Manifest", "decode", "encode", "entry_id"]
+__all__ = ["EntryPoint", "Folder", "Manifest", "decode", "encode", "entry_id", "parts_of"]
 
 _MAGIC = "linkinstall manifest 1"
 _FEW_DIGITS = 4000
@@ -55,18 +55,32 @@ class EntryPoint:
 
 @value
 class Folder:
-    """The files of one directory of one scheme; the lists run in step.
+    """The files of one directory of one scheme, in the order of their names.
+
+    Sizes and digests are one text each, a space between two: as texts of their own they
+    would take most of the memory that a large install needs.
 
     :param path: relative to the scheme's folder, "" for itself, forward slashes
-    :param sizes: bytes, as decimal text
+    :param sizes: bytes, decimal
     :param digests: SHA-256, urlsafe base64 without padding
     """
 
     scheme: str
     path: str
     names: tuple[str, ...]
-    sizes: tuple[str, ...]
-    digests: tuple[str, ...]
+    sizes: str
+    digests: str
+
+    @classmethod
+    def of(cls, scheme: str, path: str, rows: Iterable[tuple[str, str, str]]) -> Folder:
+        """Return a folder of files of which name, size and digest are given."""
+        ordered = sorted(rows)
+        names, sizes, digests = ([one[column] for one in ordered] for column in range(3))
+        return cls(scheme, path, tuple(names), " ".join(sizes), " ".join(digests))
+
+    def rows(self) -> Iterator[tuple[str, str, str]]:
+        """Yield name, size and digest of each file."""
+        return zip(self.names, parts_of(self.sizes), parts_of(self.digests), strict=True)
 
     def join(self, name: str) -> str:
         """Return the path of one file, relative to the scheme."""
@@ -107,13 +121,18 @@ class Manifest:
     def files(self) -> Iterator[tuple[str, str, str, str]]:
         """Yield (scheme, path, size, digest) of every file."""
         for folder in self.folders:
-            for name, size, digest in zip(folder.names, folder.sizes, folder.digests, strict=True):
+            for name, size, digest in folder.rows():
                 yield folder.scheme, folder.join(name), size, digest
 
     @property
     def count(self) -> int:
         """How many files there are."""
         return sum(len(folder.names) for folder in self.folders)
+
+
+def parts_of(text: str) -> list[str]:
+    """Return the sizes, or the digests, of a folder."""
+    return text.split(" ") if text else []
 
 
 def entry_id(manifest: Manifest) -> str:
@@ -151,8 +170,7 @@ def encode(manifest: Manifest) -> bytes:
     for folder in manifest.folders:
         lines += [f"{len(folder.names)} {folder.scheme} {folder.path}"]
         lines += folder.names
-        lines += folder.sizes
-        lines += folder.digests
+        lines += (folder.sizes, folder.digests)
     text = "\n".join(lines)
     if text.count("\n") != len(lines) - 1:
         message = "a name with a line feed in it cannot be written into a manifest"
@@ -215,14 +233,15 @@ def _decode_folders(lines: tuple[str, ...], at: int) -> tuple[Folder, ...]:
     for _ in range(total):
         count_text, scheme, path = lines[at].split(" ", 2)
         count = _count(count_text)
-        first, second, third, end = (at + 1 + count * step for step in range(4))
-        names = lines[first:second]
-        sizes = lines[second:third]
+        at += 1
+        names = lines[at : at + count]
+        sizes, digests = lines[at + count], lines[at + count + 1]
         if names:
             _refuse_no_names(f"{scheme}/{path}" if path else scheme, names)
             _refuse_no_numbers(sizes)
-        folders.append(Folder(scheme, path, names, sizes, lines[third:end]))
-        at = end
+        _refuse_other_numbers(count, sizes, digests)
+        folders.append(Folder(scheme, path, names, sizes, digests))
+        at += count + 2
     if at != len(lines):
         message = "the manifest is damaged (it has other lines than it says)"
         raise ValueError(message)
@@ -256,12 +275,18 @@ def _refuse_no_names(place: str, names: tuple[str, ...]) -> None:
         raise ValueError(message)
 
 
-def _refuse_no_numbers(sizes: tuple[str, ...]) -> None:
+def _refuse_no_numbers(sizes: str) -> None:
     """Refuse sizes that are none; one look at all of them is cheap."""
-    digits = "".join(sizes)
-    long = len(digits) > _FEW_DIGITS and max(map(len, sizes)) > _FEW_DIGITS
-    if long or not digits.isdecimal() or "" in sizes:
+    long = len(sizes) > _FEW_DIGITS and max(map(len, sizes.split(" "))) > _FEW_DIGITS
+    if long or not sizes.replace(" ", "").isdecimal() or "  " in f" {sizes} ":
         message = "the manifest is damaged (a size in it is no number)"
+        raise ValueError(message)
+
+
+def _refuse_other_numbers(count: int, *texts: str) -> None:
+    """Refuse a folder that does not have one size and one digest for each name."""
+    if any((text.count(" ") + 1 if text else 0) != count for text in texts):
+        message = "the manifest is damaged (a folder has other numbers of names and sizes)"
         raise ValueError(message)
 
 

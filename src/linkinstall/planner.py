@@ -23,6 +23,7 @@ from itertools import compress
 
 from linkinstall.claims import Claims, is_compiled_file
 from linkinstall.distribution import find_distributions, owners_of, same_size
+from linkinstall.manifest import parts_of
 from linkinstall.outcome import Kept, Warn
 from linkinstall.paths import normal
 from linkinstall.places import Places
@@ -111,14 +112,15 @@ class Planner:
             names, sizes = folder.names, folder.sizes
             if skipped:
                 kept = [f"{folder.scheme}/{folder.join(name)}" not in skipped for name in names]
-                names, sizes = (tuple(compress(one, kept)) for one in (names, sizes))
+                names = tuple(compress(names, kept))
+                sizes = " ".join(compress(parts_of(sizes), kept))
             for group, sub, here in self._locate(request, folder.scheme, folder.path, names, sizes):
                 place(Placement(group, sub, tree, index, here))
 
     def _generate(self, request: Request, one: Generated) -> None:
         folder, _, name = one.path.rpartition("/")
-        sizes = (str(len(one.data)),)
-        for group, sub, names in self._locate(request, one.scheme, folder, (name,), sizes):
+        size = str(len(one.data))
+        for group, sub, names in self._locate(request, one.scheme, folder, (name,), size):
             if names:
                 self.fresh.append(Fresh(group, sub, name, one.data, one.executable, request.change))
 
@@ -130,7 +132,7 @@ class Planner:
         scheme: str,
         path: str,
         names: tuple[str, ...],
-        sizes: tuple[str, ...],
+        sizes: str,
     ) -> Iterable[tuple[int, str, tuple[str, ...]]]:
         """Return (group, folder below its target, names) for names of one folder."""
         if not names:
@@ -168,7 +170,7 @@ class Planner:
         base: str,
         path: str,
         names: tuple[str, ...],
-        sizes: tuple[str, ...],
+        sizes: str,
     ) -> Iterable[tuple[int, str, tuple[str, ...]]]:
         """Yield the same for a folder that may stand, or whose top-most folder does."""
         folder = self._places.resolve(normal(f"{base}/{path}" if path else base))
@@ -182,7 +184,8 @@ class Planner:
             self._note_folders(group.number, sub)
             yield group.number, sub, names
             return
-        free = self._without_present(request, folder, dict(zip(names, sizes, strict=True)))
+        measured = dict(zip(names, parts_of(sizes), strict=True))
+        free = self._without_present(request, folder, measured)
         late = [name for name in free if name.endswith(".pth") and folder in self.world.libraries]
         for phase, part in (
             (_phase(folder), [name for name in free if name not in late]),

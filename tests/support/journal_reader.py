@@ -109,8 +109,11 @@ def read_manifest(data: bytes) -> dict[str, Any]:
     found["folders"] = []
     for _ in range(int(next(rest))):
         number, scheme, path = next(rest).split(b" ", 2)
-        lists = [take(int(number)) for _ in range(3)]
-        found["folders"].append((scheme, path, *lists))
+        files = take(int(number))
+        sizes, digests = (line.split(b" ") if line else [] for line in take(2))
+        if not len(files) == len(sizes) == len(digests):
+            raise JournalError("a folder has other numbers of names and sizes")
+        found["folders"].append((scheme, path, files, sizes, digests))
     if any(True for _ in rest):
         raise JournalError("the manifest has more lines than it says")
     return found

@@ -47,8 +47,9 @@ def folders(draw: st.DrawFn) -> Folder:
     """Draw one folder of a manifest."""
     members = draw(st.lists(plain_names, max_size=3, unique=True))
     path = "/".join(draw(st.lists(plain_names, max_size=2)))
-    sizes = tuple(str(draw(numbers)) for _ in members)
-    return Folder(draw(schemes), path, tuple(members), sizes, tuple("d" * 43 for _ in members))
+    sizes = " ".join(str(draw(numbers)) for _ in members)
+    digests = " ".join("d" * 43 for _ in members)
+    return Folder(draw(schemes), path, tuple(members), sizes, digests)
 
 
 @cache
@@ -120,11 +121,11 @@ UNDECODABLE = b"\xff".decode("utf-8", "surrogateescape")
 def sample_manifest() -> Manifest:
     """Return a manifest that has one of everything."""
     inner = Folder("purelib", "pkg/a b", ("x.py", "ü'\"\t.txt", UNDECODABLE),
-                   ("1", "20", "0"), ("a" * 43, "b" * 43, "c" * 43))  # fmt: skip
+                   "1 20 0", f"{'a' * 43} {'b' * 43} {'c' * 43}")  # fmt: skip
     manifest = Manifest(
         "", "Pkg", "1.0", "pkg-1.0.dist-info", "purelib", 1_700_000_000_123_456_789, 0o022,
-        (inner, Folder("data", "", (), (), ()),
-         Folder("purelib", "", ("end",), ("3",), ("e" * 43,))),
+        (inner, Folder("data", "", (), "", ""),
+         Folder("purelib", "", ("end",), "3", "e" * 43)),
         (EntryPoint("run", "pkg.cli", "main.x", "gui", "import re\n# \\n is no line end\\\n"),),
         executables=frozenset({"purelib/pkg/a b/x.py"}), binaries=frozenset({"purelib/end"}),
         rewritten=frozenset({"scripts/s", "scripts/t"}), collisions=frozenset(),
