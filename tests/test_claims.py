@@ -176,8 +176,8 @@ def test_one_spelling_is_no_collision() -> None:
 def test_a_folder_that_only_holds_folders_has_one_spelling() -> None:
     """Two wheels spell a folder in two ways, and neither has a file right in it: it is told."""
     own, refused = claims()
-    own.free(ONE, "/e/Ns/one", ("a.py",), ("1",))
-    own.free(TWO, "/e/ns/two", ("b.py",), ("1",))
+    own.free(ONE, "/e/Ns/one", ("a.py",), "1")
+    own.free(TWO, "/e/ns/two", ("b.py",), "1")
 
     own.check_spellings(nothing)
 
@@ -187,8 +187,8 @@ def test_a_folder_that_only_holds_folders_has_one_spelling() -> None:
 def test_spellings_of_a_file_are_refused_whatever_stands() -> None:
     """A folder that stands, or a file of the version that goes, leaves two files of one name."""
     own, refused = claims()
-    own.free(ONE, "/e/lib", ("README",), ("1",))
-    own.free(TWO, "/e/lib", ("Readme",), ("1",))
+    own.free(ONE, "/e/lib", ("README",), "1")
+    own.free(TWO, "/e/lib", ("Readme",), "1")
 
     own.check_spellings(lambda _path: True)
 

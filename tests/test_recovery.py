@@ -13,7 +13,7 @@ from linkinstall.fs.volumes import Volumes
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING
 from linkinstall.recovery import Report, read_journal, recover_environment
 from tests.support.applications import OFF
-from tests.support.faulty import Change, Denying, Killed, OtherVolume
+from tests.support.faulty import Change, Denying, Killed, OtherVolume, Unsecured
 from tests.support.sites import Site, differences, of_state, snapshot
 from tests.support.watched import Fault, Watched, before, process
 
@@ -181,6 +181,18 @@ def test_the_pointer_is_on_the_disk_while_another_volume_has_a_state_folder(site
 
     assert ("side", True, False) == files.told[-1]
     assert not site.home.exists()
+
+
+def test_what_is_finished_for_good_is_on_the_disk(site: Site) -> None:
+    """A run that reports with ``full`` what an earlier one had committed reports what stays."""
+    killed(site, "unlink", "/committed")
+    files = Unsecured()
+    with pytest.raises(UnsettledError):
+        recover_environment(files, site.world().bounds, Volumes(files, "full"))
+
+    report = recover_environment(files, site.world().bounds, Volumes(files, "normal"))
+
+    assert ["finished"] == [one.action for one in report.recovered]
 
 
 def test_a_change_that_is_given_up_flushes_a_side_before_its_pointer_goes(site: Site) -> None:

@@ -20,7 +20,14 @@ from linkinstall.errors import (
 from linkinstall.fs import local
 from linkinstall.wishes import Wish
 from tests.support.descriptors import open_descriptors
-from tests.support.faulty import Denying, Killed, LocalFileSystem, OtherVolume, noting_volumes
+from tests.support.faulty import (
+    Denying,
+    Killed,
+    LocalFileSystem,
+    OtherVolume,
+    Unsecured,
+    noting_volumes,
+)
 from tests.support.sites import Site, differences
 from tests.support.watched import Fault, Watched, before, process
 from tests.support.wheels import make_wheel
@@ -275,6 +282,26 @@ def test_what_a_flush_of_the_recovery_may_have_lost_is_not_linked_again(site: Si
         site.transaction(failing, sync="normal").run()
 
     assert site.cache.open(entry.manifest.id) is None
+
+
+def test_a_commit_that_does_not_reach_the_disk_is_no_success(site: Site) -> None:
+    """With ``full`` success means new; the flush that is to make it so had an error.
+
+    It was a warning that cleaning up is left to the next run, and the command ended with 0.
+    """
+    entry = site.cache.add(site.wheel("beside")).entry
+    transaction = site.transaction(Unsecured(), sync="full")
+    transaction.install(site.wheel("app"))
+
+    with pytest.raises(UnsettledError, match="a power cut could take it back") as caught:
+        transaction.run()
+
+    assert caught.value.outcome is not None
+    assert ("unsettled", 3) == (caught.value.outcome.status, caught.value.outcome.exit)
+    assert (site.home / "committed").exists()
+    assert site.cache.open(entry.manifest.id) is None
+    assert ["finished"] == [one.action for one in site.recover().recovered]
+    assert [] == site.check()
 
 
 @pytest.mark.parametrize("later", [False, True])

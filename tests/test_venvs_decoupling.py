@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from linkinstall import Environment
-from linkinstall.errors import FileSystemError
+from linkinstall.errors import FileSystemError, UnsettledError
 from linkinstall.fs import local
 from linkinstall.venvs.decoupling import decouple
 from linkinstall.venvs.sight import look
 from linkinstall.verbs.venv import decouple_venv
 from tests.support.descriptors import open_descriptors
-from tests.support.faulty import Denying, Faulty, Killed
+from tests.support.faulty import Denying, Faulty, Killed, Unsecured
 from tests.support.sites import Site, snapshot
 from tests.support.watched import process
 
@@ -174,3 +174,12 @@ def test_the_verb_finds_the_environment_itself(tmp_path: Path) -> None:
 
     assert 1 == outcome.files.copy
     assert 1 == (library / "fast.so").stat().st_nlink
+
+
+def test_copies_that_are_in_place_and_not_on_the_disk_are_no_success(site: Site) -> None:
+    """With ``full`` success means decoupled for good; the next run finishes it."""
+    with pytest.raises(UnsettledError, match="a power cut could take it back"):
+        act(site, Unsecured(), sync="full")
+
+    assert ["finished"] == [one.action for one in site.recover().recovered]
+    assert set() == coupled(site) & BINARIES

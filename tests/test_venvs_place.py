@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.errors import LinkInstallError, LockTimeoutError
+from linkinstall.errors import LinkInstallError, LockTimeoutError, UnsettledError
 from linkinstall.fs import local
 from linkinstall.venvs.aside import Aside, state_folders
 from linkinstall.venvs.place import Place
 from linkinstall.venvs.sight import ABSENT, VENV
-from tests.support.faulty import Denying
+from tests.support.faulty import Denying, Unsecured
 from tests.support.venvs import contents, make_venv
 
 if TYPE_CHECKING:
@@ -88,3 +88,21 @@ def test_nothing_is_begun_where_settling_fails(tmp_path: Path) -> None:
     assert state_folders(str(tmp_path / "v"))[0] in caught.value.message
     with place_of(tmp_path / "v") as place:
         assert VENV == place.sight.kind
+
+
+def test_a_removal_that_does_not_reach_the_disk_is_no_success(tmp_path: Path) -> None:
+    """With ``full`` success means gone for good; the next run finishes what was committed."""
+    place = make_venv(tmp_path / "v")
+
+    def removing(files: FileSystem) -> Place:
+        return Place(place, "venv remove", files, "full", 0.05, None)
+
+    with (
+        pytest.raises(UnsettledError, match="a power cut could take it back"),
+        removing(Unsecured()) as one,
+    ):
+        one.remove(force=False)
+    with pytest.raises(LinkInstallError), removing(Unsecured()):
+        pass
+    with removing(local()) as one:
+        assert ["finished"] == [done.action for done in one.settled.recovered]

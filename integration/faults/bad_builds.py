@@ -39,9 +39,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
     "pointer not flushed": [
         ("staging.py", "            self._flush_volume(state)\n", "            pass\n")
     ],
-    "venv not flushed": [
-        ("venvs/aside.py", 'if self.sync != "off" and self.what != "remove":', "if False:")
-    ],
+    "venv not flushed": [("venvs/aside.py", 'if self.what != "remove":', "if False:")],
     "lost entries kept": [
         (
             "transaction.py",
@@ -49,7 +47,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
             "            pass",
         )
     ],
-    "full not flushed": [("application.py", 'if self.volumes.sync == "full":', "if False:")],
+    "full not flushed": [("fs/volumes.py", 'if self.sync == "full":', "if False:")],
     "no lock": [
         (
             "fs/lock.py",

@@ -8,6 +8,8 @@ Calling sequence::
     application = Application(files, plan, preferences, origin)
     application.prepare()
     application.commit()             # or application.undo()
+    volumes.secure(application.home)
+    application.clean_up()
 
 Guarantees: before the journal is on the disk nothing of the environment is touched.
 After :meth:`Application.prepare` the commit is one rename. :meth:`Application.undo`
@@ -215,8 +217,6 @@ class Application:
     def clean_up(self) -> Settlement:
         """Drop what is not needed any more after the commit point."""
         settlement = self._settlement()
-        if self.volumes.sync == "full":
-            self.volumes.flush(self.home)
         settlement.finish()
         self._move("clean up")
         return settlement

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from linkinstall.journal import Journal
     from linkinstall.outcome import Kept, Pending
 
-__all__ = ["Report", "read_journal", "recover_environment"]
+__all__ = ["Report", "insecure", "read_journal", "recover_environment", "unsettled"]
 
 _FOLDERS = frozenset(("new", "stash", "trash", "cache"))
 _KINDS = {
@@ -176,6 +176,7 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volume
             return Report(pending=tuple(pending))
         settlement = Settlement(files, journal, volumes)
         if state == COMMITTED:
+            volumes.secure(home)
             settlement.finish()
             done = Recovered(journal.id, "finished")
         else:
@@ -198,6 +199,19 @@ def unsettled(home: str, error: OSError) -> Exception:
         problems=[Problem("file-system", path, None, f"{path}: {reason}")],
         next_step="Nothing new was begun. Mend the cause; the next run (or "
         "`linkinstall recover`) settles it.",
+    )
+
+
+def insecure(state: str, error: OSError) -> Exception:
+    """Return the error that says a change was made, and could not be brought to the disk."""
+    from linkinstall.errors import Problem, UnsettledError
+
+    path = os.fsdecode(error.filename) if error.filename else state
+    reason = error.strerror or str(error)
+    return UnsettledError(
+        f"The change is made, but a power cut could take it back: {path}: {reason}.",
+        problems=[Problem("file-system", path, None, f"{path}: {reason}")],
+        next_step="Mend the cause; the next run (or `linkinstall recover`) finishes it.",
     )
 
 

@@ -32,7 +32,7 @@ from linkinstall.fs.volumes import Volumes
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.preparation import Preparation
-from linkinstall.recovery import unsettled
+from linkinstall.recovery import insecure, unsettled
 from linkinstall.refusals import refuse_odd_options
 from linkinstall.results import outcome_of, typed
 from linkinstall.session import Session
@@ -208,6 +208,8 @@ class Transaction(Asking):
         """Make the prepared change final: one rename, then the cleaning up.
 
         :raises TransactionError: there is nothing prepared
+        :raises UnsettledError: the change is made, but with ``sync="full"`` it could not be
+            brought to the disk; the next run finishes it
         """
         if self._phase != _PREPARED:
             from linkinstall.errors import TransactionError
@@ -224,6 +226,11 @@ class Transaction(Asking):
             except BaseException as error:
                 self._abort(error)
                 raise self._typed(error) from error
+            try:
+                self._volumes.secure(application.home)
+            except OSError as error:
+                self._end()
+                raise self._typed(insecure(application.home, error)) from error
             self.outcome = self._clean_up(application)
             self._end()
         for call in self._on_commit:

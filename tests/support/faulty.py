@@ -247,6 +247,16 @@ class OtherVolume(Denying):
         return os.stat_result(fields, others)
 
 
+class Unsecured(LocalFileSystem):
+    """A disk that refuses what a flush after the commit would bring to it."""
+
+    def flush_volume(self, path: str, handle: int | None = None) -> None:
+        """Fail where a state folder has its commit."""
+        if os.path.exists(f"{path}/committed"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        super().flush_volume(path, handle)
+
+
 def noting_volumes(files: FileSystem, calls: list[str]) -> FileSystem:
     """Note volumes that are opened, and flushes: ``flush`` by what was opened, else ``anew``."""
 

@@ -266,6 +266,6 @@ def _syncfs(handle: int, path: str) -> None:
         os.sync()
         return
     if _ctypes.call_function(function, (handle,)) != 0:
-        # errno is not kept by this call; a failed write-back is EIO in all cases
-        # that syncfs(2) names besides a bad descriptor.
+        # errno is not kept by this call. Whatever syncfs(2) names besides a bad descriptor
+        # (EIO, ENOSPC, EDQUOT) means that something was not written: EIO stands for all.
         raise OSError(errno.EIO, os.strerror(errno.EIO), path)

@@ -79,6 +79,11 @@ class Volumes:
             self.lost |= error.errno == EIO
             raise
 
+    def secure(self, path: str) -> None:
+        """Flush the volume once more where what is reported now has to stay (``full``)."""
+        if self.sync == "full":
+            self.flush(path)
+
     def close(self) -> None:
         """Let all go."""
         while self._held:

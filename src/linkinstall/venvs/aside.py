@@ -44,6 +44,7 @@ from linkinstall.fs.trees import (
     remove_folder_if_empty,
     remove_tree,
 )
+from linkinstall.fs.volumes import Volumes
 from linkinstall.outcome import Kept, Pending, Recovered
 from linkinstall.paths import forward
 from linkinstall.trash import waiting
@@ -99,6 +100,7 @@ def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
         aside = Aside(files, place, sync=sync, state=state)
         names = {name for name, _ in files.scan(state)}
         if "committed" in names:
+            aside.volumes.secure(state)
             pending += aside.finish()
             recovered.append(Recovered(aside.id, "finished"))
         elif "journal" in names:
@@ -122,7 +124,7 @@ class Aside:
     ) -> None:
         self.files = files
         self.place = place
-        self.sync = sync
+        self.volumes = Volumes(files, sync)
         self.state = state
         self.kept: list[Kept] = []
         self.id, self.number, self.what = "", 0, ""
@@ -150,8 +152,7 @@ class Aside:
         text = "\n".join((_MAGIC, self.id, str(self.number), what, stood, ""))
         self.files.unlink_all(self.state, ["journal.new"])
         self.files.write_new(f"{self.state}/journal.new", text.encode("ascii"))
-        if self.sync != "off":
-            self.files.flush_volume(self.state)
+        self.volumes.flush(self.state)
         self.files.rename(f"{self.state}/journal.new", f"{self.state}/journal")
 
     def _make_state(self) -> str:
@@ -283,15 +284,13 @@ class Aside:
 
     def commit(self) -> None:
         """Make the change final: one rename, once what was made is on the disk."""
-        if self.sync != "off" and self.what != "remove":
-            self.files.flush_volume(self.place)
+        if self.what != "remove":
+            self.volumes.flush(self.place)
         self.files.rename(f"{self.state}/journal", f"{self.state}/committed")
 
     def finish(self, *, processes: bool = False) -> list[Pending]:
         """Delete what was taken aside; return what is still busy. Can be repeated."""
         self.files.unlink_all(self.place, [MAKING])
-        if self.sync == "full":
-            self.files.flush_volume(self.state)
         pending = self._delete(self.number, self.place, processes=processes)
         if self.what == "remove" and self.files.status(f"{self.place}/{SETTINGS}") is None:
             remove_empty_folders(self.files, self.place, but=INNER)

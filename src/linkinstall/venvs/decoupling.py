@@ -29,7 +29,7 @@ from linkinstall.outcome import FileCount, Kept, Outcome, Warn
 from linkinstall.paths import forward
 from linkinstall.plan import LOOSE, PAYLOAD, Fresh, Group, Plan, PlanChange, StashItem
 from linkinstall.policy import Capabilities, is_binary_name
-from linkinstall.recovery import unsettled
+from linkinstall.recovery import insecure, unsettled
 from linkinstall.results import typed
 from linkinstall.session import Session
 from linkinstall.values import replace, value
@@ -112,6 +112,10 @@ def _commit(
 ) -> Outcome:
     with deferred():
         application.commit()
+        try:
+            application.volumes.secure(application.home)
+        except OSError as error:
+            raise insecure(application.home, error) from error
         try:
             settlement = application.clean_up()
         except OSError as error:

@@ -23,7 +23,7 @@ from linkinstall import limits
 from linkinstall.fs import local
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
-from linkinstall.recovery import unsettled
+from linkinstall.recovery import insecure, unsettled
 from linkinstall.refusals import refuse_odd_options
 from linkinstall.results import told, with_outcome
 from linkinstall.values import replace
@@ -199,6 +199,10 @@ class Place:
             except BaseException:
                 aside.put_back()
                 raise
+            try:
+                aside.volumes.secure(aside.state)
+            except OSError as error:
+                raise insecure(aside.state, error) from error
             pending, warnings = self._finish(aside)
         return self._outcome(tuple(pending), *warnings, action=action)
 
