@@ -123,11 +123,14 @@ class Dying(LocalFileSystem):
 
 
 def test_a_child_that_dies_is_an_error(tmp_path: Path) -> None:
-    """Nothing passes for placed because nobody has said otherwise."""
-    made = batches(tmp_path, 4, 4, 4, 4)
+    """Nothing passes for placed because nobody has said otherwise; a folder of it is named."""
+    whole = batches(tmp_path, 4, 4, 4, 4)
+    made = [(mode, source, f"{to}/in", names, root) for mode, source, to, names, root in whole]
 
-    with pytest.raises(OSError, match="has died"):
+    with pytest.raises(OSError, match="has died") as caught:
         SharedPlacing(Dying(tmp_path / "sign"), made).finish()
+
+    assert caught.value.filename in {target for _, _, target, _, _ in made}
 
 
 def test_what_is_abandoned_is_placed_no_further(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from linkinstall.fs import local
 from linkinstall.fs.placing import Placing, make_below
-from tests.support.faulty import Denying, LocalFileSystem, NoHardLinks
+from tests.support.faulty import Denying, LocalFileSystem, NoHardLinks, Recording
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,6 +106,28 @@ def test_each_folder_is_made_once(tmp_path: Path) -> None:
 
     assert [f"{root}/{one}" for one in ("a", "a/b", "a/c")] == calls
     assert {"b", "c"} == {one.name for one in (tmp_path / "a").iterdir()}
+
+
+def test_batches_share_the_folders_that_were_made(tmp_path: Path, batches: list[Batch]) -> None:
+    """A folder that several batches go below is made by the first, and not tried by the others."""
+    files, root = Recording(local()), str(tmp_path / "to0")
+    deep = [f"{root}/a/b", f"{root}/a/c", f"{root}/a"]
+
+    Placing(files, [(*batches[0][:2], one, ["a"], root) for one in deep]).finish()
+
+    made = [one.path for one in files.changes if one.verb == "make_folder"]
+    assert [f"{root}/a", f"{root}/a/b", f"{root}/a/c"] == made
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_that_names_it(batches: list[Batch]) -> None:
+    """Only that it stands already is no reason to end; nothing is placed where it does not."""
+    mode, source, root, names, _ = batches[0]
+    files = Denying(local(), "make_folder", errno.ENOSPC)
+
+    with pytest.raises(OSError, match="No space") as caught:
+        Placing(files, [(mode, source, f"{root}/a/b", names, root)]).finish()
+
+    assert f"{root}/a" == caught.value.filename
 
 
 def test_an_error_that_nothing_mends_is_raised(batches: list[Batch]) -> None:

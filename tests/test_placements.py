@@ -10,8 +10,12 @@ import pytest
 
 from linkinstall import limits
 from linkinstall.fs import local
+from linkinstall.linking import Preferences
+from linkinstall.plan import PAYLOAD
 from linkinstall.policy import Capabilities
-from tests.support.faulty import Change, Denying, NoHardLinks, Recording
+from linkinstall.staging import Staging
+from tests.support.applications import OFF, planned
+from tests.support.faulty import Change, Denying, NoHardLinks, OtherVolume, Recording
 from tests.support.sites import Site
 from tests.support.staged import links, package, staged
 
@@ -49,6 +53,47 @@ def test_a_tree_of_another_umask_is_copied(site: Site) -> None:
     assert staging.placements.link()
 
     assert {"__init__.py": 1, "data.txt": 1, "engine.dll": 1} == links(package(staging))
+
+
+def test_a_tree_of_another_umask_is_copied_beside_others(site: Site) -> None:
+    """Which link mode a file gets is that of its own tree, whichever was placed first."""
+    wheels = [site.wheel(name, files={f"{name}/one.txt": name}) for name in ("one", "two")]
+    plan, _ = planned(site, *wheels)
+    wanted = Preferences(
+        "hardlink",
+        private_binaries=False,
+        capabilities=(Capabilities(clone=False),),
+        private_trees=frozenset({1}),
+    )
+    staging = Staging(local(), plan, wanted, OFF)
+    staging.write()
+    assert staging.placements.link()
+
+    assert "two" == plan.trees[1].manifest.distribution
+    found = {
+        os.path.basename(group.target): links(staging.folder(group))
+        for group in plan.groups
+        if group.phase == PAYLOAD
+    }
+    assert {"one": {"one.txt": 2}, "two": {"one.txt": 1}} == found
+
+
+def test_each_volume_has_its_own_link_modes(site: Site) -> None:
+    """Where one volume takes hard links and another does not, no link is tried there."""
+    wheel = site.wheel("one", files={"one/a.txt": "a", "one-1.0.data/scripts/tool": "plain"})
+    files = OtherVolume(local(), str(site.scripts))
+    able = (Capabilities(clone=False), Capabilities(clone=False, hardlink=False))
+    staging = staged(site, files, wheel, capabilities=able)
+    staging.write()
+
+    assert staging.placements.link()
+
+    assert [] == staging.placements.refusals
+    (scripts,) = (one for one in staging.plan.groups if one.target == str(site.scripts))
+    (package,) = (one for one in staging.plan.groups if one.target.endswith("/one"))
+    assert (0, 1) == (package.state, scripts.state)
+    assert {"a.txt": 2} == links(staging.folder(package))
+    assert {"tool": 1} == links(staging.folder(scripts))
 
 
 def test_a_volume_that_refuses_is_asked_once(site: Site) -> None:

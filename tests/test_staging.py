@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.digest import hash_data
 from linkinstall.fs import local
+from linkinstall.fs.volumes import Volumes
 from linkinstall.plan import LOOSE
 from linkinstall.values import replace
-from tests.support.faulty import OtherVolume, Recording
+from tests.support.faulty import Change, Denying, OtherVolume, Recording
 from tests.support.sites import Site, differences, of_state, snapshot
 from tests.support.staged import links, package, staged
 
@@ -81,6 +84,20 @@ def test_folders_of_generated_files_are_made_before_the_journal(site: Site) -> N
     assert "run" in {one.name for one in staging.staged}
 
 
+def test_folders_of_generated_files_are_made_once(site: Site) -> None:
+    """What two files need is made for the first, and not tried for the second."""
+    names = ["in/deep/run", "in/deep/walk", "in/stand"]
+    files = Recording(local())
+    wheel = site.wheel("one", "1.0", {f"one-1.0.data/scripts/{name}": "#!python" for name in names})
+    staging = staged(site, files, wheel)
+    files.changes.clear()
+    staging.write()
+
+    made = [one.path for one in files.changes if one.verb == "make_folder"]
+    assert sorted(set(made)) == sorted(made)
+    assert {"run", "walk", "stand"} <= {one.name for one in staging.staged}
+
+
 def test_a_second_round_makes_its_folders_anew(site: Site) -> None:
     """Where links are refused everything staged is dropped, and staged once more."""
     wheel = site.wheel("one", "1.0", {"one-1.0.data/scripts/in/deep/run": "#!python\n"})
@@ -136,6 +153,43 @@ def test_state_folders_of_several_volumes_point_at_each_other(site: Site) -> Non
     staging.discard()
     assert not side.exists()
     assert [] == os.listdir(site.home)
+
+
+def test_pointers_reach_the_disk_in_their_order(site: Site) -> None:
+    """Home names another state folder before that is made, and until it is gone for good."""
+    files = Recording(OtherVolume(local(), str(site.scripts)))
+    staging = staged(site, files)
+    staging.volumes = Volumes(files, "normal")
+    side, pointer = f"{site.scripts}/.linkinstall", f"{site.home}/pointer"
+
+    files.changes.clear()
+    staging.write()
+    written = [files.changes.index(Change("write", pointer))]
+    written.append(files.changes.index(Change("flush_volume", str(site.home))))
+    written.append(files.changes.index(Change("make_folder", side)))
+    files.changes.clear()
+    staging.discard()
+    gone = [files.changes.index(Change("remove_folder", side))]
+    gone.append(files.changes.index(Change("flush_volume", str(site.scripts))))
+    gone.append(files.changes.index(Change("unlink", pointer)))
+
+    assert sorted(written) == written
+    assert sorted(gone) == gone
+
+
+def test_dropping_what_was_never_begun_flushes_nothing_that_is_not_there(site: Site) -> None:
+    """A folder of another volume may be gone again when the first step fails."""
+    inner = Recording(OtherVolume(local(), str(site.scripts)))
+    staging = staged(site, Denying(inner, "create", errno.ENOSPC))
+    staging.volumes = Volumes(inner, "normal")
+    assert 2 == len(staging.plan.states)
+    shutil.rmtree(site.scripts)
+    with pytest.raises(OSError, match="No space"):
+        staging.write()
+
+    staging.discard()
+
+    assert "flush_volume" not in {one.verb for one in inner.changes}
 
 
 def test_discarding_leaves_what_is_not_staged(site: Site) -> None:
