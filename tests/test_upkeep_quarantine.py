@@ -34,6 +34,14 @@ def test_an_entry_that_was_made_anew_is_not_quarantined(site: Site) -> None:
     assert site.cache.find(wheel) is not None
 
 
+def test_an_entry_that_is_gone_is_not_quarantined(site: Site) -> None:
+    """Another process may have taken it away in between: that is no error."""
+    entry = site.cache.add(site.wheel()).entry
+    os.rename(entry.folder, f"{entry.folder}.aside")
+
+    assert not quarantine(site.cache, entry)
+
+
 def test_an_entry_of_a_tier_is_left_alone(site: Site) -> None:
     """Another's cache is only read."""
     entry = site.cache.add(site.wheel()).entry
@@ -92,6 +100,36 @@ def test_a_cache_that_cannot_be_read_ends_nothing(site: Site) -> None:
     entry = site.cache.add(site.wheel("app")).entry
 
     give_up_unflushed(Cache(site.cache.path, files=Unreadable()))
+
+    assert entry == site.cache.open(entry.manifest.id)
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_one_that_cannot_be_given_up_spares_no_other(site: Site, number: int) -> None:
+    """Another process may be faster with one of them; the others are given up all the same."""
+    entries = [site.cache.add(site.wheel(name)).entry for name in ("one", "two")]
+    kept = entries[number]
+
+    class Faster(LocalFileSystem):
+        def rename(self, source: str, target: str) -> None:
+            if source == f"{kept.folder}/manifest":
+                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), source)
+            super().rename(source, target)
+
+    give_up_unflushed(Cache(site.cache.path, files=Faster()))
+
+    assert [kept] == [one for one in entries if site.cache.open(one.manifest.id) is not None]
+
+
+def test_nothing_is_changed_in_a_cache_that_is_not_trusted(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can write there could have this process rename what they like."""
+    entry = site.cache.add(site.wheel("app")).entry
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Cache, "distrust", "every user can write to it")
+        give_up_unflushed(site.cache)
 
     assert entry == site.cache.open(entry.manifest.id)
 
