@@ -343,3 +343,26 @@ def test_the_volume_of_a_cache_that_is_not_written_is_left_alone(
         transaction.uninstall("app")
 
     assert 1 == calls.count("open")
+
+
+def test_the_volume_of_a_cache_that_is_not_trusted_is_left_alone(
+    site: Site, tmp_path: Path
+) -> None:
+    """Another cache stands in for it, at home: nothing is written to the first one's volume."""
+
+    class Untrusted(Cache):
+        @property
+        def distrust(self) -> str:
+            return "every user can write to it"
+
+    wheel = site.wheel("app")
+    calls: list[str] = []
+    files = noting_volumes(OtherVolume(local(), str(tmp_path / "elsewhere")), calls)
+    (tmp_path / "elsewhere").mkdir()
+    cache = Untrusted(tmp_path / "elsewhere" / "cache", files=files)
+
+    with Transaction(site.environment, cache=cache, sync="normal", files=files) as transaction:
+        transaction.install(wheel)
+
+    assert 1 == calls.count("open")
+    assert [] == list((tmp_path / "elsewhere").iterdir())
