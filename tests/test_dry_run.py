@@ -76,6 +76,23 @@ def test_the_entry_is_foreseen_as_it_will_be(site: Site, wheel: Path) -> None:
     assert made.collisions == told.collisions
 
 
+@pytest.mark.parametrize("listed", ["", "app/data.txt,,\n", "app/data.txt,sha256=ab cd,4\n"])
+def test_what_record_does_not_tell_of_is_foreseen_too(site: Site, listed: str) -> None:
+    """Where RECORD is not looked at, a file may have no row, no digest, or none that is one.
+
+    The only file of a folder ended a dry run with a traceback then.
+    """
+    info = "app-1.0.dist-info"
+    record = f"{listed}{info}/METADATA,,\n{info}/WHEEL,,\n{info}/RECORD,,\n"
+    wheel = site.wheel(files={"app/data.txt": "data"}, record=record)
+
+    entry, _, _ = foresee(site.cache, str(wheel), "none")
+    told = [(path, size) for _, path, size, _ in entry.manifest.files()]
+    made = site.cache.add(wheel, validate_record="none").entry.manifest
+
+    assert [(path, size) for _, path, size, _ in made.files()] == told
+
+
 @pytest.mark.posix("a wheel with such names is refused there, dry run or not")
 def test_names_that_differ_by_case_are_foreseen(site: Site) -> None:
     """Where upper and lower case are one, such names collide, and a dry run has to say so too."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import shutil
+from binascii import crc32
 from typing import TYPE_CHECKING
 
 import pytest
@@ -100,6 +102,26 @@ def test_a_torn_journal_had_begun_nothing(site: Site) -> None:
     assert (STAGING, None) == read_journal(local(), str(site.home), site.world().bounds)
     assert () == settle(site).recovered
     assert not (site.home / "journal").exists()
+
+
+def test_a_journal_that_is_whole_is_never_taken_for_torn(site: Site) -> None:
+    """One that says what this version does not know is refused, and nothing is swept.
+
+    A fresh install has no stash: its journal of another form counted as torn, the state
+    folder was swept, and the package stayed without a dist-info.
+    """
+    killed(site, "rename", "/committed")
+    path = site.home / "journal"
+    magic, _, body = path.read_bytes().split(b"\n", 2)
+    body = body.replace(b"linkinstall manifest 1", b"linkinstall manifest 0")
+    path.write_bytes(b"%s\n%08x %d\n%s" % (magic, crc32(body), len(body), body))
+    shutil.rmtree(site.home / "stash")
+    old = snapshot(site.root)
+
+    with pytest.raises(JournalError, match="cannot be understood"):
+        settle(site)
+
+    assert [] == differences(old, snapshot(site.root))
 
 
 @pytest.mark.parametrize("journal", [b"linkinstall", None])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,8 +35,11 @@ from tests.support.watched import Fault, Watched, before, process
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
     from typing import BinaryIO
+
+    from linkinstall.fs.port import Refusal
 
 
 @pytest.fixture
@@ -293,15 +298,61 @@ def test_a_commit_that_does_not_reach_the_disk_is_no_success(site: Site) -> None
     transaction = site.transaction(Unsecured(), sync="full")
     transaction.install(site.wheel("app"))
 
+    told: list[str] = []
+    transaction.on_commit(lambda: told.append("commit"))
+    transaction.on_end(lambda: told.append("end"))
+
     with pytest.raises(UnsettledError, match="a power cut could take it back") as caught:
         transaction.run()
+    with pytest.raises(TransactionError, match="is committed"):
+        transaction.roll_back()
 
+    assert ["end", "commit"] == told
     assert caught.value.outcome is not None
     assert ("unsettled", 3) == (caught.value.outcome.status, caught.value.outcome.exit)
     assert (site.home / "committed").exists()
     assert site.cache.open(entry.manifest.id) is None
     assert ["finished"] == [one.action for one in site.recover().recovered]
     assert [] == site.check()
+
+
+@pytest.mark.posix("a signal can be sent")
+def test_a_signal_does_not_hide_that_a_commit_is_not_secured(site: Site) -> None:
+    """Asked to stop in between, the transaction says what has come of it.
+
+    It ended with 130 and "The environment is unchanged.", with the change made.
+    """
+
+    class Interrupted(Unsecured):
+        def flush_volume(self, path: str, handle: int | None = None) -> None:
+            if os.path.exists(f"{path}/committed"):
+                signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            super().flush_volume(path, handle)
+
+    transaction = site.transaction(Interrupted(), sync="full")
+    transaction.install(site.wheel("app"))
+
+    with pytest.raises(UnsettledError, match="a power cut could take it back"):
+        transaction.run()
+
+
+def test_what_may_be_lost_is_given_up_before_anything_is_put_back(site: Site) -> None:
+    """Another process that flushes meanwhile would hear of no error, and take the mark off."""
+    entry = site.cache.add(site.wheel("app")).entry
+    standing: list[bool] = []
+
+    class Slow(Failing):
+        def unlink_all(self, folder: str, names: Iterable[str]) -> list[Refusal]:
+            standing.append(os.path.exists(f"{entry.folder}/manifest"))
+            return super().unlink_all(folder, names)
+
+    transaction = site.transaction(Slow(errno.EIO), sync="normal")
+    transaction.install(site.wheel("app"))
+    with pytest.raises(FileSystemError):
+        transaction.run()
+
+    assert standing
+    assert not any(standing)
 
 
 @pytest.mark.parametrize("later", [False, True])

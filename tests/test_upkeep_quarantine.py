@@ -90,18 +90,39 @@ def test_where_nothing_is_there_nothing_is_done(tmp_path: Path) -> None:
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_cache_that_cannot_be_read_ends_nothing(site: Site) -> None:
-    """What cannot be read is not linked either, and the error before is the one to tell."""
+@pytest.mark.parametrize("part", ["bytecode", "entries"])
+def test_a_folder_that_cannot_be_read_spares_no_other(site: Site, part: str) -> None:
+    """The error before is the one to tell; whatever can be given up is.
+
+    One folder of compiled files that could not be read had everything stay.
+    """
 
     class Unreadable(LocalFileSystem):
         def scan(self, folder: str) -> list[tuple[str, str]]:
-            raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+            if f"/{part}/" in folder:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+            return super().scan(folder)
 
-    entry = site.cache.add(site.wheel("app")).entry
+    site.install(site.wheel("app"), compile_levels=(0,))
+    marked = [one.parent for one in site.folder.rglob("unflushed")]
 
     give_up_unflushed(Cache(site.cache.path, files=Unreadable()))
 
-    assert entry == site.cache.open(entry.manifest.id)
+    kept = [one for one in marked if site.cache.open_folder(one.as_posix()) is not None]
+    assert [one for one in marked if part == one.parent.parent.name] == kept
+
+
+@pytest.mark.posix("whose a folder is counts there alone")
+def test_a_cache_of_which_nothing_can_be_told_ends_nothing(site: Site) -> None:
+    """Nobody can say whether it may be trusted: then nobody links out of it, either."""
+
+    class Closed(LocalFileSystem):
+        def status(self, path: str) -> os.stat_result | None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    site.cache.add(site.wheel("app"))
+
+    give_up_unflushed(Cache(site.cache.path, files=Closed()))
 
 
 @pytest.mark.parametrize("number", [0, 1])

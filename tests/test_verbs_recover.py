@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.errors import RecoveryRefusedError
+from linkinstall.errors import RecoveryRefusedError, UnsettledError
+from linkinstall.verbs.recover import recover
+from tests.support.faulty import Unsecured
 from tests.support.sites import Site, differences
 
 if TYPE_CHECKING:
@@ -55,6 +57,23 @@ def test_an_install_can_be_finished_from_its_entry(site: Site) -> None:
     assert ["finished"] == [one.action for one in outcome.recovered]
     assert (site.library / "app-2.0.dist-info/RECORD").is_file()
     assert [] == site.check()
+
+
+def test_what_was_finished_and_is_not_on_the_disk_was_not_rolled_back(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With ``full``, a change that is made again is made, whether or not a flush can secure it.
+
+    It was told as rolled back, with the new files in place.
+    """
+    leave_open(site)
+    monkeypatch.setattr("linkinstall.transaction.local", Unsecured)
+    with pytest.raises(UnsettledError, match="a power cut could take it back"):
+        recover(site.environment, policy="finish", cache=site.cache, sync="full")
+    monkeypatch.undo()
+
+    assert ["finished"] == [one.action for one in site.recover().recovered]
+    assert (site.library / "app-2.0.dist-info/RECORD").is_file()
 
 
 def test_without_its_entry_finish_rolls_back_and_says_so(site: Site) -> None:

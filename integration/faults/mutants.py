@@ -85,7 +85,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): "what was refused once is never planned, whatever else is said of it",
     (
         "planner", "constant changed",
-        "measured = dict(zip(names, parts_of(sizes), strict=True))",
+        "measured = dict(zip(names, column(sizes), strict=True))",
     ): "a manifest of other numbers of names and sizes is refused where it is read",
     (
         "settle", "call left out",

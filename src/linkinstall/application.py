@@ -8,7 +8,7 @@ Calling sequence::
     application = Application(files, plan, preferences, origin)
     application.prepare()
     application.commit()             # or application.undo()
-    volumes.secure(application.home)
+    application.volumes.secure(application.home)
     application.clean_up()
 
 Guarantees: before the journal is on the disk nothing of the environment is touched.

@@ -14,7 +14,7 @@ Errors: none; what is refused is told to the planner.
 
 from __future__ import annotations
 
-from linkinstall.manifest import parts_of
+from linkinstall.manifest import column
 from linkinstall.paths import folded
 
 TYPE_CHECKING = False
@@ -51,9 +51,9 @@ class Claims:
         if claims is None:
             self._claims[folder] = [(request, names, sizes)]
             return names, sizes
-        free = dict(zip(names, parts_of(sizes), strict=True))
+        free = dict(zip(names, column(sizes), strict=True))
         for other, their_names, their_sizes in claims:
-            for name, size in zip(their_names, parts_of(their_sizes), strict=True):
+            for name, size in zip(their_names, column(their_sizes), strict=True):
                 if name not in free:
                     continue
                 if _is_shared(folder, name, free[name], size):

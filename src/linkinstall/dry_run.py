@@ -31,6 +31,10 @@ __all__ = ["foresee", "planned_changes"]
 _ACTIONS = {"installed": "install", "removed": "remove"}
 
 
+_NO_DIGEST = "-"
+"""Where RECORD has none, or what cannot be one: without its vetting that is no fault."""
+
+
 def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, str | None]:
     """Return the entry that a wheel has or would get, its name, and its hash."""
     found = None if cache.temporary else cache.find(path)
@@ -47,6 +51,7 @@ def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, 
     for file in vetted.files:
         folder, _, base = file.path.rpartition("/")
         digest = vetted.record[file.member][1] if file.member in vetted.record else ""
+        digest = digest if digest and " " not in digest else _NO_DIGEST
         folders.setdefault((file.scheme, folder), []).append((base, str(file.size), digest))
     manifest = Manifest(
         "", vetted.distribution, vetted.version, vetted.dist_info, vetted.root, 0,

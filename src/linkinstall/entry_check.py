@@ -19,7 +19,7 @@ from __future__ import annotations
 from stat import S_IRUSR, S_ISGID, S_ISREG, S_ISUID, S_IWOTH, S_IXUSR
 
 from linkinstall.digest import hash_file
-from linkinstall.manifest import parts_of
+from linkinstall.manifest import column
 from linkinstall.record import row
 from linkinstall.values import value
 
@@ -103,7 +103,7 @@ class _Look:
         ):
             return False
         mtime, bits, limit = self._mtime, self._bits, self._limit
-        for status, size in zip(statuses, parts_of(folder.sizes), strict=True):
+        for status, size in zip(statuses, column(folder.sizes), strict=True):
             if (
                 status is None
                 or status.st_size != int(size)

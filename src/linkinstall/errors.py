@@ -258,7 +258,7 @@ class RecoveryRefusedError(LinkInstallError):
 
 
 class UnsettledError(LinkInstallError):
-    """A change failed and could not be put back yet: a transaction is unfinished on disk."""
+    """A transaction is unfinished on disk: it could not be put back, or not be secured, yet."""
 
     code = "unsettled"
     exit_status = 3

@@ -12,7 +12,7 @@ from __future__ import annotations
 from stat import S_ISREG
 
 from linkinstall.distribution import library_path, read_rows, same_size
-from linkinstall.manifest import parts_of
+from linkinstall.manifest import column
 from linkinstall.record import is_compiled, parse, path_of
 from linkinstall.requests import prefix_of, template, with_prefixes
 
@@ -83,7 +83,7 @@ def _all_stand(files: FileSystem, entry: Entry, environment: Environment) -> boo
     schemes = environment.scheme_for(manifest.distribution)
     for folder in manifest.folders:
         place = schemes[folder.scheme] + (f"/{folder.path}" if folder.path else "")
-        wanted = list(map(int, parts_of(folder.sizes)))
+        wanted = list(map(int, column(folder.sizes)))
         found = [
             status.st_size if status is not None and S_ISREG(status.st_mode) else -1
             for status in files.statuses(place, folder.names)

@@ -170,15 +170,20 @@ def _placing_lines(journal: Journal) -> Iterator[str]:
         )
 
 
+class TornJournalError(ValueError):
+    """A journal is not what was written: its checksum does not match."""
+
+
 def decode(data: bytes) -> Journal:
     """Read a journal.
 
-    :raises ValueError: it is torn, altered, or of another version
+    :raises TornJournalError: it is torn, altered, or of another version
+    :raises ValueError: it is whole, and says what no journal does
     """
     head, _, body = data.removeprefix(_MAGIC).partition(b"\n")
     if not data.startswith(_MAGIC) or head != b"%08x %d" % (crc32(body), len(body)):
         message = "the journal is torn or of another version"
-        raise ValueError(message)
+        raise TornJournalError(message)
     try:
         return _decode(body)
     except (IndexError, KeyError) as error:

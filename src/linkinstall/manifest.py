@@ -23,13 +23,14 @@ import os
 from binascii import crc32
 
 from linkinstall.digest import sha256
+from linkinstall.interpreter_report import SCHEMES
 from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["EntryPoint", "Folder", "Manifest", "decode", "encode", "entry_id", "parts_of"]
+__all__ = ["EntryPoint", "Folder", "Manifest", "column", "decode", "encode", "entry_id"]
 
 _MAGIC = "linkinstall manifest 1"
 _FEW_DIGITS = 4000
@@ -73,14 +74,20 @@ class Folder:
 
     @classmethod
     def of(cls, scheme: str, path: str, rows: Iterable[tuple[str, str, str]]) -> Folder:
-        """Return a folder of files of which name, size and digest are given."""
+        """Return a folder of files of which name, size and digest are given.
+
+        :raises ValueError: a size or a digest is none: it is empty, or has a space in it
+        """
         ordered = sorted(rows)
-        names, sizes, digests = ([one[column] for one in ordered] for column in range(3))
+        names, sizes, digests = ([one[index] for one in ordered] for index in range(3))
+        if any(not part or " " in part for part in (*sizes, *digests)):
+            message = f"a size or a digest in {scheme}/{path} is none"
+            raise ValueError(message)
         return cls(scheme, path, tuple(names), " ".join(sizes), " ".join(digests))
 
     def rows(self) -> Iterator[tuple[str, str, str]]:
         """Yield name, size and digest of each file."""
-        return zip(self.names, parts_of(self.sizes), parts_of(self.digests), strict=True)
+        return zip(self.names, column(self.sizes), column(self.digests), strict=True)
 
     def join(self, name: str) -> str:
         """Return the path of one file, relative to the scheme."""
@@ -130,8 +137,8 @@ class Manifest:
         return sum(len(folder.names) for folder in self.folders)
 
 
-def parts_of(text: str) -> list[str]:
-    """Return the sizes, or the digests, of a folder."""
+def column(text: str) -> list[str]:
+    """Return the sizes, or the digests, of a folder one by one."""
     return text.split(" ") if text else []
 
 
@@ -188,7 +195,11 @@ def decode(data: bytes) -> Manifest:
     if separator != b"\n" or tail != b"end %08x\n" % crc32(body):
         message = "the manifest is damaged (its checksum does not match)"
         raise ValueError(message)
-    lines = tuple(body.decode("utf-8", "surrogateescape").split("\n"))  # its slices are tuples
+    text = body.decode("utf-8", "surrogateescape")
+    if "\0" in text:
+        message = "the manifest is damaged (there is a null character in it)"
+        raise ValueError(message)
+    lines = tuple(text.split("\n"))  # its slices are tuples
     if lines[0] != _MAGIC:
         message = f"not a manifest of this version: {lines[0][:40]!r}"
         raise ValueError(message)
@@ -208,6 +219,7 @@ def _decode(lines: tuple[str, ...]) -> Manifest:
         sets.append(frozenset(lines[at + 1 : at + 1 + count]))
         at += 1 + count
     points, at = _decode_points(lines, at)
+    _refuse_no_scheme(root)
     _refuse_outside(dist_info, *(point.name for point in points))
     return Manifest(
         id_, distribution, version, dist_info, root, int(mtime), int(umask, 8),
@@ -221,6 +233,7 @@ def _decode_points(lines: tuple[str, ...], at: int) -> tuple[tuple[EntryPoint, .
     points = []
     for _ in range(count):
         name, module, attr, section, body = lines[at : at + 5]
+        _refuse_no_text(name, module, attr, section, body)
         points.append(EntryPoint(name, module, attr, section, _unescape(body)))
         at += 5
     return tuple(points), at
@@ -236,6 +249,7 @@ def _decode_folders(lines: tuple[str, ...], at: int) -> tuple[Folder, ...]:
         at += 1
         names = lines[at : at + count]
         sizes, digests = lines[at + count], lines[at + count + 1]
+        _refuse_no_scheme(scheme)
         if names:
             _refuse_no_names(f"{scheme}/{path}" if path else scheme, names)
             _refuse_no_numbers(sizes)
@@ -254,6 +268,21 @@ def _count(text: str) -> int:
         message = "the manifest is damaged (it has a count below zero)"
         raise ValueError(message)
     return count
+
+
+def _refuse_no_scheme(scheme: str) -> None:
+    if scheme not in SCHEMES:
+        message = f"the manifest is damaged ({scheme!r} is no scheme)"
+        raise ValueError(message)
+
+
+def _refuse_no_text(*parts: str) -> None:
+    """Refuse bytes that are no UTF-8 in what scripts are made of; files may have such names."""
+    try:
+        "".join(parts).encode()
+    except UnicodeEncodeError as error:
+        message = "the manifest is damaged (an entry point is no text)"
+        raise ValueError(message) from error
 
 
 def _refuse_outside(*paths: str) -> None:
@@ -285,6 +314,7 @@ def _refuse_no_numbers(sizes: str) -> None:
 
 def _refuse_other_numbers(count: int, *texts: str) -> None:
     """Refuse a folder that does not have one size and one digest for each name."""
+    # As many as :func:`column` gives, without making them.
     if any((text.count(" ") + 1 if text else 0) != count for text in texts):
         message = "the manifest is damaged (a folder has other numbers of names and sizes)"
         raise ValueError(message)
@@ -292,7 +322,7 @@ def _refuse_other_numbers(count: int, *texts: str) -> None:
 
 def _leads_out(text: str) -> bool:
     """Return whether a path, with a slash at either end, has a segment that is no name."""
-    if "//" in text or "\0" in text or (_WINDOWS and ("\\" in text or ":" in text)):
+    if "//" in text or (_WINDOWS and ("\\" in text or ":" in text)):
         return True
     return "/." in text and ("/./" in text or "/../" in text)
 

@@ -23,7 +23,7 @@ from itertools import compress
 
 from linkinstall.claims import Claims, is_compiled_file
 from linkinstall.distribution import find_distributions, owners_of, same_size
-from linkinstall.manifest import parts_of
+from linkinstall.manifest import column
 from linkinstall.outcome import Kept, Warn
 from linkinstall.paths import normal
 from linkinstall.places import Places
@@ -113,7 +113,7 @@ class Planner:
             if skipped:
                 kept = [f"{folder.scheme}/{folder.join(name)}" not in skipped for name in names]
                 names = tuple(compress(names, kept))
-                sizes = " ".join(compress(parts_of(sizes), kept))
+                sizes = " ".join(compress(column(sizes), kept))
             for group, sub, here in self._locate(request, folder.scheme, folder.path, names, sizes):
                 place(Placement(group, sub, tree, index, here))
 
@@ -184,7 +184,7 @@ class Planner:
             self._note_folders(group.number, sub)
             yield group.number, sub, names
             return
-        measured = dict(zip(names, parts_of(sizes), strict=True))
+        measured = dict(zip(names, column(sizes), strict=True))
         free = self._without_present(request, folder, measured)
         late = [name for name in free if name.endswith(".pth") and folder in self.world.libraries]
         for phase, part in (

@@ -46,12 +46,14 @@ if TYPE_CHECKING:
 
 __all__ = ["Report", "insecure", "read_journal", "recover_environment", "unsettled"]
 
+
 _FOLDERS = frozenset(("new", "stash", "trash", "cache"))
 _KINDS = {
     **dict.fromkeys(_FOLDERS, FOLDER),
     **dict.fromkeys(("journal", "committed", "pointer"), FILE),
 }
 """What a state folder holds, and of which kind: a link in its place would lead outside."""
+_RECOVER = "the next run (or `linkinstall recover`)"
 _NAMED = 10
 """So many strange names are told."""
 
@@ -98,6 +100,7 @@ def read_journal(files: FileSystem, home: str, roots: Iterable[str]) -> tuple[st
         COMMITTED,
         OPEN,
         STAGING,
+        TornJournalError,
         decode,
         is_of_other_version,
         relocate,
@@ -113,7 +116,8 @@ def read_journal(files: FileSystem, home: str, roots: Iterable[str]) -> tuple[st
             try:
                 journal = decode(data)
             except ValueError as error:
-                torn = state == OPEN and not is_of_other_version(data)
+                torn = isinstance(error, TornJournalError) and not is_of_other_version(data)
+                torn = torn and state == OPEN
                 if torn and not holds_stash(files, home):
                     return STAGING, None  # nothing had begun: it is flushed before
                 raise _unreadable(f"{home}/{name}", error) from error
@@ -170,8 +174,7 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volume
             files.unlink_all(home, ["journal"])  # a torn one
             for side in sides_of(files, home, roots):
                 pending += sweep_side(files, side)
-                if files.status(os.path.dirname(side)) is not None:
-                    volumes.flush(os.path.dirname(side))
+                volumes.flush(os.path.dirname(side))
             sweep_state(files, home, loose_ends(files, home))
             return Report(pending=tuple(pending))
         settlement = Settlement(files, journal, volumes)
@@ -188,31 +191,33 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volume
     return Report((done,), tuple(pending), tuple(settlement.kept), journal)
 
 
-def unsettled(home: str, error: OSError) -> Exception:
-    """Return the error that says a transaction could not be settled now."""
-    from linkinstall.errors import Problem, UnsettledError
+def unsettled(home: str, error: OSError, by: str = _RECOVER) -> Exception:
+    """Return the error that says a transaction could not be settled now.
 
-    path = os.fsdecode(error.filename) if error.filename else home
-    reason = error.strerror or str(error)
-    return UnsettledError(
-        f"An unfinished transaction in {home} could not be settled: {path}: {reason}.",
-        problems=[Problem("file-system", path, None, f"{path}: {reason}")],
-        next_step="Nothing new was begun. Mend the cause; the next run (or "
-        "`linkinstall recover`) settles it.",
+    :param by: what settles it later
+    """
+    what = f"An unfinished transaction in {home} could not be settled"
+    return _unfinished(
+        what, home, error, f"Nothing new was begun. Mend the cause; {by} settles it."
     )
 
 
-def insecure(state: str, error: OSError) -> Exception:
-    """Return the error that says a change was made, and could not be brought to the disk."""
+def insecure(state: str, error: OSError, by: str = _RECOVER) -> Exception:
+    """Return the error that says a change is made, and could not be brought to the disk.
+
+    :param by: what finishes it later
+    """
+    what = "The change is made, but a power cut could take it back"
+    return _unfinished(what, state, error, f"Mend the cause; {by} finishes it.")
+
+
+def _unfinished(what: str, state: str, error: OSError, next_step: str) -> Exception:
     from linkinstall.errors import Problem, UnsettledError
 
     path = os.fsdecode(error.filename) if error.filename else state
     reason = error.strerror or str(error)
-    return UnsettledError(
-        f"The change is made, but a power cut could take it back: {path}: {reason}.",
-        problems=[Problem("file-system", path, None, f"{path}: {reason}")],
-        next_step="Mend the cause; the next run (or `linkinstall recover`) finishes it.",
-    )
+    problem = Problem("file-system", path, None, f"{path}: {reason}")
+    return UnsettledError(f"{what}: {path}: {reason}.", problems=[problem], next_step=next_step)
 
 
 def _unknown(home: str, what: list[str]) -> Exception:

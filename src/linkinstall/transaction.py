@@ -110,6 +110,7 @@ class Transaction(Asking):
         super().__init__(environment, files or local())
         self.link_mode = link_mode
         self.outcome: Outcome | None = None
+        self._insecure: BaseException | None = None
         self._timeout = limits.LOCK_WAIT if lock_timeout is None else lock_timeout
         self._notify = notify
         self._command = command
@@ -186,8 +187,7 @@ class Transaction(Asking):
         self._preparation.settle_cache(world.home, self._timeout, self._notify)
         cache = self._preparation.cache
         if self._wishes.may_bring and not cache.distrust:
-            for folder in (world.home, cache.root):
-                self._volumes.hold(folder)
+            self._volumes.hold(cache.root)  # the others' state folders come with the plan
         return world
 
     def _origin(self) -> Origin:
@@ -208,8 +208,7 @@ class Transaction(Asking):
         """Make the prepared change final: one rename, then the cleaning up.
 
         :raises TransactionError: there is nothing prepared
-        :raises UnsettledError: the change is made, but with ``sync="full"`` it could not be
-            brought to the disk; the next run finishes it
+        :raises UnsettledError: it is, but with ``sync="full"`` did not get to the disk
         """
         if self._phase != _PREPARED:
             from linkinstall.errors import TransactionError
@@ -229,12 +228,22 @@ class Transaction(Asking):
             try:
                 self._volumes.secure(application.home)
             except OSError as error:
-                self._end()
-                raise self._typed(insecure(application.home, error)) from error
-            self.outcome = self._clean_up(application)
+                self._insecure = self._typed(insecure(application.home, error))
+            else:
+                self.outcome = self._clean_up(application)
             self._end()
         for call in self._on_commit:
             call()
+        return self._done()
+
+    def _done(self) -> Outcome:
+        """Return what was done, or raise why that cannot be relied on."""
+        if self._insecure is not None:
+            raise self._insecure
+        if self.outcome is None:
+            from linkinstall.errors import TransactionError
+
+            raise TransactionError("The transaction was rolled back.")
         return self.outcome
 
     def _clean_up(self, application: Application) -> Outcome:
@@ -250,7 +259,7 @@ class Transaction(Asking):
 
         :raises TransactionError: it was committed already: that is final
         """
-        if self.outcome is not None:
+        if self.outcome is not None or self._insecure is not None:
             from linkinstall.errors import TransactionError
 
             raise TransactionError("The transaction is committed; it cannot be rolled back.")
@@ -266,13 +275,9 @@ class Transaction(Asking):
             with self:
                 pass
         except KeyboardInterrupt:
-            if self.outcome is None:
+            if self.outcome is None and self._insecure is None:
                 raise
-        if self.outcome is None:
-            from linkinstall.errors import TransactionError
-
-            raise TransactionError("The transaction was rolled back.")
-        return self.outcome
+        return self._done()
 
     # ---------------------------------------------------------------- the block
 
@@ -304,6 +309,7 @@ class Transaction(Asking):
         :raises UnsettledError: it could not be put back; the next run will
         """
         with deferred():
+            self._give_up_lost()  # before anybody else takes the mark off
             try:
                 if self._application is not None:
                     self._application.undo()

@@ -42,6 +42,11 @@ numbers = st.integers(min_value=0, max_value=1 << 62)
 schemes = st.sampled_from(["purelib", "platlib", "headers", "scripts", "data"])
 
 
+def _is_text(name: str) -> bool:
+    """Return whether a name has no bytes in it that are no UTF-8."""
+    return name.isprintable() or not any("\ud800" <= one <= "\udfff" for one in name)
+
+
 @st.composite
 def folders(draw: st.DrawFn) -> Folder:
     """Draw one folder of a manifest."""
@@ -58,11 +63,11 @@ def manifests() -> st.SearchStrategy[Manifest]:
     sets = st.frozensets(plain_names, max_size=2)
     points = st.builds(
         EntryPoint,
-        plain_names,
-        plain_names,
-        plain_names,
+        plain_names.filter(_is_text),
+        plain_names.filter(_is_text),
+        plain_names.filter(_is_text),
         st.sampled_from(["console", "gui"]),
-        names,
+        names.filter(_is_text),
     )
     return st.builds(
         Manifest,

@@ -11,12 +11,14 @@ Calling sequence::
     volumes.hold("/cache/v1")            # before anything is written there
     ... write ...
     volumes.flush("/cache/v1/entries")   # any path of the volume
+    volumes.secure("/cache/v1/entries")  # the same once more, for "full" alone
     volumes.close()
 
 Guarantees: :meth:`Volumes.flush` flushes a volume that is not held, too, as the port does. A
-volume is held once, whatever the paths are.
+volume is held once, whatever the paths are. With ``off`` nothing is done at all.
 
-Errors: ``OSError`` from :meth:`Volumes.flush`. What cannot be held is not.
+Errors: ``OSError`` from :meth:`Volumes.flush` and :meth:`Volumes.secure`. What cannot be held
+is not.
 """
 
 from __future__ import annotations

@@ -60,13 +60,12 @@ def set_aside(cache: Cache, folder: str) -> None:
 
 def give_up_unflushed(cache: Cache) -> None:
     """Quarantine whatever is marked as not flushed."""
-    if cache.distrust:
-        return
     try:
-        stored = list(_stored(cache))
-    except OSError:  # it cannot be read: then it is not linked either
+        if cache.distrust:
+            return
+    except OSError:  # then nobody can use it, either
         return
-    for folder in stored:
+    for folder in _stored(cache):
         try:
             if cache.file_system.status(f"{folder}/{UNFLUSHED}") is not None:
                 set_aside(cache, folder)
@@ -76,8 +75,13 @@ def give_up_unflushed(cache: Cache) -> None:
 
 def _stored(cache: Cache) -> Iterator[str]:
     """Yield the folders of entries, and of sets of compiled files."""
-    files, root = cache.file_system, cache.root
-    yield from (f"{root}/entries/{name}" for name in folders(files, f"{root}/entries"))
-    for name in folders(files, f"{root}/bytecode"):
-        base = f"{root}/bytecode/{name}"
-        yield from (f"{base}/{one}" for one in folders(files, base))
+    yield from _folders(cache, f"{cache.root}/entries")
+    for folder in _folders(cache, f"{cache.root}/bytecode"):
+        yield from _folders(cache, folder)
+
+
+def _folders(cache: Cache, folder: str) -> list[str]:
+    try:
+        return [f"{folder}/{name}" for name in folders(cache.file_system, folder)]
+    except OSError:  # the others are given up all the same
+        return []

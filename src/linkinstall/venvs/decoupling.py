@@ -99,8 +99,8 @@ def decouple(
                 raise typed(failure, sight.place, outcome) from error
         raise typed(error, sight.place, outcome, files) from error
     finally:
-        volumes.close()
         session.end()
+        volumes.close()
 
 
 def _commit(

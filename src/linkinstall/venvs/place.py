@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Place"]
 
+_NEXT = "the next `linkinstall venv` command for this path"
+"""What settles a place: the other verbs look for environments, and there may be none."""
+
 
 class Place:
     """See the module docstring.
@@ -106,7 +109,7 @@ class Place:
         try:
             self.settled = settle(self.files, place, sync=self.sync)
         except OSError as error:
-            raise unsettled(_state(self.files, place), error) from error
+            raise unsettled(_state(self.files, place), error, _NEXT) from error
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Let the place go; an error gets what is known of the outcome."""
@@ -202,7 +205,7 @@ class Place:
             try:
                 aside.volumes.secure(aside.state)
             except OSError as error:
-                raise insecure(aside.state, error) from error
+                raise insecure(aside.state, error, _NEXT) from error
             pending, warnings = self._finish(aside)
         return self._outcome(tuple(pending), *warnings, action=action)
 
@@ -253,7 +256,7 @@ class _Undoing:
                     aside.put_back()
                     aside.sweep()
             except OSError as cause:
-                raise unsettled(aside.state, cause) from error
+                raise unsettled(aside.state, cause, _NEXT) from error
         if isinstance(error, OSError):
             raise _refused(error, aside.place, self.files) from error
 

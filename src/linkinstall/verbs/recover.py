@@ -118,7 +118,7 @@ def _redo(
 
 
 def _finish(outcome: Outcome, redo: Transaction | str) -> Outcome:
-    from linkinstall.errors import LinkInstallError
+    from linkinstall.errors import LinkInstallError, UnsettledError
     from linkinstall.outcome import Recovered
 
     if isinstance(redo, str):
@@ -126,6 +126,8 @@ def _finish(outcome: Outcome, redo: Transaction | str) -> Outcome:
         raise _refused(outcome, message)
     try:
         done = redo.run()
+    except UnsettledError:
+        raise
     except LinkInstallError as error:
         message = f"The transaction cannot be finished ({error.message}); it was rolled back."
         raise _refused(outcome, message) from error
