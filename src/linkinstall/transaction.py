@@ -187,7 +187,8 @@ class Transaction(Asking):
         self._preparation.settle_cache(world.home, self._timeout, self._notify)
         cache = self._preparation.cache
         if self._wishes.may_bring and not cache.distrust:
-            self._volumes.hold(cache.root)  # the others' state folders come with the plan
+            for folder in (world.home, cache.root):  # home first: errors are told of it
+                self._volumes.hold(folder)
         return world
 
     def _origin(self) -> Origin:
