@@ -263,6 +263,37 @@ def test_time_inside_another_phase_is_counted_once(tmp_path: Path) -> None:
     assert [] == [name for name, figure in found.items() if figure < 0]
 
 
+def inodes(environment: Path) -> dict[str, int]:
+    """Return path and inode of each file of an environment's library."""
+    (library,) = environment.glob("lib/python*/site-packages")
+    return {str(path): path.stat().st_ino for path in library.rglob("*") if path.is_file()}
+
+
+@pytest.mark.parametrize("kind", [groups.PLAIN, groups.COMPILED])
+def test_the_links_alone_are_those_of_an_install(tmp_path: Path, kind: str) -> None:
+    """Every folder and every file comes that an install brings, each as a further link."""
+    corpus = corpora.of_wheels(2, tmp_path)
+    environment, template = tmp_path / "environment", tmp_path / "template"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", template], check=True)
+    job = Job(environment, tmp_path / "cache", corpus.wheels, (), corpus.names, tmp_path)
+    subprocess.run(["cp", "-a", template, environment], check=True)
+    for words in tools.noted_links()(job):
+        subprocess.run(words, check=True)
+    brought = inodes(environment)
+    workplace.remove(environment)
+    subprocess.run(["cp", "-a", template, environment], check=True)
+
+    for words in tools.links_alone(kind)(job):
+        subprocess.run(words, check=True)
+
+    assert "" == workplace.problem(environment, corpus, kind)
+    assert inodes(environment) == {
+        path: inode
+        for path, inode in brought.items()
+        if kind == groups.COMPILED or not path.endswith(".pyc")
+    }
+
+
 def test_failed_command_is_no_measurement(tmp_path: Path) -> None:
     """A command that fails ends the bench with what it said."""
     job = Job(tmp_path, tmp_path, (), (), (), tmp_path)

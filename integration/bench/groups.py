@@ -39,6 +39,8 @@ INSTALLER_COMPILED = "installer, a process for each wheel, bytecode"
 INSTALLER_API = "installer, one process"
 INSTALLER_API_COMPILED = "installer, one process, bytecode"
 RM = "rm -rf"
+LINKS = "links alone, in Python"
+LINKS_COMPILED = "links alone, in Python, bytecode"
 
 FILES = tuple(f"{count:,} files" for count in corpora.FILE_COUNTS)
 WHEELS = tuple(f"{count:,} wheels" for count in corpora.WHEEL_COUNTS)
@@ -46,6 +48,7 @@ WHEELS = tuple(f"{count:,} wheels" for count in corpora.WHEEL_COUNTS)
 TITLES = {
     "warm": "Warm: the cache has the wheels already",
     "new": "Warm, each environment at a path where there has never been one",
+    "floor": "Warm, beside the links alone: no lock, no plan, no journal, no look at files",
     "bytecode": "Warm, both with bytecode",
     "cold": "Cold: the cache is empty, as uv leaves and fills it",
     "cold-bytecode": "Cold, both with bytecode",
@@ -145,6 +148,18 @@ def _ours_compiled(*, cold: bool = False) -> Run:
 def _warm(name: str) -> Iterator[Group]:
     runs = (_uv(), _ours(), _ours_compiled(), _ours(OFF, *_OFF))
     yield Group(name, "small", runs, weight=3)
+    yield Group(name, "app", runs, weight=2)
+    yield Group(name, "big", runs)
+
+
+def _floor(name: str) -> Iterator[Group]:
+    runs = (
+        Run(LINKS, tools.links_alone("plain")),
+        _ours(),
+        _uv(),
+        Run(LINKS_COMPILED, tools.links_alone("compiled"), left=COMPILED),
+        _ours_compiled(),
+    )
     yield Group(name, "app", runs, weight=2)
     yield Group(name, "big", runs)
 
@@ -306,6 +321,7 @@ _OFF = ("--sync", "off")
 _MAKERS: dict[str, Callable[[str], Iterator[Group]]] = {
     "warm": _warm,
     "new": _new,
+    "floor": _floor,
     "bytecode": _bytecode,
     "cold": _cold,
     "cold-bytecode": _cold_bytecode,

@@ -114,6 +114,33 @@ def our_library(program: str) -> Commands:
 _OURS = (sys.executable, "-m", "linkinstall")
 
 
+# ------------------------------------------------------------------ the links alone
+
+
+def noted_links() -> Commands:
+    """Return what :func:`links_alone` needs: an install by us, and the list of what it brought."""
+    install = linkinstall()
+    program = [sys.executable, str(PROGRAMS / "note_links.py")]
+    return lambda job: [
+        *install(job),
+        [*program, str(job.environment), str(job.scratch / "template"), str(_store(job))],
+    ]
+
+
+def links_alone(kind: str) -> Commands:
+    """Return a program that makes the folders and links of an install and nothing else.
+
+    :param kind: plain, or compiled
+    """
+    program = [sys.executable, "-I", "-S", str(PROGRAMS / "links_alone.py")]
+    return lambda job: [[*program, str(_store(job)), str(job.environment), str(_store(job) / kind)]]
+
+
+def _store(job: Job) -> Path:
+    """Return where files are kept: for each set of wheels, since each is filled once."""
+    return job.cache / f"store-{len(job.wheels)}"
+
+
 # ------------------------------------------------------------------ others
 
 

@@ -42,7 +42,12 @@ if TYPE_CHECKING:
     Series = dict[str, list[float]]
 
 VOLUME_BYTES = 24 << 30
-FILLS = {"uv": tools.uv(), "linkinstall": tools.linkinstall(), "pdm": tools.pdm("hardlink")}
+FILLS = {
+    "uv": tools.uv(),
+    "linkinstall": tools.linkinstall(),
+    "pdm": tools.pdm("hardlink"),
+    "links": tools.noted_links(),
+}
 """What brings the wheels into a tool's cache, ours with bytecode."""
 
 
