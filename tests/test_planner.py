@@ -66,6 +66,19 @@ def test_all_problems_come_together(site: Site) -> None:
     } == refused(site, wheel)
 
 
+def test_a_leftover_that_gives_way_is_told(site: Site) -> None:
+    """A file that a half-removed version has left, and no RECORD lists, is named."""
+    site.install(site.wheel("app"))
+    (site.library / "app-1.0.dist-info" / "RECORD").unlink()
+
+    outcome = site.install(site.wheel("app", "2.0"))
+
+    told = [one.message for one in outcome.warnings if one.code == "leftover-replaced"]
+    path = site.library / "app" / "__init__.py"
+    assert f"replaced {path}, left behind by app" in told
+    assert [] == site.check()
+
+
 def test_two_wheels_cannot_claim_one_path(site: Site) -> None:
     """One path in two wheels of a command is refused and names both."""
     one = site.wheel("one", files={"both/a.py": "1"})

@@ -190,6 +190,21 @@ def test_what_another_distribution_lists_stays(site: Site) -> None:
     assert not (site.library / "space").exists()
 
 
+def test_a_script_that_another_distribution_lists_stays(site: Site) -> None:
+    """So does one outside the library, where the other's RECORD names it by a longer path."""
+    scripts = "[console_scripts]\ntool = app:main\n"
+    site.install(site.wheel("app", entry_points=scripts), site.wheel("other"))
+    record = site.library / "other-1.0.dist-info" / "RECORD"
+    text = record.read_text()
+    record.unlink()
+    record.write_text(f"{text}{os.path.relpath(site.scripts / 'tool', site.library)},,\n")
+
+    outcome = site.uninstall("app")
+
+    assert (site.scripts / "tool").is_file()
+    assert ["tool"] == [one.path.rpartition("/")[2] for one in outcome.kept]
+
+
 def test_rows_that_lead_out_are_kept_and_told(site: Site, tmp_path: Path) -> None:
     """R9: RECORD names a file outside the environment: it stays, whatever it is."""
     victim = tmp_path / "victim.txt"
@@ -203,7 +218,8 @@ def test_rows_that_lead_out_are_kept_and_told(site: Site, tmp_path: Path) -> Non
 
     assert "precious" == victim.read_text()
     assert (site.scripts / "python").exists()
-    assert {"victim.txt", "python"} == {one.path.rpartition("/")[2] for one in outcome.kept}
+    kept = [one.path.rpartition("/")[2] for one in outcome.kept]
+    assert ["python", "victim.txt"] == sorted(kept)
 
 
 def test_a_link_goes_and_what_it_points_to_stays(site: Site) -> None:

@@ -16,7 +16,7 @@ from linkinstall.fs.port import FileSystem
 from linkinstall.fs.volumes import Volumes
 from linkinstall.settle import Settlement
 from tests.support.applications import OFF, applied, journal_of
-from tests.support.faulty import Change, Denying, Faulty, OtherVolume, Recording
+from tests.support.faulty import Change, Denying, Faulty, OtherVolume, Recording, Wrapper
 from tests.support.sites import Site, differences, of_state, snapshot
 
 if TYPE_CHECKING:
@@ -169,6 +169,18 @@ def test_compiled_files_of_planned_sources_go(
     folder.mkdir()
     (folder / "core.cpython-311.pyc").write_bytes(b"compiled of 2.0")
     settlement(upgrade).roll_back()
+
+    assert [] == differences(old, snapshot(site.root, exact=True))
+
+
+def test_compiled_files_of_a_module_in_the_library_itself_go(site: Site, old: Snapshot) -> None:
+    """Beside a module without a package, too, nothing is left that an interpreter has made."""
+    application = applied(site, site.wheel("single", files={"single.py": "value = 1\n"}))
+    application.prepare()
+    folder = site.library / "__pycache__"
+    folder.mkdir()
+    (folder / "single.cpython-311.pyc").write_bytes(b"compiled of single")
+    settlement(application).roll_back()
 
     assert [] == differences(old, snapshot(site.root, exact=True))
 
@@ -579,6 +591,26 @@ def test_a_busy_file_waits_in_the_trash_under_its_old_name(
         assert "value = 1\n" == stream.read()
     assert not (site.home / "committed").exists()
     assert ["trash"] == os.listdir(site.home)
+
+
+class Lingering(Wrapper):
+    """Files that are deleted while they are open: on Windows their names stay until then."""
+
+    def __init__(self, ending: str) -> None:
+        super().__init__(local())
+        delete = self.unlink
+        vars(self)["unlink"] = lambda path: None if path.endswith(ending) else delete(path)
+
+
+def test_a_file_that_is_deleted_while_it_is_open_never_comes_back(
+    site: Site, removal: Application
+) -> None:
+    """Its name is no file that somebody has written in the meantime: it goes to the trash."""
+    settled = settlement(committed(removal), Lingering("/core.py"))
+    settled.finish()
+
+    assert not (site.library / "app").exists()
+    assert [str(site.library / "app" / "core.py")] == [one.path for one in settled.pending]
 
 
 class Immutable(Refusing):
