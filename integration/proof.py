@@ -1,7 +1,7 @@
 """``make proof``: every gate in full, piece by piece, and one table at the end.
 
 Purpose: what ``docs/explanation/promises.md`` promises, put to the test on this machine;
-with ``--write`` the figures go into that page.
+with ``--write`` the figures go into that page, and how each piece ended into the history.
 
 Calling sequence::
 
@@ -15,8 +15,8 @@ Calling sequence::
 
 Guarantees: each processor takes the next piece (``pieces``: a scenario of a gate). How a piece
 ended is written down as soon as it has (``ledger``), with the content of what it put to the test,
-so that a run that is stopped goes on where it was: what has passed on the same content is not run
-again. A piece during which that content changed counts for nothing. What a piece printed, and
+so that a run that is stopped goes on where it was, on another machine, too, once that is in the
+history: what has passed on the same content is not run again. A piece during which that content changed counts for nothing. What a piece printed, and
 what broke in it, is kept in ``.cache/proof``. The table comes whatever happens; it has a row for
 each gate and each content of the package, and says how many of the pieces that stands for. Exit
 status 1 if any piece failed, or some have not been run. Who stops it by Ctrl-C or SIGTERM loses
@@ -87,9 +87,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     finally:
         kept = ledger.read()
         found = table(chosen, kept)
-        print(f"{found}\n\n{report.machine()}")
+        machines = dict.fromkeys(kept[one.name].machine for one in chosen if one.name in kept)
+        found += f"\n\n{'; '.join(filter(None, machines))}."
+        print(found)
         if options.write:
             write(PAGE, found)
+            ledger.publish(one.name for one in pieces())
     ended = [kept.get(one.name) for one in chosen]
     failed = [one.name for one, end in zip(chosen, ended, strict=True) if end and end.status]
     print(*(f"FAILED: {name}" for name in failed), sep="\n")
@@ -166,6 +169,7 @@ def run_piece(piece: Piece) -> Ended | None:
         usage.ru_utime + usage.ru_stime,
         time.strftime("%Y-%m-%d %H:%M"),
         found,
+        machine(),
     )
     how = _how(ended.status) if ended.content == before else "DOES NOT COUNT, the source changed"
     print(f"{seconds:7.1f} s  {how}  {piece.name}", flush=True)
@@ -173,6 +177,11 @@ def run_piece(piece: Piece) -> Ended | None:
         return None
     ledger.enter(piece.name, ended)
     return ended
+
+
+def machine() -> str:
+    """Return what a piece was run on."""
+    return f"{report.machine()}, {os.cpu_count()} processors"
 
 
 def _how(status: int) -> str:
@@ -249,8 +258,7 @@ def write(page: Path, found: str) -> None:
     text = page.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
-    made = f"{found}\n\n{report.machine()}, {os.cpu_count()} processors."
-    page.write_text(f"{before}{BEGIN}\n\n{made}\n\n{END}{after}", encoding="utf-8")
+    page.write_text(f"{before}{BEGIN}\n\n{found}\n\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

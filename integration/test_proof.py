@@ -54,6 +54,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(proof, "PAGE", page)
     monkeypatch.setattr(proof, "OUTPUT", tmp_path / "output")
     monkeypatch.setattr(ledger, "PATH", tmp_path / "ledger.json")
+    monkeypatch.setattr(ledger, "KEPT", tmp_path / "kept.jsonl")
     monkeypatch.setattr(pieces, "ROOT", tmp_path)
     monkeypatch.setattr(proof, "SOURCE", "src")
     return tmp_path
@@ -155,6 +156,44 @@ def test_what_has_ended_is_kept_where_a_run_is_stopped(
     assert "| R1 | kills |" in capsys.readouterr().out
     assert ["make first"] == list(ledger.read())
     assert "second" not in ran(checkout)
+
+
+def test_another_machine_goes_on(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is in the history counts wherever it is checked out, and the table names the machines.
+
+    Each session of work on this project has another machine, and none had ten hours.
+    """
+    page = checkout / "docs" / "explanation" / "promises.md"
+    page.parent.mkdir(parents=True)
+    page.write_text(f"before\n{proof.BEGIN}\n{proof.END}\nafter\n", encoding="utf-8")
+    choose(monkeypatch, "first", "second")
+    monkeypatch.setattr(proof, "machine", lambda: "one machine")
+    proof.main(["--like", "first", "--write"])
+    (checkout / "ledger.json").unlink()
+    ran(checkout)
+    monkeypatch.setattr(proof, "machine", lambda: "another one")
+
+    assert 0 == proof.main(["--write"])
+    assert ["second"] == ran(checkout)
+    assert "| 2 of 2 |" in page.read_text(encoding="utf-8")
+    assert "\n\none machine; another one.\n" in capsys.readouterr().out
+    assert ["make first", "make second"] == list(ledger.read())
+
+
+def test_the_last_end_of_a_piece_counts(checkout: Path) -> None:
+    """What was run here stands above an older end in the history, and below a newer one."""
+    assert {} == ledger.read()
+    ledger.enter("make first", PASSED)
+    ledger.publish(["make first", "make never"])
+    later = replace(PASSED, at="2026-11-22 10:00", status=1)
+    ledger.enter("make first", later)
+    assert {"make first": later} == ledger.read()
+    ledger.publish(["make first"])
+    ledger.enter("make first", PASSED)
+    assert {"make first": later} == ledger.read()
+    assert checkout.joinpath("kept.jsonl").read_text(encoding="utf-8").count("\n") == 1
 
 
 def test_it_is_told_before_how_long_it_took() -> None:

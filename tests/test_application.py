@@ -209,7 +209,7 @@ def test_a_level_of_flushing_says_how_often(site: Site, sync: str, flushes: int)
     application = applied(site, upgrade(site), files=files, sync=sync)
     application.prepare()
     application.commit()
-    application.volumes.secure(application.home)
+    application.volumes.make_durable(application.home)
     application.clean_up()
 
     assert flushes == [change.verb for change in files.changes].count("flush_volume")

@@ -86,6 +86,19 @@ def test_a_third_wheel_meets_what_the_second_claimed() -> None:
     assert [("/e/pkg/b.py", "two")] == [(path, owner) for _, path, owner, _ in refused]
 
 
+def test_each_of_those_that_claim_a_name_is_told() -> None:
+    """A third wheel collides with both others, in the order of its own names."""
+    own, refused = claims()
+    own.free(ONE, "/e/pkg", ("b.py", "a.py"), "1 1")
+    own.free(TWO, "/e/pkg", ("a.py",), "1")
+    refused.clear()
+    third = Request("three", 2, (), {}, ())
+    own.free(third, "/e/pkg", ("a.py", "c.py", "b.py"), "1 1 1")
+    assert [("a.py", "one"), ("a.py", "two"), ("b.py", "one")] == [
+        (path.rpartition("/")[2], owner) for _, path, owner, _ in refused
+    ]
+
+
 def test_a_file_where_another_wheel_has_a_folder_is_refused() -> None:
     """A path that would be a file and a folder at once is refused, in either order."""
     for first, second in ((("/e", "pkg"), ("/e/pkg", "a.py")), (("/e/pkg", "a.py"), ("/e", "pkg"))):

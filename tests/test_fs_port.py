@@ -87,6 +87,20 @@ def test_statuses_come_in_the_order_of_the_names(files: FileSystem, tmp_path: Pa
     assert [2, None, 1] == [status and status.st_size for status in found]
 
 
+def test_statuses_of_names_that_no_volume_has_are_none(files: FileSystem, tmp_path: Path) -> None:
+    """What a manifest names may be longer than any name: nothing is there.
+
+    `cache verify` of a manifest that had been tampered with ended with "File name too long".
+    """
+    (tmp_path / "a").touch()
+    long = "x" * 5_000
+
+    found = files.statuses(str(tmp_path), [long, "a"])
+
+    assert [True, False] == [one is None for one in found]
+    assert [None] == files.statuses(f"{tmp_path}/{long}", ["a"])
+
+
 @pytest.mark.parametrize("folder", ["absent", "file"])
 def test_statuses_in_no_folder_are_none(files: FileSystem, tmp_path: Path, folder: str) -> None:
     """Where there is no folder there is nothing in it."""

@@ -151,13 +151,13 @@ def test_where_nothing_is_to_be_flushed_nothing_is_held(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("sync", "flushes"), [("off", 0), ("normal", 0), ("full", 1)])
-def test_what_is_reported_is_secured_on_request_only(
+def test_what_is_reported_is_made_durable_on_request_only(
     tmp_path: Path, sync: str, flushes: int
 ) -> None:
     """``full`` alone promises that success means new."""
     files = Volumed(tmp_path / "other")
 
-    Volumes(files, sync).secure(str(tmp_path))
+    Volumes(files, sync).make_durable(str(tmp_path))
 
     assert flushes == len(files.flushed)
 

@@ -18,6 +18,8 @@ for number in (signal.SIGINT, signal.SIGTERM):
     signal.signal(number, tell)
 """
 """Has both signals raise an exception that tells which one came."""
+PYTHONS_OWN = LISTENING.partition("for number")[0]
+"""Leaves ``KeyboardInterrupt`` to SIGINT."""
 # In a process of its own: a test runner has threads, and one that does not hold the
 # signals back would be handed them.
 PROGRAM = """
@@ -57,6 +59,33 @@ try:
 except Told as told:
     print(told)
 """,
+    "too late": """
+with deferred() as held:
+    os.kill(os.getpid(), signal.SIGINT)
+    held.too_late = True
+print("done")
+try:
+    with deferred() as held:
+        os.kill(os.getpid(), signal.SIGINT)
+        held.too_late = True
+        raise KeyError("own")
+except KeyError:
+    print("own")
+try:
+    with deferred() as held:
+        os.kill(os.getpid(), signal.SIGINT)
+    print("never")
+except KeyboardInterrupt:
+    print("in time")
+signal.signal(signal.SIGTERM, tell)
+try:
+    with deferred() as held:
+        os.kill(os.getpid(), signal.SIGTERM)
+        held.too_late = True
+    print("never")
+except Told as told:
+    print(told)
+""",
     "others": """
 signal.signal(signal.SIGUSR1, tell)
 try:
@@ -83,6 +112,7 @@ EXPECTED = {
     "arrives": "inside SIGINT inside SIGTERM",
     "nested": "inner left SIGTERM",
     "error": "own SIGINT",
+    "too late": "done own in time SIGTERM",
     "others": "SIGUSR1",
     "before": "still held",
     "without": "inside",
@@ -94,9 +124,11 @@ def test_signals_are_held_back(case: str) -> None:
     """Ctrl-C and SIGTERM arrive when the outermost block is left, and none is lost.
 
     An error inside lets them through again, other signals are not held, a signal that
-    was held before stays so, and a platform that cannot hold them goes on without.
+    was held before stays so, and a platform that cannot hold them goes on without. An
+    interruption of what is done already goes no further; what other handlers raise does.
     """
-    program = PROGRAM.format(listening=LISTENING, body=BODIES[case])
+    listening = LISTENING if case != "too late" else PYTHONS_OWN
+    program = PROGRAM.format(listening=listening, body=BODIES[case])
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False, timeout=120
     )

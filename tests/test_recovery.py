@@ -15,7 +15,7 @@ from linkinstall.fs.volumes import Volumes
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING
 from linkinstall.recovery import Report, read_journal, recover_environment
 from tests.support.applications import OFF
-from tests.support.faulty import Change, Denying, Killed, OtherVolume, Unsecured
+from tests.support.faulty import Change, Denying, Killed, OtherVolume, Undurable
 from tests.support.sites import Site, differences, of_state, snapshot
 from tests.support.watched import Fault, Watched, before, process
 
@@ -208,7 +208,7 @@ def test_the_pointer_is_on_the_disk_while_another_volume_has_a_state_folder(site
 def test_what_is_finished_for_good_is_on_the_disk(site: Site) -> None:
     """A run that reports with ``full`` what an earlier one had committed reports what stays."""
     killed(site, "unlink", "/committed")
-    files = Unsecured()
+    files = Undurable()
     with pytest.raises(UnsettledError):
         recover_environment(files, site.world().bounds, Volumes(files, "full"))
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import signal
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,10 +22,11 @@ from linkinstall.wishes import Wish
 from tests.support.descriptors import open_descriptors
 from tests.support.faulty import (
     Denying,
+    InterruptedUndurable,
     Killed,
     LocalFileSystem,
     OtherVolume,
-    Unsecured,
+    Undurable,
     noting_volumes,
 )
 from tests.support.sites import Site, differences
@@ -295,7 +294,7 @@ def test_a_commit_that_does_not_reach_the_disk_is_no_success(site: Site) -> None
     It was a warning that cleaning up is left to the next run, and the command ended with 0.
     """
     entry = site.cache.add(site.wheel("beside")).entry
-    transaction = site.transaction(Unsecured(), sync="full")
+    transaction = site.transaction(Undurable(), sync="full")
     transaction.install(site.wheel("app"))
 
     told: list[str] = []
@@ -317,19 +316,12 @@ def test_a_commit_that_does_not_reach_the_disk_is_no_success(site: Site) -> None
 
 
 @pytest.mark.posix("a signal can be sent")
-def test_a_signal_does_not_hide_that_a_commit_is_not_secured(site: Site) -> None:
+def test_a_signal_does_not_hide_that_a_commit_is_not_durable(site: Site) -> None:
     """Asked to stop in between, the transaction says what has come of it.
 
     It ended with 130 and "The environment is unchanged.", with the change made.
     """
-
-    class Interrupted(Unsecured):
-        def flush_volume(self, path: str, handle: int | None = None) -> None:
-            if os.path.exists(f"{path}/committed"):
-                signal.pthread_kill(threading.get_ident(), signal.SIGINT)
-            super().flush_volume(path, handle)
-
-    transaction = site.transaction(Interrupted(), sync="full")
+    transaction = site.transaction(InterruptedUndurable(), sync="full")
     transaction.install(site.wheel("app"))
 
     with pytest.raises(UnsettledError, match="a power cut could take it back"):

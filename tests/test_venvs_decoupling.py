@@ -16,7 +16,14 @@ from linkinstall.venvs.decoupling import decouple
 from linkinstall.venvs.sight import look
 from linkinstall.verbs.venv import decouple_venv
 from tests.support.descriptors import open_descriptors
-from tests.support.faulty import Denying, Faulty, Killed, Unsecured
+from tests.support.faulty import (
+    Denying,
+    Faulty,
+    Interrupted,
+    InterruptedUndurable,
+    Killed,
+    Undurable,
+)
 from tests.support.sites import Site, snapshot
 from tests.support.watched import process
 
@@ -178,8 +185,25 @@ def test_the_verb_finds_the_environment_itself(tmp_path: Path) -> None:
 
 def test_copies_that_are_in_place_and_not_on_the_disk_are_no_success(site: Site) -> None:
     """With ``full`` success means decoupled for good; the next run finishes it."""
-    with pytest.raises(UnsettledError, match="a power cut could take it back"):
-        act(site, Unsecured(), sync="full")
+    with pytest.raises(UnsettledError, match="a power cut could take it back") as caught:
+        act(site, Undurable(), sync="full")
 
+    assert caught.value.outcome is not None
+    assert {"action": "decoupled"}.items() <= (caught.value.outcome.venv or {}).items()
     assert ["finished"] == [one.action for one in site.recover().recovered]
     assert set() == coupled(site) & BINARIES
+
+
+@pytest.mark.posix("a signal can be sent")
+def test_an_interruption_after_the_commit_comes_too_late(site: Site, tmp_path: Path) -> None:
+    """Asked to stop once the copies are final, the verb says that they are.
+
+    It ended with 130 and "The environment is unchanged.", with every file decoupled.
+    """
+    outcome = act(site, Interrupted())
+
+    assert 3 == outcome.files.copy
+    assert set() == coupled(site) & BINARIES
+    assert not site.home.exists()
+    with pytest.raises(UnsettledError, match="a power cut could take it back"):
+        act(make_site(tmp_path / "other"), InterruptedUndurable(), sync="full")

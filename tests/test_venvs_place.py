@@ -11,7 +11,7 @@ from linkinstall.fs import local
 from linkinstall.venvs.aside import Aside, state_folders
 from linkinstall.venvs.place import Place
 from linkinstall.venvs.sight import ABSENT, VENV
-from tests.support.faulty import Denying, Unsecured
+from tests.support.faulty import Denying, Interrupted, InterruptedUndurable, Undurable
 from tests.support.venvs import contents, make_venv
 
 if TYPE_CHECKING:
@@ -98,11 +98,35 @@ def test_a_removal_that_does_not_reach_the_disk_is_no_success(tmp_path: Path) ->
         return Place(place, "venv remove", files, "full", 0.05, None)
 
     with (
-        pytest.raises(UnsettledError, match="a power cut could take it back"),
-        removing(Unsecured()) as one,
+        pytest.raises(UnsettledError, match="a power cut could take it back") as caught,
+        removing(Undurable()) as one,
     ):
         one.remove(force=False)
-    with pytest.raises(LinkInstallError), removing(Unsecured()):
+    assert caught.value.outcome is not None
+    assert {"action": "removed"}.items() <= (caught.value.outcome.venv or {}).items()
+    with pytest.raises(LinkInstallError), removing(Undurable()):
         pass
     with removing(local()) as one:
         assert ["finished"] == [done.action for done in one.settled.recovered]
+
+
+@pytest.mark.posix("a signal can be sent")
+def test_an_interruption_after_the_commit_comes_too_late(tmp_path: Path) -> None:
+    """Asked to stop once nothing can be put back any more, the verb says what it has done.
+
+    `venv remove` ended with 130 and "The environment is unchanged.", with nothing there; so it
+    did where ``--sync full`` had failed, and nobody was told that either.
+    """
+    first, second = make_venv(tmp_path / "v"), make_venv(tmp_path / "w")
+
+    with Place(first, "venv remove", Interrupted(), "off", 0.05, None) as one:
+        outcome = one.remove(force=False)
+
+    assert outcome.venv is not None
+    assert "removed" == outcome.venv["action"]
+    assert not (tmp_path / "v").exists()
+    with (
+        pytest.raises(UnsettledError, match="a power cut could take it back"),
+        Place(second, "venv remove", InterruptedUndurable(), "full", 0.05, None) as one,
+    ):
+        one.remove(force=False)

@@ -8,7 +8,7 @@ import pytest
 
 from linkinstall.errors import RecoveryRefusedError, UnsettledError
 from linkinstall.verbs.recover import recover
-from tests.support.faulty import Unsecured
+from tests.support.faulty import Undurable
 from tests.support.sites import Site, differences
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ def test_an_install_can_be_finished_from_its_entry(site: Site) -> None:
 def test_what_was_finished_and_is_not_on_the_disk_was_not_rolled_back(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With ``full``, a change that is made again is made, whether or not a flush can secure it.
+    """With ``full``, a change that is made again is made, whether or not it is durable.
 
     It was told as rolled back, with the new files in place.
     """
     leave_open(site)
-    monkeypatch.setattr("linkinstall.transaction.local", Unsecured)
+    monkeypatch.setattr("linkinstall.transaction.local", Undurable)
     with pytest.raises(UnsettledError, match="a power cut could take it back"):
         recover(site.environment, policy="finish", cache=site.cache, sync="full")
     monkeypatch.undo()

@@ -8,7 +8,7 @@ Calling sequence::
     application = Application(files, plan, preferences, origin)
     application.prepare()
     application.commit()             # or application.undo()
-    application.volumes.secure(application.home)
+    application.volumes.make_durable(application.home)
     application.clean_up()
 
 Guarantees: before the journal is on the disk nothing of the environment is touched.

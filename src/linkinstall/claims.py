@@ -19,7 +19,7 @@ from linkinstall.paths import folded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from linkinstall.requests import Request
 
@@ -37,6 +37,8 @@ class Claims:
     def __init__(self, refuse: Callable[[str, str, str | None, str], None]) -> None:
         self._refuse = refuse
         self._claims: dict[str, list[_Claim]] = {}
+        # Folder -> name -> who claims it, and how large; of folders that are claimed twice.
+        self._taken: dict[str, dict[str, list[tuple[Request, str]]]] = {}
 
     def free(
         self, request: Request, folder: str, names: tuple[str, ...], sizes: str
@@ -51,15 +53,17 @@ class Claims:
         if claims is None:
             self._claims[folder] = [(request, names, sizes)]
             return names, sizes
+        taken = self._taken.setdefault(folder, {})
+        if not taken:  # mostly a folder is claimed once
+            _take(taken, *claims[0])
         free = dict(zip(names, column(sizes), strict=True))
-        for other, their_names, their_sizes in claims:
-            for name, size in zip(their_names, column(their_sizes), strict=True):
-                if name not in free:
-                    continue
-                if _is_shared(folder, name, free[name], size):
+        for name in [one for one in free if one in taken]:
+            for other, their_size in taken[name]:
+                if _is_shared(folder, name, free[name], their_size):
                     del free[name]
-                else:
-                    self._refuse_second(request, other, f"{folder}/{name}")
+                    break
+                self._refuse_second(request, other, f"{folder}/{name}")
+        _take(taken, request, names, sizes)
         claims.append((request, names, sizes))
         return tuple(free), " ".join(free.values())
 
@@ -103,6 +107,13 @@ class Claims:
                 folders[path] = None
                 path = path.rpartition("/")[0]
         return folders
+
+
+def _take(
+    taken: dict[str, list[tuple[Request, str]]], request: Request, names: Iterable[str], sizes: str
+) -> None:
+    for name, size in zip(names, column(sizes), strict=True):
+        taken.setdefault(name, []).append((request, size))
 
 
 def _is_shared(folder: str, name: str, size: str, other: str) -> bool:

@@ -258,7 +258,7 @@ class RecoveryRefusedError(LinkInstallError):
 
 
 class UnsettledError(LinkInstallError):
-    """A transaction is unfinished on disk: it could not be put back, or not be secured, yet."""
+    """A transaction is unfinished on disk: not put back, or not made durable, yet."""
 
     code = "unsettled"
     exit_status = 3

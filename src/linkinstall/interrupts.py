@@ -4,6 +4,9 @@ Calling sequence::
 
     with deferred():
         settlement.roll_back()      # a signal arrives afterwards
+    with deferred() as held:
+        application.commit()
+        held.too_late = True        # Ctrl-C cannot stop it any more, and so does not
 
 Guarantees: where the platform can mask signals, none of these two is lost, and none
 interrupts the block. (In a program with more threads, one that does not hold them back
@@ -20,7 +23,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import signal as _signal
     from types import TracebackType
-    from typing import Any
+    from typing import Any, Self
 else:
     import _signal  # what every interpreter has loaded; ``signal`` costs an import
 
@@ -31,15 +34,22 @@ _NOTED = (*_HELD, _signal.SIGBREAK) if hasattr(_signal, "SIGBREAK") else _HELD
 
 
 class deferred:  # noqa: N801 - reads as a verb: ``with deferred():``
-    """Defer SIGINT and SIGTERM until the block is left. Blocks can be nested."""
+    """Defer SIGINT and SIGTERM until the block is left. Blocks can be nested.
 
-    def __enter__(self) -> None:
+    :ivar too_late: what was to be stopped is done: ``KeyboardInterrupt`` goes no further than
+        the end of the block, and an error of the block is told. Handlers that do other things
+        do them
+    """
+
+    def __enter__(self) -> Self:
         """Hold the signals back."""
+        self.too_late = False
         self._before: set[int | _signal.Signals] | None = None
         if hasattr(_signal, "pthread_sigmask"):
             self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
         else:
             self._exchange()
+        return self
 
     def _exchange(self) -> None:
         """Have the signals noted instead of answered."""
@@ -68,7 +78,11 @@ class deferred:  # noqa: N801 - reads as a verb: ``with deferred():``
         trace: TracebackType | None,
     ) -> None:
         """Let them through again."""
-        if self._before is not None:
-            _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
-        else:
-            self._change_back()
+        try:
+            if self._before is not None:
+                _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
+            else:
+                self._change_back()
+        except KeyboardInterrupt:
+            if not self.too_late:
+                raise

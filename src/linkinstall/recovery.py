@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from linkinstall.journal import Journal
     from linkinstall.outcome import Kept, Pending
 
-__all__ = ["Report", "insecure", "read_journal", "recover_environment", "unsettled"]
+__all__ = ["Report", "not_durable", "read_journal", "recover_environment", "unsettled"]
 
 
 _FOLDERS = frozenset(("new", "stash", "trash", "cache"))
@@ -179,7 +179,7 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volume
             return Report(pending=tuple(pending))
         settlement = Settlement(files, journal, volumes)
         if state == COMMITTED:
-            volumes.secure(home)
+            volumes.make_durable(home)
             settlement.finish()
             done = Recovered(journal.id, "finished")
         else:
@@ -202,7 +202,7 @@ def unsettled(home: str, error: OSError, by: str = _RECOVER) -> Exception:
     )
 
 
-def insecure(state: str, error: OSError, by: str = _RECOVER) -> Exception:
+def not_durable(state: str, error: OSError, by: str = _RECOVER) -> Exception:
     """Return the error that says a change is made, and could not be brought to the disk.
 
     :param by: what finishes it later

@@ -32,7 +32,7 @@ from linkinstall.fs.volumes import Volumes
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.preparation import Preparation
-from linkinstall.recovery import insecure, unsettled
+from linkinstall.recovery import not_durable, unsettled
 from linkinstall.refusals import refuse_odd_options
 from linkinstall.results import outcome_of, typed
 from linkinstall.session import Session
@@ -110,7 +110,7 @@ class Transaction(Asking):
         super().__init__(environment, files or local())
         self.link_mode = link_mode
         self.outcome: Outcome | None = None
-        self._insecure: BaseException | None = None
+        self._not_durable: BaseException | None = None
         self._timeout = limits.LOCK_WAIT if lock_timeout is None else lock_timeout
         self._notify = notify
         self._command = command
@@ -227,9 +227,9 @@ class Transaction(Asking):
                 self._abort(error)
                 raise self._typed(error) from error
             try:
-                self._volumes.secure(application.home)
+                self._volumes.make_durable(application.home)
             except OSError as error:
-                self._insecure = self._typed(insecure(application.home, error))
+                self._not_durable = self._typed(not_durable(application.home, error))
             else:
                 self.outcome = self._clean_up(application)
             self._end()
@@ -239,8 +239,8 @@ class Transaction(Asking):
 
     def _done(self) -> Outcome:
         """Return what was done, or raise why that cannot be relied on."""
-        if self._insecure is not None:
-            raise self._insecure
+        if self._not_durable is not None:
+            raise self._not_durable
         if self.outcome is None:
             from linkinstall.errors import TransactionError
 
@@ -260,7 +260,7 @@ class Transaction(Asking):
 
         :raises TransactionError: it was committed already: that is final
         """
-        if self.outcome is not None or self._insecure is not None:
+        if self.outcome is not None or self._not_durable is not None:
             from linkinstall.errors import TransactionError
 
             raise TransactionError("The transaction is committed; it cannot be rolled back.")
@@ -276,7 +276,7 @@ class Transaction(Asking):
             with self:
                 pass
         except KeyboardInterrupt:
-            if self.outcome is None and self._insecure is None:
+            if self.outcome is None and self._not_durable is None:
                 raise
         return self._done()
 

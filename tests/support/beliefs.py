@@ -8,6 +8,7 @@ next run settles the matter; then one of them must equal the disk, to the last b
 from __future__ import annotations
 
 import atexit
+import errno
 import os
 import shutil
 import sys
@@ -23,7 +24,7 @@ from linkinstall.errors import LinkInstallError, UnsettledError
 from linkinstall.fs import local
 from tests.support.faulty import Killed
 from tests.support.model_wheels import ModelWheel, all_wheels
-from tests.support.oracle import Actual, cache_faults, nearest
+from tests.support.oracle import Actual, cache_faults, nearest, quarantined_entries
 from tests.support.simple_model import Model
 from tests.support.sites import Site, of_state, snapshot
 from tests.support.watched import Fault, Watched, process
@@ -71,6 +72,8 @@ class Beliefs(RuleBasedStateMachine):
         self.state_may_stand = False
         # Cache files that were edited in place -> their inodes then.
         self.spoilt: dict[str, int] = {}
+        # Entries of the cache that a failed flush may have lost.
+        self.given_up: set[str] = set()
         done["runs"] += 1
 
     def teardown(self) -> None:
@@ -118,6 +121,9 @@ class Beliefs(RuleBasedStateMachine):
             assert transaction.outcome is not None
             self._succeeded(transaction.outcome, after, struck=bool(watched.struck))
         done["faults"] += bool(watched.struck)
+        quarantined = quarantined_entries(self.site)
+        lossy = watched.struck and fault is not None and fault.error == errno.EIO
+        self.given_up = quarantined if lossy else self.given_up & quarantined
 
     def _open(self, possible: list[Model]) -> None:
         """Believe any of these until the next run has settled it."""
@@ -175,7 +181,7 @@ class Beliefs(RuleBasedStateMachine):
         self.beliefs = unique(equal)
         self.unsettled = False
         if not struck:
-            faults = cache_faults(self.site, self.spoilt)
+            faults = cache_faults(self.site, self.spoilt, self.given_up)
             assert not faults, f"the cache is not sound: {faults}"
 
     def _heal(self, actual: Actual, models: list[Model]) -> None:

@@ -19,6 +19,8 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
+import threading
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -247,7 +249,7 @@ class OtherVolume(Denying):
         return os.stat_result(fields, others)
 
 
-class Unsecured(LocalFileSystem):
+class Undurable(LocalFileSystem):
     """A disk that refuses what a flush after the commit would bring to it."""
 
     def flush_volume(self, path: str, handle: int | None = None) -> None:
@@ -255,6 +257,20 @@ class Unsecured(LocalFileSystem):
         if os.path.exists(f"{path}/committed"):
             raise OSError(errno.EIO, os.strerror(errno.EIO), path)
         super().flush_volume(path, handle)
+
+
+class Interrupted(LocalFileSystem):
+    """Ctrl-C arrives right after the commit."""
+
+    def rename(self, source: str, target: str) -> None:
+        """Send SIGINT to this thread once a state folder has its commit."""
+        super().rename(source, target)
+        if target.endswith("/committed"):
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+
+class InterruptedUndurable(Interrupted, Undurable):
+    """Both at once."""
 
 
 def noting_volumes(files: FileSystem, calls: list[str]) -> FileSystem:

@@ -4,7 +4,7 @@ Calling sequence::
 
     actual = Actual.of(site)
     assert [] == actual.unlike(model)        # files, modes, folders, RECORD by hash
-    assert [] == cache_faults(site, spoilt)
+    assert [] == cache_faults(site, spoilt, given_up)
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import hashlib
 import os
 import posixpath
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from linkinstall.cache import QUARANTINED
@@ -165,18 +166,24 @@ def leftovers_of(model: Model) -> set[str]:
     return whole.union(*single)
 
 
-def cache_faults(site: Site, spoilt: Container[str]) -> list[str]:
+def quarantined_entries(site: Site) -> set[str]:
+    """Return the names of the entries that are not linked until an install makes them anew."""
+    return {path.parent.name for path in Path(site.cache.root).glob(f"entries/*/{QUARANTINED}")}
+
+
+def cache_faults(site: Site, spoilt: Container[str], given_up: Container[str]) -> list[str]:
     """Return what is wrong with the cache, but for files that were edited in place.
 
     :param spoilt: paths of those
+    :param given_up: names of entries that a failed flush may have lost: an install makes them
+        anew
     """
     found = []
     entries = os.path.join(site.cache.root, "entries")
     for name in os.listdir(entries) if os.path.isdir(entries) else ():
         entry = site.cache.open(name)
         if entry is None:
-            # Given up after a flush that failed: an install makes it anew.
-            if not os.path.exists(os.path.join(entries, name, QUARANTINED)):
+            if name not in given_up:
                 found.append(f"the cache entry {name} cannot be opened")
             continue
         damaged = inspect(local(), entry, "full").damaged

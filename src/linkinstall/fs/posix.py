@@ -46,6 +46,10 @@ class PosixFileSystem(FileSystem):
             handle = os.open(folder, _FOLDER)
         except (FileNotFoundError, NotADirectoryError):
             return [None for _ in names]
+        except OSError as error:
+            if error.errno != errno.ENAMETOOLONG:  # as in ``status``
+                raise
+            return [None for _ in names]
         look = os.stat
         try:
             for name in names:
@@ -54,7 +58,9 @@ class PosixFileSystem(FileSystem):
                 except FileNotFoundError:
                     result.append(None)
                 except OSError as error:
-                    raise with_path(error, os.path.join(folder, name)) from error
+                    if error.errno != errno.ENAMETOOLONG:
+                        raise with_path(error, os.path.join(folder, name)) from error
+                    result.append(None)
         finally:
             os.close(handle)
         return result

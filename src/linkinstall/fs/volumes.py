@@ -11,13 +11,13 @@ Calling sequence::
     volumes.hold("/cache/v1")            # before anything is written there
     ... write ...
     volumes.flush("/cache/v1/entries")   # any path of the volume
-    volumes.secure("/cache/v1/entries")  # the same once more, for "full" alone
+    volumes.make_durable("/cache/v1/entries")  # the same once more, for "full" alone
     volumes.close()
 
 Guarantees: :meth:`Volumes.flush` flushes a volume that is not held, too, as the port does. A
 volume is held once, whatever the paths are. With ``off`` nothing is done at all.
 
-Errors: ``OSError`` from :meth:`Volumes.flush` and :meth:`Volumes.secure`. What cannot be held
+Errors: ``OSError`` from :meth:`Volumes.flush` and :meth:`Volumes.make_durable`. What cannot be held
 is not.
 """
 
@@ -81,7 +81,7 @@ class Volumes:
             self.lost |= error.errno == EIO
             raise
 
-    def secure(self, path: str) -> None:
+    def make_durable(self, path: str) -> None:
         """Flush the volume once more where what is reported now has to stay (``full``)."""
         if self.sync == "full":
             self.flush(path)

@@ -100,7 +100,7 @@ def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
         aside = Aside(files, place, sync=sync, state=state)
         names = {name for name, _ in files.scan(state)}
         if "committed" in names:
-            aside.volumes.secure(state)
+            aside.volumes.make_durable(state)
             pending += aside.finish()
             recovered.append(Recovered(aside.id, "finished"))
         elif "journal" in names:

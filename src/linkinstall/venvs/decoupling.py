@@ -29,8 +29,8 @@ from linkinstall.outcome import FileCount, Kept, Outcome, Warn
 from linkinstall.paths import forward
 from linkinstall.plan import LOOSE, PAYLOAD, Fresh, Group, Plan, PlanChange, StashItem
 from linkinstall.policy import Capabilities, is_binary_name
-from linkinstall.recovery import insecure, unsettled
-from linkinstall.results import typed
+from linkinstall.recovery import not_durable, unsettled
+from linkinstall.results import typed, with_outcome
 from linkinstall.session import Session
 from linkinstall.values import replace, value
 from linkinstall.world import STATE
@@ -110,20 +110,23 @@ def _commit(
     report: Report,
     kept: list[Kept],
 ) -> Outcome:
-    with deferred():
+    with deferred() as held:
         application.commit()
+        held.too_late = True
         try:
-            application.volumes.secure(application.home)
+            application.volumes.make_durable(application.home)
         except OSError as error:
-            raise insecure(application.home, error) from error
+            failure = not_durable(application.home, error)
+            with_outcome(failure, _outcome(sight, environment, report, kept, application))
+            raise failure from error
         try:
             settlement = application.clean_up()
         except OSError as error:
             message = f"cleaning up after the change is left to the next run: {error}"
             outcome = _outcome(sight, environment, report, kept, application)
             return replace(outcome, warnings=(Warn("cleanup", message),))
-    outcome = _outcome(sight, environment, report, kept, application)
-    return replace(outcome, pending=(*outcome.pending, *settlement.pending))
+        outcome = _outcome(sight, environment, report, kept, application)
+        return replace(outcome, pending=(*outcome.pending, *settlement.pending))
 
 
 def _outcome(

@@ -23,7 +23,7 @@ from linkinstall import limits
 from linkinstall.fs import local
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
-from linkinstall.recovery import insecure, unsettled
+from linkinstall.recovery import not_durable, unsettled
 from linkinstall.refusals import refuse_odd_options
 from linkinstall.results import told, with_outcome
 from linkinstall.values import replace
@@ -196,18 +196,21 @@ class Place:
         return _Undoing(self.files, aside)
 
     def _end(self, aside: Aside, action: str) -> Outcome:
-        with deferred():
+        with deferred() as held:
             try:
                 aside.commit()
             except BaseException:
                 aside.put_back()
                 raise
+            held.too_late = True
             try:
-                aside.volumes.secure(aside.state)
+                aside.volumes.make_durable(aside.state)
             except OSError as error:
-                raise insecure(aside.state, error, _NEXT) from error
+                failure = not_durable(aside.state, error, _NEXT)
+                with_outcome(failure, self._outcome((), action=action))
+                raise failure from error
             pending, warnings = self._finish(aside)
-        return self._outcome(tuple(pending), *warnings, action=action)
+            return self._outcome(tuple(pending), *warnings, action=action)
 
     def _finish(self, aside: Aside) -> tuple[list[Pending], list[Warn]]:
         try:
