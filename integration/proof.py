@@ -14,14 +14,15 @@ Calling sequence::
     python -m integration.proof --figures --write   # of what has been run, nothing is run
 
 Guarantees: each processor takes the next piece (``pieces``: a scenario of a gate). How a piece
-ended is written down as soon as it has (``ledger``), with the content of what it put to the test,
-so that a run that is stopped goes on where it was, on another machine, too, once that is in the
-history: what has passed on the same content is not run again. A piece during which that content changed counts for nothing. What a piece printed, and
-what broke in it, is kept in ``.cache/proof``. The table comes whatever happens; it has a row for
-each gate and each content of the package, and says how many of the pieces that stands for. Exit
-status 1 if any piece failed, or some have not been run. Who stops it by Ctrl-C or SIGTERM loses
-the pieces under way, which are stopped too. A gate that cannot run here says so itself: SKIPPED
-and why, which counts as a failure with ``CI=true``.
+ended is written down as soon as it has (``ledger``), with the content of what it put to the test:
+what has passed on the same content is not run again, so that a run that is stopped goes on where
+it was, on another machine, too, once that is in the history. A piece during which that content
+changed counts for nothing. What a piece printed, and what broke in it, is kept in
+``.cache/proof``. The table comes whatever happens; it has a row for each gate and each content of
+the package, and says how many of the pieces that stands for. Exit status 1 if any piece failed,
+or some have not been run. Who stops it by Ctrl-C or SIGTERM loses the pieces under way, which are
+stopped too. A gate that cannot run here says so itself: SKIPPED and why, which counts as a
+failure with ``CI=true``.
 
 Errors: none.
 """

@@ -34,7 +34,7 @@ from integration.faults import report, scenarios
 from integration.faults.figures import Figure, note
 from integration.faults.injection import FORKED, ErrorPoint, Inject
 from integration.faults.meanings import ERRORS
-from integration.faults.runner import provisions
+from integration.faults.runner import provisions, sandbox_of
 from integration.faults.sandbox import Sandbox, SetupError
 from integration.faults.strace import unavailable
 from integration.faults.verdicts import ENDS, KINDS, ErrorSweep, Verdict
@@ -127,12 +127,13 @@ def sweep_errors(
 
         def sweep(number: int, scenario: Scenario) -> ErrorSwept:
             start = time.monotonic()
-            sandbox = Sandbox(os.path.join(root, str(number)), paths)
-            try:
-                one = ErrorSweep(scenario, Inject(errors, forks=forks), sandbox)
-            except SetupError as refused:
-                return ErrorSwept(scenario, (), str(refused))
-            found = tuple(map(_told, one.verdicts(every=every, offset=number % every)))
+            place = os.path.join(root, str(number))
+            with sandbox_of(scenario, place, paths, quick=not folder) as sandbox:
+                try:
+                    one = ErrorSweep(scenario, Inject(errors, forks=forks), sandbox)
+                except SetupError as refused:
+                    return ErrorSwept(scenario, (), str(refused))
+                found = tuple(map(_told, one.verdicts(every=every, offset=number % every)))
             swept = ErrorSwept(scenario, found)
             figures = f"{len(swept.wrong)} of {len(swept.verdicts)} wrong"
             seconds = time.monotonic() - start

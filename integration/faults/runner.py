@@ -23,13 +23,13 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults.sandbox import Sandbox, SetupError
 from integration.faults.sweep import Fault, Result, Sweep
-from integration.faults.volumes import CLONING, Volume
+from integration.faults.volumes import CLONING, QUICK, Volume, quick_folder, unavailable
 from integration.faults.wheels import wheels
 
 if TYPE_CHECKING:
@@ -89,13 +89,14 @@ def sweep_all(
     """Sweep all scenarios and return what came of each.
 
     :param every: strike only each ``every``-th point
-    :param folder: where the sandboxes are made; default the temporary folder. Its
-        file system is part of the test: ext4 reuses inode numbers at once, tmpfs does not
+    :param folder: where the sandboxes are made; default an ext4 in memory where one can be
+        mounted, else the temporary folder. Its file system is part of the test: ext4 reuses
+        inode numbers at once, tmpfs does not
     :param workers: sweeps at once; default one for each processor
     :param changes: to the program that is swept; see ``provisions``
     """
     return run_all(
-        [partial(_sweep, scenario, fault, every) for scenario in scenarios],
+        [partial(_sweep, scenario, fault, every, quick=not folder) for scenario in scenarios],
         folder=folder,
         workers=workers,
         spoil=changes,
@@ -103,13 +104,29 @@ def sweep_all(
 
 
 @contextmanager
-def sandbox_of(scenario: Scenario, folder: str, paths: Mapping[str, str]) -> Iterator[Sandbox]:
-    """Give a sandbox in a folder; what is to be cloned gets a volume that can, mounted there."""
-    if scenario.mode == "clone":
-        with Volume(CLONING, f"{folder}.img", folder):
-            yield Sandbox(os.path.join(folder, "sandbox"), paths)
-    else:
+def sandbox_of(
+    scenario: Scenario, folder: str, paths: Mapping[str, str], *, quick: bool = False
+) -> Iterator[Sandbox]:
+    """Give a sandbox in a folder; what is to be cloned gets a volume that can, mounted there.
+
+    :param quick: mount a volume in memory there where that can be done: what a sweep waits for
+        otherwise is the disk, which nothing is read from again
+    """
+    clones = scenario.mode == "clone"
+    if not clones and not (quick and can_mount()):
         yield Sandbox(folder, paths)
+        return
+    with (
+        tempfile.TemporaryDirectory(dir=quick_folder()) as images,
+        Volume(CLONING if clones else QUICK, os.path.join(images, "image"), folder),
+    ):
+        yield Sandbox(os.path.join(folder, "sandbox"), paths)
+
+
+@cache
+def can_mount() -> bool:
+    """Return whether the volume can be made that any sandbox may lie on."""
+    return not unavailable((QUICK,))
 
 
 def run_all(
@@ -161,13 +178,19 @@ def provisions(folder: str, spoil: Sequence[tuple[str, str, str]] = ()) -> dict[
 
 
 def _sweep(
-    scenario: Scenario, fault: Fault, every: int, folder: str, paths: Mapping[str, str]
+    scenario: Scenario,
+    fault: Fault,
+    every: int,
+    folder: str,
+    paths: Mapping[str, str],
+    *,
+    quick: bool,
 ) -> list[Swept]:
     start = time.monotonic()
     results: tuple[Result, ...] = ()
     error = ""
     try:
-        with sandbox_of(scenario, folder, paths) as sandbox:
+        with sandbox_of(scenario, folder, paths, quick=quick) as sandbox:
             results = tuple(Sweep(scenario, fault, sandbox).results(every=every))
     except SetupError as refused:
         error = str(refused)

@@ -13,8 +13,8 @@ Calling sequence::
 
 Guarantees: what a command sees does not depend on the caller's environment
 variables. Commands of ours are run by an interpreter that is kept ready, unless a fresh one
-is asked for: see ``ready`` for what that is the same as. A reset keeps times and the hard
-links among the files of the world, as ``cp -a`` does; inode numbers are new each time.
+is asked for: see ``ready`` for what that is the same as. What a reset brings back is told in
+``kept``.
 
 Errors: ``SetupError`` if a command that prepares the old state fails.
 """
@@ -33,6 +33,7 @@ import zipfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
+from integration.faults.kept import Kept
 from integration.faults.ready import Ready, ReadyError, attach, can_attach, this_processor
 from integration.faults.scenario import Command, Scenario
 
@@ -84,7 +85,7 @@ class Sandbox:
         self.folder = folder
         self.scratch = folder
         self.world = os.path.join(folder, "world")
-        self.saved = os.path.join(folder, "saved")
+        self._old = Kept(self.world, os.path.join(folder, "saved"))
         self.provisions = dict(provisions)
         self.traces_fresh = False
         self.probed: dict[str, tuple[int, str]] = {}
@@ -126,12 +127,11 @@ class Sandbox:
 
     def save(self) -> None:
         """Keep the world as it is now."""
-        _call(["cp", "-a", self.world, self.saved])
+        self._old.keep()
 
     def restore(self) -> None:
         """Bring the kept world back."""
-        shutil.rmtree(self.world)
-        _call(["cp", "-a", self.saved, self.world])
+        self._old.bring_back()
 
     def _prepare(self, commands: Sequence[Command]) -> None:
         for command in commands:

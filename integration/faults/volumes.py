@@ -69,6 +69,8 @@ CUTS = {
 QUICK_VARIABLE = "PROOF_FOLDER"
 CLONING = "xfs"
 """The file system that is made where one is needed that can clone files."""
+QUICK = "ext4"
+"""The one that is made in memory where any will do: it gives inode numbers out again at once."""
 
 SHUTDOWN = 0x8004587D
 """``EXT4_IOC_SHUTDOWN`` and ``XFS_IOC_GOINGDOWN``, as the tests of those file systems use it."""
@@ -211,13 +213,13 @@ def cut(volumes: Sequence[Volume], how: str) -> None:
         volume.unmount()
     for volume, contents in zip(volumes, crashed, strict=bool(crashed)):
         volume.fill(contents)
-    with _given_out(numbers):
+    with _withheld(numbers):
         for volume in volumes:
             volume.mount()
 
 
 @contextmanager
-def _given_out(numbers: Sequence[int]) -> Iterator[None]:
+def _withheld(numbers: Sequence[int]) -> Iterator[None]:
     """Keep the numbers of devices from being given out again, as far as they are free."""
     import fcntl  # Windows, which reads this module too, has none
 
