@@ -45,7 +45,7 @@ class Ended:
     :param status: 0 where it passed
     :param seconds: how long it took
     :param processor: how many seconds of one processor it took, whatever else went on
-    :param at: when, local time
+    :param at: when, UTC
     :param figures: what it noted
     :param machine: on what, see ``report.machine``
     """
@@ -77,7 +77,7 @@ def publish(names: Iterable[str]) -> None:
     """Write what is known of these pieces into the file that is kept in the history."""
     known = read()
     rows = [{"piece": name, **asdict(known[name])} for name in sorted(names) if name in known]
-    KEPT.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    _replace(KEPT, "".join(json.dumps(row) + "\n" for row in rows))
 
 
 def _own() -> dict[str, Ended]:
@@ -110,6 +110,10 @@ def enter(name: str, ended: Ended) -> None:
     with _alone:
         rows = {known: asdict(one) for known, one in {**_own(), name: ended}.items()}
         PATH.parent.mkdir(parents=True, exist_ok=True)
-        aside = PATH.with_suffix(".new")
-        aside.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
-        aside.replace(PATH)
+        _replace(PATH, json.dumps(rows, indent=1) + "\n")
+
+
+def _replace(path: Path, text: str) -> None:
+    aside = path.with_suffix(".new")
+    aside.write_text(text, encoding="utf-8")
+    aside.replace(path)

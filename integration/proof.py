@@ -89,7 +89,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = ledger.read()
         found = table(chosen, kept)
         machines = dict.fromkeys(kept[one.name].machine for one in chosen if one.name in kept)
-        found += f"\n\n{'; '.join(filter(None, machines))}."
+        known = "; ".join(filter(None, machines))
+        found += f"\n\n{known}." if known else ""
         print(found)
         if options.write:
             write(PAGE, found)
@@ -168,7 +169,7 @@ def run_piece(piece: Piece) -> Ended | None:
         status or int(not found),
         seconds,
         usage.ru_utime + usage.ru_stime,
-        time.strftime("%Y-%m-%d %H:%M"),
+        time.strftime("%Y-%m-%d %H:%M", time.gmtime()),
         found,
         machine(),
     )

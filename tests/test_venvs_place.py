@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.errors import LinkInstallError, LockTimeoutError, UnsettledError
+from linkinstall.errors import (
+    FileSystemError,
+    LinkInstallError,
+    LockTimeoutError,
+    UnsettledError,
+)
 from linkinstall.fs import local
+from linkinstall.fs.lock import FolderLock
 from linkinstall.venvs.aside import Aside, state_folders
 from linkinstall.venvs.place import Place
 from linkinstall.venvs.sight import ABSENT, VENV
-from tests.support.faulty import Denying, Interrupted, InterruptedUndurable, Undurable
+from tests.support.faulty import (
+    Denying,
+    Interrupted,
+    InterruptedUndurable,
+    LocalFileSystem,
+    Undurable,
+)
 from tests.support.venvs import contents, make_venv
 
 if TYPE_CHECKING:
@@ -130,3 +146,151 @@ def test_an_interruption_after_the_commit_comes_too_late(tmp_path: Path) -> None
         Place(second, "venv remove", InterruptedUndurable(), "full", 0.05, None) as one,
     ):
         one.remove(force=False)
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and a signal can be sent")
+@pytest.mark.parametrize("follow", [False, True])
+def test_an_interruption_after_links_are_gone_comes_too_late(
+    tmp_path: Path, *, follow: bool
+) -> None:
+    """The links go with the environment, or alone: whatever is done by then is told."""
+
+    class Interrupting(LocalFileSystem):
+        def unlink(self, path: str) -> None:
+            super().unlink(path)
+            if path.endswith("/link"):
+                signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    make_venv(tmp_path / "v")
+    (tmp_path / "link").symlink_to("v")
+
+    with Place(tmp_path / "link", "venv remove", Interrupting(), "off", 0.05, None) as one:
+        outcome = one.remove(force=False) if follow else one.drop_links(one.sight.links)
+
+    assert outcome.venv is not None
+    assert ("removed" if follow else "unlinked") == outcome.venv["action"]
+    assert ([] if follow else ["v"]) == [path.name for path in tmp_path.iterdir()]
+
+
+@pytest.mark.posix("a signal can be sent")
+def test_an_interruption_while_the_locks_are_let_go_comes_too_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are let go before the verb can be interrupted again."""
+    release = FolderLock.release
+
+    def interrupted(lock: FolderLock, *, remove: bool = False) -> None:
+        release(lock, remove=remove)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+
+    monkeypatch.setattr(FolderLock, "release", interrupted)
+
+    with place_of(make_venv(tmp_path / "v")) as one:
+        assert "absent" not in [warning.code for warning in one.remove(force=False).warnings]
+
+
+class Uncommitted(LocalFileSystem):
+    """A disk that refuses the commit."""
+
+    def rename(self, source: str, target: str) -> None:
+        """Fail where a state folder would get its commit."""
+        if target.endswith("/committed"):
+            raise OSError(errno.EIO, os.strerror(errno.EIO), target)
+        super().rename(source, target)
+
+
+def test_a_commit_that_fails_is_put_back_and_swept(tmp_path: Path) -> None:
+    """The environment stands as it was, nothing lies beside it, and the error is ours.
+
+    The library got an OSError, and an empty folder of ours stayed.
+    """
+    place = make_venv(tmp_path / "v")
+    before = contents(tmp_path)
+
+    with (
+        pytest.raises(FileSystemError, match="is as it was"),
+        place_of(place, Uncommitted()) as one,
+    ):
+        one.remove(force=False)
+
+    assert {**before, "v/.lock": "linkinstall\n"} == contents(tmp_path)
+
+
+def test_a_commit_that_fails_and_cannot_be_put_back_is_unsettled(tmp_path: Path) -> None:
+    """An environment that is gone from its place is not "as it was": the next run brings it back.
+
+    It ended with status 1 and "Nothing was changed.".
+    """
+
+    class Worse(Uncommitted):
+        def rename_new(self, source: str, target: str) -> None:
+            if "/.linkinstall-" in source:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), source)
+            super().rename_new(source, target)
+
+    place = make_venv(tmp_path / "v")
+    before = contents(tmp_path)
+
+    with pytest.raises(UnsettledError) as caught, place_of(place, Worse()) as one:
+        one.remove(force=False)
+
+    assert 3 == caught.value.exit_status
+    with place_of(place) as one:
+        assert ["rolled-back"] == [done.action for done in one.settled.recovered]
+    assert {**before, "v/.lock": "linkinstall\n"} == contents(tmp_path)
+
+
+@pytest.mark.posix("a folder can be renamed while a file of it is open")
+def test_a_disk_that_is_gone_does_not_hide_what_was_done(tmp_path: Path) -> None:
+    """Where even a look fails after the flush, it is told that the change may be lost.
+
+    It ended with status 1 and "Nothing was changed.", with the environment removed.
+    """
+
+    class Gone(Undurable):
+        gone = False
+
+        def flush_volume(self, path: str, handle: int | None = None) -> None:
+            try:
+                super().flush_volume(path, handle)
+            except OSError:
+                self.gone = True
+                raise
+
+        def status(self, path: str) -> os.stat_result | None:
+            if self.gone:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            return super().status(path)
+
+    place = make_venv(tmp_path / "v")
+
+    with (
+        pytest.raises(UnsettledError, match="a power cut could take it back") as caught,
+        Place(place, "venv remove", Gone(), "full", 0.05, None) as one,
+    ):
+        one.remove(force=False)
+
+    assert caught.value.outcome is not None
+    assert () == caught.value.outcome.warnings
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_a_link_that_cannot_go_is_told_and_undoes_nothing(tmp_path: Path) -> None:
+    """The environment is gone for good by then: the link that stays is a warning."""
+
+    class Denied(LocalFileSystem):
+        def unlink(self, path: str) -> None:
+            if path.endswith("/link"):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
+            super().unlink(path)
+
+    make_venv(tmp_path / "v")
+    (tmp_path / "link").symlink_to("v")
+
+    with Place(tmp_path / "link", "venv remove", Denied(), "off", 0.05, None) as one:
+        with pytest.raises(FileSystemError, match="is as it was"):
+            one.drop_links(one.sight.links)
+        outcome = one.remove(force=False)
+
+    assert ["link-stays"] == [warning.code for warning in outcome.warnings]
+    assert ["link"] == [path.name for path in tmp_path.iterdir()]

@@ -9,6 +9,7 @@ whether what is there now is exactly old or exactly new.
 ===============  ==========================================================
 ``scenario``     what a scenario is: data only
 ``sandbox``      the folder a scenario lives in: environment, cache, temp, home
+``kept``         bringing that folder back by what has changed alone
 ``ready``        an interpreter that has imported linkinstall, and forks for each command
 ``ready_server`` the program that does
 ``snapshot``     everything that is in a folder, as comparable values

@@ -252,7 +252,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--forks", action="store_true", help="strike forked workers only")
     parser.add_argument("--every", type=int, default=1, help="only each n-th point")
     parser.add_argument("--workers", type=int, help="sweeps at once; default one per processor")
-    parser.add_argument("--folder", help="where sandboxes are made; default the temporary folder")
+    parser.add_argument("--folder", help="where sandboxes are made; default in memory, on ext4")
     parser.add_argument("--point", help="strike this point only, such as link:3+:ENOSPC")
     return parser
 

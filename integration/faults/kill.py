@@ -110,7 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--every", type=int, default=1, help="only each n-th point")
     parser.add_argument("--forks", action="store_true", help="let the smallest install fork")
     parser.add_argument("--workers", type=int, help="sweeps at once; default one per processor")
-    parser.add_argument("--folder", help="where sandboxes are made; default the temporary folder")
+    parser.add_argument("--folder", help="where sandboxes are made; default in memory, on ext4")
     parser.add_argument("--list", action="store_true", help="name the scenarios and end")
     parser.add_argument("--point", help="strike this point only")
     parser.add_argument("--next", action="append", help="only this next run (repeatable)")
@@ -137,12 +137,10 @@ def _one(scenario: Scenario, options: argparse.Namespace) -> int:
     keep = os.path.abspath(options.keep)
     shutil.rmtree(keep, ignore_errors=True)
     paths = provisions(os.path.join(keep, "source"))
-    with sandbox_of(scenario, os.path.join(keep, "sandbox"), paths) as sandbox:
+    world = os.path.join(keep, "world")
+    with sandbox_of(scenario, os.path.join(keep, "sandbox"), paths, quick=True) as sandbox:
         struck = _strike(scenario, sandbox, Point.parse(options.point))
-        world = sandbox.world
-        if scenario.mode == "clone":
-            world = os.path.join(keep, "world")
-            subprocess.run(["cp", "-a", sandbox.world, world], check=True)
+        subprocess.run(["cp", "-a", sandbox.world, world], check=True)
     print(f"the world is in {world}")
     return int(not struck)
 

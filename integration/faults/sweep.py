@@ -6,7 +6,7 @@ follow, and judge.
 Calling sequence: ``for result in Sweep(scenario, fault, sandbox).results(): ...``;
 ``Sweep.result(point, name)`` for a single one.
 
-Guarantees: each result starts from a fresh copy of the old state. What is right is
+Guarantees: each result starts from the old state (``kept``). What is right is
 established first, by running the scenario without a fault: the next run from
 exactly old, and from exactly new. A scenario whose probe does not tell these as
 ``works_in`` says is refused, so that no sweep passes for want of a change.

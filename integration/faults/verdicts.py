@@ -6,7 +6,7 @@ the status that is documented.
 
 Calling sequence: ``for verdict in ErrorSweep(scenario, fault, sandbox).verdicts(): ...``
 
-Guarantees: each verdict starts from a fresh copy of the old state, and each error is
+Guarantees: each verdict starts from the old state (``kept``), and each error is
 followed by a next run, also where all is well at once. Most errors are: what is there then is
 the same after very many of them, and each next run follows it once. That it is the same is
 told by ``states``, and only where there is no state folder, whose journal would name inodes.

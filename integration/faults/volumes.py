@@ -53,7 +53,8 @@ Contents = tuple[tuple[int, bytes], ...]
 
 FORMATS = {
     # Nothing is left to be initialised in the background, as that writes at any time.
-    "ext4": ("mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"),
+    # Inodes that have times to the nanosecond; small ones were the default for small volumes.
+    "ext4": ("mkfs.ext4", "-q", "-F", "-I", "256", "-E", "lazy_itable_init=0,lazy_journal_init=0"),
     "xfs": ("mkfs.xfs", "-q", "-f"),
     "btrfs": ("mkfs.btrfs", "-q", "-f"),
 }

@@ -103,6 +103,7 @@ class Beliefs(RuleBasedStateMachine):
 
         :param after: what each belief becomes, None where it would be refused
         """
+        before = quarantined_entries(self.site)
         watched = Watched(local(), fault)
         store = Cache(self.site.cache.path, files=watched)
         transaction = self.site.transaction(watched, **{"cache": store, **options})
@@ -123,7 +124,8 @@ class Beliefs(RuleBasedStateMachine):
         done["faults"] += bool(watched.struck)
         quarantined = quarantined_entries(self.site)
         lossy = watched.struck and fault is not None and fault.error == errno.EIO
-        self.given_up = quarantined if lossy else self.given_up & quarantined
+        self.given_up &= quarantined
+        self.given_up |= quarantined - before if lossy else set()
 
     def _open(self, possible: list[Model]) -> None:
         """Believe any of these until the next run has settled it."""

@@ -87,7 +87,7 @@ def decouple(
         origin = Origin(root, made, (), Cache(), (), _no_refresh, volumes)
         application = Application(files, plan, preferences, origin)
         application.prepare()
-        return _commit(application, sight, environment, session.report, kept)
+        return _commit(application, sight, environment, session, kept)
     except BaseException as error:
         outcome = _outcome(sight, environment, session.report, kept)
         with deferred():
@@ -107,26 +107,33 @@ def _commit(
     application: Application,
     sight: Sight,
     environment: Environment,
-    report: Report,
+    session: Session,
     kept: list[Kept],
 ) -> Outcome:
+    """Commit and clean up; Ctrl-C does not hide what is done by then."""
     with deferred() as held:
         application.commit()
         held.too_late = True
+        outcome = _outcome(sight, environment, session.report, kept, application)
         try:
-            application.volumes.make_durable(application.home)
-        except OSError as error:
-            failure = not_durable(application.home, error)
-            with_outcome(failure, _outcome(sight, environment, report, kept, application))
-            raise failure from error
-        try:
-            settlement = application.clean_up()
-        except OSError as error:
-            message = f"cleaning up after the change is left to the next run: {error}"
-            outcome = _outcome(sight, environment, report, kept, application)
-            return replace(outcome, warnings=(Warn("cleanup", message),))
-        outcome = _outcome(sight, environment, report, kept, application)
-        return replace(outcome, pending=(*outcome.pending, *settlement.pending))
+            return _committed(application, outcome)
+        finally:
+            session.end()
+
+
+def _committed(application: Application, outcome: Outcome) -> Outcome:
+    try:
+        application.volumes.make_durable(application.home)
+    except OSError as error:
+        failure = not_durable(application.home, error)
+        with_outcome(failure, outcome)
+        raise failure from error
+    try:
+        settlement = application.clean_up()
+    except OSError as error:
+        message = f"cleaning up after the change is left to the next run: {error}"
+        return replace(outcome, warnings=(Warn("cleanup", message),))
+    return replace(outcome, pending=(*outcome.pending, *settlement.pending))
 
 
 def _outcome(

@@ -143,14 +143,19 @@ class Place:
 
     def drop_links(self, links: tuple[str, ...]) -> Outcome:
         """Remove links, and nothing of what they lead to."""
-        for link in links:
-            self.files.unlink(link)
         lead = f"{self.sight.path} was a link to {self.sight.place}"
         if self.sight.kind == DANGLING:
             warning = Warn("dangling-link", f"{lead}, where nothing is.")
         else:
             warning = Warn("link", f"{lead}, which stays; --follow removes it too.")
-        return self._outcome((), warning, action="unlinked")
+        with deferred() as held:
+            for link in links:
+                try:
+                    self.files.unlink(link)
+                except OSError as error:
+                    raise _refused(error, link, self.files) from error
+            held.too_late = True
+            return self._outcome((), warning, action="unlinked")
 
     def remove(self, *, force: bool) -> Outcome:
         """Remove what stands at the place, and the links that lead to it."""
@@ -158,10 +163,7 @@ class Place:
         aside = self._begin("remove")
         with self._undoing(aside):
             self._take(aside)
-        outcome = self._end(aside, "removed")
-        for link in self.sight.links:
-            self.files.unlink(link)
-        return outcome
+        return self._end(aside, "removed", self.sight.links)
 
     def make_anew(self, wanted: Wanted, *, force: bool = False) -> Outcome:
         """Take away what stands at the place, and make an environment there."""
@@ -195,22 +197,30 @@ class Place:
     def _undoing(self, aside: Aside) -> _Undoing:
         return _Undoing(self.files, aside)
 
-    def _end(self, aside: Aside, action: str) -> Outcome:
+    def _end(self, aside: Aside, action: str, links: tuple[str, ...] = ()) -> Outcome:
+        """Commit and clean up; Ctrl-C does not hide what is done by then.
+
+        :param links: those that go with it
+        """
         with deferred() as held:
-            try:
+            with self._undoing(aside):
                 aside.commit()
-            except BaseException:
-                aside.put_back()
-                raise
             held.too_late = True
             try:
-                aside.volumes.make_durable(aside.state)
-            except OSError as error:
-                failure = not_durable(aside.state, error, _NEXT)
-                with_outcome(failure, self._outcome((), action=action))
-                raise failure from error
-            pending, warnings = self._finish(aside)
-            return self._outcome(tuple(pending), *warnings, action=action)
+                return self._committed(aside, action, links)
+            finally:
+                self._release()
+
+    def _committed(self, aside: Aside, action: str, links: tuple[str, ...]) -> Outcome:
+        try:
+            aside.volumes.make_durable(aside.state)
+        except OSError as error:
+            failure = not_durable(aside.state, error, _NEXT)
+            with_outcome(failure, self._outcome((), action=action))
+            raise failure from error
+        pending, warnings = self._finish(aside)
+        warnings += [*self._left(action), *self._unlinked(links)]
+        return self._outcome(tuple(pending), *warnings, action=action)
 
     def _finish(self, aside: Aside) -> tuple[list[Pending], list[Warn]]:
         try:
@@ -221,22 +231,34 @@ class Place:
 
     def _outcome(self, pending: tuple[Pending, ...], *warnings: Warn, action: str = "") -> Outcome:
         place = self.sight.place
-        standing = self.files.status(place) is not None
         return Outcome(
             self.command,
             environment_root=place,
             recovered=self.settled.recovered,
             pending=(*self.settled.pending, *pending),
             kept=self.settled.kept,
-            warnings=(*warnings, *self._left(standing=standing, action=action)),
+            warnings=warnings,
             venv={"path": self.sight.path, "place": place, "action": action or "unchanged"},
         )
 
-    def _left(self, *, standing: bool, action: str) -> Iterator[Warn]:
+    def _left(self, action: str) -> Iterator[Warn]:
         """Yield a warning where the folder itself could not go."""
+        try:
+            standing = self.files.status(self.sight.place) is not None
+        except OSError:  # whoever needs it will be told
+            standing = False
         if action == "removed" and standing:
             message = f"{self.sight.place} was emptied, but the folder itself cannot be removed."
             yield Warn("folder-stays", message)
+
+    def _unlinked(self, links: tuple[str, ...]) -> Iterator[Warn]:
+        """Remove the links that led to what is gone; yield a warning for each that stays."""
+        for link in links:
+            try:
+                self.files.unlink(link)
+            except OSError as error:
+                message = f"{link}: {error.strerror}. The link stays, and leads nowhere now."
+                yield Warn("link-stays", message)
 
 
 class _Undoing:
