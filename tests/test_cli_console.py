@@ -164,7 +164,7 @@ def test_progress_gives_way_to_what_is_said(monkeypatch: pytest.MonkeyPatch, how
 
     Where a clock has not gone on since the console was made, as one of 15 ms on Windows, it hangs
     on the rounding of the time whether as much as ``PROGRESS_EVERY`` is over: under Wine nothing
-    was drawn from 2.3 hours after the start of the machine on (8,192 s).
+    was drawn from 8,192 s after the start of the machine on, nor between 1,024 and 2,048 s.
     """
     monkeypatch.setattr(limits, "PROGRESS_AFTER", 0)
     monkeypatch.setattr(limits, "PROGRESS_EVERY", 0)
