@@ -186,7 +186,11 @@ def test_an_interruption_while_the_locks_are_let_go_comes_too_late(
     monkeypatch.setattr(FolderLock, "release", interrupted)
 
     with place_of(make_venv(tmp_path / "v")) as one:
-        assert "absent" not in [warning.code for warning in one.remove(force=False).warnings]
+        outcome = one.remove(force=False)
+
+    assert outcome.venv is not None
+    assert "removed" == outcome.venv["action"]
+    assert not (tmp_path / "v").exists()
 
 
 class Uncommitted(LocalFileSystem):
