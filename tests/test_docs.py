@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import re
@@ -212,9 +213,29 @@ def test_the_json_page_lists_the_keys_of_an_error() -> None:
     """The table of an error's keys is complete."""
     error = Outcome("install", error=LinkInstallError("a")).to_dict()["error"]
     page = text_of(REFERENCE / "json.md")
-    table = page.split("## error", 1)[1].split("## plan", 1)[0]
+    table = page.split("## error", 1)[1].split("## warnings", 1)[0]
 
     assert list(error) == re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)
+
+
+def test_the_json_page_lists_the_codes_of_warnings() -> None:
+    """Each code that a warning can have is told, and no other."""
+    trees = [ast.parse(text_of(path)) for path in SOURCE.rglob("*.py")]
+    made = [
+        node.args[0]
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Warn"
+    ]
+    codes = {one.value for one in made if isinstance(one, ast.Constant)}
+    computed = {ast.unparse(one) for one in made if not isinstance(one, ast.Constant)}
+    page = text_of(REFERENCE / "json.md")
+    table = page.split("## warnings", 1)[1].split("## plan", 1)[0]
+    told = re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^\|(.+?)\|", table, re.MULTILINE)))
+
+    # One that a process sent, and one of two of a cache that cannot be used.
+    assert {"*one", "code"} == computed
+    assert {*codes, "cache-unwritable"} == set(told)
 
 
 def test_the_api_page_lists_the_public_names() -> None:
