@@ -16,6 +16,7 @@ from integration.faults.volumes import quick_folder, unavailable
 from tests.support.gates import require
 
 UPGRADE = scenarios.scenario("linkinstall-upgrade-parts-hardlink")
+COLD = scenarios.scenario("linkinstall-install-pluggy-cold-hardlink")
 SAMPLE = Images(UPGRADE, "one volume", "ext4", REORDERED, images=10)
 
 
@@ -46,6 +47,21 @@ def test_build_that_never_flushes_is_found_out() -> None:
 
     assert "" == swept.error
     assert [] != swept.broken
+
+
+def test_build_that_trusts_sizes_is_found_out() -> None:
+    """Files that have their size and their time, and zeros for contents, are not linked."""
+    can_run("ext4")
+    cold = Images(COLD, "one volume", "ext4", REORDERED, images=24)
+    build = bad_builds.BAD["unflushed entries looked at by size"]
+
+    good, bad = (
+        run_all([cold], folder=quick_folder(), workers=1, spoil=spoil)[0] for spoil in ((), build)
+    )
+
+    assert ["", ""] == [good.error, bad.error]
+    assert [] == [f"{one.point}: {report.explain(one)}" for one in good.broken]
+    assert [] != bad.broken
 
 
 def test_power_cut_lets_through_what_was_flushed_and_any_of_the_rest() -> None:

@@ -22,7 +22,15 @@ from linkinstall.errors import InvalidWheelError
 from linkinstall.fs import local, trees
 from linkinstall.fs.port import FileSystem
 from linkinstall.unpack import rebuild
-from tests.support.entries import begun, contents, file_of, is_sound, made_entry, published
+from tests.support.entries import (
+    begun,
+    contents,
+    file_of,
+    is_sound,
+    lose,
+    made_entry,
+    published,
+)
 from tests.support.faulty import Denying, Faulty, Killed, Recording
 from tests.support.wheels import make_record, make_wheel
 
@@ -283,6 +291,24 @@ def test_a_damaged_entry_is_made_anew_on_request(cache: Cache, wheel: str) -> No
     assert (added.entry.manifest.id, True) == identity(cache, again)
     assert added.entry.manifest.mtime < again.entry.manifest.mtime
     assert cache.find(wheel) is not None
+
+
+def test_a_wheel_whose_entry_a_power_cut_has_spoilt_is_unpacked_again(
+    cache: Cache, wheel: str
+) -> None:
+    """What may never have reached the disk is read whole before it is said to be there."""
+    added = cache.add(wheel)
+    lost = file_of(added.entry, "purelib/sample/data.txt")
+    lose(lost)
+
+    again = cache.add(wheel)
+
+    assert (added.entry.manifest.id, True) == identity(cache, again)
+    assert is_sound(cache, again.entry)
+    assert not cache.add(wheel).unpacked
+    cache.mark_flushed(again.entry)
+    lose(lost)
+    assert not cache.add(wheel).unpacked
 
 
 # -------------------------------------------------------------------- refusals

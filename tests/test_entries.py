@@ -14,6 +14,8 @@ from linkinstall import Cache
 from linkinstall.entries import Entries
 from linkinstall.errors import CacheError, InvalidWheelError, UsageError
 from linkinstall.fs import local
+from linkinstall.wishes import Options
+from tests.support.entries import lose
 from tests.support.faulty import Denying, LocalFileSystem
 from tests.support.sites import Site, snapshot
 
@@ -31,16 +33,17 @@ def site(tmp_path: Path) -> Site:
 
 
 def entries(
-    site: Site, cache: Cache | None = None, *, verify: str = "stat", symlinks: bool = False
+    site: Site,
+    cache: Cache | None = None,
+    *,
+    verify: str = "stat",
+    symlinks: bool = False,
+    sync: str = "normal",
 ) -> Entries:
     """Return entries of a cache, by default the site's."""
-    return Entries(
-        cache or site.cache,
-        site.environment,
-        validate_record="all",
-        verify_cache=verify,
-        symlinks=symlinks,
-    )
+    mode = "symlink" if symlinks else "auto"
+    options = Options(mode, verify_cache=verify, sync=sync)
+    return Entries(cache or site.cache, site.environment, options)
 
 
 def cached_file(entry_folder: str) -> Path:
@@ -103,6 +106,66 @@ def test_a_damaged_entry_is_made_anew_from_its_wheel(site: Site, verify: str) ->
 
     assert sound == cached_file(renewed.folder).read_text()
     assert ["cache-damaged"] == [warning.code for warning in asked.warnings]
+
+
+@pytest.mark.parametrize("verify", ["off", "stat"])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_what_a_power_cut_may_have_lost_is_read_whole(
+    site: Site, verify: str, *, compiled: bool
+) -> None:
+    """A file that has its size and its time, and zeros for contents, is not linked.
+
+    A cut that came while an image of ext4 was written left such a file in an entry (its blocks
+    were allocated, and not written yet). The entry was marked as not flushed, and the look at
+    sizes and times took it for sound: an install linked it.
+    """
+    wheel = str(site.wheel())
+    before = entries(site)
+    entry, pyc = before.use(before.bring(wheel).entry, wheel, (0,))
+    before.close()
+    ((scheme, path, _, _),) = pyc.manifest.files()
+    lost = Path(pyc.files(scheme, path)) if compiled else cached_file(entry.folder)
+    sound = lost.read_bytes()
+    lose(lost)
+
+    asked = entries(site, verify=verify)
+    asked.use(asked.bring(wheel).entry, wheel, (0,))
+    asked.close()
+
+    assert sound == lost.read_bytes()
+    assert asked.warnings[0].message.startswith("compiled files" if compiled else "a cache entry")
+    site.cache.mark_flushed(asked.bring(wheel).entry)
+
+
+def test_power_cuts_do_not_count_with_sync_off(site: Site) -> None:
+    """Where nothing is ever flushed, what is marked so is not read whole each time."""
+    wheel = str(site.wheel())
+    entry = entries(site).bring(wheel).entry
+    lose(cached_file(entry.folder))
+
+    asked = entries(site, sync="off")
+    found = site.cache.find(wheel)
+    assert found is not None
+    asked.use(found.entry, wheel, ())
+
+    assert [] == asked.warnings
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_what_this_run_has_written_is_not_read_again(site: Site, *, flushed: bool) -> None:
+    """It was compared when it was written; nor is what was flushed."""
+    asked = entries(site)
+    wheel = str(site.wheel())
+    entry = asked.bring(wheel).entry
+    if flushed:
+        site.cache.mark_flushed(entry)
+        asked = entries(site)
+        entry = asked.bring(wheel).entry
+    lose(cached_file(entry.folder))
+
+    asked.use(entry, wheel, ())
+
+    assert [] == asked.warnings
 
 
 def test_a_damaged_entry_without_a_wheel_is_refused(site: Site) -> None:

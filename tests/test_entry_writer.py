@@ -26,6 +26,7 @@ from tests.support.entries import (
     contents,
     file_of,
     is_sound,
+    lose,
     made_entry,
     published,
 )
@@ -34,6 +35,7 @@ from tests.support.platforms import needs_modes
 from tests.support.watched import process
 
 if TYPE_CHECKING:
+    from io import BufferedReader
     from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
@@ -252,6 +254,43 @@ def test_who_comes_second_takes_the_first_entry(cache: Cache) -> None:
     assert one == other
     assert [one.manifest.id] == os.listdir(f"{cache.root}/entries")
     assert "tmp/" in contents(cache)
+
+
+@pytest.mark.parametrize("unreadable", [False, True])
+def test_what_a_power_cut_has_left_is_replaced(tmp_path: Path, *, unreadable: bool) -> None:
+    """An entry that stands there and was never flushed is taken only if it is whole.
+
+    After a power cut the alias of a wheel was lost, and a file of its entry had zeros for
+    contents: ``cache add`` unpacked the wheel again, took what stood there, and said "added".
+    """
+    plain = Cache(tmp_path)
+    standing = made_entry(plain)
+    lost = file_of(standing, "purelib/pkg/data.bin")
+
+    class Unreadable(LocalFileSystem):
+        def open_read(self, path: str) -> BufferedReader:
+            if path == lost.as_posix() and os.stat(path).st_ino == inode:
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            return super().open_read(path)
+
+    inode = lost.stat().st_ino
+    if not unreadable:
+        lose(lost)
+    entry = made_entry(Cache(tmp_path, files=Unreadable() if unreadable else local()))
+
+    assert standing.mark != entry.mark
+    assert is_sound(plain, entry)
+    assert "tmp/" in contents(plain)
+
+
+def test_what_was_flushed_is_taken_as_it_is(cache: Cache) -> None:
+    """What edits do to an entry is found where it is used."""
+    standing = made_entry(cache)
+    cache.mark_flushed(standing)
+    lose(file_of(standing, "purelib/pkg/data.bin"))
+
+    assert standing.folder == made_entry(cache).folder
+    assert not is_sound(cache, standing)
 
 
 def test_who_comes_second_in_the_last_moment_does_too(tmp_path: Path) -> None:

@@ -187,9 +187,9 @@ def test_the_same_wheel_twice_is_unpacked_once(site: Site) -> None:
 
     added = site.cache.find(made[0])
     assert added is not None
-    assert {
-        made[0]: Filled(added.entry.manifest.id, added.hash, added.entry.manifest.count)
-    } == filled
+    entry = added.entry
+    count = entry.manifest.count
+    assert {made[0]: Filled(entry.manifest.id, added.hash, count, marks=(entry.mark,))} == filled
 
 
 def test_what_was_unpacked_is_not_looked_for_again(

@@ -13,7 +13,7 @@ import pytest
 from linkinstall import limits
 from linkinstall.cache import Cache
 from linkinstall.upkeep.verification import sharing, verify
-from tests.support.entries import is_sound
+from tests.support.entries import is_sound, lose
 from tests.support.faulty import LocalFileSystem
 from tests.support.platforms import needs_modes, needs_symlinks
 from tests.support.sites import Site, snapshot
@@ -73,6 +73,7 @@ def test_damage_is_noticed_and_mended(site: Site, damage: str) -> None:
     """Each is found by hash, all but forged times also without; the wheel makes it anew."""
     wheel = str(site.wheel())
     entry = site.cache.add(wheel).entry
+    site.cache.mark_flushed(entry)
     DAMAGES[damage](module_of(entry))
 
     assert (damage in FORGED) == (not verify(site.cache).findings)
@@ -84,6 +85,16 @@ def test_damage_is_noticed_and_mended(site: Site, damage: str) -> None:
     renewed = site.cache.find(wheel)
     assert renewed is not None
     assert is_sound(site.cache, renewed.entry)
+
+
+def test_what_may_not_have_reached_the_disk_is_read_whole(site: Site) -> None:
+    """An entry that is marked as not flushed is compared by hash, whatever was asked for."""
+    entry = site.cache.add(str(site.wheel())).entry
+    lose(module_of(entry))
+
+    found = verify(site.cache).findings
+
+    assert [module_of(entry).as_posix()] == [one.path for one in found]
 
 
 @pytest.mark.parametrize("mode", ["hardlink", pytest.param("symlink", marks=needs_symlinks)])

@@ -5,6 +5,9 @@ alone, while somebody else flushes a file of their own all the time, which bring
 the disk and leaves contents, and while somebody else flushes the whole volume all the time.
 Each image is the old state, all writes up to a flush, and a random part
 of those since, in random order. It is mounted, one next run follows, and the oracle judges.
+In each fourth, a part of the cached files that are marked as not flushed, and that nothing
+links to, get zeros for contents: ext4 gives a file its size when its blocks are allocated,
+and only at some moments, which chance seldom finds, are they not written yet.
 One table at the end, and the details of what broke in a file.
 
 Calling sequence::
@@ -22,6 +25,7 @@ Errors: none.
 from __future__ import annotations
 
 import argparse
+import glob
 import os
 import random
 import sys
@@ -39,6 +43,7 @@ from integration.faults.runner import run_all
 from integration.faults.sandbox import SetupError
 from integration.faults.strace import Point, Strike
 from integration.faults.volumes import SIZES, quick_folder, unavailable
+from linkinstall.cache import UNFLUSHED
 from linkinstall.fs import local
 
 if TYPE_CHECKING:
@@ -57,6 +62,8 @@ REORDERED = ("reordered",)
 HEADS = ("file system", "fault", "layout", "cache")
 KEPT = 10
 """How many broken images are kept of a case."""
+LOSING = 4
+"""Each how-manieth image has lost contents."""
 PAUSES = (0.0, 0.002)
 """Seconds between two flushes of the one who flushes all the time: any between these."""
 
@@ -87,8 +94,14 @@ class Images(Case):
             ended = number < len(recorded)
             crashed = (*old, *(run.at_end if ended else run.blocks.crash(chance)))
 
-            def strike(crashed: Contents = crashed, run: Recorded = run) -> Strike:
+            losing = number % LOSING == LOSING - 1
+
+            def strike(
+                crashed: Contents = crashed, run: Recorded = run, *, losing: bool = losing
+            ) -> Strike:
                 sandbox.fill([crashed])
+                if losing:
+                    lose(sandbox.area("cache"), chance)
                 return Strike(fired=True, call="any write", completed=run.completed)
 
             next_run = names[(number // len(recorded) + turn) % len(names)]
@@ -170,6 +183,21 @@ def _meanwhile(
     finally:
         ended.set()
         other.join()
+
+
+def lose(cache: str, chance: random.Random) -> None:
+    """Leave zeros in a part of the files that are marked as not flushed, each with its times."""
+    marks = glob.glob(f"{cache}/v*/entries/*/{UNFLUSHED}")
+    marks += glob.glob(f"{cache}/v*/bytecode/*/*/{UNFLUSHED}")
+    for mark in sorted(marks):
+        files = glob.glob(f"{os.path.dirname(mark)}/files/**", recursive=True, include_hidden=True)
+        for path in sorted(filter(os.path.isfile, files)):
+            status = os.stat(path)
+            # What is linked was flushed before, whether or not that has taken the mark away.
+            if status.st_nlink == 1 and chance.random() < 0.5:
+                with open(path, "r+b") as stream:
+                    stream.write(bytes(status.st_size))
+                os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _flush_a_file(mountpoint: str) -> None:

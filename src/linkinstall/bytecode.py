@@ -45,12 +45,14 @@ class Compiled:
 
     :param damaged: (path, what is wrong) of files of sets that were made anew
     :param crowded: files that take no further hard link
+    :param marks: of the sets that were made
     """
 
     entries: tuple[Entry, ...] = ()
     count: BytecodeCount = BytecodeCount()
     damaged: tuple[tuple[str, str], ...] = ()
     crowded: tuple[str, ...] = ()
+    marks: tuple[bytes, ...] = ()
 
 
 def normal_level(level: int) -> int:
@@ -81,6 +83,7 @@ def compiled_sets(
     linked = compiled = 0
     damaged: tuple[tuple[str, str], ...] = ()
     crowded: tuple[str, ...] = ()
+    marks: list[bytes] = []
     for level in sorted({normal_level(level) for level in levels}):
         found = sets.find(level)
         seen = Inspection() if found is None else look(found)
@@ -89,13 +92,15 @@ def compiled_sets(
             found, made = sets.make(level, unfit=found)
         if made:
             compiled += found.manifest.count
+            marks.append(found.mark)
         else:
             linked += found.manifest.count
         entries.append(found)
         damaged += seen.damaged
         crowded += seen.crowded
     failed = sources * len(entries) - linked - compiled
-    return Compiled(tuple(entries), BytecodeCount(linked, compiled, failed), damaged, crowded)
+    count = BytecodeCount(linked, compiled, failed)
+    return Compiled(tuple(entries), count, damaged, crowded, tuple(marks))
 
 
 def _sources(entry: Entry) -> Iterator[tuple[str, str, str]]:

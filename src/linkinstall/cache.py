@@ -31,6 +31,7 @@ import errno
 import os
 
 from linkinstall import limits
+from linkinstall.entry_check import is_whole
 from linkinstall.fs import local, trees
 from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.named import UNWRITABLE
@@ -245,8 +246,7 @@ class Cache:
             except (OSError, ValueError):
                 continue
             entry = self.open(entry_id)
-            manifest = entry.manifest if entry is not None else None
-            if entry and manifest and name.means(manifest.distribution, manifest.version):
+            if entry and name.means(entry.manifest.distribution, entry.manifest.version):
                 return Added(entry, name, hash_ or None, unpacked=False)
         return None
 
@@ -268,13 +268,13 @@ class Cache:
         :raises LockTimeoutError: something was being taken away for too long
         :raises OSError: the cache cannot be written
         """
-        wheel = os.fspath(path)
-        found = self.find(wheel)
-        if found is not None:
+        found = self.find(wheel := os.fspath(path))
+        if found is not None and is_whole(self.file_system, found.entry):
             return found
         from linkinstall.unpack import rebuild
 
-        return rebuild(self, wheel, validate_record=validate_record, timeout=timeout, notify=notify)
+        damaged = found.entry if found is not None else None
+        return rebuild(self, wheel, validate_record, damaged, timeout=timeout, notify=notify)
 
     def remember(self, alias: str, entry_id: str, hash_: str) -> None:
         """Note which entry a wheel file unpacks to."""

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from linkinstall.compilers import Compilers
     from linkinstall.environment import Environment
     from linkinstall.filling import Filled, Progress
+    from linkinstall.wishes import Options
 
 __all__ = ["Entries"]
 
@@ -47,40 +48,32 @@ _NAMED = 5
 class Entries:
     """See the module docstring.
 
-    :param validate_record: all, entries or none, of wheels that are unpacked
-    :param verify_cache: off, stat or full
     :param progress: told which wheel is brought: its file name, its number, and of how many
-    :param symlinks: whether files are to be linked symbolically
-    :param shares: whether files of the cache may be shared with the environment
     """
 
     def __init__(
         self,
         cache: Cache,
         environment: Environment,
-        *,
-        validate_record: str,
-        verify_cache: str,
-        symlinks: bool,
-        shares: bool = True,
-        processes: bool = False,
+        options: Options,
         progress: Progress | None = None,
     ) -> None:
         self.cache = cache
         self.environment = environment
-        self.validate_record = validate_record
         self.temporary = cache.temporary
         self.warnings: list[Warn] = []
         self.bytecode = BytecodeCount()
         self.used: list[Entry] = []
-        self._symlinks = symlinks
-        self._unnoted = shares and environment.destdir is None
+        self._options = options
+        self._symlinks = options.link_mode == "symlink"
+        # Files that are copied are not shared with anybody.
+        self._unnoted = options.link_mode != "copy" and environment.destdir is None
         self._home = ""
         self._compilers: Compilers | None = None
-        self._processes = processes
         self._progress = progress
         self._numbers: dict[str, int] = {}
-        self._looking = Looking(cache.file_system, verify_cache, processes=processes)
+        files, level, doubts = cache.file_system, options.verify_cache, options.sync != "off"
+        self._looking = Looking(files, level, processes=options.processes, doubts=doubts)
         self._found: dict[str, Added] = {}
         self._filled: dict[str, Filled] = {}
 
@@ -114,7 +107,8 @@ class Entries:
         :raises InvalidWheelError: one of the wheels cannot be read
         """
         self._numbers = {path: number for number, path in enumerate(paths, 1)}
-        if not self._processes or self.cache.distrust or self.validate_record != "all":
+        options = self._options
+        if not options.processes or self.cache.distrust or options.validate_record != "all":
             return  # where RECORD was not looked at, an entry is not found by its wheel
         missing = []
         for path in dict.fromkeys(paths):
@@ -128,6 +122,7 @@ class Entries:
 
             compile_for = CompileFor.of(self.environment, levels)
             self._filled = fill(self.cache, missing, compile_for, self._progress)
+            self.trust(*(mark for one in self._filled.values() for mark in one.marks))
         known = sum(one.entry.manifest.count for one in self._found.values())
         self._looking.put_off(known + sum(one.count for one in self._filled.values()))
 
@@ -142,13 +137,26 @@ class Entries:
         elif self._progress is not None:
             number = self._numbers.get(path, 1)
             self._progress(os.path.basename(path), number, len(self._numbers) or 1)
-        try:
-            added = self.cache.add(path, validate_record=self.validate_record)
-        except OSError as error:
-            self._fall_back(error)
-            added = self.cache.add(path, validate_record=self.validate_record)
+        if (found := self.cache.find(path)) is not None:
+            return found  # whoever uses it looks at it
+        added = self._unpack(path)
+        self.trust(added.entry.mark)
         self.warnings += added.warnings
         return added
+
+    def _unpack(self, path: str, damaged: Entry | None = None) -> Added:
+        from linkinstall.unpack import rebuild
+
+        validate = self._options.validate_record
+        try:
+            return rebuild(self.cache, path, validate, damaged)
+        except OSError as error:
+            self._fall_back(error)
+            return rebuild(self.cache, path, validate)
+
+    def trust(self, *marks: bytes) -> None:
+        """Take it that what has these marks was written, or read whole, by this run."""
+        self._looking.own.update(filter(None, marks))
 
     def _fall_back(self, error: OSError) -> None:
         """Take a temporary cache where the shared one cannot be written."""
@@ -246,7 +254,6 @@ class Entries:
         self.renew(found.crowded)
         if not found.damaged:
             return entry
-        from linkinstall.unpack import rebuild
         from linkinstall.upkeep.quarantine import quarantine
         from linkinstall.upkeep.verification import sharing
 
@@ -265,12 +272,9 @@ class Entries:
                 next_step="Nothing was changed, and the entry will not be linked again. "
                 "Install from the wheel file to make it anew.",
             )
-        try:
-            added = rebuild(self.cache, path, validate_record=self.validate_record, damaged=entry)
-        except OSError as error:
-            self._fall_back(error)
-            added = rebuild(self.cache, path, validate_record=self.validate_record)
-        message = f"a cache entry was edited and has been made anew: {named}"
+        added = self._unpack(path, entry)
+        what = "was edited" if entry.flushed else "was edited, or lost in a power cut,"
+        message = f"a cache entry {what} and has been made anew: {named}"
         self.warnings.append(Warn("cache-damaged", message))
         return added.entry
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
     from linkinstall.manifest import Folder, Manifest
 
-__all__ = ["LEVELS", "Inspection", "inspect", "rows_of"]
+__all__ = ["LEVELS", "Inspection", "inspect", "is_whole", "rows_of"]
 
 LEVELS = ("off", "stat", "full")
 _MODE = "has another mode"
@@ -64,6 +64,18 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
     exact = level == "full" or not entry.flushed
     damaged = (*look.damaged, *_record_damage(files, entry, exact=exact))
     return Inspection(damaged, tuple(look.crowded))
+
+
+def is_whole(files: FileSystem, entry: Entry) -> bool:
+    """Return whether an entry was flushed, or is what was written, to the byte.
+
+    Where it was not, a power cut may have left its files with their size and their time, and
+    zeros for contents: ext4 gives a file its size when its blocks are allocated.
+    """
+    try:
+        return entry.flushed or not inspect(files, entry, "full").damaged
+    except OSError:  # not to be read, or just taken away
+        return False
 
 
 class _Look:

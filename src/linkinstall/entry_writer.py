@@ -30,6 +30,7 @@ import time
 from linkinstall import limits
 from linkinstall.cache import UNFLUSHED, Entry
 from linkinstall.digest import encode as encode_digest
+from linkinstall.entry_check import is_whole
 from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.trees import make_folders
 from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
@@ -205,7 +206,10 @@ class EntryWriter:
 
     def _sound(self, target: str, damaged: Entry | None) -> Entry | None:
         standing = self.cache.open_folder(target)
-        return None if standing is None or is_same(standing, damaged) else standing
+        if standing is None or is_same(standing, damaged):
+            return None
+        # Of another process that is at it now, or of one that a power cut has ended.
+        return standing if is_whole(self.files, standing) else None
 
     def _set_aside(self, target: str, damaged: Entry | None) -> None:
         """Move what stands at the entry's place, and is no sound entry, to where it is deleted.

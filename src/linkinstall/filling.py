@@ -37,7 +37,10 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, int, int], None]
     """File name of a wheel, its number from 1 on, and how many there are."""
-    _Told = tuple[str, str, str | None, int, list[tuple[str, str]], tuple[int, int, int] | None]
+    _Counts = tuple[int, int, int]
+    _Told = tuple[
+        str, str, str | None, int, list[tuple[str, str]], _Counts | None, tuple[bytes, ...]
+    ]
 
 __all__ = ["CompileFor", "Filled", "fill"]
 
@@ -68,6 +71,7 @@ class Filled:
     :param hash: SHA-256 of the wheel file, in hexadecimal
     :param count: how many files it has
     :param bytecode: the compiled files that were made; None where none were
+    :param marks: of what was written: it need not be read again
     """
 
     entry: str
@@ -75,6 +79,7 @@ class Filled:
     count: int
     warnings: tuple[Warn, ...] = ()
     bytecode: BytecodeCount | None = None
+    marks: tuple[bytes, ...] = ()
 
     def added(self, cache: Cache, path: str) -> Added | None:
         """Return what :meth:`Cache.add` would, without looking for the wheel again.
@@ -111,9 +116,10 @@ def fill(
         work.close()
     made: dict[str, Filled] = {}
     told = chain.from_iterable(one or () for one in answers)
-    for path, entry, hash_, count, warnings, counts in told:
+    for path, entry, hash_, count, warnings, counts, marks in told:
         bytecode = BytecodeCount(*counts) if counts is not None else None
-        made[path] = Filled(entry, hash_, count, tuple(Warn(*one) for one in warnings), bytecode)
+        warned = tuple(Warn(*one) for one in warnings)
+        made[path] = Filled(entry, hash_, count, warned, bytecode, marks)
     return made
 
 
@@ -176,10 +182,11 @@ def _make(
     warnings = [(one.code, one.message) for one in added.warnings]
     manifest = added.entry.manifest
     told = path, manifest.id, added.hash, manifest.count, warnings
+    marks = (added.entry.mark,)
     if compile_for is None or compilers is None:
-        return *told, None
+        return *told, None, marks
     try:
-        count = compiled_sets(
+        compiled = compiled_sets(
             cache,
             added.entry,
             compilers=compilers,
@@ -187,7 +194,8 @@ def _make(
             levels=compile_for.levels,
             embedded=compile_for.embedded,
             look=partial(inspect, cache.file_system, level="stat"),
-        ).count
+        )
     except Exception:  # noqa: BLE001 - met again; what unpacking has told must not be lost
-        return *told, None
-    return *told, (count.linked, count.compiled, count.failed)
+        return *told, None, marks
+    count = compiled.count
+    return *told, (count.linked, count.compiled, count.failed), marks + compiled.marks

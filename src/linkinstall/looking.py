@@ -13,7 +13,10 @@ Calling sequence::
     found = looking.finish()               # damaged: plan again, look at once then
 
 Guarantees: each entry that was noted has been looked at when :meth:`Looking.finish`
-returns. Where nothing was put off, :meth:`Looking.look` looks at once.
+returns. Where nothing was put off, :meth:`Looking.look` looks at once. An entry that is
+marked as not flushed, and that this run has not written, is read whole, whatever the level:
+after a power cut its files may have their size and their time, and zeros for contents (ext4
+gives a file its size when its blocks are allocated, and not when they are written).
 
 Errors: ``OSError`` where the cache cannot be read.
 """
@@ -39,12 +42,18 @@ class Looking:
 
     :param level: off, stat or full
     :param processes: whether this process may be forked: it has no threads
+    :param doubts: whether power cuts count (not with ``--sync off``)
+    :ivar own: the marks of what this run has written, or read whole
     """
 
-    def __init__(self, files: FileSystem, level: str, *, processes: bool) -> None:
+    def __init__(
+        self, files: FileSystem, level: str, *, processes: bool, doubts: bool = True
+    ) -> None:
         self.files = files
         self.level = level
+        self.own: set[bytes] = set()
         self._processes = processes
+        self._doubts = doubts
         self._later = False
         self._noted: list[Entry] = []
         self._parts: list[tuple[int, int]] = []
@@ -60,7 +69,7 @@ class Looking:
     def look(self, entry: Entry) -> Inspection:
         """Return what is wrong with an entry; nothing yet, where that is put off."""
         if not self._later:
-            return inspect(self.files, entry, self.level)
+            return self._inspect(entry)
         self._noted.append(entry)
         return Inspection()
 
@@ -101,9 +110,13 @@ class Looking:
         except OSError:
             return None
 
+    def _inspect(self, entry: Entry) -> Inspection:
+        doubted = self._doubts and not entry.flushed and entry.mark not in self.own
+        return inspect(self.files, entry, "full" if doubted else self.level)
+
     def _look(self, number: int) -> _Told:
         begin, end = self._parts[number]
-        found = [inspect(self.files, one, self.level) for one in self._noted[begin:end]]
+        found = [self._inspect(one) for one in self._noted[begin:end]]
         return (
             tuple(fault for one in found for fault in one.damaged),
             tuple(path for one in found for path in one.crowded),

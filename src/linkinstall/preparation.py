@@ -84,16 +84,7 @@ class Preparation:
         self._linking = Linking(
             files, options.link_mode, options.copy_binaries, processes=options.processes
         )
-        self._entries = Entries(
-            cache,
-            environment,
-            validate_record=options.validate_record,
-            verify_cache=options.verify_cache,
-            symlinks=options.link_mode == "symlink",
-            shares=options.link_mode != "copy",
-            processes=options.processes,
-            progress=progress,
-        )
+        self._entries = Entries(cache, environment, options, progress)
         self._held: FolderLock | None = None
         self._intent: list[tuple[str, str]] = []
         self._warnings: list[Warn] = []
@@ -239,6 +230,7 @@ class Preparation:
 
     def _step_exactly(self, exactly: Exactly, entry: Entry, name: str) -> _Step:
         """Plan what a destination asks for: nothing that is there counts as an old version."""
+        self._entries.trust(entry.mark)  # it has just written it
         entry, *compiled = self._entries.use(entry, None, exactly.levels)
         wanted = Wanted(
             name,

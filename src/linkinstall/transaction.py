@@ -116,7 +116,7 @@ class Transaction(Asking):
         self._command = command
         options = Options(
             link_mode, copy_binaries, levels, overwrite_existing, reinstall,
-            validate_record, verify_cache, processes,
+            validate_record, verify_cache, processes, sync,
         )  # fmt: skip
         self._preparation = Preparation(
             environment, cache or Cache(), self.files, options, self._wishes, progress

@@ -155,9 +155,9 @@ def unpack(
 def rebuild(
     cache: Cache,
     path: str,
-    *,
     validate_record: str = "all",
     damaged: Entry | None = None,
+    *,
     timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
 ) -> Added:

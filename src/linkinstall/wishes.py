@@ -40,6 +40,7 @@ class Options:
     validate_record: str = "all"
     verify_cache: str = "stat"
     processes: bool = False
+    sync: str = "normal"
 
 
 @value

@@ -226,7 +226,8 @@ class _Verification:
         return self.cache.open_folder(folder)
 
     def _files(self, entry: Entry, fix: str) -> Iterator[Finding]:
-        damaged = inspect(self.files, replace(entry, flushed=False), self.level).damaged
+        level = self.level if entry.flushed else "full"  # see entry_check.is_whole
+        damaged = inspect(self.files, replace(entry, flushed=False), level).damaged
         if not damaged:
             return
         self.damaged[entry.folder] = entry
