@@ -47,7 +47,7 @@ class Progress:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._began = monotonic()
-        self._last = self._began - limits.PROGRESS_EVERY
+        self._last = float("-inf")
         self._drawn: _Drawing | None = None
 
     def __call__(self, wheel: str, number: int, total: int) -> None:

@@ -14,6 +14,7 @@ Errors: ``OSError`` with its path.
 
 from __future__ import annotations
 
+import marshal
 from errno import EIO
 
 from linkinstall import limits
@@ -39,6 +40,9 @@ class SharedPlacing(Placing):
         super().__init__(files, batches)
         weights = [len(names) for _, _, _, names, _ in batches]
         self._parts = parts_of(weights, limits.PART_OF_LINKS)
+        # Whoever only takes a reference to what two processes share gets a copy of its page:
+        # of 50,000 names that were several megabytes in each.
+        self._packed = [marshal.dumps(list(batches[begin:end])) for begin, end in self._parts]
         self._crew = Crew(self._take_part, len(self._parts))
 
     def finish(self) -> list[list[Refusal]]:
@@ -59,9 +63,8 @@ class SharedPlacing(Placing):
         self._crew.abandon()
 
     def _take_part(self, number: int) -> _Answer:
-        begin, end = self._parts[number]
         try:
-            answers = [self.place(batch) for batch in self.batches[begin:end]]
+            answers = [self.place(batch) for batch in marshal.loads(self._packed[number])]  # noqa: S302 - our own
         except OSError as error:
             return [], _told(error)
         return [[(name, _told(one)) for name, one in refused] for refused in answers], None
