@@ -22,9 +22,10 @@ import tempfile
 import threading
 from pathlib import Path
 
+from integration.faults.mounts import MNT_DETACH
+
 CLONE_NEWNS = 0x00020000
 MS_REC, MS_PRIVATE = 0x4000, 1 << 18
-MNT_DETACH = 2
 _QUICK = "/dev/shm"  # noqa: S108 a volume, not a file name
 _entered = threading.local()
 

@@ -28,7 +28,8 @@ are made in a namespace of the thread's own (``namespace``). A volume starts emp
 ``lost+found``.
 
 Errors: ``MountError`` where a volume cannot be mounted: after a power cut that is a
-finding. ``subprocess.CalledProcessError`` where it cannot be formatted or unmounted.
+finding. ``subprocess.CalledProcessError`` where it cannot be formatted, ``OSError`` where it
+cannot be unmounted.
 """
 
 from __future__ import annotations
@@ -40,8 +41,10 @@ import subprocess
 import tempfile
 import time
 from contextlib import ExitStack, contextmanager, suppress
+from errno import EBUSY
 from typing import TYPE_CHECKING
 
+from integration.faults.mounts import MNT_DETACH, mount_image, unmount
 from integration.faults.namespace import enter
 
 if TYPE_CHECKING:
@@ -126,11 +129,10 @@ class Volume:
         """Mount it, which replays its log where there is something to replay."""
         enter()
         os.makedirs(self.mountpoint, exist_ok=True)
-        # The loop device goes with the mount, whatever becomes of this process.
         try:
-            _call("mount", "-t", self.kind, "-o", "loop", self.image, self.mountpoint)
-        except subprocess.CalledProcessError as error:
-            raise MountError(f"{self.kind} cannot be mounted: {error.stderr.strip()}") from error
+            mount_image(self.kind, self.image, self.mountpoint)
+        except OSError as error:
+            raise MountError(f"{self.kind} cannot be mounted: {error}") from error
         self.mounted = True
 
     def unmount(self) -> None:
@@ -138,11 +140,11 @@ class Volume:
         end = time.monotonic() + BUSY
         while self.mounted:
             try:
-                _call("umount", self.mountpoint)
-            except subprocess.CalledProcessError:
+                unmount(self.mountpoint)
+            except OSError as error:
                 # The threads of a killed process end after it has become a zombie, and
                 # nothing tells when.
-                if time.monotonic() > end:
+                if error.errno != EBUSY or time.monotonic() > end:
                     raise
                 time.sleep(0.005)
             else:
@@ -151,7 +153,7 @@ class Volume:
     def close(self) -> None:
         """Unmount it whatever still uses it, and remove its image."""
         if self.mounted:
-            _call("umount", "--lazy", self.mountpoint)
+            unmount(self.mountpoint, MNT_DETACH)
             self.mounted = False
         if os.path.exists(self.image):
             os.unlink(self.image)
