@@ -8,6 +8,7 @@ import installer
 import pytest
 from installer.sources import WheelFile
 
+from linkinstall import entry_check, looking
 from linkinstall.destination import LinkDestination
 from linkinstall.errors import ConflictError, TransactionError
 from tests.support.sites import Site
@@ -15,6 +16,9 @@ from tests.support.sites import Site
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from linkinstall.cache import Entry
+    from linkinstall.entry_check import Inspection
+    from linkinstall.fs.port import FileSystem
     from linkinstall.transaction import Transaction
 
 
@@ -59,6 +63,23 @@ def test_installs_and_a_removal_are_one_change(site: Site) -> None:
     assert transaction.outcome is not None
     actions = {change.name: change.action for change in transaction.outcome.changes}
     assert {"old": "removed", "one": "installed", "two": "installed"} == actions
+
+
+def test_what_a_destination_has_written_is_not_read_again(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files were compared while they were written: the look is at their sizes and times."""
+    levels: list[str] = []
+
+    def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
+        levels.append(level)
+        return entry_check.inspect(files, entry, level)
+
+    monkeypatch.setattr(looking, "inspect", inspect)
+    with site.transaction(compile_levels=(), sync="normal") as transaction:
+        join(site, site.wheel("one"), transaction)
+
+    assert ["stat"] == levels
 
 
 def test_a_failing_step_of_the_caller_rolls_everything_back(site: Site) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from linkinstall import Cache, limits
+from linkinstall.cache import UNFLUSHED
 from linkinstall.entry_check import inspect
 from linkinstall.filling import CompileFor, Filled, fill
 from linkinstall.fs import crew
@@ -17,8 +19,6 @@ from linkinstall.outcome import BytecodeCount
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from linkinstall.cache import Added
     from linkinstall.entry_check import Inspection
 
@@ -84,6 +84,10 @@ def test_modules_are_compiled_at_once(site: Site) -> None:
     filled = fill(site.cache, made, COMPILE)
 
     assert [BytecodeCount(0, 1, 0)] * 3 == [filled[path].bytecode for path in made]
+    marks = {mark.decode() for one in filled.values() for mark in one.marks}
+    written = {path.read_text() for path in Path(site.cache.root).rglob(UNFLUSHED)}
+    assert 6 == len(written)
+    assert written == marks
 
 
 def test_what_was_unpacked_is_looked_at_beside_the_planning(

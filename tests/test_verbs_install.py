@@ -2,12 +2,72 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
+import pytest
+
+from linkinstall import entry_check, limits, looking
+from linkinstall.fs import crew
 from tests.support.sites import Site, differences, snapshot
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from linkinstall.cache import Entry
+    from linkinstall.entry_check import Inspection
+    from linkinstall.fs.port import FileSystem
+
+
+@pytest.fixture
+def read_whole(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return what was read whole before it was linked: names, and tags of compiled files."""
+    found: list[str] = []
+
+    def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
+        if level == "full":
+            found.append(entry.manifest.distribution)
+        return entry_check.inspect(files, entry, level)
+
+    monkeypatch.setattr(looking, "inspect", inspect)
+    return found
+
+
+@pytest.mark.parametrize("processes", [False, True])
+def test_only_what_may_not_have_reached_the_disk_is_read_whole(
+    tmp_path: Path, read_whole: list[str], monkeypatch: pytest.MonkeyPatch, *, processes: bool
+) -> None:
+    """Not what this install has unpacked and compiled itself, nor what a flush has brought there.
+
+    What ``cache add`` has unpacked is, once, and so is what an install without flushes has left,
+    by those that flush.
+    """
+    if processes and not hasattr(os, "fork"):
+        pytest.skip("only POSIX has fork")
+    monkeypatch.setattr(crew, "workers", lambda: 2)
+    monkeypatch.setattr(limits, "FORK_FROM_BYTES", 0)
+    first, second = Site(tmp_path / "first", compiler=True), Site(tmp_path / "second")
+    wheels = [first.wheel("app"), first.wheel("other")]
+
+    def install(site: Site, sync: str = "normal") -> list[str]:
+        read_whole.clear()
+        site.install(
+            *wheels, sync=sync, cache=first.cache, compile_levels=(0,), processes=processes
+        )
+        site.uninstall("app", "other")
+        return sorted(read_whole)
+
+    assert [] == install(first)
+    assert [] == install(first)
+    assert [] == install(second)
+    wheels[:] = [first.wheel("app", "2.0"), first.wheel("other", "2.0")]
+    first.cache.add(wheels[0])
+    assert ["app"] == install(first)
+    assert [] == install(first)
+    wheels[:] = [first.wheel("app", "3.0"), first.wheel("other", "3.0")]
+    assert [[], []] == [install(first, sync="off"), install(first, sync="off")]
+    tag = first.environment.cache_tag
+    assert sorted(["app", "other", tag, tag]) == install(first)
 
 
 def test_what_is_there_already_is_unchanged(tmp_path: Path) -> None:
