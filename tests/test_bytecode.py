@@ -121,6 +121,9 @@ def test_a_set_is_made_once(cache: Cache, entry: Entry) -> None:
 
     assert first.entries == second.entries
     assert BytecodeCount(linked=3, compiled=0, failed=0) == second.count
+    # Of a set that was found nobody can say that it was written by this run.
+    (made,) = first.entries
+    assert (((made.folder, made.mark),), ()) == (first.marks, second.marks)
 
 
 def test_compiled_files_validate(cache: Cache, entry: Entry) -> None:

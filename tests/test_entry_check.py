@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.cache import Cache
-from linkinstall.entry_check import LEVELS, Inspection, inspect
+from linkinstall.entry_check import LEVELS, Inspection, inspect, is_whole
 from linkinstall.fs import local
 from linkinstall.values import replace
 from tests.support.entries import FILES, file_of, made_entry
@@ -19,6 +19,7 @@ from tests.support.faulty import LowLinks, Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from io import BufferedReader
 
     from linkinstall.cache import Entry
 
@@ -197,6 +198,25 @@ def test_an_entry_that_is_gone_has_lost_every_file(entry: Entry) -> None:
     files = [path for path, _ in found if path != f"{entry.folder}/record"]
     assert entry.manifest.count == len(files)
     assert {"is missing"} == {reason for _, reason in found}
+
+
+def test_a_file_that_goes_while_it_is_read_is_missing(entry: Entry) -> None:
+    """Another process may set the entry aside between the look at a file and its reading.
+
+    Five installs that found an entry which a power cut had spoilt: one in fifty ended with "No
+    such file or directory".
+    """
+
+    def open_read(path: str) -> BufferedReader:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+
+    files = Recording(local())
+    vars(files)["open_read"] = open_read
+
+    found = inspect(files, entry, "full").damaged
+
+    assert {"is missing"} == {reason for _, reason in found}
+    assert not is_whole(files, entry)
 
 
 def test_an_entry_that_is_back_already_is_sound(entry: Entry) -> None:

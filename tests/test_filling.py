@@ -84,8 +84,10 @@ def test_modules_are_compiled_at_once(site: Site) -> None:
     filled = fill(site.cache, made, COMPILE)
 
     assert [BytecodeCount(0, 1, 0)] * 3 == [filled[path].bytecode for path in made]
-    marks = {mark.decode() for one in filled.values() for mark in one.marks}
-    written = {path.read_text() for path in Path(site.cache.root).rglob(UNFLUSHED)}
+    marks = dict(mark for one in filled.values() for mark in one.marks)
+    written = {
+        path.parent.as_posix(): path.read_bytes() for path in Path(site.cache.root).rglob(UNFLUSHED)
+    }
     assert 6 == len(written)
     assert written == marks
 
@@ -192,8 +194,9 @@ def test_the_same_wheel_twice_is_unpacked_once(site: Site) -> None:
     added = site.cache.find(made[0])
     assert added is not None
     entry = added.entry
-    count = entry.manifest.count
-    assert {made[0]: Filled(entry.manifest.id, added.hash, count, marks=(entry.mark,))} == filled
+    marks = ((entry.folder, entry.mark),)
+    told = Filled(entry.manifest.id, added.hash, entry.manifest.count, marks=marks)
+    assert {made[0]: told} == filled
 
 
 def test_what_was_unpacked_is_not_looked_for_again(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -12,11 +13,11 @@ from linkinstall.cache import Cache
 from linkinstall.entry_check import Inspection, inspect
 from linkinstall.fs import local
 from linkinstall.looking import Looking
-from tests.support.entries import file_of, made_entry
+from linkinstall.values import replace
+from tests.support.entries import file_of, lose, made_entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from linkinstall.cache import Entry
 
@@ -70,6 +71,42 @@ def test_a_look_is_taken_at_once_where_it_is_not_put_off(
     assert [(), (), ((path, "has another size"),), ()] == [one.damaged for one in found]
     looks.start()
     assert Inspection() == looks.finish()
+
+
+@pytest.mark.parametrize(
+    ("processes", "count"), [(False, 100), pytest.param(True, 100, marks=forks)]
+)
+@pytest.mark.parametrize("doubts", [False, True])
+def test_what_may_not_have_reached_the_disk_is_read_whole(
+    entries: list[Entry], *, processes: bool, count: int, doubts: bool
+) -> None:
+    """At once or put off; not what this run has written, and nothing without doubts."""
+    own, lost, flushed, _ = entries
+    for one in (own, lost, flushed):
+        lose(Path(path_of(one)))
+    Cache(Path(flushed.folder).parents[2]).mark_flushed(flushed)
+    looks = Looking(local(), "stat", processes=processes, doubts=doubts)
+    looks.own.add((own.folder, own.mark))
+    looks.put_off(count)
+
+    found = looked(looks, [own, lost, replace(flushed, flushed=True)])
+    looks.start()
+    found.append(looks.finish())
+
+    expected = [(path_of(lost), "has other contents")] if doubts else []
+    assert expected == [fault for one in found for fault in one.damaged]
+
+
+def test_what_was_read_whole_is_not_read_again(entries: list[Entry]) -> None:
+    """One look is enough for a run; a look that has found damage is none."""
+    looks = Looking(local(), "stat", processes=False)
+    looked(looks, entries[:1])
+    lose(Path(path_of(entries[0])))
+    lose(Path(path_of(entries[1])))
+
+    found = looked(looks, [*entries[:2], entries[1]])
+
+    assert [0, 1, 1] == [len(one.damaged) for one in found]
 
 
 @forks

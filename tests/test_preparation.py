@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from linkinstall import limits
-from linkinstall.errors import DistributionError
+from linkinstall.errors import CacheError, ConflictError, DistributionError
 from linkinstall.fs import local
 from linkinstall.outcome import Change
 from linkinstall.preparation import Preparation
-from linkinstall.wishes import Options, Wish, Wishes
+from linkinstall.wishes import Exactly, Options, Wish, Wishes
+from tests.support.entries import lose
 from tests.support.sites import Site, snapshot
 
 
@@ -108,6 +109,62 @@ def test_the_intent_tells_how_to_ask_again(site: Site) -> None:
         ("metadata", f"app INSTALLER {b'linkinstall'.hex()}0a"),
     }
     assert set() == expected - set(intent)
+
+
+@pytest.mark.parametrize("spoilt", [b"", b"\0\0\0", b"no,row\nsha,,,,\n"])
+def test_rows_that_are_none_are_of_a_damaged_entry(
+    site: Site, monkeypatch: pytest.MonkeyPatch, spoilt: bytes
+) -> None:
+    """Where entries are looked at beside the planning, what it stumbles over is mended as well.
+
+    An install of many files was refused, with the wheel at hand, where a power cut had left
+    zeros in the rows that its entry keeps for RECORD; so was the next one.
+    """
+    monkeypatch.setattr(limits, "FORK_FROM_LOOKS", 1)
+    wheel = site.wheel()
+    damaged = Path(site.cache.add(wheel).entry.folder, "record")
+    rows = damaged.read_bytes()
+    damaged.write_bytes(spoilt)
+
+    preparation = prepared(site, wheel, processes=True)
+
+    assert ["cache-damaged"] == [one.code for one in preparation.warnings]
+    assert rows == damaged.read_bytes()
+
+
+def test_an_entry_that_a_destination_has_not_written_is_read_whole(site: Site) -> None:
+    """Whoever asks for exactly an entry of the cache gets it only if it is what was unpacked."""
+    entry = site.cache.add(site.wheel()).entry
+    lose(Path(entry.folder, "files", "purelib", "app", "__init__.py"))
+
+    def plan(*, written: bool) -> None:
+        wishes = Wishes()
+        wishes.want(Wish(None, entry, exactly=Exactly((), written=written)))
+        options = Options(compile_levels=())
+        Preparation(site.environment, site.cache, local(), options, wishes).plan(site.world())
+
+    plan(written=True)
+    with pytest.raises(CacheError, match="has other contents"):
+        plan(written=False)
+
+
+def test_what_is_wrong_otherwise_is_told_where_entries_are_looked_at_beside(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A conflict is a conflict, whatever the look finds."""
+    monkeypatch.setattr(limits, "FORK_FROM_LOOKS", 1)
+    (site.library / "app").mkdir()
+    (site.library / "app" / "__init__.py").write_text("mine = True\n")
+    wheel = site.wheel()
+
+    with pytest.raises(ConflictError):
+        prepared(site, wheel, processes=True)
+    file = Path(site.cache.add(wheel).entry.folder, "files", "purelib", "app", "__init__.py")
+    file.write_bytes(b"edited")
+    with pytest.raises(ConflictError):
+        prepared(site, wheel, processes=True)
+
+    assert b"edited" != file.read_bytes()
 
 
 @pytest.mark.parametrize("processes", [False, True])

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall import entry_check, limits, looking
+from linkinstall.cache import UNFLUSHED
 from linkinstall.fs import crew
+from tests.support.entries import lose
 from tests.support.sites import Site, differences, snapshot
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from linkinstall.cache import Entry
     from linkinstall.entry_check import Inspection
     from linkinstall.fs.port import FileSystem
+
+
+forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has fork")
 
 
 @pytest.fixture
@@ -33,7 +37,7 @@ def read_whole(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("processes", [False, True])
+@pytest.mark.parametrize("processes", [False, pytest.param(True, marks=forks)])
 def test_only_what_may_not_have_reached_the_disk_is_read_whole(
     tmp_path: Path, read_whole: list[str], monkeypatch: pytest.MonkeyPatch, *, processes: bool
 ) -> None:
@@ -42,8 +46,6 @@ def test_only_what_may_not_have_reached_the_disk_is_read_whole(
     What ``cache add`` has unpacked is, once, and so is what an install without flushes has left,
     by those that flush.
     """
-    if processes and not hasattr(os, "fork"):
-        pytest.skip("only POSIX has fork")
     monkeypatch.setattr(crew, "workers", lambda: 2)
     monkeypatch.setattr(limits, "FORK_FROM_BYTES", 0)
     first, second = Site(tmp_path / "first", compiler=True), Site(tmp_path / "second")
@@ -68,6 +70,38 @@ def test_only_what_may_not_have_reached_the_disk_is_read_whole(
     assert [[], []] == [install(first, sync="off"), install(first, sync="off")]
     tag = first.environment.cache_tag
     assert sorted(["app", "other", tag, tag]) == install(first)
+
+
+@pytest.mark.parametrize("lost", ["bytecode/*/*/files/**/first*.pyc", "entries/*/**/second.py"])
+def test_marks_that_a_power_cut_has_emptied_tell_nothing(tmp_path: Path, lost: str) -> None:
+    """What was read whole does not speak for another entry whose mark has the same zeros.
+
+    The marks were kept without their folders. A wheel that had lost its alias was unpacked
+    again, its entry stood there, was read whole, and had zeros for a mark, as all others had:
+    so a file of another entry with zeros for contents was linked.
+    """
+    site = Site(tmp_path, compiler=True)
+    names = ("first", "second")
+    wheels = [site.wheel(name, files={f"{name}.py": f"x = '{name}'\n"}) for name in names]
+    site.install(*wheels, compile_levels=(0,))
+    site.uninstall(*names)
+    root = Path(site.cache.root)
+    marks, (alias, _) = list(root.rglob(UNFLUSHED)), sorted(root.glob("aliases/*"))
+    first = site.cache.find(str(wheels[0]))
+    assert first is not None
+    if not alias.read_text().startswith(first.entry.manifest.id):
+        (_, alias) = sorted(root.glob("aliases/*"))
+    (spoilt,) = root.glob(lost)
+    sound = spoilt.read_bytes()
+    for path in (*marks, alias, spoilt):
+        lose(path)
+
+    outcome = site.install(*wheels, sync="normal", compile_levels=(0,))
+
+    assert ["cache-damaged"] == [warning.code for warning in outcome.warnings]
+    assert [] == [one for one in site.library.rglob(spoilt.name) if one.read_bytes()[:1] == b"\0"]
+    # Compiled anew, a file may have another time in it.
+    assert spoilt.suffix == ".pyc" or sound == spoilt.read_bytes()
 
 
 def test_what_is_there_already_is_unchanged(tmp_path: Path) -> None:

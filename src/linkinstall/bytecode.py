@@ -45,14 +45,14 @@ class Compiled:
 
     :param damaged: (path, what is wrong) of files of sets that were made anew
     :param crowded: files that take no further hard link
-    :param marks: of the sets that were made
+    :param marks: folder and mark of the sets that were made
     """
 
     entries: tuple[Entry, ...] = ()
     count: BytecodeCount = BytecodeCount()
     damaged: tuple[tuple[str, str], ...] = ()
     crowded: tuple[str, ...] = ()
-    marks: tuple[bytes, ...] = ()
+    marks: tuple[tuple[str, bytes], ...] = ()
 
 
 def normal_level(level: int) -> int:
@@ -83,7 +83,7 @@ def compiled_sets(
     linked = compiled = 0
     damaged: tuple[tuple[str, str], ...] = ()
     crowded: tuple[str, ...] = ()
-    marks: list[bytes] = []
+    marks: list[tuple[str, bytes]] = []
     for level in sorted({normal_level(level) for level in levels}):
         found = sets.find(level)
         seen = Inspection() if found is None else look(found)
@@ -92,7 +92,7 @@ def compiled_sets(
             found, made = sets.make(level, unfit=found)
         if made:
             compiled += found.manifest.count
-            marks.append(found.mark)
+            marks.append((found.folder, found.mark))
         else:
             linked += found.manifest.count
         entries.append(found)

@@ -273,8 +273,7 @@ class Cache:
             return found
         from linkinstall.unpack import rebuild
 
-        damaged = found.entry if found is not None else None
-        return rebuild(self, wheel, validate_record, damaged, timeout=timeout, notify=notify)
+        return rebuild(self, wheel, validate_record, timeout=timeout, notify=notify)
 
     def remember(self, alias: str, entry_id: str, hash_: str) -> None:
         """Note which entry a wheel file unpacks to."""

@@ -191,6 +191,7 @@ class LinkDestination(SchemeDictionaryDestination):
                 tuple(self.bytecode_optimization_levels),
                 frozenset(f"{one}/{self._inner_path(one, row.path)}" for one, row in rows),
                 self.overwrite_existing,
+                self._told.written,
             )
             transaction.install_exactly(entry, exactly, self._environment().schemes)
             if type(self).placed is not LinkDestination.placed:

@@ -140,7 +140,7 @@ class Entries:
         if (found := self.cache.find(path)) is not None:
             return found  # whoever uses it looks at it
         added = self._unpack(path)
-        self.trust(added.entry.mark)
+        self.trust((added.entry.folder, added.entry.mark))
         self.warnings += added.warnings
         return added
 
@@ -154,9 +154,9 @@ class Entries:
             self._fall_back(error)
             return rebuild(self.cache, path, validate)
 
-    def trust(self, *marks: bytes) -> None:
-        """Take it that what has these marks was written, or read whole, by this run."""
-        self._looking.own.update(filter(None, marks))
+    def trust(self, *marks: tuple[str, bytes]) -> None:
+        """Take it that these folders, with these marks, were written or read whole by this run."""
+        self._looking.own.update(marks)
 
     def _fall_back(self, error: OSError) -> None:
         """Take a temporary cache where the shared one cannot be written."""
@@ -273,8 +273,7 @@ class Entries:
                 "Install from the wheel file to make it anew.",
             )
         added = self._unpack(path, entry)
-        what = "was edited" if entry.flushed else "was edited, or lost in a power cut,"
-        message = f"a cache entry {what} and has been made anew: {named}"
+        message = f"a cache entry was damaged and has been made anew: {named}"
         self.warnings.append(Warn("cache-damaged", message))
         return added.entry
 
@@ -308,8 +307,9 @@ class Entries:
         self.renew(found.crowded)
         if found.damaged:
             named = _named(found.damaged)
-            message = f"compiled files in the cache were edited and have been made anew: {named}"
+            message = f"compiled files in the cache were damaged and have been made anew: {named}"
             self.warnings.append(Warn("cache-damaged", message))
+        self.trust(*found.marks)
         done, more = self.bytecode, self._counted(path, found.count)
         self.bytecode = BytecodeCount(
             done.linked + more.linked, done.compiled + more.compiled, done.failed + more.failed

@@ -137,8 +137,8 @@ class _Look:
             if fault == _MODE and self._bits & S_IWOTH and _has_no_modes(self._files, place):
                 self._bits &= ~S_IWOTH
                 fault = self._fault(status, int(size), executable=executable)
-            if fault is None and self._full and hash_file(self._files, path) != digest:
-                fault = "has other contents"
+            if fault is None and self._full:
+                fault = self._fault_of_contents(path, digest)
             if fault is not None:
                 self.damaged.append((path, fault))
             elif status is not None and status.st_nlink >= self._limit:
@@ -158,6 +158,12 @@ class _Look:
         if status.st_mode & self._bits != S_IRUSR:
             return _MODE
         return _MODE if executable and not status.st_mode & S_IXUSR else None
+
+    def _fault_of_contents(self, path: str, digest: str) -> str | None:
+        try:
+            return "has other contents" if hash_file(self._files, path) != digest else None
+        except FileNotFoundError:  # another process is making the entry anew
+            return "is missing"
 
 
 def _record_damage(files: FileSystem, entry: Entry, *, exact: bool) -> list[tuple[str, str]]:

@@ -38,9 +38,8 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int, int], None]
     """File name of a wheel, its number from 1 on, and how many there are."""
     _Counts = tuple[int, int, int]
-    _Told = tuple[
-        str, str, str | None, int, list[tuple[str, str]], _Counts | None, tuple[bytes, ...]
-    ]
+    _Marks = tuple[tuple[str, bytes], ...]
+    _Told = tuple[str, str, str | None, int, list[tuple[str, str]], _Counts | None, _Marks]
 
 __all__ = ["CompileFor", "Filled", "fill"]
 
@@ -71,7 +70,7 @@ class Filled:
     :param hash: SHA-256 of the wheel file, in hexadecimal
     :param count: how many files it has
     :param bytecode: the compiled files that were made; None where none were
-    :param marks: of what was written: it need not be read again
+    :param marks: folder and mark of what was written: it need not be read again
     """
 
     entry: str
@@ -79,7 +78,7 @@ class Filled:
     count: int
     warnings: tuple[Warn, ...] = ()
     bytecode: BytecodeCount | None = None
-    marks: tuple[bytes, ...] = ()
+    marks: tuple[tuple[str, bytes], ...] = ()
 
     def added(self, cache: Cache, path: str) -> Added | None:
         """Return what :meth:`Cache.add` would, without looking for the wheel again.
@@ -182,7 +181,7 @@ def _make(
     warnings = [(one.code, one.message) for one in added.warnings]
     manifest = added.entry.manifest
     told = path, manifest.id, added.hash, manifest.count, warnings
-    marks = (added.entry.mark,)
+    marks = ((added.entry.folder, added.entry.mark),)
     if compile_for is None or compilers is None:
         return *told, None, marks
     try:

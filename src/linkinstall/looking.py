@@ -43,7 +43,7 @@ class Looking:
     :param level: off, stat or full
     :param processes: whether this process may be forked: it has no threads
     :param doubts: whether power cuts count (not with ``--sync off``)
-    :ivar own: the marks of what this run has written, or read whole
+    :ivar own: folder and mark of what this run has written, or read whole
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Looking:
     ) -> None:
         self.files = files
         self.level = level
-        self.own: set[bytes] = set()
+        self.own: set[tuple[str, bytes]] = set()
         self._processes = processes
         self._doubts = doubts
         self._later = False
@@ -111,8 +111,13 @@ class Looking:
             return None
 
     def _inspect(self, entry: Entry) -> Inspection:
-        doubted = self._doubts and not entry.flushed and entry.mark not in self.own
-        return inspect(self.files, entry, "full" if doubted else self.level)
+        # Marks alone tell nothing: those of which a power cut has left zeros are all alike.
+        mark = entry.folder, entry.mark
+        doubted = self._doubts and not entry.flushed and mark not in self.own
+        found = inspect(self.files, entry, "full" if doubted else self.level)
+        if doubted and not found.damaged:
+            self.own.add(mark)
+        return found
 
     def _look(self, number: int) -> _Told:
         begin, end = self._parts[number]

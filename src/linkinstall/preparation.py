@@ -132,8 +132,14 @@ class Preparation:
         :raises DistributionError: something that is to go cannot
         """
         try:
-            plan = self._plan(world, dry=dry)
-            if not self._entries.finish_looking():
+            plan = None
+            try:
+                plan = self._plan(world, dry=dry)
+            except Exception:
+                # Rows of RECORD that are none, say, may be those of an entry that is damaged.
+                if self._entries.finish_looking():
+                    raise
+            if plan is None or not self._entries.finish_looking():
                 # A cached file has been edited: each is looked at and mended before its use.
                 self._intent, self._warnings = [], []
                 plan = self._plan(world, dry=dry)
@@ -230,7 +236,8 @@ class Preparation:
 
     def _step_exactly(self, exactly: Exactly, entry: Entry, name: str) -> _Step:
         """Plan what a destination asks for: nothing that is there counts as an old version."""
-        self._entries.trust(entry.mark)  # it has just written it
+        if exactly.written:
+            self._entries.trust((entry.folder, entry.mark))
         entry, *compiled = self._entries.use(entry, None, exactly.levels)
         wanted = Wanted(
             name,

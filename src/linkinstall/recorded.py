@@ -134,6 +134,11 @@ class Recorded:
 
     # ---------------------------------------------------------------- the entry
 
+    @property
+    def written(self) -> bool:
+        """Whether an entry was written for it, and does not come from the cache as it is."""
+        return self._writer is not None
+
     def entry(self, scheme: str, dist_info: str) -> tuple[Entry, frozenset[str]]:
         """Return the entry with the files, and those of its files that are not wanted."""
         found = self._same_entry()

@@ -52,6 +52,7 @@ class Exactly:
     :param levels: optimisation levels to compile at
     :param sources: ``scheme/path`` of the files that may be compiled
     :param overwrite: whether files in the way are replaced
+    :param written: whether the entry was written just now, by whoever asks
     """
 
     generated: tuple[Generated, ...]
@@ -59,6 +60,7 @@ class Exactly:
     levels: tuple[int, ...] = ()
     sources: frozenset[str] = frozenset()
     overwrite: bool = False
+    written: bool = False
 
 
 @value
