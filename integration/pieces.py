@@ -91,11 +91,7 @@ def pieces() -> list[Piece]:
             for one in errors.names(forks=True)
         ),
         *_of_power(),
-        *(
-            _of("compound", "compound", one.name, "--file-system", kind)
-            for kind in compound.KINDS
-            for one in compound.able(("hardlink",))
-        ),
+        *_of_compound(),
         *_of_images(),
         *(Piece("race", (*_module("race"), "--contest", one.name)) for one in CONTESTS),
         *(
@@ -140,6 +136,23 @@ def _of_power() -> list[Piece]:
     # All file systems at once: on btrfs, where a change comes whole or not at all, nothing is
     # ever damaged, and a run in which nothing is proves nothing.
     return [*found, Piece("lying", (*_module("lying"), "--workers", "1"))]
+
+
+def _of_compound() -> list[Piece]:
+    """Two faults in a row at each point; as many as there can be in each third scenario."""
+    able = compound.able(("hardlink",))
+    return [
+        _of(
+            "compound",
+            "compound",
+            one.name,
+            "--file-system",
+            kind,
+            *(("--depth", "2") if (number + turn) % 3 else ()),
+        )
+        for turn, kind in enumerate(compound.KINDS)
+        for number, one in enumerate(able)
+    ]
 
 
 def _of_images() -> list[Piece]:
