@@ -101,4 +101,5 @@ def test_each_verb_is_one_or_the_other() -> None:
 
     left_out = {verb for verb in verbs if not is_owed(verb, point, injected(1))}
 
-    assert {verb for verb in verbs if verb.startswith(("cache-", "venv-"))} == left_out
+    flushing_nothing = {verb for verb in verbs if verb.startswith(("cache-", "venv-"))}
+    assert flushing_nothing - {"cache-add"} == left_out

@@ -223,7 +223,7 @@ def test_usage_errors_are_two() -> None:
     assert (2, "") == (status, out)
     assert (
         "error: --sync is no option of list; it belongs to install, uninstall, recover, repair, "
-        "venv create, venv clear, venv remove, venv decouple.\n"
+        "venv create, venv clear, venv remove, venv decouple, cache add.\n"
         "`linkinstall list --help` tells what there is.\n"
     ) == err
 

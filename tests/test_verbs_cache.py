@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import errno
 import os
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
+from linkinstall import Cache
+from linkinstall.cache import UNFLUSHED
 from linkinstall.errors import CacheError
-from linkinstall.verbs.cache import clean_cache, prune_cache, verify_cache
+from linkinstall.verbs.cache import add_wheels, clean_cache, prune_cache, verify_cache
+from tests.support.faulty import LocalFileSystem
 from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -22,6 +23,58 @@ def site(tmp_path: Path) -> Site:
     site = Site(tmp_path)
     site.cache.add(site.wheel())
     return site
+
+
+class Refusing(LocalFileSystem):
+    """A disk that has refused what was written."""
+
+    def flush_volume(self, path: str, _handle: int | None = None) -> None:
+        """Fail, as ``syncfs`` does once."""
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+
+def marks(cache: Cache) -> list[str]:
+    """Return the marks of what has not reached the disk."""
+    return sorted(path.as_posix() for path in Path(cache.root).rglob(UNFLUSHED))
+
+
+def test_what_is_added_has_reached_the_disk(site: Site) -> None:
+    """Also what was there already and had not; so the next install need not read it.
+
+    An install read every file of what ``cache add`` had just unpacked, since a power cut in
+    between could have left zeros in it.
+    """
+    wheels = [str(site.wheel()), str(site.wheel("other"))]
+    assert 1 == len(marks(site.cache))
+
+    outcome = add_wheels(site.cache, wheels)
+
+    added = (outcome.cache or {})["added"]
+    assert [False, True] == [one["unpacked"] for one in added]
+    assert [] == marks(site.cache)
+
+
+def test_sync_off_leaves_it_to_the_system(site: Site) -> None:
+    """What was not flushed stays marked."""
+    before = marks(site.cache)
+
+    add_wheels(site.cache, [str(site.wheel())], sync="off")
+
+    assert before == marks(site.cache) != []
+
+
+def test_what_the_disk_refuses_is_not_there(site: Site) -> None:
+    """The error is told, and the entries are made anew by whoever needs them."""
+    wheel = str(site.wheel())
+
+    with pytest.raises(OSError, match=r".") as caught:
+        add_wheels(Cache(site.cache.path, files=Refusing()), [wheel])
+
+    assert errno.EIO == caught.value.errno
+    assert site.cache.find(wheel) is None
+    again = add_wheels(site.cache, [wheel]).cache or {}
+    assert again["added"][0]["unpacked"]
+    assert site.cache.find(wheel) is not None
 
 
 def a_file(site: Site) -> str:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _FLUSH = "            self._flush()\n            if placements.link"
 _LINK = "            if placements.link"
 _SWITCH = "        self.staging.switch()\n"
-_VOLUMES = "(*self.plan.states, *(entry.folder for entry in unflushed))"
+_VOLUMES = "(*folders, *(entry.folder for entry in unflushed))"
 
 BAD: Mapping[str, Sequence[Spoil]] = {
     "never flushed": [("application.py", _FLUSH, _LINK)],
@@ -35,7 +35,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
             f"{_SWITCH}        self._flush()\n",
         ),
     ],
-    "cache not flushed": [("application.py", _VOLUMES, "self.plan.states")],
+    "cache not flushed": [("flushing.py", _VOLUMES, "folders")],
     "pointer not flushed": [
         ("staging.py", "            self._flush_volume(state)\n", "            pass\n")
     ],

@@ -29,16 +29,21 @@ VENV = "venv"
 CLEANERS: tuple[Command, ...] = (RECOVER, run("cache", "prune"), run("cache", "clean"))
 """Commands that clean a cache; a new one is put to the race here."""
 
-DAMAGE = Command(
-    (
-        "{harness}",
-        "-I",
-        "-c",
-        "import glob, sys; open(glob.glob(sys.argv[1])[0], 'a').write('# edited')",
-        "{cache}/v1/entries/*/files/purelib/pluggy/_hooks.py",
-    )
+
+def _spoilt_by(code: str) -> Command:
+    """Return what runs code on a ``path``, that of a file of the cache."""
+    begin = "import glob, os, sys; path = glob.glob(sys.argv[1])[0]"
+    place = "{cache}/v1/entries/*/files/purelib/pluggy/_hooks.py"
+    return Command(("{harness}", "-I", "-c", f"{begin}; {code}", place))
+
+
+DAMAGE = _spoilt_by("open(path, 'a').write('# edited')")
+"""Somebody edits it through a link."""
+LOSS = _spoilt_by(
+    "was = os.stat(path); open(path, 'r+b').write(bytes(was.st_size)); "
+    "os.utime(path, ns=(was.st_atime_ns, was.st_mtime_ns))"
 )
-"""Somebody edits a file of the cache through a link."""
+"""A power cut has left zeros in it, with its size and its times."""
 
 
 @dataclass(frozen=True)
@@ -299,7 +304,7 @@ CONTESTS = (
         "cache",
         "32 into one cache with a damaged entry, cleaned, 3 killed",
         _one_cache,
-        prepare=(run("cache", "add", "{pluggy-1.5.0}"), DAMAGE),
+        prepare=(run("cache", "add", "--sync", "off", "{pluggy-1.5.0}"), LOSS),
         kill=("any", 3),
     ),
     Contest("target", "16 that make, fill and empty one new --target", _new_target),

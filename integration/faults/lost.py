@@ -27,8 +27,11 @@ if TYPE_CHECKING:
 
 STATUSES = (0, 1, 3)
 """The statuses of docs/reference/exit-status.md that an error can lead to."""
-GIVING_UP = frozenset(("install", "reinstall", "upgrade", "downgrade", "repair", "uninstall"))
-"""The verbs that change packages: each is one transaction, which flushes before it changes."""
+GIVING_UP = frozenset(
+    ("install", "reinstall", "upgrade", "downgrade", "repair", "uninstall", "cache-add")
+)
+"""The verbs that change packages, each of which is one transaction, which flushes before it
+changes; and what fills the cache, which flushes before it ends."""
 MARK, LINKED_BY = "unflushed", "manifest"
 """What says that an entry may not be on the disk yet, and what an entry is not linked without."""
 
@@ -44,7 +47,7 @@ def is_owed(verb: str, point: ErrorPoint, injected: Injected) -> bool:
 
     It is not asked for where docs/explanation/promises.md does not promise it: after another
     error, which says nothing of what was written before; of a run that was killed; of the verbs
-    of virtual environments. Those of the cache flush nothing.
+    of virtual environments. The others of the cache flush nothing.
     """
     return (
         verb in GIVING_UP

@@ -55,7 +55,7 @@ HEADS = ("file system", "cut", "layout", "cache")
 MODES = ("hardlink", "copy", "symlink")
 """The modes that each file system has; clone is added where it can."""
 CLONES = ("xfs", "btrfs")
-SYNCED = ("install", "reinstall", "upgrade", "downgrade", "uninstall")
+SYNCED = ("install", "reinstall", "upgrade", "downgrade", "uninstall", "cache-add")
 """The verbs that take ``--sync``."""
 DIVIDED = ("data apart", "scripts apart", "library apart")
 
@@ -174,7 +174,7 @@ def _of_parts(scenario: Scenario) -> bool:
 def unpacked_just_before(mode: str) -> Scenario:
     """Return an install from an entry that was unpacked just before and never flushed."""
     warm = scenarios.scenario(f"linkinstall-install-pluggy-{mode}")
-    add = scenarios.run("cache", "add", "{pluggy-1.5.0}")
+    add = scenarios.run("cache", "add", "--sync", "off", "{pluggy-1.5.0}")
     return replace(warm, subject="pluggy unpacked-before cold", prepare=(), just_before=(add,))
 
 

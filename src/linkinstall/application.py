@@ -22,9 +22,9 @@ Errors: ``OSError``; the caller undoes.
 from __future__ import annotations
 
 import os
-from errno import EIO
 
 from linkinstall import limits
+from linkinstall.flushing import flush
 from linkinstall.fs.trees import remove_folder_if_empty, rename_folder
 from linkinstall.journal import ABSENT, OPEN, STAGING, Journal, encode, next_state
 from linkinstall.plan import WHOLE
@@ -142,22 +142,8 @@ class Application:
 
     def _flush(self) -> None:
         """Bring everything that was written to the disk, once, before the first change."""
-        if not self.volumes.wanted:
-            return
-        devices = set()
-        unflushed = self.origin.unflushed
-        for path in (*self.plan.states, *(entry.folder for entry in unflushed)):
-            status = self.files.status(path)
-            if status is not None and status.st_dev not in devices:
-                devices.add(status.st_dev)
-                self.volumes.flush(path)
-        for entry in unflushed:
-            # Another process may have met an error of the disk, which is told once.
-            path = f"{entry.folder}/manifest"
-            if self.files.status(path) is None:
-                raise OSError(EIO, os.strerror(EIO), path)
-        for entry in unflushed:
-            self.origin.cache.mark_flushed(entry)
+        origin = self.origin
+        flush(self.files, origin.cache, self.volumes, self.plan.states, origin.unflushed)
 
     def _stash(self) -> None:
         for item in self.plan.stash:

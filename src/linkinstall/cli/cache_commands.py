@@ -11,8 +11,6 @@ Errors: what the verbs raise; ``UsageError`` for words without the option that t
 
 from __future__ import annotations
 
-import os
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,7 +18,7 @@ if TYPE_CHECKING:
 
     from linkinstall.cli.commands import Verbs
     from linkinstall.cli.parse import Arguments
-    from linkinstall.outcome import Outcome, Warn
+    from linkinstall.outcome import Outcome
 
 __all__ = ["perform_on_cache"]
 
@@ -44,31 +42,14 @@ def _cache_info(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
     return _about_cache(arguments, _cache(arguments, verbs).info())
 
 
-def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
-    from linkinstall.paths import normal
-    from linkinstall.trust import refuse_distrusted
-
-    cache = _cache(arguments, verbs)
-    refuse_distrusted(cache)
-    cache.sweep()  # a run that finds every wheel there would leave what a killed one left
-    entries = []
-    warnings: list[Warn] = []
-    for wheel in arguments.words:
-        added = cache.add(wheel, timeout=arguments.value("--lock-timeout"), notify=notify)
-        manifest = added.entry.manifest
-        entries.append(
-            {
-                "wheel": normal(os.path.abspath(wheel)),
-                "id": manifest.id,
-                "unpacked": added.unpacked,
-            }
-        )
-        warnings += added.warnings
-        if notify is not None:
-            what = "added" if added.unpacked else "unchanged"
-            notify(f"{what} {manifest.distribution} {manifest.version} ({manifest.count} files)")
-    facts = {"path": cache.path, "added": entries}
-    return _about_cache(arguments, facts, warnings=tuple(warnings))
+def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+    return verbs["cache add"](
+        _cache(arguments, verbs),
+        arguments.words,
+        sync=arguments.value("--sync"),
+        lock_timeout=arguments.value("--lock-timeout"),
+        notify=notify,
+    )
 
 
 def _cache_verify(arguments: Arguments, verbs: Any, notify: Any) -> Any:

@@ -40,6 +40,7 @@ LOCATIONS = {
     "venv clear": ("linkinstall.verbs.venv", "clear_venv"),
     "venv remove": ("linkinstall.verbs.venv", "remove_venv"),
     "venv decouple": ("linkinstall.verbs.venv", "decouple_venv"),
+    "cache add": ("linkinstall.verbs.cache", "add_wheels"),
     "cache verify": ("linkinstall.verbs.cache", "verify_cache"),
     "cache prune": ("linkinstall.verbs.cache", "prune_cache"),
     "cache clean": ("linkinstall.verbs.cache", "clean_cache"),

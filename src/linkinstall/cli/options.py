@@ -177,7 +177,7 @@ OPTIONS = (
         "what is flushed: off is safe against kills, normal against power cuts too, "
         "full makes success mean the new state",
         HOW,
-        _SETTLING,
+        (*_SETTLING, "cache add"),
         "LEVEL",
         choices=("off", "normal", "full"),
         default="normal",

@@ -1,7 +1,8 @@
-"""Keep a cache: verify it, and take out of it what nobody uses, or everything.
+"""Fill a cache, verify it, and take out of it what nobody uses, or everything.
 
 Calling sequence::
 
+    outcome = add_wheels(Cache(), ["a.whl", "b.whl"])
     outcome = verify_cache(Cache(), full=True)
     outcome = prune_cache(Cache(), older_than=30 * 86_400)
     outcome = clean_cache(Cache())
@@ -14,17 +15,86 @@ Errors: those of these modules.
 
 from __future__ import annotations
 
+import os
+
 from linkinstall.outcome import Kept, Outcome, Warn
+from linkinstall.paths import normal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
-    from linkinstall.cache import Cache
+    from linkinstall.cache import Added, Cache
+    from linkinstall.fs.volumes import Volumes
     from linkinstall.outcome import Finding
     from linkinstall.upkeep.pruning import Pruned
 
-__all__ = ["clean_cache", "prune_cache", "verify_cache"]
+__all__ = ["add_wheels", "clean_cache", "prune_cache", "verify_cache"]
+
+
+def add_wheels(
+    cache: Cache,
+    wheels: Sequence[str],
+    *,
+    sync: str = "normal",
+    lock_timeout: float | None = None,
+    notify: Callable[[str], None] | None = None,
+) -> Outcome:
+    """Unpack and verify wheels that the cache does not have, and bring them to the disk.
+
+    :param sync: off, normal or full; but for off, what is said to be there has reached the disk
+    :param notify: called with a sentence for each wheel, and when something takes its time
+    :raises InvalidWheelError: one of them is refused; those before it are there
+    :raises CacheError: others can write to the cache
+    :raises OSError: the cache cannot be written, or the disk has refused something
+    """
+    from linkinstall.fs.volumes import Volumes
+    from linkinstall.trust import refuse_distrusted
+
+    refuse_distrusted(cache)
+    cache.sweep()  # a run that finds every wheel there would leave what a killed one left
+    volumes = Volumes(cache.file_system, sync)
+    volumes.hold(cache.root)
+    try:
+        added = []
+        for wheel in wheels:
+            one = cache.add(wheel, timeout=lock_timeout, notify=notify)
+            added.append(one)
+            if notify is not None:
+                what, manifest = "added" if one.unpacked else "unchanged", one.entry.manifest
+                distribution = f"{manifest.distribution} {manifest.version}"
+                notify(f"{what} {distribution} ({manifest.count} files)")
+        _flush(cache, volumes, added)
+    finally:
+        volumes.close()
+    facts = [
+        {
+            "wheel": normal(os.path.abspath(path)),
+            "id": one.entry.manifest.id,
+            "unpacked": one.unpacked,
+        }
+        for path, one in zip(wheels, added, strict=True)
+    ]
+    return Outcome(
+        "cache add",
+        cache={"path": cache.path, "added": facts},
+        warnings=tuple(warning for one in added for warning in one.warnings),
+    )
+
+
+def _flush(cache: Cache, volumes: Volumes, added: Iterable[Added]) -> None:
+    unflushed = [one.entry for one in added if not one.entry.flushed]
+    if not unflushed:
+        return
+    from linkinstall.flushing import flush
+
+    try:
+        flush(cache.file_system, cache, volumes, (), unflushed)
+    finally:
+        if volumes.lost:
+            from linkinstall.upkeep.quarantine import give_up_unflushed
+
+            give_up_unflushed(cache)
 
 
 def verify_cache(
