@@ -40,7 +40,7 @@ STANDARD = names_of("""
 OURS = names_of("""
     application archive asking cache claims cli cli.command_table cli.commands cli.console
     cli.main cli.options cli.parse cli.render cli.signals cli.target digest distribution
-    entries entry_check environment fs fs.lock fs.named fs.placing fs.port fs.posix fs.probe
+    entries entry_check environment flushing fs fs.lock fs.named fs.placing fs.port fs.posix fs.probe
     fs.trees fs.volumes identity installed interpreter_report interpreter_search interpreters
     interrupts journal limits linking looking manifest outcome paths placements places plan planner
     policy preparation record recovery refusals remains remembered_interpreters removal
@@ -48,7 +48,7 @@ OURS = names_of("""
     verbs.install wheel wishes world
 """)
 DOING = names_of("""
-    application claims identity journal placements places planner removal settle staging
+    application claims flushing identity journal placements places planner removal settle staging
 """)
 COMPILED = names_of("""
     bytecode compilers
