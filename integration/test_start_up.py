@@ -39,13 +39,13 @@ STANDARD = names_of("""
 """)
 OURS = names_of("""
     application archive asking cache claims cli cli.command_table cli.commands cli.console
-    cli.main cli.options cli.parse cli.render cli.signals cli.target digest distribution
-    entries entry_check environment flushing fs fs.lock fs.named fs.placing fs.port fs.posix
-    fs.probe fs.trees fs.volumes identity installed interpreter_report interpreter_search
-    interpreters interrupts journal limits linking looking manifest outcome paths placements places plan planner
-    policy preparation record recovery refusals remains remembered_interpreters removal
-    requests results scripts session settle staging transaction trash values verbs
-    verbs.install wheel wishes world
+    cli.main cli.options cli.parse cli.render cli.signals cli.target digest distribution entries
+    entry_check environment flushing fs fs.lock fs.named fs.placing fs.port fs.posix fs.probe
+    fs.trees fs.volumes identity installed interpreter_report interpreter_search interpreters
+    interrupts journal limits linking looking manifest outcome paths placements places plan
+    planner policy preparation record recovery refusals remains remembered_interpreters removal
+    requests results scripts session settle staging transaction trash values verbs verbs.install
+    wheel wishes world
 """)
 DOING = names_of("""
     application claims flushing identity journal placements places planner removal settle staging
