@@ -63,7 +63,7 @@ HEADS = ("file system", "fault", "layout", "cache")
 KEPT = 10
 """How many broken images are kept of a case."""
 LOSING = 4
-"""Each how-manieth image has lost contents."""
+"""Each how-manieth image has lost contents, unless it is said otherwise."""
 PAUSES = (0.0, 0.002)
 """Seconds between two flushes of the one who flushes all the time: any between these."""
 
@@ -74,10 +74,12 @@ class Images(Case):
 
     :param images: how many power cuts
     :param seed: what chance begins with
+    :param losing: each how-manieth image has lost contents
     """
 
     images: int = 20
     seed: int = 0
+    losing: int = LOSING
 
     def results(self, sweep: PowerSweep, turn: int) -> Iterator[Result]:
         """Make images, let one next run follow each, and judge."""
@@ -94,7 +96,7 @@ class Images(Case):
             ended = number < len(recorded)
             crashed = (*old, *(run.at_end if ended else run.blocks.crash(chance)))
 
-            losing = number % LOSING == LOSING - 1
+            losing = number % self.losing == self.losing - 1
 
             def strike(
                 crashed: Contents = crashed, run: Recorded = run, *, losing: bool = losing
