@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from linkinstall import limits
+from linkinstall.cli import progress
 from linkinstall.cli.console import Console, escaped
 
 
@@ -162,12 +163,12 @@ def test_a_stream_that_is_closed_is_not_watched() -> None:
 def test_progress_gives_way_to_what_is_said(monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     """What is drawn is taken away before a message, an error or a result is written.
 
-    Where a clock has not gone on since the console was made, as one of 15 ms on Windows, it hangs
-    on the rounding of the time whether as much as ``PROGRESS_EVERY`` is over: under Wine nothing
+    Where a clock had not gone on since the console was made, as one of 15 ms on Windows, it hung
+    on the rounding of the time whether as much as ``PROGRESS_EVERY`` was over: under Wine nothing
     was drawn from 8,192 s after the start of the machine on, nor between 1,024 and 2,048 s.
     """
+    monkeypatch.setattr(progress, "monotonic", lambda: 8192.0625)
     monkeypatch.setattr(limits, "PROGRESS_AFTER", 0)
-    monkeypatch.setattr(limits, "PROGRESS_EVERY", 0)
     for name in ("rich", "rich.console", "rich.progress"):
         monkeypatch.setitem(sys.modules, name, None)
     terminal = Terminal()

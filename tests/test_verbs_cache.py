@@ -10,7 +10,8 @@ import pytest
 
 from linkinstall import Cache
 from linkinstall.cache import UNFLUSHED
-from linkinstall.errors import CacheError
+from linkinstall.errors import CacheError, LockTimeoutError
+from linkinstall.upkeep.quarantine import give_up_unflushed
 from linkinstall.verbs.cache import add_wheels, clean_cache, prune_cache, verify_cache
 from tests.support.faulty import LocalFileSystem
 from tests.support.platforms import needs_symlinks
@@ -75,6 +76,44 @@ def test_what_the_disk_refuses_is_not_there(site: Site) -> None:
     again = add_wheels(site.cache, [wheel]).cache or {}
     assert again["added"][0]["unpacked"]
     assert site.cache.find(wheel) is not None
+
+
+def test_what_is_cleaned_away_meanwhile_is_no_error(site: Site) -> None:
+    """Between its unpacking and its flush others may take an entry away, and no longer.
+
+    ``cache add`` ended with "Input/output error": that the entry was gone passed for an error of
+    the disk that another process was told of.
+    """
+    wheel = str(site.wheel("other"))
+
+    def clean(_told: str) -> None:
+        clean_cache(site.cache)
+
+    outcome = add_wheels(site.cache, [wheel], notify=clean)
+
+    assert "done" == outcome.status
+    assert site.cache.find(wheel) is None
+
+    class Watching(LocalFileSystem):
+        def flush_volume(self, path: str, _handle: int | None = None) -> None:
+            flushed.append(path)
+            with pytest.raises(LockTimeoutError):
+                clean_cache(site.cache, lock_timeout=0.05)
+
+    flushed: list[str] = []
+    add_wheels(Cache(site.cache.path, files=Watching()), [wheel])
+    assert 1 == len(flushed)
+    assert site.cache.find(wheel) is not None
+
+
+def test_what_is_given_up_meanwhile_is_an_error(site: Site) -> None:
+    """Another process was told what the disk has refused: it is not said to be there."""
+    with pytest.raises(OSError, match="manifest") as caught:
+        add_wheels(
+            site.cache, [str(site.wheel())], notify=lambda _told: give_up_unflushed(site.cache)
+        )
+
+    assert errno.EIO == caught.value.errno
 
 
 def a_file(site: Site) -> str:

@@ -40,6 +40,8 @@ def flush(
     """Flush the volumes of folders and entries, and take the marks off these entries.
 
     :param volumes: those that are held; with ``off`` nothing is flushed, nor taken off
+    :param unflushed: entries that nobody takes away meanwhile: the cache is held
+    :raises OSError: a volume was not flushed, or an entry has been given up by another process
     """
     if not volumes.wanted:
         return

@@ -64,7 +64,13 @@ def add_wheels(
                 what, manifest = "added" if one.unpacked else "unchanged", one.entry.manifest
                 distribution = f"{manifest.distribution} {manifest.version}"
                 notify(f"{what} {distribution} ({manifest.count} files)")
-        _flush(cache, volumes, added)
+        if volumes.wanted and not all(one.entry.flushed for one in added):
+            held = cache.hold(timeout=lock_timeout, notify=notify)
+            try:
+                _flush(cache, volumes, added)
+            finally:
+                if held is not None:
+                    held.release()
     finally:
         volumes.close()
     facts = [
@@ -83,11 +89,11 @@ def add_wheels(
 
 
 def _flush(cache: Cache, volumes: Volumes, added: Iterable[Added]) -> None:
-    unflushed = [one.entry for one in added if not one.entry.flushed]
-    if not unflushed:
-        return
     from linkinstall.flushing import flush
 
+    entries = [one.entry for one in added if not one.entry.flushed]
+    # What somebody has cleaned away since it was added is no error of the disk.
+    unflushed = [one for one in entries if cache.file_system.status(one.folder) is not None]
     try:
         flush(cache.file_system, cache, volumes, (), unflushed)
     finally:
