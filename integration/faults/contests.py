@@ -129,9 +129,10 @@ def _conflicting(chance: random.Random) -> list[Contender]:
 def _one_cache(chance: random.Random) -> list[Contender]:
     wheels = ("pluggy-1.5.0", "pluggy-1.6.0", "parts-1.0", "wheel-0.45.1")
     modes = ("hardlink", "copy", "symlink")
-    found = [_target(i, wheels[i % 4], modes[i % 3]) for i in range(20)]
+    # Each wheel in each mode twice, and added twice: 32 that fill it. Those that clean it are more.
+    found = [_target(i, wheels[i % 4], modes[i % 3]) for i in range(24)]
     found += [
-        Contender(run("cache", "add", f"{{{wheels[i % 4]}}}", "--json"), {}, "") for i in range(6)
+        Contender(run("cache", "add", f"{{{wheel}}}", "--json"), {}, "") for wheel in wheels * 2
     ]
     found += [
         Contender(Command((*one.arguments, "--json"), one.variables), {}, losers=_IN_USE)
@@ -302,7 +303,7 @@ CONTESTS = (
     ),
     Contest(
         "cache",
-        "32 into one cache with a damaged entry, cleaned, 3 killed",
+        "32 into one cache with a damaged entry, 6 that clean it, 3 of all killed",
         _one_cache,
         prepare=(run("cache", "add", "--sync", "off", "{pluggy-1.5.0}"), LOSS),
         kill=("any", 3),
