@@ -39,7 +39,6 @@ import tempfile
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration import ledger
@@ -54,12 +53,12 @@ if TYPE_CHECKING:
     from integration.faults.figures import Figure
     from integration.pieces import Piece
 
-PAGE = Path(__file__).parents[1] / "docs" / "explanation" / "promises.md"
+PAGE = report.PAGE
 STOPPED = {-signal.SIGINT, -signal.SIGTERM, 128 + signal.SIGINT, 128 + signal.SIGTERM}
 """The statuses of what somebody has stopped."""
 _under_way: dict[str, subprocess.Popen[bytes]] = {}
 OUTPUT = figures.FOLDER.parents[1] / "proof"
-BEGIN, END = "<!-- written by make proof -->", "<!-- end of what make proof writes -->"
+MARKS = report.marks("make proof")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         found += f"\n\n{known}." if known else ""
         print(found)
         if options.write:
-            write(PAGE, found)
+            report.put(PAGE, MARKS, found)
             ledger.publish(one.name for one in pieces())
     ended = [kept.get(one.name) for one in chosen]
     failed = [one.name for one, end in zip(chosen, ended, strict=True) if end and end.status]
@@ -253,14 +252,6 @@ def _row(
         sum(one.missed for one in found),
         f"{sum(one.processor for one, _ in ended) / 3600:.2f}",
     )
-
-
-def write(page: Path, found: str) -> None:
-    """Replace the table of a page."""
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    page.write_text(f"{before}{BEGIN}\n\n{found}\n\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":

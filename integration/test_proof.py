@@ -167,7 +167,7 @@ def test_another_machine_goes_on(
     """
     page = checkout / "docs" / "explanation" / "promises.md"
     page.parent.mkdir(parents=True)
-    page.write_text(f"before\n{proof.BEGIN}\n{proof.END}\nafter\n", encoding="utf-8")
+    page.write_text("before\n{}\n{}\nafter\n".format(*proof.MARKS), encoding="utf-8")
     choose(monkeypatch, "first", "second")
     monkeypatch.setattr(proof, "machine", lambda: "one machine")
     proof.main(["--like", "first", "--write"])

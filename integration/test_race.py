@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.faults import bad_builds, crowd, race
+from integration.faults import bad_builds, crowd, peers, race
 from integration.faults.contests import CONTESTS, Contest
 from integration.faults.serial import ANY, Event, explained
 from linkinstall.fs.forks import workers
@@ -27,7 +27,7 @@ PATIENCE = 40
 
 @pytest.fixture(autouse=True)
 def _kernel_lists_locks() -> None:
-    require(os.path.exists("/proc/locks"), "/proc/locks of Linux tells who holds a lock")
+    require(os.path.exists(crowd.LOCKS), "/proc/locks of Linux tells who holds a lock")
 
 
 def contest(name: str) -> Contest:
@@ -73,6 +73,30 @@ def test_a_build_that_is_known_to_be_bad_is_caught(build: str, where: str) -> No
     )
 
     assert found[-1].problems
+
+
+def test_what_cannot_run_is_skipped(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without uv its contest is left out, which is said, and fails in continuous integration only.
+
+    It ended with a traceback.
+    """
+
+    def missing() -> str:
+        raise FileNotFoundError("uv is missing")
+
+    monkeypatch.setattr(peers, "uv_program", missing)
+    monkeypatch.delenv("CI", raising=False)
+
+    assert 0 == race.main(["--contest", "uv"])
+    monkeypatch.setenv("CI", "true")
+    assert 1 == race.main(["--contest", "uv", "--contest", "removals", "--rounds", "1"])
+    told = capsys.readouterr().out
+    assert 2 == told.count("SKIPPED race, uv: uv is missing")
+    assert "| 8 uninstalls of one distribution | 1 |" in told
+    monkeypatch.setattr(crowd, "LOCKS", "/no/such/list")
+    assert 1 == race.main([])
 
 
 def test_nobody_is_killed_on_the_way_to_the_gate(

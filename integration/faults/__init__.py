@@ -34,6 +34,7 @@ whether what is there now is exactly old or exactly new.
 ``lost``         what a flush that failed may have lost, and who has to give it up
 ``race``         ``make race``: many processes at once
 ``contests``     what they do
+``answers``      how each of them ended
 ``crowd``        the program that lets them loose, and kills some
 ``interference`` ``make interference``: somebody else acts before our recovery
 ``serial``       is there an order of them that leads to what is there

@@ -42,6 +42,8 @@ PRELOADED = (
     "linkinstall.unpack linkinstall.bytecode linkinstall.settle linkinstall.journal "
     "linkinstall.interpreters linkinstall.errors linkinstall.removal linkinstall.staging"
 )
+LOCKS = "/proc/locks"
+"""Where the kernel lists who holds a lock."""
 PAUSE = 0.002
 """Seconds between two looks at who has ended and who is to be killed."""
 LATEST = 0.03
@@ -94,7 +96,7 @@ def holders(path: str) -> set[int]:
     """Return the processes that locked a file, as the kernel lists them."""
     try:
         inode = str(os.stat(path).st_ino)
-        with open("/proc/locks", encoding="ascii") as stream:
+        with open(LOCKS, encoding="ascii") as stream:
             lines = [line.split() for line in stream]
     except OSError:
         return set()

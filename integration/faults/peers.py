@@ -26,6 +26,8 @@ from integration.faults.scenario import CacheRule, Command, Scenario, State
 
 REPOSITORY = Path(__file__).parents[2]
 WHEEL = "pluggy-1.5.0"
+OVERWRITING = "install (again with --overwrite-existing)"
+"""The verb of installer that refuses nothing the second time."""
 PROBE = "import pluggy; print(pluggy.__version__)"
 
 
@@ -50,7 +52,7 @@ def scenarios() -> list[Scenario]:
         _scenario("uv", "uninstall", uv["uninstall"], uv["uninstall"], uv["install"]),
         _scenario("uv", "install", uv["install"], uv["install"], uv["install"], uv["uninstall"]),
         _scenario("installer", "install", installer, installer),
-        _scenario("installer", "install (again with --overwrite-existing)", installer, overwriting),
+        _scenario("installer", OVERWRITING, installer, overwriting),
         *(one for tool in PROJECT_TOOLS for one in _of_projects(tool)),
     ]
 

@@ -67,6 +67,15 @@ def uv_program() -> str:
     return found
 
 
+def no_uv() -> str:
+    """Return that uv is missing, or nothing."""
+    try:
+        uv_program()
+    except FileNotFoundError as missing:
+        return str(missing)
+    return ""
+
+
 @dataclass(frozen=True)
 class ProjectTool:
     """A tool that brings an environment to what a project has locked.

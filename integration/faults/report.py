@@ -2,11 +2,12 @@
 
 Purpose: the words of ``make kill`` and ``make rivals``.
 
-Calling sequence: ``print(kill_table(swept))``, ``write_details(path, swept)``.
+Calling sequence: ``print(kill_table(swept))``, ``write_details(path, swept)``,
+``put(page, marks("make proof"), text)``.
 
 Guarantees: Markdown that can be put into the docs as it is.
 
-Errors: ``OSError`` if the details cannot be written.
+Errors: ``OSError`` if the details cannot be written; ``ValueError`` where a page lacks marks.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 DETAILS_VARIABLE = "PROOF_DETAILS"
 _ROOT = Path(__file__).parents[2]
+PAGE = _ROOT / "docs" / "explanation" / "promises.md"
 
 
 def machine() -> str:
@@ -39,6 +41,24 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return a Markdown table."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def marks(writer: str) -> tuple[str, str]:
+    """Return the lines between which a command writes into a page."""
+    return f"<!-- written by {writer} -->", f"<!-- end of what {writer} writes -->"
+
+
+def put(page: Path, between: tuple[str, str], text: str) -> None:
+    """Replace what stands between two marks of a page.
+
+    :raises ValueError: the page lacks one of them
+    """
+    begin, end = between
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, ended, after = rest.partition(end)
+    if not found or not ended:
+        raise ValueError(f"{page} lacks the marks {begin} and {end}")
+    page.write_text(f"{before}{begin}\n\n{text}\n\n{end}{after}", encoding="utf-8")
 
 
 def kill_table(swept: Sequence[Swept]) -> str:
