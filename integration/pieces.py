@@ -10,8 +10,9 @@ Calling sequence::
         piece.name, piece.command(), piece.content()
 
 Guarantees: pieces stand in the order in which they are taken up. ``content`` names what is put
-to the test by the bytes that are there, committed or not: those of the package, of the fault
-harness, and of the tests that a piece is made of. A commit of anything else leaves it as it is.
+to the test by the bytes that are there, committed or not: those of the package, and of the files
+that its module is made of (``closure``), or of the tests. A commit of anything else leaves it as
+it is: what is put to one gate counts on, where another gate's runner is changed.
 
 Errors: ``subprocess.CalledProcessError`` where this is no checkout of git.
 """
@@ -28,6 +29,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from integration import closure
 from integration.faults import compound, errors, images, interference, power, scenarios
 from integration.faults.contests import CONTESTS
 
@@ -36,9 +38,13 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[1]
 SOURCE = "src/linkinstall"
-_HARNESS = (SOURCE, "integration/faults", "integration/wheels.lock")
 _TESTS = (SOURCE, "tests", "integration/faults")
-_REAL = (SOURCE, "integration/real", "integration/support")
+_TARGETS = {
+    "fuzz": "integration.faults.fuzz",
+    "real": "integration.real",
+    "rivals": "integration.faults.rivals",
+}
+"""Target of the Makefile -> the module that it starts."""
 IMAGES = 1000
 """Images of each file system."""
 CASES = 1_000_000
@@ -59,12 +65,13 @@ class Piece:
 
     :param gate: one of ``GATES``
     :param words: a module and its arguments, or ``make`` and a target
-    :param tested: the paths of what it puts to the test
+    :param tested: the paths of what it puts to the test, where that is more than the package and
+        the files that its module is made of
     """
 
     gate: str
     words: tuple[str, ...]
-    tested: tuple[str, ...] = _HARNESS
+    tested: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -75,9 +82,17 @@ class Piece:
         """Return the command line."""
         return list(self.words) if self.words[0] == "make" else [sys.executable, "-m", *self.words]
 
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The paths of all that it puts to the test."""
+        if self.tested:
+            return self.tested
+        module = _TARGETS[self.words[1]] if self.words[0] == "make" else self.words[0]
+        return (SOURCE, *closure.files(module, ROOT))
+
     def content(self) -> str:
         """Return the name of what it puts to the test, as it is now."""
-        return content(self.tested)
+        return content(self.paths)
 
 
 def pieces() -> list[Piece]:
@@ -112,7 +127,7 @@ def pieces() -> list[Piece]:
             Piece("fuzz", ("make", "fuzz", f"CASES={CASES // _PARTS}", f"SEED={seed}"))
             for seed in range(_PARTS)
         ),
-        Piece("real", ("make", "real"), _REAL),
+        Piece("real", ("make", "real")),
         Piece("mutants", ("make", "mutants"), _TESTS),
         Piece("rivals", ("make", "rivals")),
     ]

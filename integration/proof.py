@@ -19,10 +19,11 @@ what has passed on the same content is not run again, so that a run that is stop
 it was, on another machine, too, once that is in the history. A piece during which that content
 changed counts for nothing. What a piece printed, and what broke in it, is kept in
 ``.cache/proof``. The table comes whatever happens; it has a row for each gate and each content of
-the package, and says how many of the pieces that stands for. Exit status 1 if any piece failed,
-or some have not been run. Who stops it by Ctrl-C or SIGTERM loses the pieces under way, which are
-stopped too. A gate that cannot run here says so itself: SKIPPED and why, which counts as a
-failure with ``CI=true``.
+the package, and says how many of the pieces that stands for. Below it stands how many have passed
+on what is there now, the runners of the gates included: where these are all, the package is one,
+and it is named. Exit status 1 if any piece failed, or some have not been run. Who stops it by
+Ctrl-C or SIGTERM loses the pieces under way, which are stopped too. A gate that cannot run here
+says so itself: SKIPPED and why, which counts as a failure with ``CI=true``.
 
 Errors: none.
 """
@@ -69,12 +70,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for one in pieces()
         if one.gate in (options.only or GATES) and re.search(options.like, one.name)
     ]
-    contents = {tested: content(tested) for tested in {one.tested for one in chosen}}
+    contents = {paths: content(paths) for paths in {one.paths for one in chosen}}
     kept = ledger.read()
     left = [
         one
         for one in chosen
-        if options.anew or not ledger.holds(kept.get(one.name), contents[one.tested])
+        if options.anew or not ledger.holds(kept.get(one.name), contents[one.paths])
     ]
     print(plan(chosen, left, kept), flush=True)
     if options.list:
@@ -86,7 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _run(left, options)
     finally:
         kept = ledger.read()
-        found = table(chosen, kept)
+        found = f"{table(chosen, kept)}\n\n{share(chosen, kept, contents)}"
         machines = dict.fromkeys(kept[one.name].machine for one in chosen if one.name in kept)
         known = "; ".join(filter(None, machines))
         found += f"\n\n{known}." if known else ""
@@ -97,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ended = [kept.get(one.name) for one in chosen]
     failed = [one.name for one, end in zip(chosen, ended, strict=True) if end and end.status]
     print(*(f"FAILED: {name}" for name in failed), sep="\n")
-    wanted = (contents[one.tested] for one in chosen)
+    wanted = (contents[one.paths] for one in chosen)
     return int(not all(map(ledger.holds, ended, wanted)))
 
 
@@ -232,6 +233,20 @@ def table(chosen: Sequence[Piece], kept: Mapping[str, Ended]) -> str:
         for (gate, name, source), ended in groups.items()
     ]
     return report.table(heads, rows)
+
+
+def share(
+    chosen: Sequence[Piece], kept: Mapping[str, Ended], contents: Mapping[tuple[str, ...], str]
+) -> str:
+    """Return how much has passed on what is there now: all of it is of one content, or is not."""
+    passed = [one for one in chosen if ledger.holds(kept.get(one.name), contents[one.paths])]
+    here = content((SOURCE,))
+    if len(passed) == len(chosen):
+        return f"All {len(chosen)} pieces have passed on one content of the package, {here}."
+    return (
+        f"{len(passed)} of {len(chosen)} pieces have passed on what is there now, {here} of the "
+        "package and the runners of the gates as they are; the others on an older one, or never."
+    )
 
 
 def _row(

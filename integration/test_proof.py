@@ -13,7 +13,7 @@ from integration.faults import figures
 from integration.faults.figures import Figure
 from integration.ledger import Ended
 from integration.pieces import Piece, content
-from integration.proof import plan, table
+from integration.proof import plan, share, table
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -224,6 +224,20 @@ def test_each_content_has_a_row() -> None:
         "| R1 | kills | source | 1234567, 89abcde | 2 of 3 | 2,000 runs | 0 | 0 | 0.20 |",
         "| R1 | kills | other | 1234567 | 1 of 3 | 1,000 runs | 0 | 0 | 0.10 |",
     ] == found
+
+
+def test_one_content_or_more_is_told() -> None:
+    """Below the table stands whether all has passed on what is there now, package and runners."""
+    chosen = [Piece("kill", ("make", target), ("src",)) for target in ("one", "two")]
+    kept = {"make one": PASSED, "make two": replace(PASSED, content="older")}
+    here = content((pieces.SOURCE,))
+
+    assert "All 1 pieces have passed on one content of the package, " + here in share(
+        chosen[:1], kept, {("src",): "content"}
+    )
+    assert "1 of 2 pieces have passed on what is there now, " + here in share(
+        chosen, kept, {("src",): "content"}
+    )
 
 
 def test_content_is_what_is_there(checkout: Path) -> None:
