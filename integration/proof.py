@@ -1,7 +1,8 @@
 """``make proof``: every gate in full, piece by piece, and one table at the end.
 
 Purpose: what ``docs/explanation/promises.md`` promises, put to the test on this machine;
-with ``--write`` the figures go into that page, and how each piece ended into the history.
+with ``--write`` the figures go into that page, those of each promise beside it (``promises``),
+and how each piece ended goes into the history.
 
 Calling sequence::
 
@@ -42,7 +43,7 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from integration import ledger
+from integration import ledger, promises
 from integration.faults import figures, report
 from integration.faults.volumes import QUICK_VARIABLE, quick_folder
 from integration.ledger import Ended
@@ -94,6 +95,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(found)
         if options.write:
             report.put(PAGE, MARKS, found)
+            told = promises.filled(promises.between(PAGE), pieces(), kept)
+            report.put(PAGE, promises.MARKS, told)
             ledger.publish(one.name for one in pieces())
     ended = [kept.get(one.name) for one in chosen]
     failed = [one.name for one, end in zip(chosen, ended, strict=True) if end and end.status]

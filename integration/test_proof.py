@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration import ledger, pieces, proof
+from integration import ledger, pieces, promises, proof
 from integration.faults import figures
 from integration.faults.figures import Figure
 from integration.ledger import Ended
@@ -167,7 +167,9 @@ def test_another_machine_goes_on(
     """
     page = checkout / "docs" / "explanation" / "promises.md"
     page.parent.mkdir(parents=True)
-    page.write_text("before\n{}\n{}\nafter\n".format(*proof.MARKS), encoding="utf-8")
+    row = "| promise | gate | figure |\n| --- | --- | --- |\n| It holds. | R1 `make kill` | old |"
+    marks = (*proof.MARKS, promises.MARKS[0], row, promises.MARKS[1])
+    page.write_text("before\n{}\n{}\n{}\n{}\n{}\nafter\n".format(*marks), encoding="utf-8")
     choose(monkeypatch, "first", "second")
     monkeypatch.setattr(proof, "machine", lambda: "one machine")
     proof.main(["--like", "first", "--write"])
@@ -177,6 +179,7 @@ def test_another_machine_goes_on(
 
     assert 0 == proof.main(["--write"])
     assert ["second"] == ran(checkout)
+    assert "| R1: 2,000 runs, none went wrong |" in page.read_text(encoding="utf-8")
     assert "| 2 of 2 |" in page.read_text(encoding="utf-8")
     assert "\n\none machine; another one.\n" in capsys.readouterr().out
     assert ["make first", "make second"] == list(ledger.read())
