@@ -165,7 +165,7 @@ from pathlib import Path
 sys.path[:0] = {path!r}
 from linkinstall import limits
 from linkinstall.cli import leave, run
-limits.PROGRESS_AFTER = 0
+limits.PROGRESS_AFTER = {after!r}
 limits.FORK_FROM_BYTES = {forks!r}
 child, terminal = pty.fork()
 if not child:
@@ -198,7 +198,7 @@ def test_a_terminal_is_told_which_wheel_is_unpacked(
     cache = ("--cache-dir", str(tmp_path / "cache"))
     words = (*tone, *cache, "--python", str(venv.python), *map(str, made))
     into = tmp_path / "seen"
-    program = WATCHED.format(path=sys.path, words=words, into=str(into), forks=forks)
+    program = WATCHED.format(path=sys.path, words=words, into=str(into), forks=forks, after=0)
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, capture_output=True, check=False, timeout=120)
     seen = into.read_text()
@@ -212,3 +212,23 @@ def test_a_terminal_is_told_which_wheel_is_unpacked(
     last = seen.rpartition("\x1b[")[2]
     assert "installed" in last
     assert ".whl" not in last
+
+
+@pytest.mark.parametrize("verb", [("install", "--no-compile-bytecode"), ("cache", "add")])
+def test_one_wheel_that_takes_long_is_drawn(
+    venv: Venv, wheelhouse: Path, tmp_path: Path, verb: tuple[str, ...]
+) -> None:
+    """A wheel alone is drawn while it is unpacked, from the time on that it takes too long."""
+    files = {f"large/m{number}.py": "" for number in range(3_000)}
+    wheel = make_wheel(wheelhouse, "large", "1.0", files)
+    where = ("--python", str(venv.python)) if verb[0] == "install" else ()
+    words = (*verb, "--cache-dir", str(tmp_path / "cache"), *where, str(wheel))
+    into = tmp_path / "seen"
+    program = WATCHED.format(path=sys.path, words=words, into=str(into), forks=1, after=0.05)
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120)
+    seen = into.read_text()
+
+    assert (0, b"") == (done.returncode, done.stderr)
+    assert wheel.name in seen
+    assert "1/1" in seen or "unpacking 1 of 1" in seen

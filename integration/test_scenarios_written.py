@@ -206,6 +206,38 @@ def test_compiled_files_are_valid_for_their_sources(
     assert before == {path: digest_of(path) for path in venv.library.rglob("*.pyc")}
 
 
+@pytest.mark.parametrize("mode", ["hardlink", "copy"])
+def test_what_an_environment_compiles_never_reaches_the_cache(
+    linkinstall: Command, venv: Venv, sample: Path, mode: str
+) -> None:
+    """Where a source is replaced, the interpreter writes a compiled file with an inode of its own.
+
+    What the cache keeps stays as it was, to the byte, and is what the next environment gets.
+    """
+    linkinstall.run("install", "--python", venv.root, "--link-mode", mode, sample)
+    (compiled,) = venv.library.glob("sample/__pycache__/__init__.*.pyc")
+    (kept,) = linkinstall.cache.glob("v1/bytecode/*/*/files/*/sample/__pycache__/__init__.*.pyc")
+    before = kept.stat().st_ino, kept.read_bytes()
+    shared = compiled.stat().st_ino
+    assert (mode == "hardlink") == (shared == kept.stat().st_ino)
+
+    source = venv.library / "sample" / "__init__.py"
+    text = source.read_text()
+    source.unlink()
+    source.write_text(f"{text}\nEDITED = True\n")
+    # Told by its time, whatever the clock's.
+    os.utime(source, (1, 1))
+    subprocess.run(
+        [venv.python, "-c", "import sample; assert sample.EDITED"],
+        check=True,
+        env={key: value for key, value in os.environ.items() if not key.startswith("PYTHON")},
+    )
+
+    assert shared != compiled.stat().st_ino
+    assert before == (kept.stat().st_ino, kept.read_bytes())
+    linkinstall.run("cache", "verify", "--full")
+
+
 def test_a_source_that_does_not_compile_is_a_note_and_no_failure(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:

@@ -126,6 +126,21 @@ def test_a_set_is_made_once(cache: Cache, entry: Entry) -> None:
     assert (((made.folder, made.mark),), ()) == (first.marks, second.marks)
 
 
+def test_another_magic_number_has_a_set_of_its_own(cache: Cache, entry: Entry) -> None:
+    """Two interpreters of one tag, as 3.15's betas are, do not get each other's compiled files.
+
+    They passed for each other's: no interpreter takes such files, so each compiled its own at
+    each import, and every install linked the useless ones again.
+    """
+    first = compiled(cache, entry, magic="3600")
+    second = compiled(cache, entry, magic="3601")
+    again = compiled(cache, entry, magic="3600")
+
+    assert first.entries[0].folder != second.entries[0].folder
+    assert (3, 3) == (second.count.compiled, again.count.linked)
+    assert first.entries == again.entries
+
+
 def test_compiled_files_validate(cache: Cache, entry: Entry) -> None:
     """Each tells time and size of the cache's source, which a link to it has as well."""
     (made,) = compiled(cache, entry).entries

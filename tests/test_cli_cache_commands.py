@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from linkinstall.cli.cache_commands import perform_on_cache
-from linkinstall.cli.commands import Verbs
+from linkinstall.cli.commands import Told, Verbs
 from linkinstall.cli.parse import parse
 from linkinstall.errors import LockTimeoutError, UsageError
 from linkinstall.outcome import Outcome
@@ -28,7 +28,7 @@ def run(site: Site, *words: str, told: list[str] | None = None) -> tuple[Outcome
     """Do what words say to the cache of a site; return the outcome and what was told."""
     told = [] if told is None else told
     arguments = parse(["cache", *words, "--cache-dir", site.cache.path], {})
-    return perform_on_cache(arguments, Verbs(), told.append), told
+    return perform_on_cache(arguments, Verbs(), Told(told.append)), told
 
 
 def called(*words: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
@@ -40,7 +40,7 @@ def called(*words: str) -> tuple[tuple[Any, ...], dict[str, Any]]:
         return Outcome("cache")
 
     verbs = {"cache": str, f"cache {words[0]}": verb}
-    perform_on_cache(parse(["cache", *words, "--cache-dir=c"], {}), verbs, None)
+    perform_on_cache(parse(["cache", *words, "--cache-dir=c"], {}), verbs, Told())
     return seen[0]
 
 
@@ -62,6 +62,17 @@ def test_add_tells_what_it_does(site: Site) -> None:
     assert {"path": site.cache.path, "added": [added]} == outcome.cache
     assert [f"added app 1.0 ({found.entry.manifest.count} files)"] == told
     assert [told[0].replace("added", "unchanged")] == run(site, "add", wheel)[1]
+
+
+def test_add_says_how_far_it_is() -> None:
+    """Whoever draws progress is told of the wheels that ``cache add`` unpacks."""
+    told = Told(progress=lambda *_: None)
+    seen: list[Any] = []
+    verbs = {"cache": str, "cache add": lambda *_, **options: seen.append(options["progress"])}
+
+    perform_on_cache(parse(["cache", "add", "a.whl", "--cache-dir=c"], {}), verbs, told)
+
+    assert [told.progress] == seen
 
 
 def test_add_waits_for_the_lock_as_the_others_do(site: Site) -> None:

@@ -173,7 +173,7 @@ def test_progress_gives_way_to_what_is_said(monkeypatch: pytest.MonkeyPatch, how
         monkeypatch.setitem(sys.modules, name, None)
     terminal = Terminal()
     console = Console(terminal, terminal)
-    console.progress("a.whl", 1, 2)
+    console.progress("a.whl", 1, 2, 0.5)
     if how == "close":
         console.result(["said"])
         console.close()

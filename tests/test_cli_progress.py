@@ -65,7 +65,7 @@ def test_nothing_is_drawn_before_it_takes_long(clock: Clock) -> None:
     terminal = Terminal()
     shown = Progress(terminal)
     clock.now += limits.PROGRESS_AFTER - 0.01
-    shown("a-1.0-py3-none-any.whl", 1, 3)
+    shown("a-1.0-py3-none-any.whl", 1, 3, 0.5)
     shown.close()
 
     assert "" == terminal.getvalue()
@@ -78,15 +78,15 @@ def test_a_line_tells_which_wheel_and_how_far(clock: Clock) -> None:
     shown = Progress(terminal)
     for number in (1, 2):
         clock.now += 1
-        shown(f"p{number}.whl", number, 3)
+        shown(f"p{number}.whl", number, 3, number / 4)
     shown.close()
     shown.close()
     clock.now += 1
-    shown("p3.whl", 3, 3)
+    shown("p3.whl", 3, 3, 1)
 
     assert (
-        f"{ERASE}unpacking 1 of 3: p1.whl{ERASE}unpacking 2 of 3: p2.whl{ERASE}"
-        f"{ERASE}unpacking 3 of 3: p3.whl"
+        f"{ERASE}unpacking 1 of 3:  25% of p1.whl{ERASE}unpacking 2 of 3:  50% of p2.whl{ERASE}"
+        f"{ERASE}unpacking 3 of 3: 100% of p3.whl"
     ) == terminal.getvalue()
 
 
@@ -97,7 +97,7 @@ def test_it_is_drawn_no_oftener_than_eyes_can_follow(clock: Clock) -> None:
     shown = Progress(terminal)
     clock.now += 1
     for number in range(1_000):
-        shown("a.whl", number, 1_000)
+        shown("a.whl", number, 1_000, 0)
 
     assert 1 == terminal.getvalue().count(ERASE)
 
@@ -108,7 +108,7 @@ def test_a_name_cannot_steer_the_terminal(clock: Clock) -> None:
     terminal = Terminal()
     shown = Progress(terminal)
     clock.now += 1
-    shown("\x1b]0;owned\x07\u202eevil\n-\u00e9" + "x" * 300, 1, 2)
+    shown("\x1b]0;owned\x07\u202eevil\n-\u00e9" + "x" * 300, 1, 2, 0)
     drawn = terminal.getvalue().removeprefix(ERASE)
 
     assert drawn.isprintable()
@@ -120,9 +120,9 @@ def test_a_terminal_that_has_gone_is_left_alone(clock: Clock) -> None:
     """An install goes on when the window is closed."""
     shown = Progress(Gone())
     clock.now += 1
-    shown("a.whl", 1, 2)
+    shown("a.whl", 1, 2, 0)
     clock.now += 1
-    shown("b.whl", 2, 2)
+    shown("b.whl", 2, 2, 0)
     shown.close()
 
 
@@ -136,7 +136,7 @@ def test_rich_draws_where_it_is_installed(clock: Clock, monkeypatch: pytest.Monk
     shown = Progress(terminal)
     clock.now += 1
     before = threading.active_count()
-    shown("[red]a-1.0-py3-none-any.whl", 3, 75)
+    shown("[red]a-1.0-py3-none-any.whl", 3, 75, 0.5)
 
     assert before == threading.active_count()
     assert "3/75" in terminal.getvalue()

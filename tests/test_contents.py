@@ -85,11 +85,13 @@ def packed(files: dict[str, bytes], method: int, target: io.BytesIO | None = Non
     return stream.getvalue()
 
 
-def opened(stream: BinaryIO) -> tuple[Contents, list[Member]]:
+def opened(
+    stream: BinaryIO, progress: Callable[[float], None] | None = None
+) -> tuple[Contents, list[Member]]:
     """Return the contents of an archive, and its members."""
     directory = read_directory(stream, stream.seek(0, 2))
     members = read_members(directory, Problems())
-    return Contents(stream, members, directory.offset), members
+    return Contents(stream, members, directory.offset, progress), members
 
 
 def whole(contents: Contents, member: Member, size: int = CHUNK) -> bytes:
@@ -115,6 +117,21 @@ def test_what_was_packed_comes_out(
     found = {member.name: whole(contents, member) for member in members}
 
     assert files == found
+
+
+def test_it_says_how_far_it_is_within_a_large_file() -> None:
+    """One file of a wheel may take minutes: the part that is read rises while it is."""
+    data = some_bytes(5 * CHUNK)
+    seen: list[float] = []
+    packed_data = packed({"one": data}, zipfile.ZIP_STORED)
+    contents, (member,) = opened(io.BytesIO(packed_data), seen.append)
+
+    whole(contents, member)
+
+    assert sorted(seen) == seen
+    assert seen[0] < 0.1
+    assert 0.7 < seen[-1] <= 1
+    assert len(seen) > 5
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -74,6 +74,36 @@ def test_a_wheel_is_unpacked_once(site: Site) -> None:
     assert made == cached_file(again.entry.folder).stat().st_ino
 
 
+@pytest.mark.parametrize("before", [0, 1])
+def test_one_wheel_alone_says_how_far_it_is(site: Site, before: int) -> None:
+    """A wheel is told of again and again while it is unpacked.
+
+    It was told of once, before: one alone, however large, was never drawn, since nothing is
+    drawn in the first half second.
+    """
+    others = [str(site.wheel(f"other{number}")) for number in range(before)]
+    wheel = str(site.wheel(files={f"app/m{number}.py": "" for number in range(20)}))
+    seen: list[tuple[str, int, int, float]] = []
+    brought = Entries(site.cache, site.environment, Options("auto"), lambda *one: seen.append(one))
+    brought.fill([*others, wheel], ())
+
+    for path in (*others, wheel):
+        brought.bring(path)
+
+    parts = [one[3] for one in seen if one[0] == os.path.basename(wheel)]
+    count = before + 1
+    # Where processes may not be forked, nothing is counted beforehand but their number.
+    assert {(os.path.basename(wheel), count, count)} == {
+        one[:3] for one in seen if one[0] == os.path.basename(wheel)
+    }
+    assert sorted(parts) == parts
+    assert len(parts) > 20
+    seen.clear()
+    entries(site).bring(wheel)
+    brought.bring(wheel)
+    assert [] == seen
+
+
 def test_no_compiled_files_unless_asked(site: Site) -> None:
     """Without a level there is the entry alone; with one, a set of compiled files."""
     wheel = str(site.wheel())

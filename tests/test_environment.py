@@ -6,6 +6,7 @@ import json
 import os
 import sys
 import tempfile
+from importlib.util import MAGIC_NUMBER
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,7 @@ def test_the_current_environment_is_that_of_installer() -> None:
     )
     assert sys.version_info[:2] == current.version
     assert sys.implementation.cache_tag == current.cache_tag
+    assert MAGIC_NUMBER == int(current.magic).to_bytes(2, "little") + b"\r\n"
     assert (False, True, None) == (current.verbatim, current.metadata, current.destdir)
 
 

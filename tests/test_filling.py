@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from linkinstall.entry_check import Inspection
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has fork")
-COMPILE = CompileFor(sys.executable, "tag", (0,))
+COMPILE = CompileFor(sys.executable, "tag", "", (0,))
 
 
 @pytest.fixture(autouse=True)
@@ -56,10 +56,14 @@ def test_what_is_compiled_is_what_the_environment_runs(site: Site) -> None:
     mute = Site(site.folder / "mute").environment
 
     compiler = plain.compiler or ""
-    assert CompileFor.of(plain, (0, 1)) == CompileFor(compiler, plain.cache_tag, (0, 1))
+    assert CompileFor.of(plain, (0, 1)) == CompileFor(
+        compiler, plain.cache_tag, plain.magic, (0, 1)
+    )
     assert CompileFor.of(plain, ()) is None
     assert CompileFor.of(mute, (0,)) is None
-    assert CompileFor.of(stage, (0,)) == CompileFor(compiler, plain.cache_tag, (0,), stage.runtime)
+    assert CompileFor.of(stage, (0,)) == CompileFor(
+        compiler, plain.cache_tag, plain.magic, (0,), stage.runtime
+    )
 
 
 def test_every_wheel_is_in_the_cache_afterwards(site: Site) -> None:
@@ -144,7 +148,7 @@ def test_what_unpacking_tells_outlives_a_compiler_that_fails(site: Site) -> None
     """Where the interpreter cannot be run the warnings come back, and no count."""
     made = wheels(site, 3)
 
-    filled = fill(site.cache, made, CompileFor("/no/such/interpreter", "tag", (0,)))
+    filled = fill(site.cache, made, CompileFor("/no/such/interpreter", "tag", "", (0,)))
 
     assert sorted(made) == sorted(filled)
     assert filled[made[1]].warnings
@@ -224,12 +228,12 @@ def test_what_was_unpacked_is_not_looked_for_again(
 def test_progress_counts_what_was_begun(site: Site) -> None:
     """This process tells each wheel that it takes, by its file name, and the number rises."""
     made = wheels(site, 6)
-    told: list[tuple[str, int, int]] = []
+    told: list[tuple[str, int, int, float]] = []
 
     fill(site.cache, made, None, lambda *one: told.append(one))
 
     names = {os.path.basename(path) for path in made}
-    numbers = [number for _, number, _ in told]
-    assert names >= {name for name, _, _ in told}
-    assert sorted(set(numbers)) == numbers
-    assert {6} >= {total for _, _, total in told}
+    numbers = [number for _, number, _, _ in told]
+    assert names >= {name for name, _, _, _ in told}
+    assert sorted(numbers) == numbers
+    assert {6} >= {total for _, _, total, _ in told}

@@ -119,6 +119,7 @@ def test_every_cpython_from_3_8_reports_installers_schemes(version: tuple[int, i
     assert schemes == schemes_of(answer)
     assert below_prefix == below("/opt/app", answer, "layout")
     assert "cpython-{}{}".format(*version) == answer["cache_tag"]
+    assert answer["magic"].isdecimal()
     assert Path(answer["stdlib"], "os.py").is_file()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from linkinstall.cache import Cache
 from linkinstall.cli.cache_commands import perform_on_cache
-from linkinstall.cli.commands import Verbs
+from linkinstall.cli.commands import Told, Verbs
 from linkinstall.cli.parse import parse
 from linkinstall.upkeep.advice import Advice
 from linkinstall.upkeep.inventory import take_stock
@@ -31,7 +31,7 @@ def follow(command: str, wheel: Path) -> None:
     words = shlex.split(command, comments=True)
     assert "linkinstall" == words.pop(0)
     arguments = parse([str(wheel) if word == "WHEEL" else word for word in words], {})
-    perform_on_cache(arguments, Verbs(), None)
+    perform_on_cache(arguments, Verbs(), Told())
 
 
 def module_of(site: Site) -> Path:

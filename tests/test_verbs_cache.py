@@ -55,6 +55,17 @@ def test_what_is_added_has_reached_the_disk(site: Site) -> None:
     assert [] == marks(site.cache)
 
 
+def test_progress_is_told_of_each_wheel(site: Site) -> None:
+    """What takes long says which wheel it is at, and how far: large ones take minutes."""
+    wheels = [str(site.wheel(name)) for name in ("one", "two")]
+    seen: list[tuple[str, int, int]] = []
+
+    add_wheels(site.cache, wheels, progress=lambda *told: seen.append(told[:3]))
+
+    names = [os.path.basename(wheel) for wheel in wheels]
+    assert [(names[0], 1, 2), (names[1], 2, 2)] == sorted(set(seen))
+
+
 def test_sync_off_leaves_it_to_the_system(site: Site) -> None:
     """What was not flushed stays marked."""
     before = marks(site.cache)

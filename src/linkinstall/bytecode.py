@@ -66,18 +66,21 @@ def compiled_sets(
     *,
     compilers: Compilers,
     tag: str,
+    magic: str = "",
     levels: Iterable[int],
     embedded: Mapping[str, str] | None = None,
     look: Callable[[Entry], Inspection],
 ) -> Compiled:
     """Return the compiled files of an entry, one set for each level.
 
+    :param tag: names the compiled files, as in ``cpython-311``
+    :param magic: what they begin with: under one tag, pre-releases have different ones
     :param embedded: scheme -> folder whose paths are written into the files; then
         they are made for one place only, in the form SOURCE_DATE_EPOCH asks for
     :param look: tells what is wrong with a set that was found
     :raises CacheError: the interpreter cannot be run
     """
-    sets = _Sets(cache, entry, compilers, tag, embedded or {})
+    sets = _Sets(cache, entry, compilers, tag, magic, embedded or {})
     sources = sum(1 for _ in _sources(entry))
     entries: list[Entry] = []
     linked = compiled = 0
@@ -121,16 +124,18 @@ class _Sets:
         entry: Entry,
         compilers: Compilers,
         tag: str,
+        magic: str,
         embedded: Mapping[str, str],
     ) -> None:
         self.cache = cache
         self.entry = entry
         self.compilers = compilers
         self.tag = tag
+        self.kind = f"{tag}.{magic}" if magic else tag
         self.embedded = embedded
 
     def _folder(self, level: int) -> str:
-        folder = self.cache.bytecode_folder(self.entry.manifest.id, self.tag, level)
+        folder = self.cache.bytecode_folder(self.entry.manifest.id, self.kind, level)
         if not self.embedded:
             return folder
         # Made for one place and in one form: no other may find them.

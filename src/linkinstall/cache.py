@@ -15,7 +15,7 @@ ever opened for writing again. While one process makes or links entries, which i
 :meth:`Cache.hold`, no other takes any away.
 
 On disk, under a versioned root: ``entries/ID/{manifest,record,files/SCHEME/…}``,
-``aliases/ALIAS`` (a wheel file's identity -> ID), ``bytecode/ID/TAG-LEVEL/…``,
+``aliases/ALIAS`` (a wheel file's identity -> ID), ``bytecode/ID/TAG.MAGIC-LEVEL/…``,
 ``dependents/ID.…`` (environments that hold symbolic links into an entry),
 ``environments/…`` (those that hold links of any kind), ``interpreters/…``, ``tmp/``,
 ``lock``. The caches of ``tiers`` are laid out alike and only read.
@@ -204,9 +204,9 @@ class Cache:
         """Where temporary folders are: what is written is renamed out of one of them."""
         return f"{self.root}/tmp"  # noqa: S108 - ours
 
-    def bytecode_folder(self, entry_id: str, tag: str, level: int) -> str:
-        """Return where the compiled files of an entry are kept."""
-        return f"{self.root}/bytecode/{entry_id}/{tag}-{level}"
+    def bytecode_folder(self, entry_id: str, kind: str, level: int) -> str:
+        """Return where the compiled files of an entry are kept, by tag and magic number."""
+        return f"{self.root}/bytecode/{entry_id}/{kind}-{level}"
 
     def open_folder(self, folder: str) -> Entry | None:
         """Return the entry or the set of compiled files in a folder of the cache."""
@@ -259,21 +259,22 @@ class Cache:
         validate_record: str = "all",
         timeout: float | None = None,
         notify: Callable[[str], None] | None = None,
+        progress: Callable[[float], None] | None = None,
     ) -> Added:
         """Return the entry of a wheel file, unpacking and verifying it if need be.
 
-        :param timeout: how long the cache's lock is waited for, as :meth:`hold` takes it
-        :param notify: told what is waited for, likewise
+        :param timeout: and ``notify``: as :meth:`hold` takes them
+        :param progress: called again and again with the part that is unpacked, 0 to 1
         :raises InvalidWheelError: the wheel is refused; nothing was kept
         :raises LockTimeoutError: something was being taken away for too long
         :raises OSError: the cache cannot be written
         """
-        found = self.find(wheel := os.fspath(path))
+        found = self.find(path := os.fspath(path))
         if found is not None and is_whole(self.file_system, found.entry):
             return found
-        from linkinstall.unpack import rebuild
+        from linkinstall.unpack import rebuild as make
 
-        return rebuild(self, wheel, validate_record, timeout=timeout, notify=notify)
+        return make(self, path, validate_record, timeout=timeout, notify=notify, progress=progress)
 
     def remember(self, alias: str, entry_id: str, hash_: str) -> None:
         """Note which entry a wheel file unpacks to."""

@@ -33,7 +33,7 @@ from linkinstall.vetting.problems import shown
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any, BinaryIO
 
     from linkinstall.errors import InvalidWheelError
@@ -52,10 +52,19 @@ class Contents:
     :param stream: the archive, seekable; its position is moved
     :param members: every member of it
     :param directory: where its central directory begins
+    :param progress: called at each read with the part of the archive that lies before it, 0 to 1
     """
 
-    def __init__(self, stream: BinaryIO, members: Sequence[Member], directory: int) -> None:
+    def __init__(
+        self,
+        stream: BinaryIO,
+        members: Sequence[Member],
+        directory: int,
+        progress: Callable[[float], None] | None = None,
+    ) -> None:
         self._stream = stream
+        self._progress = progress
+        self._total = max(1, directory)
         self._library = _inflating_library()
         offsets = sorted(member.offset for member in members)
         self._ends = dict(zip(offsets, [*offsets[1:], directory], strict=True))
@@ -98,6 +107,8 @@ class Contents:
 
     def read(self, offset: int, length: int) -> bytes:
         """Read from the archive, and digest what is read for the first time."""
+        if self._progress is not None:
+            self._progress(min(1.0, offset / self._total))
         data = read_at(self._stream, offset, length)
         known = self._digested - offset
         # What lies further on has to wait: sha256 takes the bytes in their order.

@@ -19,7 +19,6 @@ for a cache that cannot be written where a temporary one would not do (symbolic 
 
 from __future__ import annotations
 
-import os
 import time
 
 from linkinstall import limits
@@ -48,7 +47,7 @@ _NAMED = 5
 class Entries:
     """See the module docstring.
 
-    :param progress: told which wheel is brought: its file name, its number, and of how many
+    :param progress: told which wheel is unpacked, and how far (``filling.Progress``)
     """
 
     def __init__(
@@ -134,9 +133,6 @@ class Entries:
             self.warnings += filled.warnings
             if (made := filled.added(self.cache, path)) is not None:
                 return made
-        elif self._progress is not None:
-            number = self._numbers.get(path, 1)
-            self._progress(os.path.basename(path), number, len(self._numbers) or 1)
         if (found := self.cache.find(path)) is not None:
             return found  # whoever uses it looks at it
         added = self._unpack(path)
@@ -145,14 +141,17 @@ class Entries:
         return added
 
     def _unpack(self, path: str, damaged: Entry | None = None) -> Added:
+        from linkinstall.filling import progress_of
         from linkinstall.unpack import rebuild
 
         validate = self._options.validate_record
+        of = self._numbers.get(path, 1), len(self._numbers) or 1
+        progress = progress_of(self._progress, path, *of)
         try:
-            return rebuild(self.cache, path, validate, damaged)
+            return rebuild(self.cache, path, validate, damaged, progress=progress)
         except OSError as error:
             self._fall_back(error)
-            return rebuild(self.cache, path, validate)
+            return rebuild(self.cache, path, validate, progress=progress)
 
     def trust(self, *marks: tuple[str, bytes]) -> None:
         """Take it that these folders, with these marks, were written or read whole by this run."""
@@ -300,6 +299,7 @@ class Entries:
             entry,
             compilers=self._compilers,
             tag=environment.cache_tag,
+            magic=environment.magic,
             levels=levels,
             embedded=environment.runtime if environment.destdir else None,
             look=self._looking.look,

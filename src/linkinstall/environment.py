@@ -57,6 +57,7 @@ class Environment:
     :param layout: the schemes relative to any prefix, as the interpreter lays it out
     :param script_kind: ``posix`` or one of ``installer``'s Windows launcher kinds
     :param cache_tag: names compiled files, as in ``cpython-311``
+    :param magic: what compiled files begin with, as a number; empty where it is not known
     :param version: the interpreter's, as in ``(3, 11)``
     :param stdlib: the folder of the standard library
     :param headers_named: whether ``headers`` names the distribution's folder already
@@ -77,6 +78,7 @@ class Environment:
     cache_tag: str
     version: tuple[int, int]
     stdlib: str = ""
+    magic: str = ""
     headers_named: bool = False
     verbatim: bool = False
     metadata: bool = True
@@ -289,6 +291,7 @@ class Environment:
             cache_tag=report["cache_tag"],
             version=(int(major), int(minor)),
             stdlib=report["stdlib"],
+            magic=report.get("magic", ""),  # remembered before it was asked for
             keeps_lock=venv,
         )
 

@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache
     from linkinstall.environment import Environment
 
-    Progress = Callable[[str, int, int], None]
-    """File name of a wheel, its number from 1 on, and how many there are."""
+    Progress = Callable[[str, int, int, float], None]
+    """File name of a wheel, its number from 1 on, of how many, and what part of it is unpacked."""
     _Counts = tuple[int, int, int]
     _Marks = tuple[tuple[str, bytes], ...]
     _Told = tuple[str, str, str | None, int, list[tuple[str, str]], _Counts | None, _Marks]
 
-__all__ = ["CompileFor", "Filled", "fill"]
+__all__ = ["CompileFor", "Filled", "fill", "progress_of"]
 
 
 @value
@@ -50,6 +50,7 @@ class CompileFor:
 
     compiler: str
     tag: str
+    magic: str
     levels: tuple[int, ...]
     embedded: dict[str, str] | None = None
 
@@ -59,7 +60,8 @@ class CompileFor:
         if not levels or not environment.compiler:
             return None
         embedded = environment.runtime if environment.destdir else None
-        return cls(environment.compiler, environment.cache_tag, levels, embedded)
+        tag, magic = environment.cache_tag, environment.magic
+        return cls(environment.compiler, tag, magic, levels, embedded)
 
 
 @value
@@ -101,7 +103,7 @@ def fill(
 
     Small ones are left to whoever asks for them.
 
-    :param progress: told what is unpacked by this process, and how many were begun by all
+    :param progress: told what this process unpacks, how far it is, and how many all have begun
     """
     sizes = {path: _size(cache, path) for path in wheels}
     if sum(sizes.values()) < limits.FORK_FROM_BYTES:
@@ -120,6 +122,13 @@ def fill(
         warned = tuple(Warn(*one) for one in warnings)
         made[path] = Filled(entry, hash_, count, warned, bytecode, marks)
     return made
+
+
+def progress_of(
+    progress: Progress | None, path: str, number: int, total: int
+) -> Callable[[float], None] | None:
+    """Return what the unpacking of one wheel is told to: see :meth:`Cache.add`."""
+    return None if progress is None else partial(progress, os.path.basename(path), number, total)
 
 
 def _size(cache: Cache, path: str) -> int:
@@ -151,10 +160,11 @@ class _Work:
         begin, end = self.parts[number]
         for index in range(begin, end):
             path = self._wheels[index]
-            if self._progress is not None and os.getpid() == self._process:
-                self._progress(os.path.basename(path), index + 1, len(self._wheels))
+            heard = self._progress if os.getpid() == self._process else None
+            seen = progress_of(heard, path, index + 1, len(self._wheels))
+            compilers = self._own_compilers()
             try:
-                told.append(_make(self._cache, path, self._compile_for, self._own_compilers()))
+                told.append(_make(self._cache, path, self._compile_for, compilers, seen))
             except Exception:  # noqa: BLE001, S112 - met again by whoever asks for this wheel
                 continue
         return told
@@ -175,9 +185,13 @@ class _Work:
 
 
 def _make(
-    cache: Cache, path: str, compile_for: CompileFor | None, compilers: Compilers | None
+    cache: Cache,
+    path: str,
+    compile_for: CompileFor | None,
+    compilers: Compilers | None,
+    progress: Callable[[float], None] | None,
 ) -> _Told:
-    added = cache.add(path)
+    added = cache.add(path, progress=progress)
     warnings = [(one.code, one.message) for one in added.warnings]
     manifest = added.entry.manifest
     told = path, manifest.id, added.hash, manifest.count, warnings
@@ -190,6 +204,7 @@ def _make(
             added.entry,
             compilers=compilers,
             tag=compile_for.tag,
+            magic=compile_for.magic,
             levels=compile_for.levels,
             embedded=compile_for.embedded,
             look=partial(inspect, cache.file_system, level="stat"),

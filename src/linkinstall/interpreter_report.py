@@ -37,7 +37,7 @@ _PREFIX = "linkinstall-prefix"  # stands where a prefix goes, and is cut off aga
 def report() -> Report:
     """Return what the interpreter that runs this says of itself.
 
-    Keys: ``executable prefix base_prefix implementation version cache_tag script_kind
+    Keys: ``executable prefix base_prefix implementation version cache_tag magic script_kind
     stdlib``, the schemes, ``layout.SCHEME`` (the default scheme under another prefix,
     as for ``--prefix``), and ``venv.SCHEME`` (a venv of this interpreter), absent
     before CPython 3.11, which has no such scheme.
@@ -52,6 +52,7 @@ def report() -> Report:
         "implementation": implementation.name,
         "version": ".".join(map(str, sys.version_info[:3])),
         "cache_tag": implementation.cache_tag or "",
+        "magic": magic(),
         "script_kind": launcher_kind(),
         "stdlib": sysconfig.get_path("stdlib"),
     }
@@ -68,6 +69,17 @@ def report() -> Report:
         paths["headers"] = sysconfig.get_path("include", "venv", vars=installed)
         result.update((f"venv.{name}", _below_prefix(paths[name])) for name in SCHEMES)
     return result
+
+
+def magic() -> str:
+    """Return the number that this interpreter's compiled files begin with.
+
+    Within one cache tag it changes from pre-release to pre-release.
+    """
+    # What importlib.util has its own from, and every interpreter has loaded at its start.
+    import _frozen_importlib_external as loader
+
+    return str(int.from_bytes(loader.MAGIC_NUMBER[:2], "little"))
 
 
 def _below_prefix(path: str) -> str:

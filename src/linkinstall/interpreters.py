@@ -22,7 +22,7 @@ import os
 import sys
 
 from linkinstall import limits
-from linkinstall.interpreter_report import SCHEMES, decode
+from linkinstall.interpreter_report import SCHEMES, decode, magic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def _running_venv() -> Report:
         "implementation": sys.implementation.name,
         "version": ".".join(map(str, sys.version_info[:3])),
         "cache_tag": sys.implementation.cache_tag or "",
+        "magic": magic(),
         "script_kind": "posix",
         "stdlib": os.path.dirname(os.__file__),
         **{name: f"{root}/{folders[name]}".rstrip("/") for name in SCHEMES},

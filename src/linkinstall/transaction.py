@@ -73,7 +73,7 @@ class Transaction(Asking):
         (and success means new)
     :param lock_timeout: seconds to wait for the environment
     :param notify: told what is waited for
-    :param progress: told which wheel is unpacked: file name, number from 1 on, of how many
+    :param progress: told file name, number, of how many, and what part (0 to 1) is unpacked
     :param processes: whether this process may be forked to work on several processors:
         it has no threads but this one
     :param command: the name of the verb, for the outcome

@@ -132,18 +132,24 @@ class _VettedSource(WheelFile):
 
 
 def unpack(
-    cache: Cache, path: str, *, validate_record: str = "all", damaged: Entry | None = None
+    cache: Cache,
+    path: str,
+    *,
+    validate_record: str = "all",
+    damaged: Entry | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Added:
     """Unpack and verify a wheel file, and publish its entry.
 
     :param validate_record: all, entries or none, as ``installer``'s command line has it
     :param damaged: the entry to replace
+    :param progress: called again and again with the part that is unpacked, 0 to 1
     :raises InvalidWheelError: the wheel is refused, all reasons together
     """
     name, _ = cache.identify(path)
     with cache.file_system.open_read(path) as stream:
         vetted, archive = vet_file(stream, path, validate_record)
-        contents = Contents(stream, vetted.members, vetted.directory)
+        contents = Contents(stream, vetted.members, vetted.directory, progress)
         source = _VettedSource(archive, vetted, contents)
         entry = _write_entry(cache, source, vetted, path, damaged, validate_record)
         hash_ = contents.sha256()
@@ -160,18 +166,22 @@ def rebuild(
     *,
     timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Added:
     """Unpack a wheel file while nobody takes anything out of the cache.
 
     :param damaged: the entry to replace
     :param timeout: and ``notify``: as :meth:`linkinstall.cache.Cache.hold` takes them
+    :param progress: as :func:`unpack` takes it
     :raises InvalidWheelError: the wheel is refused, all reasons together
     :raises LockTimeoutError: something was being taken away for too long
     """
     cache.identify(path)  # what is no wheel leaves nothing in the cache
     held = cache.hold(timeout=timeout, notify=notify)
     try:
-        return unpack(cache, path, validate_record=validate_record, damaged=damaged)
+        return unpack(
+            cache, path, validate_record=validate_record, damaged=damaged, progress=progress
+        )
     finally:
         if held is not None:
             held.release()

@@ -2,7 +2,7 @@
 
 Calling sequence::
 
-    outcome = perform_on_cache(arguments, Verbs(), notify)
+    outcome = perform_on_cache(arguments, Verbs(), Told())
 
 Guarantees: what changes no cache makes none.
 
@@ -16,43 +16,43 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
-    from linkinstall.cli.commands import Verbs
+    from linkinstall.cli.commands import Told, Verbs
     from linkinstall.cli.parse import Arguments
     from linkinstall.outcome import Outcome
 
 __all__ = ["perform_on_cache"]
 
 
-def perform_on_cache(
-    arguments: Arguments, verbs: Mapping[str, Any] | Verbs, notify: Callable[[str], None] | None
-) -> Outcome:
+def perform_on_cache(arguments: Arguments, verbs: Mapping[str, Any] | Verbs, told: Told) -> Outcome:
     """Do what ``arguments`` ask for and return the outcome.
 
     :param verbs: verbs and classes by name
-    :param notify: called with a sentence when something takes its time
+    :param told: who is told what takes its time
     """
-    return _COMMANDS[arguments.command](arguments, verbs, notify)
+    outcome: Outcome = _COMMANDS[arguments.command](arguments, verbs, told)
+    return outcome
 
 
-def _cache_dir(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
+def _cache_dir(arguments: Arguments, verbs: Any, _told: Any) -> Outcome:
     return _about_cache(arguments, {"path": _cache(arguments, verbs).path})
 
 
-def _cache_info(arguments: Arguments, verbs: Any, _notify: Any) -> Outcome:
+def _cache_info(arguments: Arguments, verbs: Any, _told: Any) -> Outcome:
     return _about_cache(arguments, _cache(arguments, verbs).info())
 
 
-def _cache_add(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+def _cache_add(arguments: Arguments, verbs: Any, told: Any) -> Any:
     return verbs["cache add"](
         _cache(arguments, verbs),
         arguments.words,
         sync=arguments.value("--sync"),
         lock_timeout=arguments.value("--lock-timeout"),
-        notify=notify,
+        notify=told.notify,
+        progress=told.progress,
     )
 
 
-def _cache_verify(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+def _cache_verify(arguments: Arguments, verbs: Any, told: Any) -> Any:
     repair = arguments.flag("--repair")
     if arguments.words and not repair:
         from linkinstall.errors import UsageError
@@ -61,11 +61,11 @@ def _cache_verify(arguments: Arguments, verbs: Any, notify: Any) -> Any:
     cache, full = _cache(arguments, verbs), arguments.flag("--full")
     wait = arguments.value("--lock-timeout")
     return verbs["cache verify"](
-        cache, arguments.words, full=full, repair=repair, lock_timeout=wait, notify=notify
+        cache, arguments.words, full=full, repair=repair, lock_timeout=wait, notify=told.notify
     )
 
 
-def _cache_taking(arguments: Arguments, verbs: Any, notify: Any) -> Any:
+def _cache_taking(arguments: Arguments, verbs: Any, told: Any) -> Any:
     """Call a verb that takes something out of the cache."""
     options: dict[str, Any] = {"force": arguments.flag("--force")}
     if arguments.command == "cache prune":
@@ -76,7 +76,7 @@ def _cache_taking(arguments: Arguments, verbs: Any, notify: Any) -> Any:
         **options,
         dry_run=arguments.flag("--dry-run"),
         lock_timeout=arguments.value("--lock-timeout"),
-        notify=notify,
+        notify=told.notify,
     )
 
 

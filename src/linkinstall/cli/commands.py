@@ -63,7 +63,7 @@ class Told:
     """Whom a verb tells what it is at; see :func:`perform`."""
 
     notify: Callable[[str], None] | None = None
-    progress: Callable[[str, int, int], None] | None = None
+    progress: Callable[[str, int, int, float], None] | None = None
 
 
 def perform(
@@ -71,13 +71,14 @@ def perform(
     verbs: Mapping[str, Any] | Verbs,
     *,
     notify: Callable[[str], None] | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int, float], None] | None = None,
 ) -> Outcome:
     """Do what ``arguments`` ask for and return the outcome.
 
     :param verbs: verbs and classes by name, as :data:`LOCATIONS` lists them
     :param notify: called with a sentence when something takes its time
-    :param progress: called with each wheel that is unpacked, its number, and how many there are
+    :param progress: called again and again with the wheel that is unpacked: its file name, its
+        number, how many there are, and what part of it is done
     :raises Exception: what the verb raises; ``outcome`` tells the environment at least
     """
     if arguments.command in OF_VENVS:
@@ -85,7 +86,7 @@ def perform(
     if arguments.command.startswith("cache "):
         from linkinstall.cli.cache_commands import perform_on_cache
 
-        return perform_on_cache(arguments, verbs, notify)
+        return perform_on_cache(arguments, verbs, Told(notify, progress))
     environment = choose_environment(arguments, verbs["environment"])
     try:
         outcome: Outcome = OF_ENVIRONMENTS[arguments.command](

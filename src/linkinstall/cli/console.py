@@ -75,7 +75,7 @@ class Console:
             return False
         return seen and not self.quiet and environ.get("TERM", "dumb") != "dumb"
 
-    def progress(self, wheel: str, number: int, total: int) -> None:
+    def progress(self, wheel: str, number: int, total: int, part: float) -> None:
         """Draw how far unpacking is; see :mod:`linkinstall.cli.progress`.
 
         Only where :meth:`is_watched`.
@@ -85,7 +85,7 @@ class Console:
 
             self._progress = Progress(self._stderr)
         if self._progress is not None:
-            self._progress(wheel, number, total)
+            self._progress(wheel, number, total, part)
 
     def _end_progress(self) -> None:
         if self._progress is not None:

@@ -7,7 +7,7 @@ text.
 Calling sequence: ``Console.progress`` has one where standard error is a terminal::
 
     progress = Progress(stderr)
-    progress("numpy-2.4.0-….whl", 3, 75)      # again and again
+    progress("numpy-2.4.0-….whl", 3, 75, 0.5) # again and again
     progress.close()                          # before anything else is written there
 
 Guarantees: nothing is written to what is no terminal, and nothing before
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TextIO
 
-    _Drawing = tuple[Callable[[str, int, int], None], Callable[[], None]]
+    _Drawing = tuple[Callable[[str, int, int, float], None], Callable[[], None]]
     """How it is drawn, and how it is taken away."""
 
 __all__ = ["Progress"]
@@ -50,8 +50,13 @@ class Progress:
         self._last = float("-inf")
         self._drawn: _Drawing | None = None
 
-    def __call__(self, wheel: str, number: int, total: int) -> None:
-        """Tell that a wheel is being unpacked: its file name, its number, and of how many."""
+    def __call__(self, wheel: str, number: int, total: int, part: float) -> None:
+        """Say that a wheel is being unpacked.
+
+        :param wheel: its file name
+        :param number: which one it is, from 1 on, of ``total``
+        :param part: how much of it is unpacked, 0 to 1
+        """
         now = monotonic()
         if now - self._began < limits.PROGRESS_AFTER or now - self._last < limits.PROGRESS_EVERY:
             return
@@ -59,7 +64,7 @@ class Progress:
         try:
             if self._drawn is None:
                 self._drawn = _bar(self._stream) or _line(self._stream)
-            self._drawn[0](escaped(wheel), number, total)
+            self._drawn[0](escaped(wheel), number, total, part)
         except (OSError, ValueError):
             self.close()
 
@@ -76,8 +81,8 @@ class Progress:
 def _line(stream: TextIO) -> _Drawing:
     """Return how a plain line is drawn and taken away."""
 
-    def draw(wheel: str, number: int, total: int) -> None:
-        text = f"unpacking {number} of {total}: {wheel}"
+    def draw(wheel: str, number: int, total: int, part: float) -> None:
+        text = f"unpacking {number} of {total}: {part:4.0%} of {wheel}"
         try:
             width = os.get_terminal_size(stream.fileno()).columns
         except (OSError, ValueError):
@@ -98,7 +103,7 @@ def _bar(stream: TextIO) -> _Drawing | None:
     """Return how ``rich`` draws a bar and takes it away, None where it is not installed."""
     try:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn
+        from rich.progress import BarColumn, TextColumn
         from rich.progress import Progress as Bar
     except ImportError:
         return None
@@ -106,16 +111,19 @@ def _bar(stream: TextIO) -> _Drawing | None:
     bar = Bar(
         TextColumn("unpacking"),
         BarColumn(),
-        MofNCompleteColumn(),
+        TextColumn("{task.fields[number]}/{task.total:.0f}"),
         TextColumn("{task.description}", markup=False),
         console=Console(file=stream),
         auto_refresh=False,
         transient=True,
     )
-    task = bar.add_task("", total=None)
+    task = bar.add_task("", total=1, number=0)
     bar.start()
 
-    def draw(wheel: str, number: int, total: int) -> None:
-        bar.update(task, description=wheel, completed=number, total=total, refresh=True)
+    def draw(wheel: str, number: int, total: int, part: float) -> None:
+        # The bar moves within a wheel, too: often there is but one.
+        done = number - 1 + part
+        bar.update(task, description=wheel, completed=done, total=total, number=number)
+        bar.refresh()
 
     return draw, bar.stop

@@ -39,15 +39,18 @@ def add_wheels(
     sync: str = "normal",
     lock_timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
+    progress: Callable[[str, int, int, float], None] | None = None,
 ) -> Outcome:
     """Unpack and verify wheels that the cache does not have, and bring them to the disk.
 
     :param sync: off, normal or full; but for off, what is said to be there has reached the disk
     :param notify: called with a sentence for each wheel, and when something takes its time
+    :param progress: called with file name, number, how many, and what part of it is unpacked
     :raises InvalidWheelError: one of them is refused; those before it are there
     :raises CacheError: others can write to the cache
     :raises OSError: the cache cannot be written, or the disk has refused something
     """
+    from linkinstall.filling import progress_of
     from linkinstall.fs.volumes import Volumes
     from linkinstall.trust import refuse_distrusted
 
@@ -57,8 +60,9 @@ def add_wheels(
     volumes.hold(cache.root)
     try:
         added = []
-        for wheel in wheels:
-            one = cache.add(wheel, timeout=lock_timeout, notify=notify)
+        for number, wheel in enumerate(wheels, 1):
+            part = progress_of(progress, wheel, number, len(wheels))
+            one = cache.add(wheel, timeout=lock_timeout, notify=notify, progress=part)
             added.append(one)
             if notify is not None:
                 what, manifest = "added" if one.unpacked else "unchanged", one.entry.manifest

@@ -46,7 +46,7 @@ def install(
     lock_timeout: float | None = None,
     dry_run: bool = False,
     notify: Callable[[str], None] | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Callable[[str, int, int, float], None] | None = None,
     processes: bool = False,
 ) -> Outcome:
     """Install wheel files, all of them or none.
