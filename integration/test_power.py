@@ -66,6 +66,7 @@ def test_power_cut_leaves_old_or_new(case: Case) -> None:
     ("build", "scenario", "layout", "how", "point"),
     [
         ("never flushed", UPGRADE, "one volume", "log-flushed", "end:1"),
+        ("journal not flushed", UPGRADE, "one volume", "log-flushed", "rename:13"),
         ("flushed after the changes", UPGRADE, "one volume", "log-flushed", "syncfs:1"),
         ("pointer not flushed", UPGRADE, "data apart", "log-flushed", "syncfs:1"),
         ("cache not flushed", SYMLINKED, "cache apart", "log-flushed", "end:1"),

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _FLUSH = "            self._flush()\n            if placements.link"
 _LINK = "            if placements.link"
+_RECORD = "            self.journal = self._record()\n"
+_JUST_FLUSH = "            self._flush()\n"
 _SWITCH = "        self.staging.switch()\n"
 _VOLUMES = "(*folders, *(entry.folder for entry in unflushed))"
 
@@ -35,6 +37,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
             f"{_SWITCH}        self._flush()\n",
         ),
     ],
+    "journal not flushed": [("application.py", _RECORD + _JUST_FLUSH, _JUST_FLUSH + _RECORD)],
     "cache not flushed": [("flushing.py", _VOLUMES, "folders")],
     "pointer not flushed": [
         ("staging.py", "            self._flush_volume(state)\n", "            pass\n")

@@ -224,8 +224,9 @@ def _of_caches(mode: str) -> list[Scenario]:
     ]
 
 
-MAKING = replace(CACHE, temporary=r"(?:TmP)?\w{8}(?:-b)?")
-"""The same where virtualenv works, which finds out in the temporary folder what a disk can do."""
+MAKING = replace(CACHE, temporary=r"TmP[a-z0-9_]{8}(?:-b)?|[a-z0-9_]{8}")
+"""The same where virtualenv works, which finds out in the temporary folder what a disk can do (it
+names its files ``TmP…``), after ``tempfile`` has found out whether one can write there."""
 
 
 def _of_venvs(mode: str) -> list[Scenario]:

@@ -223,6 +223,8 @@ def _told_by_path(
     files) is told by its ordinal if no other thread makes as many calls of that name.
     Otherwise it is replaced by the next one of its thread that can be told: the kill
     then comes a little later.
+
+    :raises SetupError: a thread ends with a change that cannot be told, and would not be struck
     """
     shared = {call.path(world) for call in calls} & {call.path(world) for call in again} - {""}
     totals = Counter((call.thread, call.name) for call in calls)
@@ -245,6 +247,10 @@ def _told_by_path(
             waiting.setdefault(call.thread, []).append(call)
             continue
         found += [(one, point) for one in (*waiting.pop(call.thread, ()), call)]
+    # Where a thread ends with a wait for a lock, the disk stays as it is.
+    lost = [one.text for rest in waiting.values() for one in rest if one.name not in WAITING]
+    if lost:
+        raise SetupError(f"nothing tells these calls of a thread from others: {lost}")
     return found
 
 
