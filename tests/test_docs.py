@@ -32,6 +32,7 @@ from tests.support.documents import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.support.documents import Block
@@ -213,9 +214,27 @@ def test_the_json_page_lists_the_keys_of_an_error() -> None:
     """The table of an error's keys is complete."""
     error = Outcome("install", error=LinkInstallError("a")).to_dict()["error"]
     page = text_of(REFERENCE / "json.md")
-    table = page.split("## error", 1)[1].split("## warnings", 1)[0]
+    table = page.split("## error", 1)[1].split("\n##", 1)[0]
 
     assert list(error) == re.findall(r"^\| `([a-z]+)` \|", table, re.MULTILINE)
+
+
+def test_the_json_page_lists_the_codes_of_errors_without_a_class() -> None:
+    """Each code that the command line gives to what is no error of the library is told."""
+    tree = ast.parse(text_of(SOURCE / "cli" / "main.py"))
+    given = [
+        one.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "typed.code"
+        for one in ast.walk(node.value)
+        if isinstance(one, ast.Constant)
+    ]
+    classes = {getattr(errors, name).code for name in errors.__all__ if name.endswith("Error")}
+    page = text_of(REFERENCE / "json.md")
+    table = page.split("## Further codes", 1)[1].split("\n##", 1)[0]
+    told = re.findall(r"`([a-z-]+)`", "".join(re.findall(r"^\|(.+?)\|", table, re.MULTILINE)))
+
+    assert {*given, LinkInstallError.code} - (classes - {LinkInstallError.code}) == set(told)
 
 
 def test_the_json_page_lists_the_codes_of_warnings() -> None:
@@ -255,22 +274,39 @@ def test_the_api_page_lists_every_error() -> None:
 
 
 def test_the_api_page_shows_the_signatures() -> None:
-    """A function takes every argument that the page shows for it, with the same default."""
-    page = text_of(REFERENCE / "python-api.md")
-    shown = re.findall(r"^\| `([a-z]+)\((.*)\)` \| `(?:Outcome|list)", page, re.MULTILINE)
+    """The page shows each function with all of its arguments and their defaults, in order."""
+    shown = {}
+    for block in blocks(REFERENCE / "python-api.md"):
+        found = re.findall(r"(?ms)^(\w+)\((.*?)\) -> ([^\n]+)$", block.text)
+        shown |= {name: (arguments_of(f"({text})"), result) for name, text, result in found}
 
-    assert {"install", "uninstall", "recover", "check", "repair"} == {name for name, _ in shown}
-    for name, arguments in shown:
-        actual = inspect.signature(getattr(linkinstall, name)).parameters
-        for argument in arguments.replace("*, ", "").split(", "):
-            parameter, _, default = argument.partition("=")
-            assert parameter in actual, f"{name}({parameter})"
-            if default:
-                assert (name, parameter, default.replace('"', "'")) == (
-                    name,
-                    parameter,
-                    repr(actual[parameter].default),
-                )
+    assert shown == {
+        name: (arguments_of(bare(function)), inspect.signature(function).return_annotation)
+        for name in linkinstall.__all__
+        if inspect.isfunction(function := getattr(linkinstall, name))
+    }
+
+
+def bare(function: Callable[..., object]) -> str:
+    """Return what a caller can pass to a function, without types.
+
+    ``files`` is no part of the API: tests pass a file system with faults there.
+    """
+    signature = inspect.signature(function)
+    parameters = [
+        one.replace(annotation=inspect.Parameter.empty)
+        for name, one in signature.parameters.items()
+        if name != "files"
+    ]
+    empty = inspect.Signature.empty
+    return str(signature.replace(parameters=parameters, return_annotation=empty))
+
+
+def arguments_of(text: str) -> str:
+    """Return the arguments of a signature in one form, however it is broken into lines."""
+    (function,) = ast.parse(f"def function{text}: ...").body
+    assert isinstance(function, ast.FunctionDef)
+    return ast.unparse(function.args)
 
 
 def test_the_exit_status_page_lists_every_status() -> None:
@@ -326,6 +362,13 @@ def test_the_map_of_the_source_is_complete() -> None:
         named |= {prefix + name for name in re.findall(r"`([\w/]+\.py)`", row)}
 
     assert modules == named, f"bring ARCHITECTURE.md into line: {sorted(modules ^ named)}"
+
+
+def test_the_version_is_one() -> None:
+    """The version of the package's metadata is the one that the package tells."""
+    project = tomllib.loads(text_of(REPOSITORY / "pyproject.toml"))["project"]
+
+    assert linkinstall.__version__ == project["version"]
 
 
 def test_the_changelog_has_a_place_for_the_next_change() -> None:
