@@ -375,7 +375,7 @@ def test_the_changelog_has_a_place_for_the_next_change() -> None:
     """The changelog begins with what is not released yet."""
     headings = re.findall(r"^## (.*)$", text_of(REPOSITORY / "CHANGELOG.md"), re.MULTILINE)
 
-    assert "[Unreleased]" == headings[0]
+    assert "Unreleased" == headings[0]
 
 
 def keys_of(form: object) -> object:
