@@ -28,7 +28,7 @@ WIDTH = 80
 COLUMN = 28
 DESCRIPTION = (
     "Installs wheels by linking their files out of a shared cache. Each change to an "
-    "environment is one transaction: after a crash the next run puts things right."
+    "environment is one transaction: after a crash the next run undoes or finishes it."
 )
 
 
@@ -62,12 +62,12 @@ def _overview(program: str, group: str) -> Iterator[str]:
             yield from _option_entry(option)
     yield ""
     if not group:
-        yield "options of install, which is the command where none is named:"
+        yield "options of install, which is the default command:"
         for option in OPTIONS:
             if "install" in (option.commands or ()):
                 yield from _option_entry(option)
         yield ""
-    yield from wrapped(f"`{program} COMMAND --help` tells the options of a command.", "")
+    yield from wrapped(f"`{program} COMMAND --help` lists the options of a command.", "")
 
 
 def _command_help(program: str, command: str) -> Iterator[str]:

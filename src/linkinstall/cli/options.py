@@ -13,6 +13,7 @@ Errors: of ``convert``, ``ValueError`` that completes "--option takes ...".
 
 from __future__ import annotations
 
+from linkinstall.limits import LOCK_WAIT
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -72,14 +73,14 @@ def late(name: str) -> Callable[[str], Any]:
     return convert
 
 
-WHERE = "where"
+TARGET = "target"
 SCRIPTS = "scripts"
-HOW = "how"
+HOW = "behaviour"
 BYTECODE = "bytecode"
 METADATA = "metadata"
 CACHE = "cache"
-SAID = "what is said"
-GROUPS = (WHERE, HOW, CACHE, BYTECODE, SCRIPTS, METADATA, SAID)
+OUTPUT = "output"
+GROUPS = (TARGET, HOW, CACHE, BYTECODE, SCRIPTS, METADATA, OUTPUT)
 
 _INSTALL = ("install",)
 _PLACING = ("install", "repair")
@@ -94,8 +95,8 @@ OPTIONS = (
     Option(
         "--python",
         "the environment of this interpreter, virtual environment or installation; "
-        "with venv, the interpreter it is made with",
-        WHERE,
+        "with venv, the interpreter of the new environment",
+        TARGET,
         (*_TARGETED, *_MAKING),
         "PATH",
         convert=filled,
@@ -103,7 +104,7 @@ OPTIONS = (
     Option(
         "--target",
         "one folder that holds everything: modules, data, and scripts in its bin",
-        WHERE,
+        TARGET,
         _TARGETED,
         "DIR",
         convert=filled,
@@ -111,7 +112,7 @@ OPTIONS = (
     Option(
         "--prefix",
         "the folders below this prefix instead of the interpreter's own",
-        WHERE,
+        TARGET,
         _TARGETED,
         "DIR",
         "-p",
@@ -121,7 +122,7 @@ OPTIONS = (
         "--destdir",
         "stage below this folder for a package: implies --no-cache unless --cache-dir is given, "
         "writes no INSTALLER, REQUESTED or direct_url.json",
-        WHERE,
+        TARGET,
         _TARGETED,
         "DIR",
         "-d",
@@ -129,9 +130,9 @@ OPTIONS = (
     ),
     Option(
         "--purelib",
-        "the folder for modules of pure wheels (with --platlib, --headers, --scripts and --data "
-        "in place of an environment)",
-        WHERE,
+        "the folder for modules of pure wheels (the five folders stand for an environment; "
+        "--purelib or --platlib is needed)",
+        TARGET,
         _TARGETED,
         "DIR",
         convert=filled,
@@ -139,18 +140,18 @@ OPTIONS = (
     Option(
         "--platlib",
         "the folder for modules of platform wheels",
-        WHERE,
+        TARGET,
         _TARGETED,
         "DIR",
         convert=filled,
     ),
-    Option("--headers", "the folder for headers", WHERE, _TARGETED, "DIR", convert=filled),
-    Option("--scripts", "the folder for scripts", WHERE, _TARGETED, "DIR", convert=filled),
-    Option("--data", "the folder for data files", WHERE, _TARGETED, "DIR", convert=filled),
+    Option("--headers", "the folder for headers", TARGET, _TARGETED, "DIR", convert=filled),
+    Option("--scripts", "the folder for scripts", TARGET, _TARGETED, "DIR", convert=filled),
+    Option("--data", "the folder for data files", TARGET, _TARGETED, "DIR", convert=filled),
     Option(
         "--break-system-packages",
-        "change an environment that the system's package manager manages (PEP 668)",
-        WHERE,
+        "change an environment that the system manages (PEP 668)",
+        TARGET,
         _CHANGING,
     ),
     Option(
@@ -165,7 +166,7 @@ OPTIONS = (
     ),
     Option(
         "--copy-binaries",
-        "never hardlink .exe, .dll and .pyd files; auto: on Windows",
+        "never hard-link Windows programs and libraries; auto: on Windows",
         HOW,
         _PLACING,
         "WHEN",
@@ -174,8 +175,8 @@ OPTIONS = (
     ),
     Option(
         "--sync",
-        "what is flushed: off is safe against kills, normal against power cuts too, "
-        "full makes success mean the new state",
+        "what is flushed: off protects against kills, normal also against power cuts, "
+        "full also keeps a change that was reported as done",
         HOW,
         (*_SETTLING, "cache add"),
         "LEVEL",
@@ -201,7 +202,7 @@ OPTIONS = (
     Option("--reinstall", "install even where the same is already there", HOW, _INSTALL),
     Option("--rollback", "undo unfinished transactions", HOW, ("recover",)),
     Option("--finish", "finish unfinished transactions", HOW, ("recover",)),
-    Option("--clear", "take away the environment that stands there", HOW, ("venv create",)),
+    Option("--clear", "replace an existing environment", HOW, ("venv create",)),
     Option(
         "--follow",
         "remove the environment that a link leads to, and the links to it",
@@ -210,15 +211,15 @@ OPTIONS = (
     ),
     Option(
         "--force",
-        "take away also what is left of an environment, or one with a project in it; "
-        "with cache clean, also what environments hold symbolic links to",
+        "also remove what is left of an environment, or one with a project in it (venv create: "
+        "with --clear); with cache clean, also what environments have symbolic links to",
         HOW,
         (*_MAKING, "venv remove", "cache clean"),
     ),
     Option(
         "--all",
-        "with repair, all that is not whole; with decouple, every hard-linked file, not "
-        "binaries alone",
+        "with repair, everything that is not whole; with decouple, every hard-linked file, not "
+        "only binaries",
         HOW,
         ("repair", "venv decouple"),
     ),
@@ -239,20 +240,18 @@ OPTIONS = (
     ),
     Option(
         "--remove",
-        "take damaged distributions away: what RECORD or the wheel's manifest proves theirs",
+        "remove damaged distributions: the files that RECORD or the wheel's manifest proves theirs",
         HOW,
         ("repair",),
     ),
+    Option("--leftovers", "remove what other tools left behind and nobody owns", HOW, ("repair",)),
+    Option("--prompt", "the prompt shown while the environment is active", HOW, _MAKING, "TEXT"),
     Option(
-        "--leftovers", "take away what other tools left behind and nobody owns", HOW, ("repair",)
-    ),
-    Option("--prompt", "what shells show while it is active", HOW, _MAKING, "TEXT"),
-    Option(
-        "--system-site-packages", "let it see the distributions of its interpreter", HOW, _MAKING
+        "--system-site-packages", "let it use the distributions of its interpreter", HOW, _MAKING
     ),
     Option(
         "--lock-timeout",
-        "how long to wait for another process that changes the environment, or the cache",
+        f"how long to wait for another process; default {LOCK_WAIT:g}",
         HOW,
         (*_SETTLING, *_TAKING, "cache add", "cache verify"),
         "SECONDS",
@@ -280,13 +279,13 @@ OPTIONS = (
     ),
     Option(
         "--repair",
-        "make damaged entries anew from the wheels that are named, quarantine the others",
+        "recreate damaged entries from the wheels that are named, quarantine the others",
         CACHE,
         ("cache verify",),
     ),
     Option(
         "--older-than",
-        "only what was not used for so long, such as 30d, 12h or 90m",
+        "remove only what was not used for so long, such as 30d, 12h or 90m; days without a unit",
         CACHE,
         ("cache prune",),
         "TIME",
@@ -294,7 +293,7 @@ OPTIONS = (
     ),
     Option(
         "--max-size",
-        "only as much as has to go, the longest unused first, such as 500M or 2G",
+        "remove only what exceeds this size, the longest unused first, such as 500M or 2G",
         CACHE,
         ("cache prune",),
         "SIZE",
@@ -329,7 +328,7 @@ OPTIONS = (
         "KIND",
         choices=("posix", "win-ia32", "win-amd64", "win-arm", "win-arm64"),
     ),
-    Option("--no-requested", "do not mark the distributions as asked for", METADATA, _INSTALL),
+    Option("--no-requested", "do not mark the distributions as requested", METADATA, _INSTALL),
     Option(
         "--direct-url",
         "what direct_url.json says, or none for no such file; by default the wheel's file URL",
@@ -338,12 +337,12 @@ OPTIONS = (
         "URL",
         convert=late("url"),
     ),
-    Option("--dry-run", "only tell what would be done", SAID, (*_CHANGING, *_TAKING)),
-    Option("--json", "print the outcome as one JSON object", SAID),
-    Option("--quiet", "print errors only", SAID, short="-q", repeatable=True),
-    Option("--verbose", "print more", SAID, short="-v", repeatable=True),
-    Option("--version", "print the version", SAID),
-    Option("--help", "print this text", SAID, short="-h"),
+    Option("--dry-run", "only show what would be done", OUTPUT, (*_CHANGING, *_TAKING)),
+    Option("--json", "print the outcome as one JSON object", OUTPUT),
+    Option("--quiet", "print only results and errors", OUTPUT, short="-q", repeatable=True),
+    Option("--verbose", "print more", OUTPUT, short="-v", repeatable=True),
+    Option("--version", "print the version", OUTPUT),
+    Option("--help", "print this text", OUTPUT, short="-h"),
 )
 
 OPTIONS_BY_WORD = {option.name: option for option in OPTIONS}
