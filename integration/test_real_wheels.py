@@ -47,7 +47,7 @@ LARGE = {
 }
 ALL = SETS | LARGE
 GROUPS = {"small": list(SETS), "large": list(LARGE)}
-# Written by each tool in its own way: ``forms.md``, Metadata written into an environment.
+# Written by each tool in its own way: ``docs/reference/command-line.md``, Metadata.
 OWN = re.compile(r"\.dist-info/(INSTALLER|REQUESTED|direct_url\.json|RECORD|uv_cache\.json)$")
 
 

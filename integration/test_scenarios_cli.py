@@ -1,4 +1,4 @@
-"""The command line as ``forms.md`` has it: dispatch, exit status, JSON, lines, dry runs."""
+"""The command line as its reference page has it: dispatch, exit status, JSON, lines, dry runs."""
 
 from __future__ import annotations
 

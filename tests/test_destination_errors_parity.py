@@ -282,8 +282,8 @@ def test_an_unknown_hash_algorithm_is_a_value_error(twins: Twins, tmp_path: Path
 NAMES = st.sampled_from(["a", "b", "a/a", "a/b", "b/a", "a/b/a", "./b", "a//b", "a/../b"])
 SCHEMES = st.sampled_from(["purelib", "platlib", "scripts", "data"])
 CALLS = st.lists(st.tuples(SCHEMES, NAMES, st.binary(max_size=3)), max_size=6)
-# No file of these stands where a call needs a folder: overwriting takes files, as forms.md says,
-# where the class stops.
+# No file of these stands where a call needs a folder: overwriting takes files
+# (docs/reference/command-line.md), where the class stops.
 EXISTING = st.lists(st.tuples(SCHEMES, st.sampled_from(["a/b/a", "b/a", "a/b/", "c"])), max_size=2)
 
 

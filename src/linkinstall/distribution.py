@@ -56,7 +56,7 @@ WHOLE, HALF_INSTALLED, HALF_REMOVED, MODIFIED = (
     "half-removed",
     "modified",
 )
-"""Health of a distribution (forms.md, Health)."""
+"""Health of a distribution (docs/reference/json.md)."""
 _NO_FILE = frozenset((EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR))
 
 

@@ -1,7 +1,7 @@
 """The environment: where a wheel's files go, for which interpreter, under which lock.
 
 Purpose: one immutable value that names the schemes, the interpreter and the lock of a
-target (``docs/reference/command-line.md``, Which environment).
+target (``docs/reference/command-line.md``, Target).
 
 Calling sequence::
 

@@ -65,7 +65,7 @@ class Problem:
     message: str = ""
 
     def to_dict(self) -> dict[str, str | None]:
-        """Return the JSON form of ``shared/forms.md``: code, path and owner."""
+        """Return the JSON form of ``docs/reference/json.md``: code, path and owner."""
         return {"code": self.code, "path": self.path, "owner": self.owner}
 
 
@@ -80,7 +80,7 @@ class LinkInstallError(InstallerError):
     code = "failed"
     """Stable name for programs (``error.code`` in the JSON output)."""
     exit_status = 1
-    """Exit status of the command line (``forms.md``, Exit status)."""
+    """Exit status of the command line (``docs/reference/exit-status.md``)."""
     status = "failed"
     """``refused`` where nothing was begun, ``failed`` where it was undone, ``unsettled``."""
     state = "unchanged"

@@ -1,6 +1,6 @@
 """Is this wheel installed already, exactly.
 
-Purpose: the test behind ``unchanged`` (forms.md, "Same, newer, damaged").
+Purpose: the test behind ``unchanged`` (docs/reference/command-line.md, "Same, newer, damaged").
 
 Guarantees: reads RECORD and looks at sizes, never at contents.
 

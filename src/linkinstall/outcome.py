@@ -142,7 +142,7 @@ class Warn:
 
 @value
 class Finding:
-    """One thing that ``check`` or ``cache verify`` found (``forms.md``, Health).
+    """One thing that ``check`` or ``cache verify`` found (``docs/reference/json.md``).
 
     :param distribution: canonical name of the project, "" where it belongs to none
     :param health: whole, half-installed, half-removed or modified
@@ -226,7 +226,7 @@ class Outcome:
             "error": _error_form(self.error),
             "plan": None if self.plan is None else [_planned_form(one) for one in self.plan],
         }
-        # Keys that only some verbs have (forms.md, Output).
+        # Keys that only some verbs have (docs/reference/json.md).
         if self.distributions is not None:
             form["distributions"] = [as_dict(one) for one in self.distributions]
         if self.findings is not None:

@@ -9,7 +9,7 @@ turns outcomes into text and JSON, ``console`` writes, ``signals`` listens, and
 Calling sequence: the console script calls :func:`run`. Programs use the Python API
 (``linkinstall.install`` and so on) rather than this package.
 
-Guarantees: exit statuses 0, 1, 2, 3, 130 and 143 as ``docs/reference/json.md`` lists
+Guarantees: exit statuses 0, 1, 2, 3, 130 and 143 as ``docs/reference/exit-status.md`` lists
 them; a traceback is shown only under ``-v``, and only for a mistake in linkinstall.
 
 Errors: none; each becomes a message and an exit status.

@@ -193,7 +193,7 @@ def _known(name: str, word: str = "") -> Option:
 
 
 def _dispatch(positionals: list[str], *, asks_about_itself: bool) -> tuple[str, tuple[str, ...]]:
-    """Return the command and its arguments (``docs/reference/command-line.md``, Dispatch)."""
+    """Return the command and its arguments (``docs/reference/command-line.md``)."""
     if not positionals:
         if asks_about_itself:
             return "", ()

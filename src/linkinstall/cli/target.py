@@ -1,7 +1,7 @@
 """Choose the environment that a call means.
 
 Purpose: turn ``--python``, ``--target``, ``--prefix``, ``--destdir`` and the scheme
-folders into an ``Environment`` (``docs/reference/command-line.md``, Which environment).
+folders into an ``Environment`` (``docs/reference/command-line.md``, Target).
 
 Calling sequence: ``choose_environment(arguments, Environment)``.
 
