@@ -184,7 +184,7 @@ def test_install_over_the_damage_works_and_uninstall_leaves_nothing(
     bare: Tree,
     wheelhouse: Path,
 ) -> None:
-    """R6: installing over damage needs no flag, ends whole, and all of it can be removed after."""
+    """U6: installing over damage needs no flag, ends whole, and all of it can be removed after."""
     damage(installed)
     form = linkinstall.json("install", "--python", installed.root, make_sample(wheelhouse, version))
     # Where only leftovers lie beside a whole installation, there is nothing to do.

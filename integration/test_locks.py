@@ -1,4 +1,4 @@
-"""The scenario R20 and the environment lock: who waits for whom, how long, and what is said."""
+"""The scenario U20 and the environment lock: who waits for whom, how long, and what is said."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def given_for(change: list[str], sample: Path) -> list[object]:
 def test_r20_a_lock_that_is_held_times_out_naming_the_file(
     change: list[str], linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
-    """R20: after --lock-timeout a changing verb exits 1, names the lock, and changed nothing."""
+    """U20: after --lock-timeout a changing verb exits 1, names the lock, and changed nothing."""
     linkinstall.run("install", "--python", venv.root, sample)
     before = venv.snapshot()
     given = [*given_for(change, sample), "--python", venv.root, "--lock-timeout", "0.3"]
@@ -57,7 +57,7 @@ def test_r20_a_lock_that_is_held_times_out_naming_the_file(
 
 
 def test_r20_readers_do_not_wait(linkinstall: Command, venv: Venv, sample: Path) -> None:
-    """R20: ``list``, ``check`` and --dry-run read without the lock."""
+    """U20: ``list``, ``check`` and --dry-run read without the lock."""
     linkinstall.run("install", "--python", venv.root, sample)
     with held(venv.root / ".lock"):
         linkinstall.run("list", "--python", venv.root)
@@ -67,7 +67,7 @@ def test_r20_readers_do_not_wait(linkinstall: Command, venv: Venv, sample: Path)
 def test_r20_a_waiting_command_says_so_and_goes_on_when_the_lock_is_free(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
-    """R20: while it waits a command names the lock on standard error; then it does its work."""
+    """U20: while it waits a command names the lock on standard error; then it does its work."""
     with held(venv.root / ".lock"):
         process = linkinstall.start("install", "--python", venv.root, sample)
         assert process.stderr is not None
@@ -84,7 +84,7 @@ def test_r20_a_waiting_command_says_so_and_goes_on_when_the_lock_is_free(
 def test_r5_a_signal_ends_the_wait(
     number: signal.Signals, status: int, linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
-    """R5: a signal from outside ends a waiting command with 130 or 143 and nothing changed."""
+    """U5: a signal from outside ends a waiting command with 130 or 143 and nothing changed."""
     before = venv.snapshot()
     with held(venv.root / ".lock"):
         process = linkinstall.start("install", "--python", venv.root, sample)
@@ -101,7 +101,7 @@ def test_r5_a_signal_ends_the_wait(
 def test_r20_many_installs_and_uninstalls_at_once_end_in_some_serial_order(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
-    """R20: concurrent installs, upgrades and uninstalls of one environment all end whole."""
+    """U20: concurrent installs, upgrades and uninstalls of one environment all end whole."""
     versions = [make_sample(wheelhouse), make_sample(wheelhouse, "2.0")]
     others = [make_wheel(wheelhouse, f"other{number}") for number in range(3)]
     linkinstall.run("install", "--python", venv.root, versions[0])
@@ -128,7 +128,7 @@ def test_r20_many_installs_and_uninstalls_at_once_end_in_some_serial_order(
 def test_r20_uv_waits_while_we_hold_the_lock(
     linkinstall: Command, venv: Venv, sample: Path, wheelhouse: Path, tmp_path: Path
 ) -> None:
-    """R20: uv waits for the same file; both end with what each was asked for."""
+    """U20: uv waits for the same file; both end with what each was asked for."""
     gate = tmp_path / "gate"
     os.mkfifo(gate)
     linkinstall.run("cache", "add", sample)
@@ -157,7 +157,7 @@ def test_r20_uv_waits_while_we_hold_the_lock(
 def test_r20_a_lock_file_that_was_replaced_while_waiting_is_not_mistaken(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
-    """R20: when somebody deletes and makes the lock file anew, the new one is waited for."""
+    """U20: when somebody deletes and makes the lock file anew, the new one is waited for."""
     lock = venv.root / ".lock"
     with held(lock):
         process = linkinstall.start("install", "--python", venv.root, sample)

@@ -1,4 +1,4 @@
-"""The scenarios I3, I4, I5, I8, I9 and R13: files that two want, and files of nobody."""
+"""The scenarios I3, I4, I5, I8, I9 and U13: files that two want, and files of nobody."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def test_i3_a_file_of_another_distribution_is_refused_naming_all(
 def test_i3_the_flag_takes_the_file_and_uninstall_leaves_the_others(
     linkinstall: Command, venv: Venv, bare: Tree, two: list[Path]
 ) -> None:
-    """I3, R13: --overwrite-existing takes the file; uninstalling one keeps what the other owns."""
+    """I3, U13: --overwrite-existing takes the file; uninstalling one keeps what the other owns."""
     given = ["install", "--python", venv.root, "--overwrite-existing"]
     linkinstall.run(*given, two[0])
     linkinstall.run(*given, two[1])

@@ -1,4 +1,4 @@
-"""The scenarios I1, I2, I6, I7, R5 and R18: an install that is stopped, and one over another."""
+"""The scenarios I1, I2, I6, I7, U5 and U18: an install that is stopped, and one over another."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_i2_the_error_names_the_path(linkinstall: Command, venv: Venv, wheelhous
 def test_r5_a_signal_on_the_way_rolls_back(
     change: str, signal: str, status: int, linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
-    """R5: Ctrl-C and SIGTERM before the commit point give 130 and 143 and the old tree."""
+    """U5: Ctrl-C and SIGTERM before the commit point give 130 and 143 and the old tree."""
     stage = make_stage(change, linkinstall, venv, wheelhouse)
     statuses = []
     points = stage.points_before_commit(3)
@@ -281,7 +281,7 @@ def test_i7_a_file_becomes_a_folder_and_back(
 def test_r18_an_upgrade_to_an_invalid_wheel_keeps_the_old_version(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
-    """R18: when the new wheel turns out to be damaged, the old version is untouched."""
+    """U18: when the new wheel turns out to be damaged, the old version is untouched."""
     linkinstall.run("install", "--python", venv.root, make_wheel(wheelhouse, "broken", "0.9"))
     before = venv.snapshot(inodes=True)
     form = linkinstall.json("install", "--python", venv.root, make_broken(wheelhouse), status=1)
@@ -293,7 +293,7 @@ def test_r18_an_upgrade_to_an_invalid_wheel_keeps_the_old_version(
 def test_r18_one_invalid_wheel_of_a_set_stops_all(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
-    """R18: of ten wheels the last of which is damaged, none is installed."""
+    """U18: of ten wheels the last of which is damaged, none is installed."""
     linkinstall.run("install", "--python", venv.root, make_wheel(wheelhouse, "one0", "0.9"))
     before = venv.snapshot(inodes=True)
     wheels = [make_wheel(wheelhouse, f"one{number}") for number in range(9)]
@@ -305,7 +305,7 @@ def test_r18_one_invalid_wheel_of_a_set_stops_all(
 def test_r18_a_wheel_that_is_not_there_or_no_wheel_changes_nothing(
     linkinstall: Command, make_environment: Callable[..., Venv], wheelhouse: Path
 ) -> None:
-    """R18: a path without a file, a folder, and a file that is no archive are refused."""
+    """U18: a path without a file, a folder, and a file that is no archive are refused."""
     venv = make_environment("venv")
     before = venv.snapshot()
     wheelhouse.mkdir()

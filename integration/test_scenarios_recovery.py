@@ -1,4 +1,4 @@
-"""The scenarios R3, R4, R6, R8, R17 and R20: an uninstall that is stopped, and what follows."""
+"""The scenarios U3, U4, U6, U8, U17 and U20: an uninstall that is stopped, and what follows."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def removal(
 
 
 def test_r3_after_a_kill_recover_leaves_old_or_new(removal: Stage) -> None:
-    """R3: an uninstall killed at any call ends, after recovery, exactly old or exactly new."""
+    """U3: an uninstall killed at any call ends, after recovery, exactly old or exactly new."""
     for point in removal.points(POINTS):
         removal.run(removal.fault(point, "kill"), status=-9)
         removal.command.run("recover", "--python", removal.venv.root)
@@ -46,7 +46,7 @@ def test_r3_after_a_kill_recover_leaves_old_or_new(removal: Stage) -> None:
 
 
 def test_r3_after_a_kill_the_same_command_ends_with_new(removal: Stage) -> None:
-    """R3: an uninstall killed at any call can be repeated, and ends exactly new."""
+    """U3: an uninstall killed at any call can be repeated, and ends exactly new."""
     for point in removal.points(POINTS):
         removal.run(removal.fault(point, "kill"), status=-9)
         removal.command.run(*removal.arguments)
@@ -54,7 +54,7 @@ def test_r3_after_a_kill_the_same_command_ends_with_new(removal: Stage) -> None:
 
 
 def test_r3_other_tools_have_a_sane_view_after_a_kill(removal: Stage) -> None:
-    """R3: at no point is there a dist-info without METADATA, or with METADATA and no RECORD."""
+    """U3: at no point is there a dist-info without METADATA, or with METADATA and no RECORD."""
     for point in removal.points(POINTS):
         removal.run(removal.fault(point, "kill"), status=-9)
         for dist_info in dist_infos(removal.venv.library):
@@ -63,7 +63,7 @@ def test_r3_other_tools_have_a_sane_view_after_a_kill(removal: Stage) -> None:
 
 
 def test_r3_recovery_that_is_killed_itself_can_be_repeated(removal: Stage) -> None:
-    """R3: recovery survives being killed, and the run after it ends exactly old or new."""
+    """U3: recovery survives being killed, and the run after it ends exactly old or new."""
     python = ("--python", removal.venv.root)
     middle = removal.points_before_commit(3)[1]
     for point in (1, 2, 4, 8):
@@ -75,7 +75,7 @@ def test_r3_recovery_that_is_killed_itself_can_be_repeated(removal: Stage) -> No
 
 
 def test_r3_recover_finish_finishes_a_removal(removal: Stage) -> None:
-    """R3: ``recover --finish`` before the commit point finishes a removal."""
+    """U3: ``recover --finish`` before the commit point finishes a removal."""
     finished = 0
     for point in removal.points(POINTS):
         removal.run(removal.fault(point, "kill"), status=-9)
@@ -92,7 +92,7 @@ def test_r3_recover_finish_finishes_a_removal(removal: Stage) -> None:
 def test_r3_recover_finish_finishes_an_install_whose_entry_is_good(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
-    """R3: ``recover --finish`` finishes an install while its entry is good, else rolls back."""
+    """U3: ``recover --finish`` finishes an install while its entry is good, else rolls back."""
     linkinstall.run("cache", "add", sample)
     stage = Stage(linkinstall, venv, "install", sample)
     python = ("--python", venv.root)
@@ -113,7 +113,7 @@ def test_r3_recover_finish_finishes_an_install_whose_entry_is_good(
 def test_r4_an_error_while_restoring_is_reported_and_the_next_run_restores(
     removal: Stage,
 ) -> None:
-    """R4: an error while restoring does not stop the rest, is told with status 3, and mended."""
+    """U4: an error while restoring does not stop the rest, is told with status 3, and mended."""
     unsettled = 0
     middle = removal.points_before_commit(4)[2]
     for later in (1, 2, 3):
@@ -134,7 +134,7 @@ def test_r4_an_error_while_restoring_is_reported_and_the_next_run_restores(
 
 
 def test_r4_a_verb_whose_recovery_fails_does_not_start(removal: Stage, wheelhouse: Path) -> None:
-    """R4: where recovery fails, the verb does not begin its own work and exits with 3."""
+    """U4: where recovery fails, the verb does not begin its own work and exits with 3."""
     middle = removal.points_before_commit(3)[1]
     removal.run(removal.fault(middle, "kill"), status=-9)
     wheel = make_wheel(wheelhouse, "newcomer")
@@ -150,7 +150,7 @@ def test_r4_a_verb_whose_recovery_fails_does_not_start(removal: Stage, wheelhous
 
 @pytest.mark.parametrize(("signal", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 def test_r5_a_signal_rolls_an_uninstall_back(removal: Stage, signal: str, status: int) -> None:
-    """R5: Ctrl-C and SIGTERM in an uninstall give 130 and 143 and the old tree."""
+    """U5: Ctrl-C and SIGTERM in an uninstall give 130 and 143 and the old tree."""
     statuses = []
     for point in [*removal.points_before_commit(3), len(removal.calls)]:
         told = removal.run(removal.fault(point, signal), status=(0, status))
@@ -160,7 +160,7 @@ def test_r5_a_signal_rolls_an_uninstall_back(removal: Stage, signal: str, status
 
 
 def test_r6_what_cannot_be_deleted_yet_waits_in_the_trash(removal: Stage) -> None:
-    """R6: a busy file is a warning; it is named, listed by check, and swept by a later run."""
+    """U6: a busy file is a warning; it is named, listed by check, and swept by a later run."""
     deleted = [one[1] for one in removal.calls if one[0] == "os.remove" and STATE in one[1]]
     name = os.path.basename(deleted[0])
     told = removal.run(Fault(0, "EBUSY", event="os.remove", inside=STATE, name=name), status=0)
@@ -178,7 +178,7 @@ def test_r6_what_cannot_be_deleted_yet_waits_in_the_trash(removal: Stage) -> Non
 def test_r8_two_dist_infos_of_one_project(
     linkinstall: Command, venv: Venv, bare: Tree, wheelhouse: Path
 ) -> None:
-    """R8: a second dist-info of a project is found by check, and uninstall removes both."""
+    """U8: a second dist-info of a project is found by check, and uninstall removes both."""
     old, new = make_sample(wheelhouse), make_sample(wheelhouse, "2.0")
     for wheel in (old, new):
         # What uv leaves when it is killed between the new files and the old metadata.
@@ -197,7 +197,7 @@ def test_r8_two_dist_infos_of_one_project(
 def test_r8_an_install_over_two_dist_infos_leaves_one(
     linkinstall: Command, venv: Venv, bare: Tree, wheelhouse: Path
 ) -> None:
-    """R8: installing over a duplicate leaves one whole distribution."""
+    """U8: installing over a duplicate leaves one whole distribution."""
     old, new = make_sample(wheelhouse), make_sample(wheelhouse, "2.0")
     linkinstall.run("install", "--python", venv.root, old)
     subprocess.run(
@@ -213,7 +213,7 @@ def test_r8_an_install_over_two_dist_infos_leaves_one(
 
 
 def test_r17_a_rollback_after_the_commit_is_an_error_and_no_damage(removal: Stage) -> None:
-    """R17: ``recover --rollback`` after the commit point exits 1, says so, and finishes."""
+    """U17: ``recover --rollback`` after the commit point exits 1, says so, and finishes."""
     python = ("--python", removal.venv.root)
     for point in (removal.commit + 1, (removal.commit + len(removal.calls)) // 2):
         removal.run(removal.fault(point, "kill"), status=-9)
@@ -225,7 +225,7 @@ def test_r17_a_rollback_after_the_commit_is_an_error_and_no_damage(removal: Stag
 
 
 def test_r17_a_rollback_before_the_commit_puts_the_old_tree_back(removal: Stage) -> None:
-    """R17: ``recover --rollback`` up to the commit point exits 0 and says what it did."""
+    """U17: ``recover --rollback`` up to the commit point exits 0 and says what it did."""
     removal.run(removal.fault(removal.commit, "kill"), status=-9)
     form = removal.command.json("recover", "--rollback", "--python", removal.venv.root)
 

@@ -1,4 +1,4 @@
-"""The scenarios R7, R9 to R15 and R18: what an uninstall takes, and what it leaves."""
+"""The scenarios U7, U9 to U15 and U18: what an uninstall takes, and what it leaves."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def test_uninstall_of_several_of_which_one_is_not_there_removes_the_others(
 def test_r7_without_record_uninstall_is_refused_with_the_way_out(
     tool: str, linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
-    """R7: a missing RECORD is refused; the message names the installer and the way out."""
+    """U7: a missing RECORD is refused; the message names the installer and the way out."""
     linkinstall.run("install", "--python", venv.root, sample)
     dist_info = dist_info_of(venv.library, "sample")
     (dist_info / "RECORD").unlink()
@@ -95,7 +95,7 @@ def test_r7_without_record_uninstall_is_refused_with_the_way_out(
 def test_r7_without_metadata_uninstall_takes_what_record_lists(
     linkinstall: Command, installed: Venv, bare: Tree
 ) -> None:
-    """R7: a distribution without METADATA but with RECORD is uninstalled whole."""
+    """U7: a distribution without METADATA but with RECORD is uninstalled whole."""
     (dist_info_of(installed.library, "sample") / "METADATA").unlink()
     linkinstall.run("uninstall", "--python", installed.root, "sample")
 
@@ -105,7 +105,7 @@ def test_r7_without_metadata_uninstall_takes_what_record_lists(
 def test_r7_an_empty_dist_info_is_refused_or_removed_but_never_a_crash(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
-    """R7: an empty dist-info folder has no RECORD: refused, and the payload is untouched."""
+    """U7: an empty dist-info folder has no RECORD: refused, and the payload is untouched."""
     linkinstall.run("install", "--python", venv.root, sample)
     dist_info = dist_info_of(venv.library, "sample")
     for path in dist_info.iterdir():
@@ -123,7 +123,7 @@ def test_r7_an_empty_dist_info_is_refused_or_removed_but_never_a_crash(
 def test_r9_a_row_that_leaves_the_environment_is_skipped_and_told(
     row: str, linkinstall: Command, venv: Venv, tmp_path: Path, sample: Path
 ) -> None:
-    """R9: rows that lead out of the scheme roots are left alone, with a warning."""
+    """U9: rows that lead out of the scheme roots are left alone, with a warning."""
     linkinstall.run("install", "--python", venv.root, sample)
     row = row.format(outside=tmp_path)
     victim = Path(os.path.normpath(venv.library / row))
@@ -144,7 +144,7 @@ def test_r9_a_row_that_leaves_the_environment_is_skipped_and_told(
 def test_r9_a_row_that_names_what_is_not_its_own_is_left_alone(
     row: str, linkinstall: Command, venv: Venv, sample: Path, wheelhouse: Path
 ) -> None:
-    """R9: an interpreter, pyvenv.cfg and other distributions' files survive a lying RECORD."""
+    """U9: an interpreter, pyvenv.cfg and other distributions' files survive a lying RECORD."""
     other = make_wheel(wheelhouse, "other", "1.0", {"other.py": "A = 1\n"})
     linkinstall.run("install", "--python", venv.root, other)
     before = venv.snapshot()
@@ -159,7 +159,7 @@ def test_r9_a_row_that_names_what_is_not_its_own_is_left_alone(
 def test_r9_a_row_that_names_a_folder_removes_nothing_in_it(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
-    """R9: a row that names a folder does not delete what is in it."""
+    """U9: a row that names a folder does not delete what is in it."""
     linkinstall.run("install", "--python", venv.root, sample)
     precious = venv.library / "precious"
     precious.mkdir()
@@ -174,7 +174,7 @@ def test_r9_a_row_that_names_a_folder_removes_nothing_in_it(
 def test_r10_links_go_and_what_they_lead_to_stays(
     linkinstall: Command, venv: Venv, bare: Tree, sample: Path, tmp_path: Path
 ) -> None:
-    """R10: in symlink mode live and dangling links are removed, and the cache is untouched."""
+    """U10: in symlink mode live and dangling links are removed, and the cache is untouched."""
     linkinstall.run("install", "--python", venv.root, "--link-mode", "symlink", sample)
     data = venv.library / "sample/data.txt"
     victim = tmp_path / "victim"
@@ -195,7 +195,7 @@ def test_r10_links_go_and_what_they_lead_to_stays(
 def test_r10_dangling_links_of_a_lost_cache_go(
     linkinstall: Command, venv: Venv, bare: Tree, sample: Path
 ) -> None:
-    """R10: when the cache is gone, all the dangling links of a symlink install are removed."""
+    """U10: when the cache is gone, all the dangling links of a symlink install are removed."""
     linkinstall.run("install", "--python", venv.root, "--link-mode", "symlink", sample)
     subprocess.run(["rm", "-rf", linkinstall.cache], check=True)
     codes = {
@@ -211,7 +211,7 @@ def test_r10_dangling_links_of_a_lost_cache_go(
 def test_r10_what_lies_behind_a_linked_folder_is_untouched(
     linkinstall: Command, venv: Venv, sample: Path, tmp_path: Path
 ) -> None:
-    """R10: a package folder that became a link out of the environment is not emptied."""
+    """U10: a package folder that became a link out of the environment is not emptied."""
     linkinstall.run("install", "--python", venv.root, sample)
     outside = tmp_path / "outside"
     (venv.library / "sample").rename(outside)
@@ -225,7 +225,7 @@ def test_r10_what_lies_behind_a_linked_folder_is_untouched(
 def test_r11_compiled_files_of_all_levels_and_emptied_folders_go(
     linkinstall: Command, installed: Venv, bare: Tree
 ) -> None:
-    """R11: compiled files that no RECORD lists go with their sources, and so do empty folders."""
+    """U11: compiled files that no RECORD lists go with their sources, and so do empty folders."""
     levels = ["-o", "0", "-o", "1", "-o", "2"]
     command = [str(installed.python), "-m", "compileall", "-q", "-f", *levels]
     subprocess.run([*command, str(installed.library / "sample")], check=True)
@@ -237,7 +237,7 @@ def test_r11_compiled_files_of_all_levels_and_emptied_folders_go(
 def test_r11_folders_that_others_use_stay(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
-    """R11: a folder that another distribution or the user still needs is kept."""
+    """U11: a folder that another distribution or the user still needs is kept."""
     mine = make_wheel(wheelhouse, "mine", "1.0", {"space/mine.py": "", "space/a/b/c.py": ""})
     other = make_wheel(wheelhouse, "other", "1.0", {"space/other.py": ""})
     linkinstall.run("install", "--python", venv.root, other)
@@ -252,7 +252,7 @@ def test_r11_folders_that_others_use_stay(
 
 
 def test_r12_what_the_user_added_is_kept(linkinstall: Command, installed: Venv, bare: Tree) -> None:
-    """R12: files that no RECORD lists stay where they are; everything else goes."""
+    """U12: files that no RECORD lists stay where they are; everything else goes."""
     added = [installed.library / "sample" / "settings.ini", installed.library / "sample/deep/n.py"]
     for path in added:
         path.write_text("of the user")
@@ -269,7 +269,7 @@ def test_r12_what_the_user_added_is_kept(linkinstall: Command, installed: Venv, 
 def test_r12_what_the_user_added_survives_an_upgrade(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
-    """R12: an upgrade keeps the user's files in the package folder, even in the same folder."""
+    """U12: an upgrade keeps the user's files in the package folder, even in the same folder."""
     linkinstall.run("install", "--python", venv.root, make_sample(wheelhouse))
     added = venv.library / "sample" / "settings.ini"
     added.write_text("of the user")
@@ -281,7 +281,7 @@ def test_r12_what_the_user_added_survives_an_upgrade(
 def test_r14_files_that_are_gone_already_do_not_matter(
     linkinstall: Command, installed: Venv, bare: Tree
 ) -> None:
-    """R14: rows whose files are gone, and folders that are gone, are no error."""
+    """U14: rows whose files are gone, and folders that are gone, are no error."""
     (installed.library / "sample/data.txt").unlink()
     subprocess.run(["rm", "-r", installed.library / "sample/deep"], check=True)
     linkinstall.run("uninstall", "--python", installed.root, "sample")
@@ -290,7 +290,7 @@ def test_r14_files_that_are_gone_already_do_not_matter(
 
 
 def test_r15_read_only_files_go(linkinstall: Command, installed: Venv, bare: Tree) -> None:
-    """R15: files without write permission are removed, and an upgrade replaces them."""
+    """U15: files without write permission are removed, and an upgrade replaces them."""
     for path in installed.library.rglob("*"):
         if path.is_file():
             path.chmod(0o444)

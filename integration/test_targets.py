@@ -294,7 +294,7 @@ def test_python_takes_a_venv_folder_a_link_to_it_and_its_interpreter(
 def test_r16_an_environment_reached_through_a_link_is_uninstalled_whole(
     linkinstall: Command, venv: Venv, sample: Path, tmp_path: Path
 ) -> None:
-    """R16: installed by one path and uninstalled by another one to it, nothing is left."""
+    """U16: installed by one path and uninstalled by another one to it, nothing is left."""
     before = venv.snapshot()
     link = tmp_path / "a-link"
     link.symlink_to(venv.root)
@@ -310,7 +310,7 @@ def test_r16_an_environment_reached_through_a_link_is_uninstalled_whole(
 def test_r16_a_library_folder_that_is_a_link(
     linkinstall: Command, venv: Venv, sample: Path, tmp_path: Path
 ) -> None:
-    """R16: site-packages that is itself a link is the root it leads to, not a way out."""
+    """U16: site-packages that is itself a link is the root it leads to, not a way out."""
     elsewhere = tmp_path / "elsewhere"
     venv.library.rename(elsewhere)
     venv.library.symlink_to(elsewhere)

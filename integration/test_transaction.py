@@ -193,7 +193,7 @@ def test_an_empty_transaction_changes_nothing(
 def test_r17_a_transaction_that_ended_takes_nothing_more(
     venv: Venv, environment: Environment, cache: Cache, wheels: dict[str, Path]
 ) -> None:
-    """R17: using a transaction after its block is a typed error and no damage."""
+    """U17: using a transaction after its block is a typed error and no damage."""
     with Transaction(environment, cache=cache) as transaction:
         transaction.install(wheels["one"])
     before = venv.snapshot()

@@ -275,7 +275,7 @@ def test_the_api_page_lists_every_error() -> None:
 
 def test_the_api_page_shows_the_signatures() -> None:
     """The page shows each function with all of its arguments and their defaults, in order."""
-    shown = {}
+    shown: dict[str, tuple[str, str]] = {}
     for block in blocks(REFERENCE / "python-api.md"):
         found = re.findall(r"(?ms)^(\w+)\((.*?)\) -> ([^\n]+)$", block.text)
         shown |= {name: (arguments_of(f"({text})"), result) for name, text, result in found}

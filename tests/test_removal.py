@@ -62,7 +62,7 @@ def test_folders_that_go_as_a_whole_go_in_their_order(site: Site) -> None:
 
 
 def test_what_the_user_added_stays(site: Site) -> None:
-    """R12: a folder with a file that RECORD does not list is emptied name by name."""
+    """U12: a folder with a file that RECORD does not list is emptied name by name."""
     site.install(site.wheel("app", files={"app/a.py": "1", "app/sub/b.py": "2"}))
     (site.library / "app/mine.txt").write_text("mine")
 
@@ -166,7 +166,7 @@ def test_what_was_compiled_of_an_overwritten_file_goes(site: Site) -> None:
 
 
 def test_compiled_files_go_with_their_sources(site: Site) -> None:
-    """R11: files in ``__pycache__`` of every level go, and the folder with them."""
+    """U11: files in ``__pycache__`` of every level go, and the folder with them."""
     site.install(site.wheel("app", files={"app/a.py": "1"}))
     cached = site.library / "app/__pycache__"
     cached.mkdir()
@@ -178,7 +178,7 @@ def test_compiled_files_go_with_their_sources(site: Site) -> None:
 
 
 def test_what_another_distribution_lists_stays(site: Site) -> None:
-    """R13: a file that two distributions list goes with the second of them."""
+    """U13: a file that two distributions list goes with the second of them."""
     empty = {"space/__init__.py": ""}
     site.install(site.wheel("app", files={**empty, "space/app.py": "1"}))
     site.install(site.wheel("other", files={**empty, "space/other.py": "2"}))
@@ -206,7 +206,7 @@ def test_a_script_that_another_distribution_lists_stays(site: Site) -> None:
 
 
 def test_rows_that_lead_out_are_kept_and_told(site: Site, tmp_path: Path) -> None:
-    """R9: RECORD names a file outside the environment: it stays, whatever it is."""
+    """U9: RECORD names a file outside the environment: it stays, whatever it is."""
     victim = tmp_path / "victim.txt"
     victim.write_text("precious")
     site.install(site.wheel("app"))
@@ -223,7 +223,7 @@ def test_rows_that_lead_out_are_kept_and_told(site: Site, tmp_path: Path) -> Non
 
 
 def test_a_link_goes_and_what_it_points_to_stays(site: Site) -> None:
-    """R10: links of symlink mode are removed, live or dangling, the cache is not touched."""
+    """U10: links of symlink mode are removed, live or dangling, the cache is not touched."""
     wheel = site.wheel("app", files={"app/a.py": "1", "app-1.0.data/data/share/x.txt": "x"})
     bare = site.tree()
     site.install(wheel, link_mode="symlink")

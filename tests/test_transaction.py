@@ -99,7 +99,7 @@ def test_nothing_can_be_added_once_it_is_prepared(site: Site) -> None:
 
 
 def test_a_rollback_after_the_commit_is_an_error_not_damage(site: Site) -> None:
-    """R17: rolling back what is committed raises and changes nothing."""
+    """U17: rolling back what is committed raises and changes nothing."""
     transaction = site.transaction()
     transaction.install(site.wheel("app"))
     transaction.run()
@@ -117,7 +117,7 @@ def test_a_commit_without_a_prepare_is_refused(site: Site) -> None:
 
 
 def test_a_set_stands_and_falls_together(site: Site, tmp_path: Path) -> None:
-    """R18: one damaged wheel of several, and nothing of the others is installed."""
+    """U18: one damaged wheel of several, and nothing of the others is installed."""
     good = site.wheel("good")
     bad = make_wheel(tmp_path / "bad", "bad", record="bad/__init__.py,sha256=AAAA,1\n")
     before = site.tree()

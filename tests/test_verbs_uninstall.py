@@ -40,7 +40,7 @@ def test_a_name_that_is_not_installed_is_skipped(tmp_path: Path) -> None:
 
 
 def test_without_record_everything_is_refused(tmp_path: Path) -> None:
-    """R7: no RECORD, no removal, of none of them; INSTALLER and the way out are named."""
+    """U7: no RECORD, no removal, of none of them; INSTALLER and the way out are named."""
     site = Site(tmp_path)
     site.install(site.wheel("app"), site.wheel("other"))
     (site.library / "app-1.0.dist-info/RECORD").unlink()
