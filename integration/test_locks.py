@@ -33,7 +33,7 @@ def given_for(change: list[str], sample: Path) -> list[object]:
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda one: one[0])
-def test_r20_a_lock_that_is_held_times_out_naming_the_file(
+def test_u20_a_lock_that_is_held_times_out_naming_the_file(
     change: list[str], linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """U20: after --lock-timeout a changing verb exits 1, names the lock, and changed nothing."""
@@ -56,7 +56,7 @@ def test_r20_a_lock_that_is_held_times_out_naming_the_file(
     assert [] == differences(before, venv.snapshot())
 
 
-def test_r20_readers_do_not_wait(linkinstall: Command, venv: Venv, sample: Path) -> None:
+def test_u20_readers_do_not_wait(linkinstall: Command, venv: Venv, sample: Path) -> None:
     """U20: ``list``, ``check`` and --dry-run read without the lock."""
     linkinstall.run("install", "--python", venv.root, sample)
     with held(venv.root / ".lock"):
@@ -64,7 +64,7 @@ def test_r20_readers_do_not_wait(linkinstall: Command, venv: Venv, sample: Path)
         linkinstall.run("check", "--python", venv.root)
 
 
-def test_r20_a_waiting_command_says_so_and_goes_on_when_the_lock_is_free(
+def test_u20_a_waiting_command_says_so_and_goes_on_when_the_lock_is_free(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """U20: while it waits a command names the lock on standard error; then it does its work."""
@@ -81,7 +81,7 @@ def test_r20_a_waiting_command_says_so_and_goes_on_when_the_lock_is_free(
 
 
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_r5_a_signal_ends_the_wait(
+def test_u5_a_signal_ends_the_wait(
     number: signal.Signals, status: int, linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """U5: a signal from outside ends a waiting command with 130 or 143 and nothing changed."""
@@ -98,7 +98,7 @@ def test_r5_a_signal_ends_the_wait(
     assert [] == differences(before, venv.snapshot())
 
 
-def test_r20_many_installs_and_uninstalls_at_once_end_in_some_serial_order(
+def test_u20_many_installs_and_uninstalls_at_once_end_in_some_serial_order(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
     """U20: concurrent installs, upgrades and uninstalls of one environment all end whole."""
@@ -125,7 +125,7 @@ def test_r20_many_installs_and_uninstalls_at_once_end_in_some_serial_order(
     assert not (venv.library / ".linkinstall").exists()
 
 
-def test_r20_uv_waits_while_we_hold_the_lock(
+def test_u20_uv_waits_while_we_hold_the_lock(
     linkinstall: Command, venv: Venv, sample: Path, wheelhouse: Path, tmp_path: Path
 ) -> None:
     """U20: uv waits for the same file; both end with what each was asked for."""
@@ -154,7 +154,7 @@ def test_r20_uv_waits_while_we_hold_the_lock(
         assert [] == record_problems(venv.library, dist_info_of(venv.library, name))
 
 
-def test_r20_a_lock_file_that_was_replaced_while_waiting_is_not_mistaken(
+def test_u20_a_lock_file_that_was_replaced_while_waiting_is_not_mistaken(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """U20: when somebody deletes and makes the lock file anew, the new one is waited for."""

@@ -178,7 +178,7 @@ def test_i2_the_error_names_the_path(linkinstall: Command, venv: Venv, wheelhous
 
 @pytest.mark.parametrize(("signal", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
 @pytest.mark.parametrize("change", CHANGES)
-def test_r5_a_signal_on_the_way_rolls_back(
+def test_u5_a_signal_on_the_way_rolls_back(
     change: str, signal: str, status: int, linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
     """U5: Ctrl-C and SIGTERM before the commit point give 130 and 143 and the old tree."""
@@ -278,7 +278,7 @@ def test_i7_a_file_becomes_a_folder_and_back(
     assert [] == differences(before, venv.snapshot())
 
 
-def test_r18_an_upgrade_to_an_invalid_wheel_keeps_the_old_version(
+def test_u18_an_upgrade_to_an_invalid_wheel_keeps_the_old_version(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
     """U18: when the new wheel turns out to be damaged, the old version is untouched."""
@@ -290,7 +290,7 @@ def test_r18_an_upgrade_to_an_invalid_wheel_keeps_the_old_version(
     assert [] == differences(before, venv.snapshot(inodes=True))
 
 
-def test_r18_one_invalid_wheel_of_a_set_stops_all(
+def test_u18_one_invalid_wheel_of_a_set_stops_all(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
     """U18: of ten wheels the last of which is damaged, none is installed."""
@@ -302,7 +302,7 @@ def test_r18_one_invalid_wheel_of_a_set_stops_all(
     assert [] == differences(before, venv.snapshot(inodes=True))
 
 
-def test_r18_a_wheel_that_is_not_there_or_no_wheel_changes_nothing(
+def test_u18_a_wheel_that_is_not_there_or_no_wheel_changes_nothing(
     linkinstall: Command, make_environment: Callable[..., Venv], wheelhouse: Path
 ) -> None:
     """U18: a path without a file, a folder, and a file that is no archive are refused."""

@@ -37,7 +37,7 @@ def removal(
     return Stage(linkinstall, venv, "uninstall", "sample", "one")
 
 
-def test_r3_after_a_kill_recover_leaves_old_or_new(removal: Stage) -> None:
+def test_u3_after_a_kill_recover_leaves_old_or_new(removal: Stage) -> None:
     """U3: an uninstall killed at any call ends, after recovery, exactly old or exactly new."""
     for point in removal.points(POINTS):
         removal.run(removal.fault(point, "kill"), status=-9)
@@ -45,7 +45,7 @@ def test_r3_after_a_kill_recover_leaves_old_or_new(removal: Stage) -> None:
         assert removal.state() in {"before", "after"}, f"point {point}"
 
 
-def test_r3_after_a_kill_the_same_command_ends_with_new(removal: Stage) -> None:
+def test_u3_after_a_kill_the_same_command_ends_with_new(removal: Stage) -> None:
     """U3: an uninstall killed at any call can be repeated, and ends exactly new."""
     for point in removal.points(POINTS):
         removal.run(removal.fault(point, "kill"), status=-9)
@@ -53,7 +53,7 @@ def test_r3_after_a_kill_the_same_command_ends_with_new(removal: Stage) -> None:
         assert "after" == removal.state(), f"point {point}"
 
 
-def test_r3_other_tools_have_a_sane_view_after_a_kill(removal: Stage) -> None:
+def test_u3_other_tools_have_a_sane_view_after_a_kill(removal: Stage) -> None:
     """U3: at no point is there a dist-info without METADATA, or with METADATA and no RECORD."""
     for point in removal.points(POINTS):
         removal.run(removal.fault(point, "kill"), status=-9)
@@ -62,7 +62,7 @@ def test_r3_other_tools_have_a_sane_view_after_a_kill(removal: Stage) -> None:
             assert {"METADATA", "RECORD"} <= names, f"point {point}: {dist_info.name}"
 
 
-def test_r3_recovery_that_is_killed_itself_can_be_repeated(removal: Stage) -> None:
+def test_u3_recovery_that_is_killed_itself_can_be_repeated(removal: Stage) -> None:
     """U3: recovery survives being killed, and the run after it ends exactly old or new."""
     python = ("--python", removal.venv.root)
     middle = removal.points_before_commit(3)[1]
@@ -74,7 +74,7 @@ def test_r3_recovery_that_is_killed_itself_can_be_repeated(removal: Stage) -> No
         assert removal.state() in {"before", "after"}, f"point {point}"
 
 
-def test_r3_recover_finish_finishes_a_removal(removal: Stage) -> None:
+def test_u3_recover_finish_finishes_a_removal(removal: Stage) -> None:
     """U3: ``recover --finish`` before the commit point finishes a removal."""
     finished = 0
     for point in removal.points(POINTS):
@@ -89,7 +89,7 @@ def test_r3_recover_finish_finishes_a_removal(removal: Stage) -> None:
     assert finished > 0
 
 
-def test_r3_recover_finish_finishes_an_install_whose_entry_is_good(
+def test_u3_recover_finish_finishes_an_install_whose_entry_is_good(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """U3: ``recover --finish`` finishes an install while its entry is good, else rolls back."""
@@ -110,7 +110,7 @@ def test_r3_recover_finish_finishes_an_install_whose_entry_is_good(
     assert "before" == stage.state()
 
 
-def test_r4_an_error_while_restoring_is_reported_and_the_next_run_restores(
+def test_u4_an_error_while_restoring_is_reported_and_the_next_run_restores(
     removal: Stage,
 ) -> None:
     """U4: an error while restoring does not stop the rest, is told with status 3, and mended."""
@@ -133,7 +133,7 @@ def test_r4_an_error_while_restoring_is_reported_and_the_next_run_restores(
     assert unsettled > 0
 
 
-def test_r4_a_verb_whose_recovery_fails_does_not_start(removal: Stage, wheelhouse: Path) -> None:
+def test_u4_a_verb_whose_recovery_fails_does_not_start(removal: Stage, wheelhouse: Path) -> None:
     """U4: where recovery fails, the verb does not begin its own work and exits with 3."""
     middle = removal.points_before_commit(3)[1]
     removal.run(removal.fault(middle, "kill"), status=-9)
@@ -149,7 +149,7 @@ def test_r4_a_verb_whose_recovery_fails_does_not_start(removal: Stage, wheelhous
 
 
 @pytest.mark.parametrize(("signal", "status"), [("SIGINT", 130), ("SIGTERM", 143)])
-def test_r5_a_signal_rolls_an_uninstall_back(removal: Stage, signal: str, status: int) -> None:
+def test_u5_a_signal_rolls_an_uninstall_back(removal: Stage, signal: str, status: int) -> None:
     """U5: Ctrl-C and SIGTERM in an uninstall give 130 and 143 and the old tree."""
     statuses = []
     for point in [*removal.points_before_commit(3), len(removal.calls)]:
@@ -159,7 +159,7 @@ def test_r5_a_signal_rolls_an_uninstall_back(removal: Stage, signal: str, status
     assert [status] * 2 == statuses[:2]
 
 
-def test_r6_what_cannot_be_deleted_yet_waits_in_the_trash(removal: Stage) -> None:
+def test_u6_what_cannot_be_deleted_yet_waits_in_the_trash(removal: Stage) -> None:
     """U6: a busy file is a warning; it is named, listed by check, and swept by a later run."""
     deleted = [one[1] for one in removal.calls if one[0] == "os.remove" and STATE in one[1]]
     name = os.path.basename(deleted[0])
@@ -175,7 +175,7 @@ def test_r6_what_cannot_be_deleted_yet_waits_in_the_trash(removal: Stage) -> Non
     assert "after" == removal.state()
 
 
-def test_r8_two_dist_infos_of_one_project(
+def test_u8_two_dist_infos_of_one_project(
     linkinstall: Command, venv: Venv, bare: Tree, wheelhouse: Path
 ) -> None:
     """U8: a second dist-info of a project is found by check, and uninstall removes both."""
@@ -194,7 +194,7 @@ def test_r8_two_dist_infos_of_one_project(
     assert [] == differences(bare, venv.snapshot())
 
 
-def test_r8_an_install_over_two_dist_infos_leaves_one(
+def test_u8_an_install_over_two_dist_infos_leaves_one(
     linkinstall: Command, venv: Venv, bare: Tree, wheelhouse: Path
 ) -> None:
     """U8: installing over a duplicate leaves one whole distribution."""
@@ -212,7 +212,7 @@ def test_r8_an_install_over_two_dist_infos_leaves_one(
     assert [] == venv.strays(bare)
 
 
-def test_r17_a_rollback_after_the_commit_is_an_error_and_no_damage(removal: Stage) -> None:
+def test_u17_a_rollback_after_the_commit_is_an_error_and_no_damage(removal: Stage) -> None:
     """U17: ``recover --rollback`` after the commit point exits 1, says so, and finishes."""
     python = ("--python", removal.venv.root)
     for point in (removal.commit + 1, (removal.commit + len(removal.calls)) // 2):
@@ -224,7 +224,7 @@ def test_r17_a_rollback_after_the_commit_is_an_error_and_no_damage(removal: Stag
         assert [] == again["recovered"]
 
 
-def test_r17_a_rollback_before_the_commit_puts_the_old_tree_back(removal: Stage) -> None:
+def test_u17_a_rollback_before_the_commit_puts_the_old_tree_back(removal: Stage) -> None:
     """U17: ``recover --rollback`` up to the commit point exits 0 and says what it did."""
     removal.run(removal.fault(removal.commit, "kill"), status=-9)
     form = removal.command.json("recover", "--rollback", "--python", removal.venv.root)

@@ -71,7 +71,7 @@ def test_uninstall_of_several_of_which_one_is_not_there_removes_the_others(
 
 
 @pytest.mark.parametrize("tool", ["pip", "uv", "linkinstall"])
-def test_r7_without_record_uninstall_is_refused_with_the_way_out(
+def test_u7_without_record_uninstall_is_refused_with_the_way_out(
     tool: str, linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """U7: a missing RECORD is refused; the message names the installer and the way out."""
@@ -92,7 +92,7 @@ def test_r7_without_record_uninstall_is_refused_with_the_way_out(
     assert form["error"]["next"]
 
 
-def test_r7_without_metadata_uninstall_takes_what_record_lists(
+def test_u7_without_metadata_uninstall_takes_what_record_lists(
     linkinstall: Command, installed: Venv, bare: Tree
 ) -> None:
     """U7: a distribution without METADATA but with RECORD is uninstalled whole."""
@@ -102,7 +102,7 @@ def test_r7_without_metadata_uninstall_takes_what_record_lists(
     assert [] == differences(bare, installed.snapshot())
 
 
-def test_r7_an_empty_dist_info_is_refused_or_removed_but_never_a_crash(
+def test_u7_an_empty_dist_info_is_refused_or_removed_but_never_a_crash(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """U7: an empty dist-info folder has no RECORD: refused, and the payload is untouched."""
@@ -120,7 +120,7 @@ def test_r7_an_empty_dist_info_is_refused_or_removed_but_never_a_crash(
 @pytest.mark.parametrize(
     "row", ["../../../../victim", "{outside}/victim", "../../../../venv-evil/victim"]
 )
-def test_r9_a_row_that_leaves_the_environment_is_skipped_and_told(
+def test_u9_a_row_that_leaves_the_environment_is_skipped_and_told(
     row: str, linkinstall: Command, venv: Venv, tmp_path: Path, sample: Path
 ) -> None:
     """U9: rows that lead out of the scheme roots are left alone, with a warning."""
@@ -141,7 +141,7 @@ def test_r9_a_row_that_leaves_the_environment_is_skipped_and_told(
 @pytest.mark.parametrize(
     "row", ["../../../pyvenv.cfg", "../../../bin/python", "other.py", "other-1.0.dist-info/RECORD"]
 )
-def test_r9_a_row_that_names_what_is_not_its_own_is_left_alone(
+def test_u9_a_row_that_names_what_is_not_its_own_is_left_alone(
     row: str, linkinstall: Command, venv: Venv, sample: Path, wheelhouse: Path
 ) -> None:
     """U9: an interpreter, pyvenv.cfg and other distributions' files survive a lying RECORD."""
@@ -156,7 +156,7 @@ def test_r9_a_row_that_names_what_is_not_its_own_is_left_alone(
     assert [] == differences(before, venv.snapshot())
 
 
-def test_r9_a_row_that_names_a_folder_removes_nothing_in_it(
+def test_u9_a_row_that_names_a_folder_removes_nothing_in_it(
     linkinstall: Command, venv: Venv, sample: Path
 ) -> None:
     """U9: a row that names a folder does not delete what is in it."""
@@ -171,7 +171,7 @@ def test_r9_a_row_that_names_a_folder_removes_nothing_in_it(
     assert "of the user" == (precious / "file").read_text()
 
 
-def test_r10_links_go_and_what_they_lead_to_stays(
+def test_u10_links_go_and_what_they_lead_to_stays(
     linkinstall: Command, venv: Venv, bare: Tree, sample: Path, tmp_path: Path
 ) -> None:
     """U10: in symlink mode live and dangling links are removed, and the cache is untouched."""
@@ -192,7 +192,7 @@ def test_r10_links_go_and_what_they_lead_to_stays(
     assert [] == differences(before, snapshot(linkinstall.cache))
 
 
-def test_r10_dangling_links_of_a_lost_cache_go(
+def test_u10_dangling_links_of_a_lost_cache_go(
     linkinstall: Command, venv: Venv, bare: Tree, sample: Path
 ) -> None:
     """U10: when the cache is gone, all the dangling links of a symlink install are removed."""
@@ -208,7 +208,7 @@ def test_r10_dangling_links_of_a_lost_cache_go(
     assert [] == differences(bare, venv.snapshot())
 
 
-def test_r10_what_lies_behind_a_linked_folder_is_untouched(
+def test_u10_what_lies_behind_a_linked_folder_is_untouched(
     linkinstall: Command, venv: Venv, sample: Path, tmp_path: Path
 ) -> None:
     """U10: a package folder that became a link out of the environment is not emptied."""
@@ -222,7 +222,7 @@ def test_r10_what_lies_behind_a_linked_folder_is_untouched(
     assert [] == differences(before, snapshot(outside))
 
 
-def test_r11_compiled_files_of_all_levels_and_emptied_folders_go(
+def test_u11_compiled_files_of_all_levels_and_emptied_folders_go(
     linkinstall: Command, installed: Venv, bare: Tree
 ) -> None:
     """U11: compiled files that no RECORD lists go with their sources, and so do empty folders."""
@@ -234,7 +234,7 @@ def test_r11_compiled_files_of_all_levels_and_emptied_folders_go(
     assert [] == differences(bare, installed.snapshot())
 
 
-def test_r11_folders_that_others_use_stay(
+def test_u11_folders_that_others_use_stay(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
     """U11: a folder that another distribution or the user still needs is kept."""
@@ -251,7 +251,7 @@ def test_r11_folders_that_others_use_stay(
     assert venv.library.exists()
 
 
-def test_r12_what_the_user_added_is_kept(linkinstall: Command, installed: Venv, bare: Tree) -> None:
+def test_u12_what_the_user_added_is_kept(linkinstall: Command, installed: Venv, bare: Tree) -> None:
     """U12: files that no RECORD lists stay where they are; everything else goes."""
     added = [installed.library / "sample" / "settings.ini", installed.library / "sample/deep/n.py"]
     for path in added:
@@ -266,7 +266,7 @@ def test_r12_what_the_user_added_is_kept(linkinstall: Command, installed: Venv, 
     assert sorted(expected) == differences(bare, installed.snapshot())
 
 
-def test_r12_what_the_user_added_survives_an_upgrade(
+def test_u12_what_the_user_added_survives_an_upgrade(
     linkinstall: Command, venv: Venv, wheelhouse: Path
 ) -> None:
     """U12: an upgrade keeps the user's files in the package folder, even in the same folder."""
@@ -278,7 +278,7 @@ def test_r12_what_the_user_added_survives_an_upgrade(
     assert "of the user" == added.read_text()
 
 
-def test_r14_files_that_are_gone_already_do_not_matter(
+def test_u14_files_that_are_gone_already_do_not_matter(
     linkinstall: Command, installed: Venv, bare: Tree
 ) -> None:
     """U14: rows whose files are gone, and folders that are gone, are no error."""
@@ -289,7 +289,7 @@ def test_r14_files_that_are_gone_already_do_not_matter(
     assert [] == differences(bare, installed.snapshot())
 
 
-def test_r15_read_only_files_go(linkinstall: Command, installed: Venv, bare: Tree) -> None:
+def test_u15_read_only_files_go(linkinstall: Command, installed: Venv, bare: Tree) -> None:
     """U15: files without write permission are removed, and an upgrade replaces them."""
     for path in installed.library.rglob("*"):
         if path.is_file():

@@ -291,7 +291,7 @@ def test_python_takes_a_venv_folder_a_link_to_it_and_its_interpreter(
         assert os.path.isabs(form["environment"]["python"])
 
 
-def test_r16_an_environment_reached_through_a_link_is_uninstalled_whole(
+def test_u16_an_environment_reached_through_a_link_is_uninstalled_whole(
     linkinstall: Command, venv: Venv, sample: Path, tmp_path: Path
 ) -> None:
     """U16: installed by one path and uninstalled by another one to it, nothing is left."""
@@ -307,7 +307,7 @@ def test_r16_an_environment_reached_through_a_link_is_uninstalled_whole(
     assert before == venv.snapshot()
 
 
-def test_r16_a_library_folder_that_is_a_link(
+def test_u16_a_library_folder_that_is_a_link(
     linkinstall: Command, venv: Venv, sample: Path, tmp_path: Path
 ) -> None:
     """U16: site-packages that is itself a link is the root it leads to, not a way out."""

@@ -190,7 +190,7 @@ def test_an_empty_transaction_changes_nothing(
     assert [] == differences(before, venv.snapshot())
 
 
-def test_r17_a_transaction_that_ended_takes_nothing_more(
+def test_u17_a_transaction_that_ended_takes_nothing_more(
     venv: Venv, environment: Environment, cache: Cache, wheels: dict[str, Path]
 ) -> None:
     """U17: using a transaction after its block is a typed error and no damage."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import json
 import re
@@ -285,6 +286,20 @@ def test_the_api_page_shows_the_signatures() -> None:
         for name in linkinstall.__all__
         if inspect.isfunction(function := getattr(linkinstall, name))
     }
+
+
+def test_the_api_page_names_the_options_of_a_transaction() -> None:
+    """The page names each option that a transaction takes, and its methods' arguments."""
+    page = text_of(REFERENCE / "python-api.md")
+    section = page.split("## Transaction", 1)[1].split("\n##", 1)[0]
+    options = set(inspect.signature(linkinstall.Transaction).parameters) - {"files", "command"}
+    shown = dict(re.findall(r"^\| `(\w+)(\(.*\))` \|", section, re.MULTILINE))
+
+    assert options <= set(re.findall(r"`(\w+)`", section))
+    assert shown
+    for name, arguments in shown.items():
+        method = functools.partial(getattr(linkinstall.Transaction, name), None)
+        assert (name, arguments_of(bare(method))) == (name, arguments_of(arguments))
 
 
 def bare(function: Callable[..., object]) -> str:
