@@ -258,6 +258,9 @@ def _row(
     found = [figure for _, figure in ended]
     # Behind a colon or a semicolon stands what is so in one of them only.
     what = re.split("[:;]", found[0].what)[0]
+    same = sum(one.same for one in found)
+    if same:
+        what += f"; {same:,} more {found[0].unit} led to what another had led to"
     commits = dict.fromkeys(one.commit for one, _ in ended)
     return (
         name,

@@ -243,6 +243,17 @@ def test_one_content_or_more_is_told() -> None:
     )
 
 
+def test_what_led_to_the_same_is_told_beside_what_was_put_to_the_test() -> None:
+    """The sum of what was not judged anew stands in words: it is none of what was judged."""
+    chosen = [Piece("compound", ("make", target), ("src",)) for target in ("one", "two")]
+    chains = Figure("R5", "struck twice", 1000, "chains", 0, 0, 60.0, same=2500)
+    kept = dict.fromkeys(("make one", "make two"), replace(PASSED, figures=(chains,)))
+
+    told = "struck twice; 5,000 more chains led to what another had led to"
+    row = f"| R5 | {told} | source | 1234567 | 2 of 2 | 2,000 chains | 0 | 0 | 0.20 |"
+    assert row == table(chosen, kept).splitlines()[2]
+
+
 def test_content_is_what_is_there(checkout: Path) -> None:
     """Committed or not, the same bytes have the same name; nothing is staged by asking."""
     first = content(("src",), checkout)

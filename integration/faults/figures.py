@@ -38,6 +38,7 @@ class Figure:
     :param seconds: how long it took
     :param part: "" for a full run, else what was left out
     :param commit: what was put to the test; ``note`` fills it in
+    :param same: how many more led to what another had led to; they are none of ``count``
     """
 
     gate: str
@@ -49,6 +50,7 @@ class Figure:
     seconds: float
     part: str = ""
     commit: str = ""
+    same: int = 0
 
     @property
     def passed(self) -> bool:
