@@ -154,8 +154,10 @@ def _of_power() -> list[Piece]:
 
 
 def _of_compound() -> list[Piece]:
-    """Two faults in a row at each point; as many as there can be in each third scenario."""
-    able = compound.able(("hardlink",))
+    """Two faults in a row at each point; as many as there can be in each third scenario.
+
+    Where an environment is on several volumes, two in each.
+    """
     return [
         _of(
             "compound",
@@ -163,9 +165,12 @@ def _of_compound() -> list[Piece]:
             one.name,
             "--file-system",
             kind,
-            *(("--depth", "2") if (number + turn) % 3 else ()),
+            "--layout",
+            layout,
+            *(("--depth", "2") if layout == compound.ONE and (number + turn) % 3 else ()),
         )
         for turn, kind in enumerate(compound.KINDS)
+        for layout, able in compound.able(("hardlink",)).items()
         for number, one in enumerate(able)
     ]
 

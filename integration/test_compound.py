@@ -9,16 +9,19 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.faults import bad_builds, report, scenarios
-from integration.faults.compound import Compound
-from integration.faults.runner import run_all
-from integration.faults.sandbox import Sandbox
-from integration.faults.scenario import Command
+from integration.faults import bad_builds, compound, figures, report, scenarios
+from integration.faults.compound import ONE, Compound, able, cases
+from integration.faults.oracle import Judgement
+from integration.faults.power import DIVIDED
+from integration.faults.runner import Swept, run_all
+from integration.faults.sandbox import Completed, Sandbox
+from integration.faults.scenario import Command, Scenario
 from integration.faults.snapshot import take
 from integration.faults.states import STEADY, Worlds
 from integration.faults.steps import steps
-from integration.faults.strace import Kill
+from integration.faults.strace import Kill, Point, Strike
 from integration.faults.strace import unavailable as no_strace
+from integration.faults.sweep import Result
 from integration.faults.volumes import quick_folder, unavailable
 from tests.support.gates import require
 
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 UPGRADE = scenarios.scenario("linkinstall-upgrade-pluggy-hardlink")
+PARTS = scenarios.scenario("linkinstall-upgrade-parts-hardlink")
+REMOVE = scenarios.scenario("linkinstall-venv-remove-parts-pluggy-hardlink")
+ADD = scenarios.scenario("linkinstall-cache-add-pluggy-hardlink")
 CHANGES = """
 import os, sys
 folder = sys.argv[1]
@@ -38,18 +44,37 @@ os.rmdir(folder + "/made")
 JOURNAL = "linkinstall journal 1\n{checksum:08x} {length}\n{body}"
 
 
-def sample(depth: float, cut: str) -> Compound:
+def sample(
+    depth: float,
+    cut: str,
+    scenario: Scenario = UPGRADE,
+    layout: str = ONE,
+    every: int = 30,
+    second: int = 5,
+) -> Compound:
     """Return some pairs of points, or longer chains."""
-    return Compound(UPGRADE, "one volume", "ext4", (cut,), 30, 25, second=5, depth=depth)
+    return Compound(scenario, layout, "ext4", (cut,), every, 25, second=second, depth=depth)
 
 
-@pytest.mark.parametrize(("depth", "cut"), [(2, ""), (2, "log-flushed"), (inf, "log-lost")])
-def test_struck_recovery_leaves_old_or_new(depth: float, cut: str) -> None:
+@pytest.mark.parametrize(
+    "case",
+    [
+        sample(2, ""),
+        sample(2, "log-flushed"),
+        sample(inf, "log-lost"),
+        sample(2, "log-flushed", PARTS, "data apart"),
+        sample(2, "log-lost", PARTS, "library apart"),
+        sample(2, "", REMOVE, second=17),
+        sample(2, "log-flushed", ADD, every=20, second=17),
+    ],
+    ids=lambda one: "-".join((one.scenario.verb, one.layout, *one.cuts)),
+)
+def test_struck_recovery_leaves_old_or_new(case: Compound) -> None:
     """A recovery that is killed, or loses its power, is taken up by the next run."""
     reason = no_strace() or unavailable(("ext4",))
     require(not reason, reason)
 
-    (swept,) = run_all([sample(depth, cut)], folder=quick_folder(), workers=1, spoil=STEADY)
+    (swept,) = run_all([case], folder=quick_folder(), workers=1, spoil=STEADY)
 
     assert "" == swept.error
     assert [] == [str(result.point) for result in swept.unfired]
@@ -57,7 +82,51 @@ def test_struck_recovery_leaves_old_or_new(depth: float, cut: str) -> None:
     assert swept.passed
     faults = {1 + str(result.point).count(" then ") for result in swept.results}
     assert 2 == min(faults)
-    assert max(faults) <= depth
+    assert max(faults) <= case.depth
+
+
+def test_recovery_is_what_settles_the_scenario() -> None:
+    """Each scenario is struck, and so is the command that puts right what it leaves."""
+    found = {one.verb: one.settling.arguments[6:] for one in able(("hardlink",))[ONE]}
+
+    assert scenarios.RECOVER.arguments[6:] == found["upgrade"] == found["venv-decouple"]
+    assert ("venv", "remove", "{venv}") == found["venv-remove"]
+    assert ("venv", "create", "{venv}") == found["venv-clear"] == found["venv-create"]
+    assert ("cache", "add", "{pluggy-1.5.0}") == found["cache-add"]
+    assert {one.verb for one in scenarios.scenarios(("hardlink",))} == set(found)
+
+
+def test_changes_over_several_volumes_are_struck_twice() -> None:
+    """A recovery that flushes several volumes in an order is struck; no third fault follows."""
+    apart = [one for one in cases() if one.layout != ONE]
+
+    assert set(DIVIDED) == {one.layout for one in apart}
+    assert {"install", "upgrade", "uninstall"} == {one.scenario.verb for one in apart}
+    assert {2} == {one.depth for one in apart if isinstance(one, Compound)}
+
+
+def test_figure_counts_what_was_judged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Chains that were not judged, as another one has led to the same, are told beside.
+
+    They were added to the count of what was put to the test.
+    """
+    result = Result(
+        UPGRADE, Point("rename", 1), Strike(fired=True, call="", completed=Completed(0, "")),
+        None, "recover", Completed(0, ""), Judgement("old"),
+    )  # fmt: skip
+    swept = Swept(UPGRADE, (result,) * 2, "", 1.0, "ext4, kill, one volume, warm", same=5)
+    monkeypatch.setattr(compound, "run_all", lambda *_words, **_options: [swept] * 3)
+    monkeypatch.setattr(compound, "DETAILS", tmp_path / "details")
+    monkeypatch.setattr(compound, "unavailable", lambda _kinds: "")
+    monkeypatch.setattr(compound, "no_strace", lambda: "")
+    monkeypatch.setenv(figures.VARIABLE, str(tmp_path / "figures"))
+
+    assert 0 == compound.main([])
+    (figure,) = figures.noted(str(tmp_path / "figures"))
+    assert (6, "chains", 15) == (figure.count, figure.unit, figure.same)
+    assert "| **all** |" in capsys.readouterr().out
 
 
 def test_build_that_never_recovers_is_found_out() -> None:

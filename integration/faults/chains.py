@@ -18,6 +18,8 @@ each chain is struck. One that led elsewhere than was foreseen is judged like an
 
 What was judged after one fault holds after the others: the next run is not struck.
 
+The recovery is the command that settles what the scenario leaves (``Scenario.settling``).
+
 Errors: those of ``PowerSweep``.
 """
 
@@ -27,7 +29,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from integration.faults.power_cut import END, PowerSweep
-from integration.faults.scenarios import RECOVER
 from integration.faults.states import Worlds
 from integration.faults.steps import steps
 from integration.faults.strace import Point
@@ -131,7 +132,7 @@ class ChainSweep(PowerSweep):
             struck = self.fault.strike(self.volumes, self.scenario.act, first)
             for point in then:
                 self.volumes.fill(self.volumes.contents())
-                struck = self.fault.strike(self.volumes, RECOVER, point)
+                struck = self.fault.strike(self.volumes, self.scenario.settling, point)
             return struck
 
         return self.after(strike, chain_of(points), next_run)
@@ -161,11 +162,11 @@ class ChainSweep(PowerSweep):
         """Return each point of the recovery, and the world that a fault there leads to if known."""
         if place.world not in self._seen:
             self.volumes.fill(self._disk(place))
-            self._seen[place.world] = steps(self.volumes, RECOVER, self._world)
+            self._seen[place.world] = steps(self.volumes, self.scenario.settling, self._world)
         found, cuts = self._seen[place.world], self.fault.name != KILL
         if found is None:
             self.volumes.fill(self._disk(place))
-            return dict.fromkeys(self.fault.points(self.volumes, RECOVER), "")
+            return dict.fromkeys(self.fault.points(self.volumes, self.scenario.settling), "")
         known = self.fault.name in FORESEEN
         points = {
             step.point: step.seen if known and not (cuts and step.written) else ""
@@ -179,7 +180,7 @@ class ChainSweep(PowerSweep):
         """Return what is on the volumes at a place, going there if nobody has been."""
         if not place.disk and place.before:
             self.volumes.fill(self._disk(place.before))
-            self.fault.strike(self.volumes, RECOVER, place.chain[-1])
+            self.fault.strike(self.volumes, self.scenario.settling, place.chain[-1])
             place.disk = self.volumes.contents()
         return place.disk
 
@@ -188,7 +189,7 @@ class ChainSweep(PowerSweep):
         assert place.before
         try:
             self.volumes.fill(self._disk(place.before))
-            strike = self.fault.strike(self.volumes, RECOVER, place.chain[-1])
+            strike = self.fault.strike(self.volumes, self.scenario.settling, place.chain[-1])
         except MountError as error:
             yield self.unmountable(error, chain_of(place.chain), self._next_run())
             return

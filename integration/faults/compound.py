@@ -3,7 +3,8 @@
 Purpose: the gate R5. A command is killed, or loses its power, at one of its points; the
 recovery that follows is struck in the same way at one of its own; so is the recovery after
 that, and so on. One next run follows, and everything has to be old or new. One table at the
-end, and the details of what broke in a file.
+end, and the details of what broke in a file. Parts of an environment are on volumes of their
+own, too, two faults in a row: a recovery over several flushes them in an order.
 
 Calling sequence::
 
@@ -11,7 +12,8 @@ Calling sequence::
     python -m integration.faults.compound --every 10 --every-second 3   # a part
     python -m integration.faults.compound --depth 2                     # no third fault
     python -m integration.faults.compound --file-system ext4 --fault kill \
-        --scenario NAME --point 'link:2 then unlink:3' --next recover --keep DIR
+        --layout "one volume" --scenario NAME --point 'link:2 then unlink:3' \
+        --next recover --keep DIR
 
 The last form strikes one chain of points and copies what is there afterwards to DIR.
 
@@ -34,7 +36,7 @@ from typing import TYPE_CHECKING
 
 from integration.faults import figures, report, scenarios
 from integration.faults.chains import THEN, ChainSweep
-from integration.faults.power import Case, strike_one
+from integration.faults.power import DIVIDED, Case, is_chosen, strike_one, telling
 from integration.faults.power_cut import PowerCut
 from integration.faults.runner import run_all
 from integration.faults.states import STEADY
@@ -52,6 +54,9 @@ if TYPE_CHECKING:
     from integration.faults.sweep import Result
 
 DETAILS = report.details("compound")
+ONE = "one volume"
+APART_DEPTH = 2
+"""How many faults follow on each other where an environment is on several volumes."""
 KINDS = ("ext4", "xfs")
 FAULTS = ("kill", "log-flushed", "log-lost")
 HEADS = ("file system", "fault", "layout", "cache")
@@ -84,33 +89,45 @@ class Compound(Case):
 
     def program(self, how: str) -> str:
         """Return the module and the options that strike a chain again."""
-        return f"integration.faults.compound --file-system {self.kind} --fault {how or 'kill'}"
+        options = f"--file-system {self.kind} --fault {how or 'kill'} --layout '{self.layout}'"
+        return f"integration.faults.compound {options}"
 
 
-def able(modes: tuple[str, ...]) -> list[Scenario]:
-    """Return the scenarios in these modes that leave something to recover."""
-    known = scenarios.scenarios(modes)
-    return [one for one in known if "recover" in one.next_runs and one.verb != "cache-add"]
+def able(modes: tuple[str, ...]) -> dict[str, list[Scenario]]:
+    """Return the scenarios in these modes, by layout."""
+    # A change of whole environments may write times that no two runs share: see ``telling``.
+    known = [telling(one) for one in scenarios.scenarios(modes)]
+    parts = [one for one in known if one.subject == "parts"]
+    return {ONE: known, **dict.fromkeys(DIVIDED, parts)}
 
 
-def cases(kinds: Sequence[str], faults: Sequence[str], options: argparse.Namespace) -> list[Case]:
+def cases(
+    kinds: Sequence[str] = KINDS,
+    faults: Sequence[str] = FAULTS,
+    *,
+    modes: tuple[str, ...] = ("hardlink",),
+    every: int = 1,
+    second: int = 1,
+    depth: float = inf,
+) -> list[Case]:
     """Return every scenario on these file systems."""
     cuts = tuple("" if fault == "kill" else fault for fault in faults)
+    found = able(modes)
     return [
         Compound(
             one,
-            "one volume",
+            layout,
             kind,
             cuts,
-            options.every,
+            every,
             turn,
             DETAILS,
-            options.every_second,
-            options.depth,
+            second,
+            depth if layout == ONE else min(depth, APART_DEPTH),
         )
         for kind in kinds
-        for turn, one in enumerate(able(tuple(options.mode or ("hardlink",))))
-        if not options.scenario or one.name in options.scenario
+        for layout in found
+        for turn, one in enumerate(found[layout])
     ]
 
 
@@ -122,7 +139,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if reason:
         print(f"SKIPPED compound: {reason}")
         return int(os.environ.get("CI") == "true")
-    chosen = cases(kinds, options.fault or FAULTS, options)
+    found = cases(
+        kinds,
+        options.fault or FAULTS,
+        modes=tuple(options.mode or ("hardlink",)),
+        every=options.every,
+        second=options.every_second,
+        depth=options.depth,
+    )
+    chosen = [one for one in found if is_chosen(one, options)]
     if options.point:
         return strike_one(chosen[0], options)
     began = time.monotonic()
@@ -138,19 +163,17 @@ def _figure(swept: Sequence[Swept], options: argparse.Namespace, seconds: float)
     parts = [f"each {options.every}. point"] if options.every > 1 else []
     parts += [f"each {options.every_second}. of a recovery"] if options.every_second > 1 else []
     parts += [f"at most {options.depth} faults in a row"] if options.depth < inf else []
-    names = ("file_system", "fault", "mode")
+    names = ("file_system", "fault", "layout", "mode")
     parts += [", ".join(chosen) for name in names if (chosen := getattr(options, name))]
     what = "the recovery struck as well, and the recovery of that, and so on"
     found = report.figure("R5", what, swept, seconds, parts)
-    same = sum(one.same for one in swept)
-    what = f"{what}; {same:,} of the chains led to what another had led to"
-    return replace(found, what=what, count=found.count + same, unit="chains")
+    return replace(found, same=sum(one.same for one in swept), unit="chains")
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="integration.faults.compound", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    for name in ("file-system", "fault", "mode", "scenario"):
+    for name in ("file-system", "fault", "layout", "mode", "verb", "scenario"):
         parser.add_argument(f"--{name}", action="append", help="only this one (repeatable)")
     parser.add_argument("--every", type=int, default=1, help="only each n-th point")
     parser.add_argument("--every-second", type=int, default=1, help="and of each recovery's")

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
-    from integration.faults.scenario import Command, Scenario
+    from integration.faults.scenario import Scenario
     from integration.faults.sweep import Result
 
 DETAILS = report.details("power")
@@ -144,7 +144,7 @@ def cases(kinds: Sequence[str] = tuple(CUTS), *, every: int = 1) -> list[Case]:
 def _by_layout(kind: str) -> dict[str, list[Scenario]]:
     modes = (*MODES, "clone") if kind in CLONES else MODES
     found = [one for mode in modes for one in scenarios.scenarios((mode,)) if _wanted(one, mode)]
-    known = [replace(one, next_runs=_telling(one)) for one in found]
+    known = [telling(one) for one in found]
     cold = [unpacked_just_before(mode) for mode in modes]
     first = [one for one in known if one.mode == "hardlink"]
     parts = [one for one in known if one.subject in {"parts", "set"} and one.mode in MODES[:2]]
@@ -162,9 +162,11 @@ def _wanted(scenario: Scenario, mode: str) -> bool:
     return mode == "hardlink" or not scenario.verb.startswith(("cache-", "venv-"))
 
 
-def _telling(scenario: Scenario) -> dict[str, Command]:
+def telling(scenario: Scenario) -> Scenario:
+    """Return the scenario with the next runs of which two leave the same."""
     # ``venv clear`` lets virtualenv write times into files of its own.
-    return {name: run for name, run in scenario.next_runs.items() if name != "clear"}
+    runs = {name: run for name, run in scenario.next_runs.items() if name != "clear"}
+    return replace(scenario, next_runs=runs)
 
 
 def _of_parts(scenario: Scenario) -> bool:
@@ -206,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = [
         replace(case, cuts=tuple(how for how in case.cuts if how in (options.cut or case.cuts)))
         for case in cases(kinds, every=options.every)
-        if _is_chosen(case, options)
+        if is_chosen(case, options)
     ]
     if options.list:
         print(*(f"{one.scenario.name}, {one.kind}, {one.layout}" for one in chosen), sep="\n")
@@ -247,7 +249,8 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _is_chosen(case: Case, options: argparse.Namespace) -> bool:
+def is_chosen(case: Case, options: argparse.Namespace) -> bool:
+    """Return whether a case is among those that were asked for."""
     scenario = case.scenario
     wanted = (
         (case.layout, options.layout),

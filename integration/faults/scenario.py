@@ -107,3 +107,15 @@ class Scenario:
         """A unique name, usable on a command line."""
         words = f"{self.tool} {self.verb} {self.subject} {self.mode}"
         return "-".join(re.findall(r"[\w.]+", words))
+
+    @property
+    def settling(self) -> Command:
+        """The recovery: which of the next runs settles what a fault has left.
+
+        What was done to a cache has no journal, and doing it again is what puts it right. Where
+        a whole environment was taken away there is nothing yet that ``recover`` could be told:
+        the first of the next runs settles the place.
+        """
+        names = tuple(self.next_runs)
+        wanted = "again" if self.verb.startswith("cache-") else "recover"
+        return self.next_runs[wanted if wanted in names else names[0]]
