@@ -217,6 +217,26 @@ def test_what_is_finished_for_good_is_on_the_disk(site: Site) -> None:
     assert ["finished"] == [one.action for one in report.recovered]
 
 
+def test_what_is_put_back_for_good_is_on_the_disk(site: Site) -> None:
+    """A run that reports with ``full`` that all is as before reports what stays.
+
+    After a power cut the environment was as the killed run had left it, although ``recover
+    --sync full`` had ended with success. What cannot be brought to the disk is not settled.
+    """
+    old = payload(site)
+    killed(site, "rename", "/committed")
+    files = Watched(local(), Fault(before("flush_volume", ""), error=errno.EIO))
+    with pytest.raises(UnsettledError, match="could not be settled"):
+        recover_environment(files, site.world().bounds, Volumes(files, "full"))
+    assert [] == differences(old, payload(site))
+
+    report = recover_environment(files, site.world().bounds, Volumes(files, "normal"))
+
+    assert ["rolled-back"] == [one.action for one in report.recovered]
+    assert [] == differences(old, payload(site))
+    assert not site.home.exists()
+
+
 def test_a_change_that_is_given_up_flushes_a_side_before_its_pointer_goes(site: Site) -> None:
     """Undone before there was a journal, too, the side's end is on the disk before the pointer's.
 

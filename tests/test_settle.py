@@ -775,3 +775,16 @@ def test_several_volumes_make_the_commit_durable_first(site: Site) -> None:
 
     assert Change("flush_volume", str(site.home)) == files.changes[0]
     assert not (site.scripts / ".linkinstall").exists()
+
+
+@pytest.mark.parametrize("reported", [True, False])
+def test_what_is_put_back_is_flushed_for_good_where_it_is_reported(
+    removal: Application, *, reported: bool
+) -> None:
+    """With ``full``, a success stays; a change that has failed, and is undone, promises nothing."""
+    files = Recording(local())
+    journal = journal_of(removal)
+    Settlement(files, journal, Volumes(files, "full")).roll_back(reported=reported)
+
+    flushed = [one for one in files.changes if one.verb == "flush_volume"]
+    assert [Change("flush_volume", journal.home)] * reported == flushed

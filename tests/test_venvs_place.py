@@ -22,10 +22,12 @@ from linkinstall.venvs.aside import Aside, state_folders
 from linkinstall.venvs.place import Place
 from linkinstall.venvs.sight import ABSENT, VENV
 from tests.support.faulty import (
+    Change,
     Denying,
     Interrupted,
     InterruptedUndurable,
     LocalFileSystem,
+    Recording,
     Undurable,
 )
 from tests.support.venvs import contents, make_venv
@@ -124,6 +126,43 @@ def test_a_removal_that_does_not_reach_the_disk_is_no_success(tmp_path: Path) ->
         pass
     with removing(local()) as one:
         assert ["finished"] == [done.action for done in one.settled.recovered]
+
+
+@pytest.mark.parametrize(("sync", "flushed"), [("full", True), ("normal", False)])
+def test_what_was_settled_alone_is_on_the_disk_as_well(
+    tmp_path: Path, sync: str, *, flushed: bool
+) -> None:
+    """With ``full``, that nothing is there any more stays so, whoever has begun something there.
+
+    After a power cut what a killed ``venv create`` had made stood there again.
+    """
+    aside = Aside(local(), str(tmp_path / "v"), sync="off")
+    aside.begin("create")
+    aside.mark()
+    files = Recording(local())
+    with Place(tmp_path / "v", "venv remove", files, sync, 0.05, None) as place:
+        outcome = place.nothing_there()
+
+    assert ["rolled-back"] == [one.action for one in outcome.recovered]
+    assert not (tmp_path / "v").exists()
+    last = files.changes[-1] if files.changes else None
+    assert flushed == (Change("flush_volume", str(tmp_path)) == last)
+
+
+def test_what_was_settled_and_does_not_reach_the_disk_is_no_success(tmp_path: Path) -> None:
+    """The error carries what was done."""
+    aside = Aside(local(), str(tmp_path / "v"), sync="off")
+    aside.begin("create")
+    aside.mark()
+    files = Denying(local(), "flush_volume", errno.EIO)
+    with (
+        pytest.raises(UnsettledError, match="a power cut could take it back") as caught,
+        Place(tmp_path / "v", "venv remove", files, "full", 0.05, None) as place,
+    ):
+        place.nothing_there()
+
+    assert caught.value.outcome is not None
+    assert ["rolled-back"] == [one.action for one in caught.value.outcome.recovered]
 
 
 @pytest.mark.posix("a signal can be sent")

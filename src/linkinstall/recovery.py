@@ -183,7 +183,7 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volume
             settlement.finish()
             done = Recovered(journal.id, "finished")
         else:
-            settlement.roll_back()
+            settlement.roll_back(reported=True)
             done = Recovered(journal.id, "rolled-back")
     except OSError as error:
         raise unsettled(home, error) from error

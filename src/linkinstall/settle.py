@@ -73,8 +73,12 @@ class Settlement:
 
     # ---------------------------------------------------------------- rolling back
 
-    def roll_back(self) -> None:
-        """Bring the environment back to what it was before the transaction."""
+    def roll_back(self, *, reported: bool = False) -> None:
+        """Bring the environment back to what it was before the transaction.
+
+        :param reported: it is told as a success: with ``full`` it is on the disk before the
+            journal goes
+        """
         changes = range(len(self.journal.changes))
         foreign = {index for index in changes if self._identity.settled_by_others(index)}
         for group in sorted(self.journal.groups, key=lambda one: -one.phase):
@@ -84,6 +88,8 @@ class Settlement:
                 self._to_trash(item, "another tool has changed this project since")
             else:
                 self._restore(item)
+        if reported:
+            self.volumes.make_durable(self.journal.home)
         self._clear_states("journal")
 
     def _take_back(self, group: Group, foreign: set[int]) -> None:

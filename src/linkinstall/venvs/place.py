@@ -21,6 +21,7 @@ from stat import S_ISLNK
 
 from linkinstall import limits
 from linkinstall.fs import local
+from linkinstall.fs.volumes import Volumes
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.recovery import not_durable, unsettled
@@ -135,11 +136,23 @@ class Place:
     # ---------------------------------------------------------------- what is done
 
     def nothing_there(self) -> Outcome:
-        """Return that nothing was to be done."""
+        """Return that nothing was to be done, but for what was settled.
+
+        :raises UnsettledError: with ``full`` that did not get to the disk
+        """
         if self.settled.recovered:
+            self._keep_settled()
             return self._outcome(())
         message = f"{self.sight.path}: nothing is there."
         return replace(self._outcome((), Warn("absent", message)), status="unchanged")
+
+    def _keep_settled(self) -> None:
+        """Bring to the disk what was put back or finished, where no change of ours does it."""
+        parent = os.path.dirname(self.sight.place)
+        try:
+            Volumes(self.files, self.sync).make_durable(parent)
+        except OSError as error:
+            raise not_durable(parent, error, _NEXT) from error
 
     def drop_links(self, links: tuple[str, ...]) -> Outcome:
         """Remove links, and nothing of what they lead to."""
