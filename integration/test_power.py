@@ -8,12 +8,20 @@ import pytest
 
 from integration.faults import bad_builds, report, scenarios
 from integration.faults.mounted import LAYOUTS, MountedSandbox
-from integration.faults.power import Case, cases, fully_synced, unpacked_just_before
-from integration.faults.power_cut import PowerCut, PowerSweep
+from integration.faults.power import (
+    SYNCED,
+    Case,
+    cases,
+    fully_synced,
+    interrupted,
+    unpacked_just_before,
+)
+from integration.faults.power_cut import FULL, PowerCut, PowerSweep
 from integration.faults.runner import provisions, run_all
 from integration.faults.strace import Point
 from integration.faults.strace import unavailable as no_strace
 from integration.faults.volumes import CUTS, QUICK_VARIABLE, quick_folder, unavailable
+from linkinstall.cli.options import OPTIONS_BY_WORD
 from tests.support.gates import require
 
 if TYPE_CHECKING:
@@ -26,6 +34,8 @@ EVERY = 18
 INSTALL = scenarios.scenario("linkinstall-install-pluggy-hardlink")
 UPGRADE = scenarios.scenario("linkinstall-upgrade-parts-hardlink")
 CLEAR = scenarios.scenario("linkinstall-venv-clear-parts-pluggy-copy")
+REMOVE = scenarios.scenario("linkinstall-venv-remove-parts-pluggy-hardlink")
+UNDONE = interrupted("undone")
 COLD = unpacked_just_before("hardlink")
 SYMLINKED = unpacked_just_before("symlink")
 SAMPLE = (
@@ -72,6 +82,8 @@ def test_power_cut_leaves_old_or_new(case: Case) -> None:
         ("cache not flushed", SYMLINKED, "cache apart", "log-flushed", "end:1"),
         ("venv not flushed", CLEAR, "one volume", "log-flushed", "end:1"),
         ("full not flushed", fully_synced(UPGRADE), "one volume", "log-lost", "end:1"),
+        ("full not flushed", fully_synced(REMOVE), "one volume", "log-lost", "end:1"),
+        ("full not flushed", fully_synced(UNDONE), "one volume", "log-lost", "end:1"),
     ],
 )
 def test_bad_build_is_found_out(
@@ -133,6 +145,25 @@ def test_what_is_the_same_in_each_mode_is_swept_in_one() -> None:
     assert {"cache-clean", "venv-remove"} <= whole
     assert all(modes[verb] == {"hardlink"} for verb in whole)
     assert modes["install"] == {"hardlink", "copy", "symlink", "clone"}
+
+
+def test_success_is_relied_on_after_each_command_that_takes_the_setting() -> None:
+    """Each command that takes ``--sync`` is struck with ``full``, on one volume at least.
+
+    ``recover``, ``repair`` and those of whole environments took it, and were not.
+    """
+    commands = set(OPTIONS_BY_WORD["--sync"].commands)
+    known = {one.verb for one in scenarios.scenarios(("hardlink",)) if command_of(one) in commands}
+    swept = [one.scenario for one in cases() if FULL[1] in one.scenario.act.arguments]
+
+    assert commands == {command_of(one) for one in swept}
+    assert known | {"recover"} == set(SYNCED) == {one.verb for one in swept}
+
+
+def command_of(scenario: Scenario) -> str:
+    """Return the command that acts in a scenario, as the table of options names it."""
+    words = scenario.act.arguments[6:]
+    return " ".join(words[: 2 if words[0] in {"cache", "venv"} else 1])
 
 
 def test_images_are_made_where_it_is_wished(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,6 +26,7 @@ from __future__ import annotations
 import argparse
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -55,7 +56,8 @@ HEADS = ("file system", "cut", "layout", "cache")
 MODES = ("hardlink", "copy", "symlink")
 """The modes that each file system has; clone is added where it can."""
 CLONES = ("xfs", "btrfs")
-SYNCED = ("install", "reinstall", "upgrade", "downgrade", "uninstall", "cache-add")
+SYNCED = ("install", "reinstall", "upgrade", "downgrade", "uninstall", "recover", "repair",
+          "venv-create", "venv-clear", "venv-remove", "venv-decouple", "cache-add")  # fmt: skip
 """The verbs that take ``--sync``."""
 DIVIDED = ("data apart", "scripts apart", "library apart")
 
@@ -149,10 +151,11 @@ def _by_layout(kind: str) -> dict[str, list[Scenario]]:
     first = [one for one in known if one.mode == "hardlink"]
     parts = [one for one in known if one.subject in {"parts", "set"} and one.mode in MODES[:2]]
     pluggy = [one for one in known if one.subject in {"pluggy", "pluggy cold"}]
-    full = [fully_synced(one) for one in (*first, *cold[:1]) if one.verb in SYNCED]
+    begun = [interrupted(what) for what in INTERRUPTED]
+    full = [fully_synced(one) for one in (*first, *begun, *cold[:1]) if one.verb in SYNCED]
     return {
         "one volume": [*known, *cold, *full],
-        "cache apart": [*pluggy, *cold, *(one for one in full if "cold" in one.subject)],
+        "cache apart": [*pluggy, *cold, *filter(_of_caches, full)],
         **{layout: [*parts, *filter(_of_parts, full)] for layout in DIVIDED},
     }
 
@@ -170,7 +173,12 @@ def telling(scenario: Scenario) -> Scenario:
 
 
 def _of_parts(scenario: Scenario) -> bool:
-    return scenario.subject.startswith("parts ")
+    # A whole environment is taken away where its folders are no mount points.
+    return scenario.subject.startswith("parts ") and not scenario.verb.startswith("venv-")
+
+
+def _of_caches(scenario: Scenario) -> bool:
+    return "cold" in scenario.subject or scenario.verb == "repair"
 
 
 def unpacked_just_before(mode: str) -> Scenario:
@@ -178,6 +186,50 @@ def unpacked_just_before(mode: str) -> Scenario:
     warm = scenarios.scenario(f"linkinstall-install-pluggy-{mode}")
     add = scenarios.run("cache", "add", "--sync", "off", "{pluggy-1.5.0}")
     return replace(warm, subject="pluggy unpacked-before cold", prepare=(), just_before=(add,))
+
+
+INTERRUPTED = ("undone", "finished")
+"""What a recovery does with a change that was killed right before its commit, or right after."""
+_DYING = """
+import os, signal, sys
+from linkinstall.cli import leave, run
+
+def look(event, arguments):
+    global committed
+    if event == "os.rename" and os.fspath(arguments[1]).endswith("/committed"):
+        committed = True
+        if before:
+            os.kill(os.getpid(), signal.SIGKILL)
+    elif committed and event in ("os.remove", "os.rmdir"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+committed, before = False, sys.argv.pop(1) == "undone"
+sys.addaudithook(look)
+leave(run())
+"""
+
+
+def interrupted(what: str) -> Scenario:
+    """Return the recovery from an upgrade that was killed right before or after its commit.
+
+    :param what: one of ``INTERRUPTED``
+    """
+    upgrade = scenarios.scenario("linkinstall-upgrade-parts-hardlink")
+    program, words = upgrade.act.arguments[:4], upgrade.act.arguments[6:]
+    dying = replace(
+        upgrade.act,
+        arguments=(*program, "-c", _DYING, what, *words),
+        statuses=(-signal.SIGKILL,),
+    )
+    recover = scenarios.RECOVER
+    return replace(
+        upgrade,
+        verb="recover",
+        subject=f"parts {what}",
+        prepare=(*upgrade.prepare, dying),
+        act=recover,
+        next_runs={**upgrade.next_runs, "again": recover},
+    )
 
 
 def fully_synced(scenario: Scenario) -> Scenario:

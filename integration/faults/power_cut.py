@@ -21,7 +21,8 @@ flushed lead to the old one. A world that is the same to the inode number (``sta
 devices of the same numbers, is put to each next run once; what was judged then stands for
 each point that leads there.
 
-With ``--sync full`` in its arguments, a command that has ended must be new.
+With ``--sync full`` in its arguments, a command that has ended must be new, and what a recovery
+has settled must be settled; what a ``cache add`` that has ended says is there must be there.
 
 Errors: those of ``Sweep``.
 """
@@ -35,17 +36,20 @@ from typing import TYPE_CHECKING
 
 from integration.faults import cache_check
 from integration.faults.mounted import MountedSandbox
-from integration.faults.oracle import Judgement, Observation, judge, observe
+from integration.faults.oracle import Judgement, Observation, environment, judge, observe
 from integration.faults.sandbox import Completed, Sandbox
+from integration.faults.snapshot import difference, take
 from integration.faults.states import Worlds
 from integration.faults.strace import Kill, Point, Strike
 from integration.faults.sweep import Fault, Result, Sweep
 from integration.faults.volumes import MountError
+from linkinstall.world import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from integration.faults.scenario import Command, Scenario, State
+    from integration.faults.snapshot import Snapshot
 
 END = Point("end", 1)
 """After the command has ended by itself."""
@@ -99,17 +103,40 @@ class PowerSweep(Sweep):
 
     def result(self, point: Point, next_run: str) -> Result:
         """Strike at one point, let one next run follow, and judge."""
+        lost: list[str] = []
 
         def strike() -> Strike:
             self.sandbox.reset()
-            return self.fault.strike(self.sandbox, self.scenario.act, point)
+            struck = self.fault.strike(self.sandbox, self.scenario.act, point)
+            if point == END:
+                lost.extend(self._lost())
+            return struck
 
         result = self.after(strike, point, next_run)
         full = point == END and FULL[1] in self.scenario.act.arguments
-        if full and result.judgement.state == "old":
-            lost = Judgement(None, ("success was reported, and the change is lost",))
-            return replace(result, judgement=lost)
+        if lost or (full and result.judgement.state == "old"):
+            problems = ("success was reported, and the change is lost", *lost)
+            return replace(result, judgement=Judgement(None, problems))
         return result
+
+    def _lost(self) -> list[str]:
+        """Return what a command that has ended by itself had promised, and the cut has taken.
+
+        Not all of it is seen after a next run, which may make up for it.
+        """
+        verb, old, new = self.scenario.verb, self._plain["old"], self._plain["new"]
+        if verb == "cache-add":
+            cache = take(self.sandbox.area("cache"))
+            actual = replace(new, areas={**new.areas, "cache": cache})
+            return list(judge({"old": new, "new": new}, actual, self.scenario.cache).litter)
+        if FULL[1] not in self.scenario.act.arguments:
+            return []
+        now = environment(self.sandbox)
+        # What is cleaned up after the commit point, or when all is put back, may be there again.
+        if verb == "recover":
+            return difference(_but_states(new.areas["venv"]), _but_states(now))
+        unchanged = old.areas["venv"] == now != new.areas["venv"]
+        return ["the environment is the old one"] if unchanged else []
 
     def after(self, strike: Callable[[], Strike], point: Point, next_run: str) -> Result:
         """Strike, let one next run follow, and judge; a volume may not mount any more.
@@ -166,6 +193,11 @@ def again_anew(scenario: Scenario) -> Command:
     arguments = scenario.act.arguments
     whole = scenario.verb.startswith("cache-") or "--reinstall" in arguments
     return replace(scenario.act, arguments=arguments if whole else (*arguments, "--reinstall"))
+
+
+def _but_states(environment: Snapshot) -> Snapshot:
+    """Return what is in an environment beside the state folders of transactions."""
+    return {path: node for path, node in environment.items() if STATE not in path.split("/")}
 
 
 def _unmarked(cache: str) -> list[str]:
