@@ -215,6 +215,20 @@ def test_worlds_are_told_by_what_a_recovery_meets(tmp_path: Path) -> None:
     assert 3 == len(set(names))
 
 
+def test_worlds_of_environments_are_told_by_what_the_next_run_meets(tmp_path: Path) -> None:
+    """Nobody reads the id of what was begun; what it was, and how it stood, tells worlds apart.
+
+    Each of them was another world, so that nothing was ever known, and long chains had no end.
+    """
+    names = []
+    for number, what in enumerate(("clear", "clear", "remove")):
+        (tmp_path / "journal").write_text(f"linkinstall venv 1\n{number:012x}\n1\n{what}\nstood\n")
+        (tmp_path / ".linkinstall-making").write_text(f"{number:012x}")
+        names.append(Worlds().name_of(str(tmp_path)))
+
+    assert names[0] == names[1] != names[2]
+
+
 def journal(path: Path, number: int) -> None:
     """Write what stands for a journal."""
     time = 1_700_000_000_000_000_000 + number

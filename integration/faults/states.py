@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 _TIME = re.compile(rb"(?<![0-9])[1-9][0-9]{18}(?![0-9])")
 """Nanoseconds since 1970, as decimal text."""
 _JOURNAL = re.compile(rb"(linkinstall journal \d+\n)([0-9a-f]{8}) (\d+)\n(id\t)[0-9a-f]{12}\n")
+_VENV_JOURNAL = re.compile(rb"(linkinstall venv \d+\n)[0-9a-f]{12}\n")
+_ID = re.compile(rb"[0-9a-f]{12}")
+"""The same id alone: of what is being made at the place of an environment."""
 _CHANCE = re.compile(r"(?<![0-9a-f])[0-9a-f]{16}(?![0-9a-f])")
 STEADY = (("entry_writer.py", "self.mtime = time.time_ns()", "self.mtime = 1_700_000_000 * 10**9"),)
 """A change to the program under which two runs fill a cache with the same."""
@@ -118,6 +121,11 @@ def _told(data: bytes) -> bytes:
         body = data[journal.end(3) + 1 :]
         right = journal[2] == b"%08x" % crc32(body) and int(journal[3]) == len(body)
         return b"%swhole %d\n%s" % (journal[1], right, data[journal.end() :])
+    of_venv = _VENV_JOURNAL.match(data)
+    if of_venv:
+        return of_venv[1] + data[of_venv.end() :]
+    if _ID.fullmatch(data):
+        return b"id"
     if len(data) == 16 and _CHANCE.fullmatch(data.decode("latin-1")):
         return b"chance"
     if len(data) > _SMALL or not _TIME.search(data):
