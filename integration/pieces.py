@@ -53,6 +53,8 @@ _PARTS = 4
 FORKED = ("install-pluggy", "install-set", "upgrade-parts")
 """The changes that are killed with forked processes at work, in hard links."""
 SET = ("install-set",)
+UNPACKING_AGAIN = ("cache-add", "cache-verify")
+"""The verbs whose faults are settled by a command that unpacks a wheel."""
 GATES = ("kill", "forks", "faults", "faults-forks", "power", "lying", "compound", "images", "race",
          "race-slowed", "interference", "sweeps", "model", "fuzz", "real", "mutants",
          "rivals")  # fmt: skip
@@ -156,23 +158,24 @@ def _of_power() -> list[Piece]:
 def _of_compound() -> list[Piece]:
     """Two faults in a row at each point; as many as there can be in each third scenario.
 
-    Where an environment is on several volumes, two in each.
+    Where an environment is on several volumes, two in each. Where what settles it unpacks again,
+    two, the second at each fifth point: nearly each chain leads to a world of its own.
     """
     return [
-        _of(
-            "compound",
-            "compound",
-            one.name,
-            "--file-system",
-            kind,
-            "--layout",
-            layout,
-            *(("--depth", "2") if layout == compound.ONE and (number + turn) % 3 else ()),
-        )
+        _of("compound", "compound", one.name, "--file-system", kind, "--layout", layout, *words)
         for turn, kind in enumerate(compound.KINDS)
         for layout, able in compound.able(("hardlink",)).items()
         for number, one in enumerate(able)
+        for words in [_depth(one.verb, layout, deep=not (number + turn) % 3)]
     ]
+
+
+def _depth(verb: str, layout: str, *, deep: bool) -> tuple[str, ...]:
+    """Return the options that bound how much follows a fault."""
+    if verb in UNPACKING_AGAIN:
+        return ("--depth", "2", "--every-second", "5")
+    # Elsewhere than on one volume that is so by itself.
+    return () if deep or layout != compound.ONE else ("--depth", "2")
 
 
 def _of_images() -> list[Piece]:

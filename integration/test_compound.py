@@ -65,7 +65,7 @@ def sample(
         sample(2, "log-flushed", PARTS, "data apart"),
         sample(2, "log-lost", PARTS, "library apart"),
         sample(2, "", REMOVE, second=17),
-        sample(2, "log-flushed", ADD, every=20, second=17),
+        sample(2, "log-flushed", ADD, every=60, second=17),
     ],
     ids=lambda one: "-".join((one.scenario.verb, one.layout, *one.cuts)),
 )
