@@ -53,7 +53,7 @@ _PARTS = 4
 FORKED = ("install-pluggy", "install-set", "upgrade-parts")
 """The changes that are killed with forked processes at work, in hard links."""
 SET = ("install-set",)
-UNPACKING_AGAIN = ("cache-add", "cache-verify")
+UNPACKING_AGAIN = ("cache-add",)
 """The verbs whose faults are settled by a command that unpacks a wheel."""
 GATES = ("kill", "forks", "faults", "faults-forks", "power", "lying", "compound", "images", "race",
          "race-slowed", "interference", "sweeps", "model", "fuzz", "real", "mutants",

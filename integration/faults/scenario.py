@@ -112,10 +112,10 @@ class Scenario:
     def settling(self) -> Command:
         """The recovery: which of the next runs settles what a fault has left.
 
-        What was done to a cache has no journal, and doing it again is what puts it right. Where
-        a whole environment was taken away there is nothing yet that ``recover`` could be told:
-        the first of the next runs settles the place.
+        What ``cache add`` has begun is put right by doing it again; ``recover`` sweeps what any
+        command has left in a cache, and makes nothing. Where a whole environment was taken away
+        there is nothing yet that it could be told: the first of the next runs settles the place.
         """
         names = tuple(self.next_runs)
-        wanted = "again" if self.verb.startswith("cache-") else "recover"
+        wanted = "again" if self.verb == "cache-add" else "recover"
         return self.next_runs[wanted if wanted in names else names[0]]
