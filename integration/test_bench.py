@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-import importlib
-import subprocess
-import sys
-import time
-from functools import reduce
+import tomllib
 from typing import TYPE_CHECKING
 
 import pytest
+from packaging.requirements import Requirement
 
-from integration.bench import corpora, gauges, goals, groups, results, tables, tools, workplace
+from integration.bench import (
+    corpora,
+    gauges,
+    goals,
+    groups,
+    interpreters,
+    results,
+    rows,
+    tables,
+    workplace,
+)
 from integration.bench.__main__ import main, parsed
 from integration.bench.goals import Goal
-from integration.bench.programs import traced
 from integration.bench.results import Result
-from integration.bench.tools import Job
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -79,9 +84,10 @@ def test_goal_is_met_by_the_median(ours: list[float], met: str) -> None:
     """A goal holds for the median of the ratios, at most as large as the limit."""
     goal = Goal("a warm install", "warm", "app", "linkinstall", "uv", 0.6)
 
-    line = goals.table(kept(result(uv=[1.0, 1.0, 1.0], linkinstall=ours)), [goal]).splitlines()[-1]
+    found = kept(result(uv=[1.0, 1.0, 1.0], linkinstall=ours))
+    line = goals.table(found, [goal]).splitlines()[-1]
 
-    assert f"| {met} |" == line[-len(met) - 4 :]
+    assert line.endswith(f" | {met} |")
 
 
 def test_goal_that_was_not_measured_says_so() -> None:
@@ -153,10 +159,36 @@ def test_memory_is_compared_with_the_same_kind() -> None:
         "linkinstall, largest process": [5.0], "linkinstall, all processes": [30.0],
     }  # fmt: skip
 
-    text = tables.group_tables(kept(result("memory", "app", groups.MEMORY, **series)))
+    text = tables.group_tables(kept(result("memory", "app", rows.MEMORY, **series)))
 
     assert "| linkinstall, largest process | 5.0 | **0.5** (0.5 to 0.5) |" in text
     assert "| linkinstall, all processes | 30.0 | **1.5** (1.5 to 1.5) |" in text
+
+
+def test_phases_end_with_their_sum() -> None:
+    """The phases that take no time are left out, and the last row is the whole run."""
+    series = {"linkinstall: imports": [0.25], "linkinstall: a": [0.75], "linkinstall: b": [0.0]}
+
+    text = tables.group_tables(kept(result("phases", "app", rows.PHASES, **series)))
+
+    assert [
+        "| app | linkinstall: imports | 0.2500 | 25% | 1 |",
+        "| app | linkinstall: a | 0.7500 | 75% | 1 |",
+        "| app | linkinstall: **all of it** | 1.0000 | 100% | 1 |",
+    ] == text.splitlines()[4:]
+
+
+def test_conditions_name_the_tools_that_there_are_figures_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """installer, isal and PDM are named with the versions that were run, where they were."""
+    versions = {"installer": "1.5", "isal": "1.6", "pdm": "1.7"}
+    monkeypatch.setattr(interpreters, "version_in", lambda _, name: versions[name])
+    few = result("peers", "app", rows.SECONDS, **{"installer, one process": [1.0]})
+    more = result("cold", "app", rows.SECONDS, **{"linkinstall, isal": [1.0], "pdm": [1.0]})
+
+    assert "installer 1.5." in tables.conditions("ext4", (), [few])
+    assert "installer 1.5, isal 1.6, PDM 1.7." in tables.conditions("ext4", (), [few, more])
 
 
 def test_page_keeps_what_is_around_the_figures(tmp_path: Path) -> None:
@@ -215,88 +247,37 @@ def test_incomplete_install_is_found(tmp_path: Path) -> None:
         (library / name).mkdir(parents=True)
         (library / name / "RECORD").touch()
     (library / "a.py").touch()
-    assert "" == workplace.problem(tmp_path / "env", corpus, groups.PLAIN)
+    assert "" == workplace.problem(tmp_path / "env", corpus, rows.PLAIN)
 
     (library / "a.pyc").touch()
-    assert "1 compiled" in workplace.problem(tmp_path / "env", corpus, groups.PLAIN)
+    assert "1 compiled" in workplace.problem(tmp_path / "env", corpus, rows.PLAIN)
 
     (library / "wheel0-1.0.dist-info" / "RECORD").unlink()
-    assert "wheel0" in workplace.problem(tmp_path / "env", corpus, groups.COMPILED)
+    assert "wheel0" in workplace.problem(tmp_path / "env", corpus, rows.COMPILED)
 
 
-def test_memory_of_a_process_is_its_own(tmp_path: Path) -> None:
-    """A process that takes 60 MB more than another is 60 MB larger, whoever started it."""
-    job = Job(tmp_path, tmp_path, (), (), (), tmp_path)
-    sizes = [
-        gauges.memory([[sys.executable, "-S", "-c", f"b'1' * {size}"]], job)[gauges.LARGEST]
-        for size in (1, 60_000_000)
-    ]
+def test_environments_are_told_apart_by_what_is_in_them(tmp_path: Path) -> None:
+    """Other sources, or the same under another name, are installed again."""
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.write_text("a", encoding="ascii")
+    before = interpreters.digest([one])
+    one.rename(other)
+    renamed = interpreters.digest([other])
+    other.write_text("b", encoding="ascii")
 
-    assert 50 < sizes[1] - sizes[0] < 70
-
-
-def test_each_phase_is_made_of_functions_that_there_are() -> None:
-    """A function that was renamed does not drop out of the figures unnoticed."""
-    for place in traced.PHASES:
-        module, _, path = place.partition(":")
-
-        found = reduce(getattr, path.split("."), importlib.import_module(module))
-
-        assert callable(found)
+    assert 3 == len({before, renamed, interpreters.digest([other])})
 
 
-def test_time_inside_another_phase_is_counted_once(tmp_path: Path) -> None:
-    """The phases of an install add up to its time, and those that it must have take some."""
-    corpus = corpora.of_wheels(2, tmp_path)
-    environment = tmp_path / "environment"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
-    job = Job(environment, tmp_path / "cache", corpus.wheels, (), corpus.names, tmp_path)
-
-    started = time.monotonic()
-    found = gauges.phases(tools.traced(tools.NO_BYTECODE)(job), job)
-    taken = time.monotonic() - started
-
-    assert "" == workplace.problem(environment, corpus, groups.PLAIN)
-    assert 0.8 * taken < sum(found.values()) <= taken
-    needed = ("start of Python", "imports", "finding or making the entries", "the flush")
-    assert [] == [name for name in needed if found[f": {name}"] <= 0]
-    assert [] == [name for name, figure in found.items() if figure < 0]
-
-
-def inodes(environment: Path) -> dict[str, int]:
-    """Return path and inode of each file of an environment's library."""
-    (library,) = environment.glob("lib/python*/site-packages")
-    return {str(path): path.stat().st_ino for path in library.rglob("*") if path.is_file()}
-
-
-@pytest.mark.parametrize("kind", [groups.PLAIN, groups.COMPILED])
-def test_the_links_alone_are_those_of_an_install(tmp_path: Path, kind: str) -> None:
-    """Every folder and every file comes that an install brings, each as a further link."""
-    corpus = corpora.of_wheels(2, tmp_path)
-    environment, template = tmp_path / "environment", tmp_path / "template"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", template], check=True)
-    job = Job(environment, tmp_path / "cache", corpus.wheels, (), corpus.names, tmp_path)
-    subprocess.run(["cp", "-a", template, environment], check=True)
-    for words in tools.noted_links()(job):
-        subprocess.run(words, check=True)
-    brought = inodes(environment)
-    workplace.remove(environment)
-    subprocess.run(["cp", "-a", template, environment], check=True)
-
-    for words in tools.links_alone(kind)(job):
-        subprocess.run(words, check=True)
-
-    assert "" == workplace.problem(environment, corpus, kind)
-    assert inodes(environment) == {
-        path: inode
-        for path, inode in brought.items()
-        if kind == groups.COMPILED or not path.endswith(".pyc")
+def test_lock_files_pin_what_is_asked_for() -> None:
+    """What linkinstall depends on is pinned for the environment that it is measured in."""
+    project = tomllib.loads((interpreters.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    asked = {
+        "ours.lock": project["project"]["dependencies"],
+        "fast.lock": project["project"]["optional-dependencies"]["fast"],
     }
+    for lock, requirements in asked.items():
+        text = (corpora.HERE / lock).read_text(encoding="utf-8")
+        pinned = dict(line.split()[0].split("==") for line in text.splitlines() if "==" in line)
+        wanted = [Requirement(one) for one in requirements]
 
-
-def test_failed_command_is_no_measurement(tmp_path: Path) -> None:
-    """A command that fails ends the bench with what it said."""
-    job = Job(tmp_path, tmp_path, (), (), (), tmp_path)
-
-    with pytest.raises(SystemExit, match="ended with 3: no"):
-        gauges.seconds([[sys.executable, "-c", "print('no'); raise SystemExit(3)"]], job)
+        assert [] == [str(one) for one in wanted if pinned.get(one.name, "0") not in one.specifier]

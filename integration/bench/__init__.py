@@ -6,8 +6,11 @@ Purpose: the figures of ``docs/reference/measurements.md`` and of the table of g
 Calling sequence: see ``python -m integration.bench --help``; ``__main__`` drives the rest::
 
     corpora      which wheels: sets of real ones, and synthetic ones of any size
+    interpreters the environments that Python programs are run in, ours and PDM's
     tools        the commands that are measured
+    rows         what a table is made of, and what runs are called
     groups       which commands are compared with which, on which wheels
+    profiles     groups about ourselves: phases, threads and processes
     workplace    a volume of its own, and what has to be there before a run
     gauges       what is read from a run: seconds, memory, or the time of each phase
     results      figures that were kept, ratios

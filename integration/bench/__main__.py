@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from integration.bench.corpora import Corpus
-    from integration.bench.groups import Group
+    from integration.bench.rows import Group
 
 PLACE = corpora.KEPT / "place"
 SIZES = corpora.KEPT / "sizes"

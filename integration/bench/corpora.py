@@ -132,19 +132,6 @@ def pinned(folder: Path, lock: str) -> tuple[Path, ...]:
     return tuple(one for one in found if hashlib.sha256(one.read_bytes()).hexdigest() in lock)
 
 
-def pdm_python() -> Path:
-    """Return the interpreter of an environment that holds PDM; make it once."""
-    folder = KEPT / f"pdm-{sys.implementation.cache_tag}"
-    python = folder / "bin" / "python"
-    if not (folder / "made").exists():
-        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True)
-        command = [sys.executable, "-m", "pip", "--python", str(python), "install", "-q"]
-        command += ["--disable-pip-version-check", "--only-binary", ":all:", "--require-hashes"]
-        subprocess.run([*command, "--requirement", str(HERE / "pdm.lock")], check=True)
-        (folder / "made").touch()
-    return python
-
-
 # ------------------------------------------------------------------ synthetic ones
 
 

@@ -1,4 +1,4 @@
-"""What is read from a run: seconds, memory, or the time of each phase.
+"""What is read from a run: seconds, what it has noted itself, memory, or the time of each phase.
 
 Purpose: the processes of a run, started one after the other, and one figure or several.
 
@@ -6,6 +6,8 @@ Calling sequence: ``GAUGES["seconds"](commands, job)`` returns figures by what t
 added to the run's name; a time has no such addition.
 
 Guarantees: seconds are from before the first process is started to after the last has ended.
+So are those of all phases together: what comes before a program's first statement, and after
+its last, are phases of their own.
 Memory is in MB: the largest resident size of any single process of the run, as the kernel
 counted it, and the largest sum over all its processes at one time, shared pages counted once
 (PSS), looked at every few milliseconds, so that a short peak can be missed.
@@ -24,6 +26,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from integration.bench.tools import PROGRAMS, noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,14 +54,22 @@ def bare_variables() -> dict[str, str]:
     return {name: text for name, text in os.environ.items() if not name.startswith(dropped)}
 
 
-def seconds(commands: list[list[str]], job: Job) -> dict[str, float]:
-    """Return the seconds that the processes took together."""
+def seconds(commands: list[list[str]], job: Job, folder: Path | None = None) -> dict[str, float]:
+    """Return the seconds that the processes took together.
+
+    :param folder: where they are started, if not in the job's
+    """
     variables = bare_variables()
     with tempfile.TemporaryFile() as output:
         started = time.perf_counter()
         for words in commands:
             done = subprocess.run(
-                words, stdout=output, stderr=output, env=variables, cwd=job.scratch, check=False
+                words,
+                stdout=output,
+                stderr=output,
+                env=variables,
+                cwd=folder or job.scratch,
+                check=False,
             )
             if done.returncode:
                 output.seek(0)
@@ -84,16 +96,24 @@ def memory(commands: list[list[str]], job: Job) -> dict[str, float]:
     return {LARGEST: largest / 1000, TOGETHER: max(together, largest) / 1000}
 
 
+def own_seconds(commands: list[list[str]], job: Job) -> dict[str, float]:
+    """Return the seconds that a program has noted of the part that it is about."""
+    noted(job).unlink(missing_ok=True)
+    seconds(commands, job)
+    return {"": float(noted(job).read_text(encoding="ascii"))}
+
+
 def phases(commands: list[list[str]], job: Job) -> dict[str, float]:
     """Return the seconds of each phase, of a run of ``programs/traced.py``."""
     started = time.monotonic()
-    seconds(commands, job)
+    # ``-m`` finds it there, as it finds linkinstall where that is installed.
+    seconds(commands, job, PROGRAMS)
     ended = time.monotonic()
-    noted = json.loads((job.scratch / "phases.json").read_text(encoding="utf-8"))
-    start, end = noted["begun"] - started, ended - noted["ended"]
+    told = json.loads((job.scratch / "phases.json").read_text(encoding="utf-8"))
+    start, end = told["begun"] - started, ended - told["ended"]
     return {
         f": {what}": taken
-        for what, taken in [("start of Python", start), *noted["own"].items(), ("its end", end)]
+        for what, taken in [("start of Python", start), *told["own"].items(), ("its end", end)]
     }
 
 
@@ -119,6 +139,7 @@ def shared_fairly(process: int) -> int:
 
 GAUGES: dict[str, Callable[[list[list[str]], Job], dict[str, float]]] = {
     "seconds": seconds,
+    "noted": own_seconds,
     "memory": memory,
     "phases": phases,
 }

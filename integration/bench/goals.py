@@ -15,10 +15,10 @@ import statistics
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from integration.bench import groups
+from integration.bench import rows
 from integration.bench.gauges import TOGETHER
-from integration.bench.groups import OFF, OURS, OURS_COMPILED, UV, UV_COMPILED
 from integration.bench.results import ratio, ratios
+from integration.bench.rows import OFF, OURS, OURS_COMPILED, UV, UV_COMPILED
 from integration.faults.report import table as markdown
 
 if TYPE_CHECKING:
@@ -62,12 +62,12 @@ GOALS = (
     Goal("all wheels there already", "unchanged", "app", OURS, UV, 0.8),
     Goal("uninstall everything", "uninstall", "app", OURS, UV, 0.5),
     Goal("uninstall everything", "uninstall", "big", OURS, UV, 0.5),
-    Goal("environment removed, `rm -rf`", "remove", "big", OURS, groups.RM, 1.1),
+    Goal("environment removed, `rm -rf`", "remove", "big", OURS, rows.RM, 1.1),
     Goal("peak memory, warm", "memory", "big", OURS + TOGETHER, UV + TOGETHER, 0.6),
     Goal("peak memory, cold", "memory-cold", "big", OURS + TOGETHER, UV + TOGETHER, 0.5),
     Goal(
         "warm with bytecode, `python -m installer` with its own", "peers", "app", OURS_COMPILED,
-        groups.INSTALLER_COMPILED, 1 / 100,
+        rows.INSTALLER_COMPILED, 1 / 100,
     ),
 )  # fmt: skip
 

@@ -13,34 +13,41 @@ Errors: none.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from integration.bench import corpora, tools
+from integration.bench import corpora, profiles, tools
+from integration.bench.rows import (
+    COMPILED,
+    EMPTY,
+    FAST,
+    FAST_COMPILED,
+    FAST_OFF,
+    GONE,
+    INSTALLER,
+    INSTALLER_API,
+    INSTALLER_API_COMPILED,
+    INSTALLER_COMPILED,
+    LINKS,
+    LINKS_COMPILED,
+    MEMORY,
+    NO_FLUSH,
+    OFF,
+    OURS,
+    OURS_COMPILED,
+    PIP,
+    PIP_COMPILED,
+    PLAIN,
+    RM,
+    SLOW,
+    UV,
+    UV_COMPILED,
+    Group,
+    Run,
+)
 from integration.bench.tools import BYTECODE, NO_BYTECODE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
-
-    from integration.bench.tools import Commands
-
-SECONDS, MEMORY, PHASES = "seconds", "memory", "phases"
-PLAIN, COMPILED, EMPTY, GONE = "plain", "compiled", "empty", "gone"
-
-UV = "uv"
-OURS = "linkinstall"
-OURS_COMPILED = "linkinstall, bytecode"
-OFF = "linkinstall, --sync off"
-UV_COMPILED = "uv, bytecode"
-PIP = "pip"
-PIP_COMPILED = "pip, bytecode"
-INSTALLER = "installer, a process for each wheel"
-INSTALLER_COMPILED = "installer, a process for each wheel, bytecode"
-INSTALLER_API = "installer, one process"
-INSTALLER_API_COMPILED = "installer, one process, bytecode"
-RM = "rm -rf"
-LINKS = "links alone, in Python"
-LINKS_COMPILED = "links alone, in Python, bytecode"
 
 FILES = tuple(f"{count:,} files" for count in corpora.FILE_COUNTS)
 WHEELS = tuple(f"{count:,} wheels" for count in corpora.WHEEL_COUNTS)
@@ -67,56 +74,9 @@ TITLES = {
     "flush-cold": "What flushing costs, cold",
     "files": "One wheel of so many files, warm",
     "wheels": "So many wheels of 30 files each, warm",
-    "phases": "Where our time goes, warm",
-    "phases-cold": "Where our time goes, cold",
+    **profiles.TITLES,
 }
 """Every group with the heading of its table, in the order of the page."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """One row of a table.
-
-    :param name: how the row is called; its first word is the tool, and its cache's name
-    :param cold: whether the cache is emptied before
-    :param before: what brings the environment into the state it is about; nothing for an
-        empty one
-    :param left: what must be in the environment afterwards
-    """
-
-    name: str
-    commands: Commands
-    cold: bool = False
-    before: Commands | None = None
-    left: str = PLAIN
-
-    @property
-    def tool(self) -> str:
-        """The program."""
-        return self.name.split()[0].strip(",")
-
-
-@dataclass(frozen=True)
-class Group:
-    """Runs on the same wheels that are compared with the first of them.
-
-    :param corpus: the name of the wheels
-    :param weight: so many times the number of rounds: more for what is quick, less for slow
-    :param dropped: rounds at the beginning that do not count, since they fill caches
-    :param new_path: each environment at a path where there has never been one
-    """
-
-    name: str
-    corpus: str
-    runs: tuple[Run, ...]
-    weight: float = 1.0
-    dropped: int = 1
-    new_path: bool = False
-    gauge: str = SECONDS
-
-    def rounds(self, asked: int) -> int:
-        """Return how many rounds count."""
-        return max(1, round(asked * self.weight))
 
 
 def chosen(names: Collection[str], wheels: Collection[str]) -> Iterator[Group]:
@@ -145,8 +105,13 @@ def _ours_compiled(*, cold: bool = False) -> Run:
     return Run(OURS_COMPILED, tools.linkinstall(), cold=cold, left=COMPILED)
 
 
+def _fast(name: str, *options: str) -> Run:
+    """Return a cold install with the extra of this name; without it is the default."""
+    return Run(name, tools.linkinstall(NO_BYTECODE, *options, fast=True), cold=True)
+
+
 def _warm(name: str) -> Iterator[Group]:
-    runs = (_uv(), _ours(), _ours_compiled(), _ours(OFF, *_OFF))
+    runs = (_uv(), _ours(), _ours_compiled(), _ours(OFF, *NO_FLUSH))
     yield Group(name, "small", runs, weight=3)
     yield Group(name, "app", runs, weight=2)
     yield Group(name, "big", runs)
@@ -176,15 +141,17 @@ def _bytecode(name: str) -> Iterator[Group]:
 
 
 def _cold(name: str) -> Iterator[Group]:
-    runs = (_uv(cold=True), _ours(cold=True), _ours(OFF, *_OFF, cold=True))
+    runs = (_uv(cold=True), _ours(cold=True), _ours(OFF, *NO_FLUSH, cold=True))
+    both = (*runs, _fast(FAST), _fast(FAST_OFF, *NO_FLUSH))
     yield Group(name, "small", runs, weight=3)
-    yield Group(name, "app", runs)
-    yield Group(name, "big", runs)
+    yield Group(name, "app", both)
+    yield Group(name, "big", both)
 
 
 def _cold_bytecode(name: str) -> Iterator[Group]:
     runs = (_uv(UV_COMPILED, BYTECODE, cold=True), _ours_compiled(cold=True))
-    yield Group(name, "app", runs, weight=SLOW, dropped=0)
+    fast = Run(FAST_COMPILED, tools.linkinstall(fast=True), cold=True, left=COMPILED)
+    yield Group(name, "app", (*runs, fast), weight=SLOW, dropped=0)
     yield Group(name, "big", runs, weight=SLOW, dropped=0)
 
 
@@ -229,7 +196,7 @@ def _uninstall(name: str) -> Iterator[Group]:
     runs = (
         Run(UV, tools.uv_uninstall(), before=tools.uv(), left=EMPTY),
         Run(OURS, tools.uninstall(), before=ours, left=EMPTY),
-        Run(OFF, tools.uninstall(*_OFF), before=ours, left=EMPTY),
+        Run(OFF, tools.uninstall(*NO_FLUSH), before=ours, left=EMPTY),
     )
     yield Group(name, "small", runs, weight=2)
     yield Group(name, "app", runs)
@@ -298,7 +265,7 @@ def _flush(name: str) -> Iterator[Group]:
     yield Group(name, "big", runs, weight=0.5)
 
 
-# ------------------------------------------------------------------ growth, phases
+# ------------------------------------------------------------------ growth
 
 
 def _growth(labels: tuple[str, ...]) -> Callable[[str], Iterator[Group]]:
@@ -309,15 +276,6 @@ def _growth(labels: tuple[str, ...]) -> Callable[[str], Iterator[Group]]:
     return groups
 
 
-def _phases(name: str) -> Iterator[Group]:
-    cold = name.endswith("-cold")
-    runs = (Run(OURS, tools.traced(NO_BYTECODE), cold=cold),)
-    for corpus in corpora.REAL:
-        yield Group(name, corpus, runs, gauge=PHASES)
-
-
-SLOW = 1 / 3
-_OFF = ("--sync", "off")
 _MAKERS: dict[str, Callable[[str], Iterator[Group]]] = {
     "warm": _warm,
     "new": _new,
@@ -340,6 +298,5 @@ _MAKERS: dict[str, Callable[[str], Iterator[Group]]] = {
     "flush-cold": _flush,
     "files": _growth(FILES),
     "wheels": _growth(WHEELS),
-    "phases": _phases,
-    "phases-cold": _phases,
+    **profiles.MAKERS,
 }

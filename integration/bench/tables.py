@@ -19,9 +19,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from integration.bench.groups import MEMORY, PHASES, TITLES
+from integration.bench import interpreters
+from integration.bench.groups import TITLES
 from integration.bench.plot import Panel, svg
 from integration.bench.results import ratio
+from integration.bench.rows import MEMORY, PHASES
 from integration.faults import report
 
 if TYPE_CHECKING:
@@ -78,10 +80,12 @@ def _phase_rows(result: Result) -> Iterator[tuple[str, ...]]:
     """Yield a row for each phase that takes time, with its share in place of a ratio."""
     medians = {name: statistics.median(own) for name, own in result.series.items()}
     whole = sum(medians.values())
-    for name, own in result.series.items():
-        if medians[name] >= SHOWN:
-            share = f"{medians[name] / whole:.0%}"
-            yield result.corpus, name, f"{medians[name]:.4f}", share, str(len(own))
+    rounds = str(len(next(iter(result.series.values()))))
+    for name, median in medians.items():
+        if median >= SHOWN:
+            yield result.corpus, name, f"{median:.4f}", f"{median / whole:.0%}", rounds
+    run = result.base.partition(":")[0]
+    yield result.corpus, f"{run}: **all of it**", f"{whole:.4f}", "100%", rounds
 
 
 def _base(name: str, result: Result) -> str:
@@ -109,7 +113,7 @@ def growth(results: Mapping[tuple[str, str], Result]) -> str:
 def conditions(place: str, sizes: Iterable[str], results: Iterable[Result]) -> str:
     """Return what the figures depend on, as a Markdown list."""
     found = list(results)
-    versions = ", ".join(f"{name} {version(name)}" for name in ("uv", "pip", "installer"))
+    versions = ", ".join(_versions(found))
     commits = ", ".join(sorted({one.commit for one in found}))
     loads = [one.load for one in found]
     realtime = {one.realtime for one in found}
@@ -117,10 +121,12 @@ def conditions(place: str, sizes: Iterable[str], results: Iterable[Result]) -> s
         frozenset({True}): "before all ordinary ones (`--realtime`)",
         frozenset({False}): "as ordinary ones",
     }.get(frozenset(realtime), "some groups before ordinary ones (`--realtime`), some not")
+    isal = "`isal`, its extra `fast`, where a row names it only"
     lines = (
         "Command: `python -m integration.bench`, with the rounds that the tables tell.",
         f"Days: {', '.join(sorted({one.day for one in found}))}.",
         f"Tools: linkinstall {version('linkinstall')} (commits {commits}), {versions}.",
+        f"Beside linkinstall stands what it needs at run time, all compiled; {isal}.",
         f"Machine: {processor()}, {os.cpu_count()} cores, {report.machine()}.",
         f"Load of the machine, this bench in it: {min(loads):.1f} to {max(loads):.1f}.",
         f"Processes were scheduled {before}, those of all tools alike.",
@@ -128,6 +134,16 @@ def conditions(place: str, sizes: Iterable[str], results: Iterable[Result]) -> s
         *sizes,
     )
     return "".join(f"- {line}\n" for line in lines)
+
+
+def _versions(results: Iterable[Result]) -> Iterator[str]:
+    """Yield the tools besides ours with their versions, as far as there are figures of them."""
+    yield from (f"{name} {version(name)}" for name in ("uv", "pip"))
+    named = " ".join(name.lower() for result in results for name in result.series)
+    for place, name in (("ours", "installer"), ("fast", "isal"), ("pdm", "pdm")):
+        found = interpreters.version_in(place, name)
+        if found is not None and name in named:
+            yield f"{'PDM' if name == 'pdm' else name} {found}"
 
 
 def processor() -> str:

@@ -6,20 +6,21 @@ index, no dependencies, hard links where a tool links, nothing of the machine's 
 Calling sequence: ``uv("--compile-bytecode")(job)`` are the processes of one run, one after
 the other, each a list of words.
 
-Guarantees: what a command needs besides its :class:`Job` is installed with this repository's
-tools; PDM's is ``corpora.pdm_python()``.
+Guarantees: uv and pip are those of this repository's tools. What Python programs are run by is
+told in ``interpreters``, and is made when the first such command is asked for.
 
-Errors: ``ModuleNotFoundError`` where pip is missing.
+Errors: ``ModuleNotFoundError`` where pip is missing; those of ``interpreters``.
 """
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from integration.bench.corpora import pdm_python
+from integration.bench import interpreters
 
 PROGRAMS = Path(__file__).with_name("programs")
 NO_BYTECODE, BYTECODE = "--no-compile-bytecode", "--compile-bytecode"
@@ -76,42 +77,73 @@ _UV = (str(Path(sys.executable).with_name("uv")), "pip")
 # ------------------------------------------------------------------ ours
 
 
-def linkinstall(*options: str, mode: str = "hardlink") -> Commands:
-    """Return an install by our command line."""
-    fixed = [*_OURS, "install", "-q", "--link-mode", mode, *options]
+def linkinstall(*options: str, mode: str = "hardlink", fast: bool = False) -> Commands:
+    """Return an install by our command line.
+
+    :param fast: with the extra of this name
+    """
+    fixed = ["install", "-q", "--link-mode", mode, *options]
     return lambda job: [
-        [*fixed, "--cache-dir", str(job.cache), "--python", job.python, *_wheels(job)]
-    ]
+        [*_ours(fast=fast), *fixed, "--cache-dir", str(job.cache), "--python", job.python,
+         *_wheels(job)]
+    ]  # fmt: skip
 
 
 def uninstall(*options: str) -> Commands:
     """Return the removal of all distributions by our command line."""
-    fixed = [*_OURS, "uninstall", "-q", *options]
-    return lambda job: [[*fixed, "--cache-dir", str(job.cache), "--python", job.python, *job.names]]
+    fixed = ["uninstall", "-q", *options]
+    return lambda job: [
+        [*_ours(), *fixed, "--cache-dir", str(job.cache), "--python", job.python, *job.names]
+    ]
 
 
 def remove_venv() -> Commands:
     """Return the removal of the environment by our command line."""
-    fixed = [*_OURS, "venv", "remove", "-q"]
-    return lambda job: [[*fixed, "--cache-dir", str(job.cache), str(job.environment)]]
+    fixed = ["venv", "remove", "-q"]
+    return lambda job: [[*_ours(), *fixed, "--cache-dir", str(job.cache), str(job.environment)]]
 
 
-def traced(*options: str) -> Commands:
-    """Return an install by our command line that notes the time of each phase."""
-    plain = linkinstall(*options)
-    program = [sys.executable, str(PROGRAMS / "traced.py")]
+def by_script(commands: Commands) -> Commands:
+    """Return the same calls of our command line, by the console script."""
     return lambda job: [
-        [*program, str(job.scratch / "phases.json"), *words[len(_OURS) :]] for words in plain(job)
+        [str(Path(python).with_name("linkinstall")), *words]
+        for python, _, _, *words in commands(job)
+    ]
+
+
+def by_forks(commands: Commands, *, links: int, looks: int) -> Commands:
+    """Return the same calls of our command line, with other bounds for a second process.
+
+    :param links: from so many links on
+    :param looks: from so many cached files on that are looked at
+    """
+    fixed = [str(PROGRAMS / "by_forks.py"), str(links), str(looks)]
+    return lambda job: [[python, *fixed, *words] for python, _, _, *words in commands(job)]
+
+
+def traced(commands: Commands) -> Commands:
+    """Return the same calls of our command line, which note the time of each phase.
+
+    For the gauge of phases, which starts them where the program is found.
+    """
+    return lambda job: [
+        [python, "-m", "traced", str(job.scratch / "phases.json"), *words]
+        for python, _, _, *words in commands(job)
     ]
 
 
 def our_library(program: str) -> Commands:
     """Return a program that installs all wheels through our Python API: see ``programs/``."""
-    fixed = [sys.executable, str(PROGRAMS / f"{program}.py")]
-    return lambda job: [[*fixed, str(job.environment), str(job.cache), *_wheels(job)]]
+    fixed = [str(PROGRAMS / f"{program}.py")]
+    return lambda job: [[_python(), *fixed, str(job.environment), str(job.cache), *_wheels(job)]]
 
 
-_OURS = (sys.executable, "-m", "linkinstall")
+def _ours(*, fast: bool = False) -> list[str]:
+    return [_python(fast=fast), "-m", "linkinstall"]
+
+
+def _python(*, fast: bool = False) -> str:
+    return str(interpreters.fast() if fast else interpreters.ours())
 
 
 # ------------------------------------------------------------------ the links alone
@@ -127,18 +159,30 @@ def noted_links() -> Commands:
     ]
 
 
-def links_alone(kind: str) -> Commands:
+def links_alone(kind: str, how: str = "processes") -> Commands:
     """Return a program that makes the folders and links of an install and nothing else.
 
+    It notes how long they took, for the gauge of what is noted.
+
     :param kind: plain, or compiled
+    :param how: by two ``processes``, by two ``threads``, or ``alone``
     """
-    program = [sys.executable, "-I", "-S", str(PROGRAMS / "links_alone.py")]
-    return lambda job: [[*program, str(_store(job)), str(job.environment), str(_store(job) / kind)]]
+    program = ["-I", "-S", str(PROGRAMS / "links_alone.py"), how]
+    return lambda job: [
+        [_python(), *program, str(_store(job)), str(job.environment), str(_store(job) / kind),
+         str(noted(job))]
+    ]  # fmt: skip
+
+
+def noted(job: Job) -> Path:
+    """Return where a program notes the seconds of what it is about."""
+    return job.scratch / "noted"
 
 
 def _store(job: Job) -> Path:
     """Return where files are kept: for each set of wheels, since each is filled once."""
-    return job.cache / f"store-{len(job.wheels)}"
+    names = "\0".join(wheel.name for wheel in job.wheels)
+    return job.cache / f"store-{hashlib.sha256(names.encode()).hexdigest()[:16]}"
 
 
 # ------------------------------------------------------------------ others
@@ -157,20 +201,22 @@ def pip(*options: str) -> Commands:
 
 def installer(*options: str) -> Commands:
     """Return a call of ``installer``'s command line for each wheel: it takes one."""
-    fixed = [sys.executable, "-m", "installer", *options, "--prefix"]
-    return lambda job: [[*fixed, str(job.environment), wheel] for wheel in _wheels(job)]
+    fixed = ["-m", "installer", *options, "--prefix"]
+    return lambda job: [[_python(), *fixed, str(job.environment), wheel] for wheel in _wheels(job)]
 
 
 def installer_api(levels: str = "") -> Commands:
     """Return a program that gives all wheels to ``installer.install``."""
-    fixed = [sys.executable, str(PROGRAMS / "by_installer.py"), levels]
-    return lambda job: [[*fixed, str(job.environment), *_wheels(job)]]
+    fixed = [str(PROGRAMS / "by_installer.py"), levels]
+    return lambda job: [[_python(), *fixed, str(job.environment), *_wheels(job)]]
 
 
 def pdm(mode: str) -> Commands:
     """Return a program that links all wheels out of PDM's cache, as ``pdm sync`` does."""
     fixed = [str(PROGRAMS / "by_pdm.py"), mode]
-    return lambda job: [[str(pdm_python()), *fixed, str(job.cache), job.python, *_wheels(job)]]
+    return lambda job: [
+        [str(interpreters.pdm()), *fixed, str(job.cache), job.python, *_wheels(job)]
+    ]
 
 
 def rm() -> Commands:

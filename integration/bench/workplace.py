@@ -30,13 +30,13 @@ from typing import TYPE_CHECKING
 from integration.bench import tools
 from integration.bench.corpora import KEPT
 from integration.bench.gauges import GAUGES, bare_variables
-from integration.bench.groups import COMPILED, EMPTY, GONE
+from integration.bench.rows import COMPILED, EMPTY, GONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from integration.bench.corpora import Corpus
-    from integration.bench.groups import Group, Run
+    from integration.bench.rows import Group, Run
     from integration.bench.tools import Job
 
     Series = dict[str, list[float]]

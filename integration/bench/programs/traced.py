@@ -1,23 +1,27 @@
-"""Install with our command line, and note where its time goes: FILE ARGUMENTS.
+"""Run our command line, and note where its time goes: FILE ARGUMENTS.
 
 Purpose: the own time of each phase, without that of the phases inside it, as JSON in FILE.
 
-Calling sequence: the arguments are those of ``linkinstall``. A phase is the functions that
-:data:`PHASES` gives it; they are wrapped when their module is imported, so that modules are
-imported as late as without this program.
+Calling sequence: ``python -m traced`` in this folder, in place of ``python -m linkinstall``;
+the arguments are those of ``linkinstall``. A phase is the functions that :data:`PHASES` gives
+it; they are wrapped when their module is imported, so that modules are imported as late as
+without this program.
 
-Guarantees: nothing of linkinstall is changed but in this process.
+Guarantees: nothing of linkinstall is changed but in this process. The clock begins with the
+first statement, and nothing is imported that ``-m`` has not imported: whoever started this
+process knows what came before.
 
 Errors: ``AttributeError`` for a function that is not there any more.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import sys
 import time
-from importlib.machinery import PathFinder
+
+_begun = time.monotonic()
+
+import sys  # noqa: E402 - the clock comes first
+from importlib.machinery import PathFinder  # noqa: E402
 
 TYPE_CHECKING = False  # typing is one of the imports that are timed
 if TYPE_CHECKING:
@@ -25,30 +29,46 @@ if TYPE_CHECKING:
     from typing import Any
 
 IMPORTS, REST = "imports", "all else"
+UNPACKING, LOOKS, CLEANING = "unpacking, vetting", "a look at cached files", "cleaning up"
 PHASES = {
     "linkinstall.environment:Environment.of": "finding the environment",
     "linkinstall.session:Session.begin": "locking, settling what was left",
-    "linkinstall.entries:Entries.fill": "finding or making the entries",
-    "linkinstall.entries:Entries.bring": "finding or making the entries",
+    "linkinstall.entries:Entries.fill": "finding the entries",
+    "linkinstall.entries:Entries.bring": "finding the entries",
+    "linkinstall.filling:fill": "waiting for the other processes that unpack",
+    "linkinstall.cache:Cache.add": UNPACKING,
+    "linkinstall.unpack:rebuild": UNPACKING,
     "linkinstall.entries:Entries.use": "compiled files",
-    "linkinstall.entries:Entries._checked": "a look at cached files",
-    "linkinstall.looking:Looking.finish": "a look at cached files",
+    "linkinstall.bytecode:compiled_sets": "compiled files",
+    "linkinstall.entries:Entries._checked": LOOKS,
+    "linkinstall.looking:Looking.start": LOOKS,
+    "linkinstall.looking:Looking.finish": LOOKS,
+    "linkinstall.distribution:find_distributions": "finding what is installed",
+    "linkinstall.installed:compare": "comparing with what is installed",
     "linkinstall.preparation:Preparation.plan": "planning",
+    "linkinstall.removal:Removal.take": "planning what goes",
+    "linkinstall.removal:Removal.ordered": "planning what goes",
+    "linkinstall.world:World.rows": "reading RECORDs",
+    "linkinstall.requests:make_request": "rows of RECORD, scripts",
+    "linkinstall.placements:Placements.write": "link modes, copies",
     "linkinstall.staging:Staging.write": "what is new, made aside",
+    "linkinstall.staging:Staging._write_all_fresh": "what is new, made aside",
     "linkinstall.application:Application._record": "the journal",
     "linkinstall.application:Application._flush": "the flush",
     "linkinstall.placements:Placements.link": "the links",
     "linkinstall.application:Application._stash": "stashing",
     "linkinstall.staging:Staging.switch": "putting into place",
     "linkinstall.application:Application.commit": "the commit",
-    "linkinstall.application:Application.clean_up": "cleaning up",
-    "linkinstall.session:Session.end": "cleaning up",
+    "linkinstall.deletion:delete_together": "the deletion",
+    "linkinstall.settle:Settlement._discard": "the deletion",
+    "linkinstall.application:Application.clean_up": CLEANING,
+    "linkinstall.session:Session.end": CLEANING,
 }
 """Function by module and name, and the phase that it is part of."""
 
 _own = dict.fromkeys((IMPORTS, *PHASES.values(), REST), 0.0)
 _stack = [REST]
-_last = time.monotonic()
+_last = _begun
 
 
 def _switch_clock() -> None:
@@ -109,17 +129,21 @@ class Finder:
 
 def main() -> None:
     """Run the command line, and write down where the time went."""
-    begun = time.monotonic()
     noted, *words = sys.argv[1:]
-    sys.argv = ["linkinstall", *words]
-    sys.meta_path.insert(0, Finder)
-    from linkinstall.cli import run
+    # Behind those that find what is built in, in place of the one for folders.
+    sys.meta_path.insert(-1, Finder)
+    import linkinstall.__main__ as program  # the package first, as -m does
+    from linkinstall.cli import leave, run
 
+    sys.argv = [program.__file__, *words]
     status = run()
     _switch_clock()
+    # Not by json, which would have to be imported.
+    own = ", ".join(f'"{phase}": {taken!r}' for phase, taken in _own.items())
+    text = f'{{"begun": {_begun!r}, "ended": {_last!r}, "own": {{{own}}}}}'
     with open(noted, "w", encoding="utf-8") as file:
-        json.dump({"begun": begun, "ended": time.monotonic(), "own": _own}, file)
-    os._exit(status)
+        file.write(text)
+    leave(status)
 
 
 if __name__ == "__main__":
