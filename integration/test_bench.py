@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
 
 from integration.bench import (
+    best,
     corpora,
     gauges,
     goals,
@@ -20,6 +22,7 @@ from integration.bench import (
     workplace,
 )
 from integration.bench.__main__ import main, parsed
+from integration.bench.best import Best
 from integration.bench.goals import Goal
 from integration.bench.results import Result
 from tests.support.wheels import make_wheel
@@ -85,18 +88,18 @@ def test_goal_is_met_by_the_median(ours: list[float], met: str) -> None:
     goal = Goal("a warm install", "warm", "app", "linkinstall", "uv", 0.6)
 
     found = kept(result(uv=[1.0, 1.0, 1.0], linkinstall=ours))
-    line = goals.table(found, [goal]).splitlines()[-1]
+    line = goals.table(found, {}, [goal]).splitlines()[-1]
 
-    assert line.endswith(f" | {met} |")
+    assert line.endswith(f" | {met} | ? |")
 
 
 def test_goal_that_was_not_measured_says_so() -> None:
     """A goal without figures does not pass for one that is met."""
     goal = Goal("a warm install", "warm", "app", "linkinstall", "uv", 0.6)
 
-    tabled = goals.table(kept(result(uv=[1.0])), [goal])
+    tabled = goals.table(kept(result(uv=[1.0])), {}, [goal])
 
-    assert "| a warm install | app | 0.6 | not measured | ? |" == tabled.splitlines()[-1]
+    assert "| a warm install | app | 0.6 | not measured | ? | ? |" == tabled.splitlines()[-1]
 
 
 def test_each_goal_is_about_something_that_is_measured() -> None:
@@ -115,6 +118,51 @@ def test_each_goal_is_about_something_that_is_measured() -> None:
     ]
 
     assert [] == wrong
+
+
+def test_each_goal_has_a_name_of_its_own() -> None:
+    """What is the best of one goal is not taken for another's; no best is of a goal that went."""
+    keys = [goal.key for goal in goals.GOALS]
+
+    assert len(keys) == len(set(keys))
+    assert [] == [key for key in best.known() if key not in keys]
+
+
+def test_best_is_replaced_by_what_is_better() -> None:
+    """A lower median takes its place with commit and day; what is worse changes nothing."""
+    goal = Goal("a warm install", "warm", "app", "linkinstall", "uv", 0.6)
+    old = {goal.key: Best(1.0, "old", "2025-01-01")}
+    better, worse = (
+        kept(result(uv=[1.0, 1.0, 1.0], linkinstall=ours))
+        for ours in ([0.9, 0.8, 2.0], [1.1, 0.1, 1.2])
+    )
+
+    assert {goal.key: Best(0.9, "abc", "2026-01-01")} == best.improved(old, better, [goal])
+    assert old == best.improved(old, worse, [goal])
+    assert {} == best.improved({}, kept(result(uv=[1.0])), [goal])
+
+
+def test_best_is_of_a_commit() -> None:
+    """What was measured of sources that nobody can get again is not the best of anything."""
+    goal = Goal("a warm install", "warm", "app", "linkinstall", "uv", 0.6)
+    dirty = replace(result(uv=[1.0], linkinstall=[0.1]), commit="abc-dirty")
+
+    assert {} == best.improved({}, kept(dirty), [goal])
+
+
+def test_best_is_written_a_line_for_each_goal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was written comes back, and stands in the table of goals."""
+    monkeypatch.setattr(best, "FILE", tmp_path / "best.json")
+    found = kept(result(uv=[2.0], linkinstall=[3.0]))
+
+    best.improve(found)
+
+    assert {"warm install: app": Best(1.5, "abc", "2026-01-01")} == best.known()
+    assert 3 == len(best.FILE.read_text(encoding="utf-8").splitlines())
+    line = next(one for one in goals.table(found, best.known()).splitlines() if "1.5 (abc" in one)
+    assert line.startswith("| warm install | app | 0.65 | **1.5**")
 
 
 def test_group_is_chosen_by_name_and_wheels() -> None:

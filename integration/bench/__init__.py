@@ -15,6 +15,7 @@ Calling sequence: see ``python -m integration.bench --help``; ``__main__`` drive
     gauges       what is read from a run: seconds, memory, or the time of each phase
     results      figures that were kept, ratios
     goals        what was aimed at
+    best         the best that was ever reached
     programs     what is measured and is no command line; traced notes the phases
     tables, plot the figures for readers
 

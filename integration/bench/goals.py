@@ -2,7 +2,7 @@
 
 Purpose: one row for each goal: a run in proportion to another one of the same rounds.
 
-Calling sequence: ``table(results.kept())``.
+Calling sequence: ``table(results.kept(), best.known())``.
 
 Guarantees: a goal that was not measured says so, and does not pass for one that is met.
 
@@ -24,6 +24,7 @@ from integration.faults.report import table as markdown
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from integration.bench.best import Best
     from integration.bench.results import Result
 
 
@@ -40,6 +41,11 @@ class Goal:
     run: str
     base: str
     limit: float
+
+    @property
+    def key(self) -> str:
+        """What it is called, alone of all."""
+        return f"{self.what}: {self.corpus}"
 
 
 GOALS = (
@@ -72,17 +78,43 @@ GOALS = (
 )  # fmt: skip
 
 
-def table(results: Mapping[tuple[str, str], Result], goals: Iterable[Goal] = GOALS) -> str:
-    """Return the Markdown table of all goals."""
-    heads = ("what, compared with uv unless named", "wheels", "at most", "measured", "met")
-    return markdown(heads, [_row(goal, results) for goal in goals]) + "\n"
+def table(
+    results: Mapping[tuple[str, str], Result],
+    bests: Mapping[str, Best],
+    goals: Iterable[Goal] = GOALS,
+) -> str:
+    """Return the Markdown table of all goals.
+
+    :param bests: the best that was ever reached, by the goal's key
+    """
+    heads = (
+        "what, compared with uv unless named", "wheels", "at most", "measured", "met",
+        "best so far (commit, day)",
+    )  # fmt: skip
+    return markdown(heads, [_row(goal, results, bests) for goal in goals]) + "\n"
 
 
-def _row(goal: Goal, results: Mapping[tuple[str, str], Result]) -> tuple[str, ...]:
-    limit = f"{goal.limit:.3g}"
+def median(goal: Goal, results: Mapping[tuple[str, str], Result]) -> float | None:
+    """Return the ratio that a goal is held to; None where it was not measured."""
+    series = _series(goal, results)
+    return None if series is None else statistics.median(ratios(*series))
+
+
+def _series(
+    goal: Goal, results: Mapping[tuple[str, str], Result]
+) -> tuple[list[float], list[float]] | None:
     result = results.get((goal.group, goal.corpus))
     if result is None or not {goal.run, goal.base} <= result.series.keys():
-        return goal.what, goal.corpus, limit, "not measured", "?"
-    own, base = result.series[goal.run], result.series[goal.base]
-    met = statistics.median(ratios(own, base)) <= goal.limit
-    return goal.what, goal.corpus, limit, ratio(own, base), "yes" if met else "**no**"
+        return None
+    return result.series[goal.run], result.series[goal.base]
+
+
+def _row(
+    goal: Goal, results: Mapping[tuple[str, str], Result], bests: Mapping[str, Best]
+) -> tuple[str, ...]:
+    limit, best = f"{goal.limit:.3g}", str(bests.get(goal.key, "?"))
+    series, middle = _series(goal, results), median(goal, results)
+    if series is None or middle is None:
+        return goal.what, goal.corpus, limit, "not measured", "?", best
+    met = "yes" if middle <= goal.limit else "**no**"
+    return goal.what, goal.corpus, limit, ratio(*series), met, best
