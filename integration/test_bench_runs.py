@@ -118,6 +118,19 @@ def test_each_verb_has_its_phases(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.usefixtures("_our_tools")
+def test_phases_of_memory_add_up_to_a_process(tmp_path: Path) -> None:
+    """A profile of the peak begins with what Python takes, and has the imports in it."""
+    corpus = corpora.of_wheels(2, tmp_path)
+    group = next(iter(groups.chosen(("phases-memory",), ("app",))))
+
+    series = workplace.Workplace(tmp_path, realtime=False).measure(group, corpus, 1)
+
+    assert 5 < series[f"{rows.OURS}: start of Python"][0] < 30
+    assert 1 < series[f"{rows.OURS}: imports"][0] < 30
+    assert 10 < sum(figures[0] for figures in series.values()) < 60
+
+
+@pytest.mark.usefixtures("_our_tools")
 def test_bounds_of_forking_can_be_others(tmp_path: Path) -> None:
     """The groups about the second process install with any bound of it."""
     corpus = corpora.of_wheels(2, tmp_path)

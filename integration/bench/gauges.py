@@ -1,4 +1,4 @@
-"""What is read from a run: seconds, what it has noted itself, memory, or the time of each phase.
+"""What is read from a run: seconds, what it has noted itself, memory, or what each phase takes.
 
 Purpose: the processes of a run, started one after the other, and one figure or several.
 
@@ -31,6 +31,7 @@ from integration.bench.tools import PROGRAMS, noted
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from integration.bench.tools import Job
 
@@ -106,15 +107,29 @@ def own_seconds(commands: list[list[str]], job: Job) -> dict[str, float]:
 def phases(commands: list[list[str]], job: Job) -> dict[str, float]:
     """Return the seconds of each phase, of a run of ``programs/traced.py``."""
     started = time.monotonic()
-    # ``-m`` finds it there, as it finds linkinstall where that is installed.
-    seconds(commands, job, PROGRAMS)
+    told = _traced(commands, job)
     ended = time.monotonic()
-    told = json.loads((job.scratch / "phases.json").read_text(encoding="utf-8"))
     start, end = told["begun"] - started, ended - told["ended"]
     return {
         f": {what}": taken
         for what, taken in [("start of Python", start), *told["own"].items(), ("its end", end)]
     }
+
+
+def memory_phases(commands: list[list[str]], job: Job) -> dict[str, float]:
+    """Return by how many MB each phase has raised the peak of the first process."""
+    told = _traced(commands, job)
+    return {
+        f": {what}": size
+        for what, size in [("start of Python", told["begun"]), *told["own"].items()]
+    }
+
+
+def _traced(commands: list[list[str]], job: Job) -> dict[str, Any]:
+    # ``-m`` finds the program there, as it finds linkinstall where that is installed.
+    seconds(commands, job, PROGRAMS)
+    told: dict[str, Any] = json.loads((job.scratch / "phases.json").read_text(encoding="utf-8"))
+    return told
 
 
 def descendants(process: int) -> list[int]:
@@ -142,4 +157,5 @@ GAUGES: dict[str, Callable[[list[list[str]], Job], dict[str, float]]] = {
     "noted": own_seconds,
     "memory": memory,
     "phases": phases,
+    "memory phases": memory_phases,
 }

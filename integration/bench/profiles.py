@@ -20,6 +20,7 @@ from integration.bench.rows import (
     COMPILED,
     EMPTY,
     LINKS,
+    MEMORY_PHASES,
     NOTED,
     OURS,
     OURS_COMPILED,
@@ -49,6 +50,8 @@ TITLES = {
     "phases-upgrade": "Where our time goes, upgrade of 20 of 75 wheels",
     "phases-unchanged": "Where our time goes, all wheels are there already",
     "phases-uninstall": "Where our time goes, uninstall everything",
+    "phases-memory": "By what the peak of our first process grows, warm",
+    "phases-memory-cold": "By what the peak of our first process grows, cold",
 }
 SIZES = tuple(f"{count:,} files" for count in (500, 1_000, 2_000, 5_000))
 """Around the bounds of ``limits``, each in one wheel."""
@@ -93,14 +96,17 @@ def _phases(
     before: Commands | None = None,
     cold: bool = False,
     new_path: bool = False,
+    gauge: str = PHASES,
 ) -> Callable[[str], Iterator[Group]]:
     """Return what makes the groups about the phases of a command, for some sets of wheels."""
-    runs = (Run(run, tools.traced(commands), cold=cold, before=before, left=left),)
+    what = "memory" if gauge == MEMORY_PHASES else "seconds"
+    runs = (Run(run, tools.traced(commands, what), cold=cold, before=before, left=left),)
 
     def groups(name: str) -> Iterator[Group]:
-        weight = SLOW if cold and left == COMPILED else 1
+        slow = gauge == MEMORY_PHASES or (cold and left == COMPILED)
         for corpus in corpora:
-            yield Group(name, corpus, runs, weight, gauge=PHASES, new_path=new_path)
+            weight = SLOW if slow else 1
+            yield Group(name, corpus, runs, weight, gauge=gauge, new_path=new_path)
 
     return groups
 
@@ -123,5 +129,7 @@ MAKERS: dict[str, Callable[[str], Iterator[Group]]] = {
     "phases-upgrade": _phases(("app",), _INSTALL, before=tools.of_earlier(_INSTALL)),
     "phases-unchanged": _phases(_ALL, _INSTALL, before=_INSTALL),
     "phases-uninstall": _phases(_ALL, tools.uninstall(), before=_INSTALL, left=EMPTY),
+    "phases-memory": _phases(("app", "big"), _INSTALL, gauge=MEMORY_PHASES),
+    "phases-memory-cold": _phases(("app", "big"), _INSTALL, cold=True, gauge=MEMORY_PHASES),
 }
 """What makes the groups of each name."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from integration.bench.tools import Commands
 
 SECONDS, MEMORY, PHASES, NOTED = "seconds", "memory", "phases", "noted"
+MEMORY_PHASES = "memory phases"
 PLAIN, COMPILED, EMPTY, GONE = "plain", "compiled", "empty", "gone"
 
 UV = "uv"

@@ -23,7 +23,7 @@ from integration.bench import interpreters
 from integration.bench.groups import TITLES
 from integration.bench.plot import Panel, svg
 from integration.bench.results import ratio
-from integration.bench.rows import MEMORY, PHASES
+from integration.bench.rows import MEMORY, MEMORY_PHASES, PHASES
 from integration.faults import report
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ GOALS_PAGE = DOCS / "explanation" / "performance.md"
 FIGURES_PAGE = DOCS / "reference" / "measurements.md"
 PLOT = DOCS / "reference" / "measurements.svg"
 MARKERS = ("<!-- written by make bench -->\n", "<!-- end of what make bench writes -->\n")
-SHOWN = 0.0001
-"""Phases that take fewer seconds are left out."""
+SHOWN = {PHASES: 0.0001, MEMORY_PHASES: 0.05}
+"""Phases that take fewer seconds, or MB, are left out."""
 ORDER = ("small", "app", "big")
 
 
@@ -60,14 +60,14 @@ def _size(result: Result) -> int:
 
 def _group(name: str, results: Mapping[tuple[str, str], Result]) -> str:
     found = _of(name, results)
-    unit = "MB" if found[0].gauge == MEMORY else "seconds"
+    unit = "MB" if found[0].gauge in {MEMORY, MEMORY_PHASES} else "seconds"
     heads = ("wheels", "what", unit, "ratio", "rounds")
     rows = [row for result in found for row in _rows(result)]
     return f"## {TITLES[name]}\n\n{report.table(heads, rows)}\n"
 
 
 def _rows(result: Result) -> Iterator[tuple[str, ...]]:
-    if result.gauge == PHASES:
+    if result.gauge in SHOWN:
         yield from _phase_rows(result)
         return
     for name, own in result.series.items():
@@ -77,15 +77,15 @@ def _rows(result: Result) -> Iterator[tuple[str, ...]]:
 
 
 def _phase_rows(result: Result) -> Iterator[tuple[str, ...]]:
-    """Yield a row for each phase that takes time, with its share in place of a ratio."""
+    """Yield a row for each phase that takes any, with its share in place of a ratio."""
     medians = {name: statistics.median(own) for name, own in result.series.items()}
     whole = sum(medians.values())
     rounds = str(len(next(iter(result.series.values()))))
+    medians[f"{result.base.partition(':')[0]}: **all of it**"] = whole
     for name, median in medians.items():
-        if median >= SHOWN:
-            yield result.corpus, name, f"{median:.4f}", f"{median / whole:.0%}", rounds
-    run = result.base.partition(":")[0]
-    yield result.corpus, f"{run}: **all of it**", f"{whole:.4f}", "100%", rounds
+        if median >= SHOWN[result.gauge]:
+            figure = f"{median:.{4 if result.gauge == PHASES else 1}f}"
+            yield result.corpus, name, figure, f"{median / whole:.0%}", rounds
 
 
 def _base(name: str, result: Result) -> str:

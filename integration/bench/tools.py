@@ -121,13 +121,15 @@ def by_forks(commands: Commands, *, links: int, looks: int) -> Commands:
     return lambda job: [[python, *fixed, *words] for python, _, _, *words in commands(job)]
 
 
-def traced(commands: Commands) -> Commands:
-    """Return the same calls of our command line, which note the time of each phase.
+def traced(commands: Commands, what: str = "seconds") -> Commands:
+    """Return the same calls of our command line, which note what each phase takes.
 
-    For the gauge of phases, which starts them where the program is found.
+    For the gauges of phases, which start them where the program is found.
+
+    :param what: seconds or memory
     """
     return lambda job: [
-        [python, "-m", "traced", str(job.scratch / "phases.json"), *words]
+        [python, "-m", "traced", what, str(job.scratch / "phases.json"), *words]
         for python, _, _, *words in commands(job)
     ]
 

@@ -91,9 +91,10 @@ class Workplace:
         self._bare(environment)
         for words in run.before(job) if run.before else []:
             called(words, self.folder)
+        commands = run.commands(job)  # makes the environment that they are run in, once
         os.sync()
         with scheduled_first(wanted=self.realtime):
-            found = GAUGES[group.gauge](run.commands(job), job)
+            found = GAUGES[group.gauge](commands, job)
         if wrong := problem(environment, corpus, run.left):
             raise SystemExit(f"{run.name} left {wrong}")
         if group.new_path:

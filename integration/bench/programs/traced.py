@@ -1,6 +1,7 @@
-"""Run our command line, and note where its time goes: FILE ARGUMENTS.
+"""Run our command line, and note where its time or its memory goes: WHAT FILE ARGUMENTS.
 
-Purpose: the own time of each phase, without that of the phases inside it, as JSON in FILE.
+Purpose: the own time of each phase, without that of the phases inside it, as JSON in FILE. If
+WHAT is not seconds but memory, then by how many MB each phase has raised this process's peak.
 
 Calling sequence: ``python -m traced`` in this folder, in place of ``python -m linkinstall``;
 the arguments are those of ``linkinstall``. A phase is the functions that :data:`PHASES` gives
@@ -69,11 +70,18 @@ PHASES = {
 _own = dict.fromkeys((IMPORTS, *PHASES.values(), REST), 0.0)
 _stack = [REST]
 _last = _begun
+_read = time.monotonic
+
+
+def _peak() -> float:
+    """Return the MB of this process at its largest, since it became this program."""
+    with open("/proc/self/status", "rb") as file:
+        return int(file.read().partition(b"VmHWM:")[2].split(None, 1)[0]) / 1000
 
 
 def _switch_clock() -> None:
     global _last  # noqa: PLW0603 - one clock
-    now = time.monotonic()
+    now = _read()
     _own[_stack[-1]] += now - _last
     _last = now
 
@@ -128,8 +136,12 @@ class Finder:
 
 
 def main() -> None:
-    """Run the command line, and write down where the time went."""
-    noted, *words = sys.argv[1:]
+    """Run the command line, and write down where the time or the memory went."""
+    global _begun, _last, _read  # noqa: PLW0603 - one clock
+    what, noted, *words = sys.argv[1:]
+    if what == "memory":
+        _read = _peak
+        _begun = _last = _read()
     # Behind those that find what is built in, in place of the one for folders.
     sys.meta_path.insert(-1, Finder)
     import linkinstall.__main__ as program  # the package first, as -m does
