@@ -71,7 +71,10 @@ def inodes(environment: Path) -> dict[str, int]:
 @pytest.mark.usefixtures("_our_tools")
 @pytest.mark.parametrize("kind", [rows.PLAIN, rows.COMPILED])
 @pytest.mark.parametrize("how", ["alone", "threads", "processes"])
-def test_the_links_alone_are_those_of_an_install(tmp_path: Path, kind: str, how: str) -> None:
+@pytest.mark.parametrize("by_us", [False, True], ids=["anybody", "us"])
+def test_the_links_alone_are_those_of_an_install(
+    tmp_path: Path, kind: str, how: str, *, by_us: bool
+) -> None:
     """Every folder and every file comes that an install brings, each as a further link."""
     corpus = corpora.of_wheels(2, tmp_path)
     environment, template = tmp_path / "environment", tmp_path / "template"
@@ -84,7 +87,7 @@ def test_the_links_alone_are_those_of_an_install(tmp_path: Path, kind: str, how:
     workplace.remove(environment)
     subprocess.run(["cp", "-a", template, environment], check=True)
 
-    taken = gauges.own_seconds(tools.links_alone(kind, how)(job), job)
+    taken = gauges.own_seconds(tools.links_alone(kind, how, by_us=by_us)(job), job)
 
     assert 0 < taken[""] < 10
     assert "" == workplace.problem(environment, corpus, kind)

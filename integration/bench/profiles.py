@@ -20,6 +20,7 @@ from integration.bench.rows import (
     COMPILED,
     EMPTY,
     LINKS,
+    LINKS_BY_US,
     MEMORY_PHASES,
     NOTED,
     OURS,
@@ -66,7 +67,11 @@ def _script(name: str) -> Iterator[Group]:
 
 def _threads(name: str) -> Iterator[Group]:
     hows = ("alone", "by one thread"), ("threads", "by two threads"), ("processes", "by two forks")
-    runs = tuple(Run(f"{LINKS}, {what}", tools.links_alone("plain", how)) for how, what in hows)
+    runs = tuple(
+        Run(f"{links}, {what}", tools.links_alone("plain", how, by_us=links == LINKS_BY_US))
+        for links in (LINKS, LINKS_BY_US)
+        for how, what in hows
+    )
     for corpus in ("app", "big", *SIZES):
         yield Group(name, corpus, runs, weight=1 if corpus == "big" else 2, gauge=NOTED)
 

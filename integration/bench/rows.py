@@ -37,6 +37,7 @@ INSTALLER_API = "installer, one process"
 INSTALLER_API_COMPILED = "installer, one process, bytecode"
 RM = "rm -rf"
 LINKS = "links alone, in Python"
+LINKS_BY_US = "links alone, by linkinstall's code"
 LINKS_COMPILED = "links alone, in Python, bytecode"
 
 SLOW = 1 / 3

@@ -161,19 +161,24 @@ def noted_links() -> Commands:
     ]
 
 
-def links_alone(kind: str, how: str = "processes") -> Commands:
+def links_alone(kind: str, how: str = "processes", *, by_us: bool = False) -> Commands:
     """Return a program that makes the folders and links of an install and nothing else.
 
     It notes how long they took, for the gauge of what is noted.
 
     :param kind: plain, or compiled
     :param how: by two ``processes``, by two ``threads``, or ``alone``
+    :param by_us: by the code that an install by us makes them with
     """
-    program = ["-I", "-S", str(PROGRAMS / "links_alone.py"), how]
+    start = [str(PROGRAMS / "links_by_us.py")] if by_us else ["-I", "-S", _LINKS_ALONE]
+    program = [*start, how]
     return lambda job: [
         [_python(), *program, str(_store(job)), str(job.environment), str(_store(job) / kind),
          str(noted(job))]
     ]  # fmt: skip
+
+
+_LINKS_ALONE = str(PROGRAMS / "links_alone.py")
 
 
 def noted(job: Job) -> Path:
