@@ -7,7 +7,8 @@ Calling sequence: ``known()``; ``improve(results)`` when figures are published.
 
 Guarantees: :data:`FILE` has a line for each goal that was measured, in their order: the median
 of the ratios of one run, the commit that was measured, and the day. A better one replaces it,
-unless it was measured of sources that are in no commit. What is older than this file names the
+unless its rounds are wide apart, which tells of a busy machine, or it was measured of sources
+that are in no commit. What is older than this file names the
 commit that published it, and was taken from runs at the machine's usual speed only.
 
 Errors: ``OSError`` where the file cannot be written, ``ValueError`` where it is damaged.
@@ -16,11 +17,12 @@ Errors: ``OSError`` where the file cannot be written, ``ValueError`` where it is
 from __future__ import annotations
 
 import json
+import statistics
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from integration.bench.goals import GOALS, median
+from integration.bench.goals import GOALS, measured
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,6 +31,8 @@ if TYPE_CHECKING:
     from integration.bench.results import Result
 
 FILE = Path(__file__).with_name("best.json")
+STEADY = 2.0
+"""The highest ratio of a run over the lowest, up to which it counts."""
 
 
 @dataclass(frozen=True)
@@ -59,8 +63,11 @@ def improved(
     """Return the best of each goal, with what was measured now where that is better."""
     found = dict(bests)
     for goal in goals:
-        ratio = median(goal, results)
-        if ratio is None or (result := results[goal.group, goal.corpus]).commit.endswith("-dirty"):
+        of_rounds = measured(goal, results)
+        if not of_rounds or max(of_rounds) > STEADY * min(of_rounds):
+            continue
+        result, ratio = results[goal.group, goal.corpus], statistics.median(of_rounds)
+        if result.commit.endswith("-dirty"):
             continue
         if goal.key not in found or ratio < found[goal.key].ratio:
             found[goal.key] = Best(float(f"{ratio:.3g}"), result.commit, result.day)

@@ -94,10 +94,10 @@ def table(
     return markdown(heads, [_row(goal, results, bests) for goal in goals]) + "\n"
 
 
-def median(goal: Goal, results: Mapping[tuple[str, str], Result]) -> float | None:
-    """Return the ratio that a goal is held to; None where it was not measured."""
+def measured(goal: Goal, results: Mapping[tuple[str, str], Result]) -> list[float]:
+    """Return the ratios of each round, whose median a goal is held to; none if not measured."""
     series = _series(goal, results)
-    return None if series is None else statistics.median(ratios(*series))
+    return [] if series is None else ratios(*series)
 
 
 def _series(
@@ -113,8 +113,8 @@ def _row(
     goal: Goal, results: Mapping[tuple[str, str], Result], bests: Mapping[str, Best]
 ) -> tuple[str, ...]:
     limit, best = f"{goal.limit:.3g}", str(bests.get(goal.key, "?"))
-    series, middle = _series(goal, results), median(goal, results)
-    if series is None or middle is None:
+    series = _series(goal, results)
+    if series is None:
         return goal.what, goal.corpus, limit, "not measured", "?", best
-    met = "yes" if middle <= goal.limit else "**no**"
+    met = "yes" if statistics.median(ratios(*series)) <= goal.limit else "**no**"
     return goal.what, goal.corpus, limit, ratio(*series), met, best
