@@ -199,7 +199,7 @@ def test_the_page_lists_every_code() -> None:
     page = (repository / "docs/reference/refused-wheels.md").read_text(encoding="utf-8")
 
     assert given == set(re.findall(r"\| `([a-z-]+)` \|", page)) | {"more"}
-    assert f"first {limits.WHEEL_PROBLEMS} are told" in page
+    assert f"the first {limits.WHEEL_PROBLEMS} are listed" in page
 
 
 # ------------------------------------------------------------------ what is accepted
