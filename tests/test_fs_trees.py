@@ -20,6 +20,7 @@ from linkinstall.fs.trees import (
     remove_empty_folders,
     remove_files,
     remove_folder_if_empty,
+    remove_named,
     remove_tree,
     remove_unused_folder,
 )
@@ -192,6 +193,20 @@ def test_a_folder_goes_only_if_it_is_empty(tmp_path: Path) -> None:
     assert remove_folder_if_empty(local(), f"{tmp_path}/absent")
     assert not remove_folder_if_empty(local(), f"{tmp_path}/full")
     assert ["full"] == os.listdir(tmp_path)
+
+
+def test_files_go_by_their_names_or_it_is_an_error(tmp_path: Path) -> None:
+    """A file that is not there is no error; one that is refused is told by its path."""
+    for name in ("one", "two"):
+        (tmp_path / name).touch()
+
+    remove_named(local(), str(tmp_path), ["one", "absent"])
+    remove_named(local(), f"{tmp_path}/absent", ["one"])
+    with pytest.raises(PermissionError) as caught:
+        remove_named(Denying(local(), "unlink", errno.EACCES), str(tmp_path), ["two"])
+
+    assert f"{tmp_path}/two" == caught.value.filename
+    assert ["two"] == os.listdir(tmp_path)
 
 
 def test_a_folder_that_nobody_uses_goes_or_is_an_error(tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.fs import local
-from linkinstall.venvs.aside import INNER, MAKING, Aside, Settled, settle, state_folders
+from linkinstall.venvs.aside import MAKING, Aside, Settled, settle
+from linkinstall.venvs.sight import INNER, state_folders
 from tests.support.faulty import Denying, Faulty, Killed, Recording
 from tests.support.venvs import LIBRARY, Held, contents, make_venv
 
@@ -46,6 +47,18 @@ class Narrow(Denying):
     def denies(self, change: Change) -> bool:
         """Return whether it is this folder."""
         return super().denies(change) and change.path == self.folder
+
+
+class Staying(Denying):
+    """A file of one name cannot be removed."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(local(), "unlink", errno.EIO)
+        self.name = name
+
+    def denies(self, change: Change) -> bool:
+        """Return whether it is this file."""
+        return super().denies(change) and os.path.basename(change.path) == self.name
 
 
 def aside_of(place: Path, files: FileSystem | None = None) -> Aside:
@@ -182,6 +195,65 @@ def test_where_no_folder_can_be_made_beside_it_the_state_is_inside(tmp_path: Pat
 
     assert [] == aside.finish()
     assert not place.exists()
+
+
+@pytest.mark.parametrize("verb", ["create", "write"])
+def test_a_state_folder_that_cannot_be_written_is_none(tmp_path: Path, verb: str) -> None:
+    """Nothing lies beside an environment of which it is said that it is as it was.
+
+    An empty folder of ours stayed (found by ``make faults``).
+    """
+    place = make_venv(tmp_path / ".venv")
+    before = contents(tmp_path)
+
+    with pytest.raises(OSError, match="gitignore"):
+        aside_of(place, Denying(local(), verb, errno.EIO)).begin("remove")
+
+    assert before == contents(tmp_path)
+
+
+def test_what_says_that_it_is_being_made_goes_before_what_says_that_it_is_made(
+    tmp_path: Path,
+) -> None:
+    """A new environment in which the mark stays is not finished: the next run takes it off.
+
+    It counted as finished, and the next change that was put back took the environment away.
+    """
+    place = make_venv(tmp_path / ".venv")
+    aside = make_anew(place, Staying(MAKING))
+    aside.commit()
+
+    with pytest.raises(OSError, match=MAKING):
+        aside.finish()
+    assert ["finished"] == [one.action for one in settle(local(), str(place)).recovered]
+
+    assert NEW == contents(place)
+    assert [".venv"] == os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize("name", [MAKING, "journal"])
+def test_what_cannot_be_put_back_whole_is_an_error(tmp_path: Path, name: str) -> None:
+    """It is unsettled as long as its journal or its mark stays; the next run puts it back."""
+    place = make_venv(tmp_path / ".venv")
+    before = contents(tmp_path)
+    aside = make_anew(place, Staying(name))
+
+    with pytest.raises(OSError, match=name):
+        aside.put_back()
+    assert ["rolled-back"] == [one.action for one in settle(local(), str(place)).recovered]
+
+    assert before == contents(tmp_path)
+
+
+def test_a_commit_that_stays_is_finished_again(tmp_path: Path) -> None:
+    """What is deleted already is deleted again without harm, and then the commit goes."""
+    place = make_venv(tmp_path / ".venv")
+
+    with pytest.raises(OSError, match="committed"):
+        remove(place, Staying("committed"))
+    assert ["finished"] == [one.action for one in settle(local(), str(place)).recovered]
+
+    assert [] == os.listdir(tmp_path)
 
 
 def test_what_was_made_anew_stays(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ from linkinstall.errors import (
 )
 from linkinstall.fs import local
 from linkinstall.fs.lock import FolderLock
-from linkinstall.venvs.aside import Aside, state_folders
+from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.place import Place
-from linkinstall.venvs.sight import ABSENT, VENV
+from linkinstall.venvs.sight import ABSENT, VENV, state_folders
 from tests.support.faulty import (
     Change,
     Denying,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
+    from tests.support.faulty import Change
 
 
 def place_of(path: Path, files: FileSystem | None = None) -> Place:
@@ -90,6 +91,30 @@ def test_what_was_left_is_settled_before_anything_is_looked_at(tmp_path: Path) -
 
     assert ["rolled-back"] == [one.action for one in place.settled.recovered]
     assert before == contents(tmp_path)
+
+
+@pytest.mark.parametrize("verb", ["unlink", "remove_folder"])
+def test_a_state_folder_that_cannot_go_is_told(tmp_path: Path, verb: str) -> None:
+    """What is left beside a place after success is a warning; the next run sweeps it.
+
+    It was not told at all (found by ``make faults``).
+    """
+
+    class Refusing(Denying):
+        def denies(self, change: Change) -> bool:
+            state = state_folders(str(tmp_path / "v"))[0]
+            return super().denies(change) and change.path in (state, f"{state}/.gitignore")
+
+    make_venv(tmp_path / "v")
+
+    with place_of(tmp_path / "v", Refusing(local(), verb, 5)) as place:
+        outcome = place.remove(force=False)
+    assert ["cleanup"] == [warning.code for warning in outcome.warnings]
+    assert ".linkinstall-v" in outcome.warnings[0].message
+    with place_of(tmp_path / "v") as place:
+        place.nothing_there()
+
+    assert [] == list(tmp_path.iterdir())
 
 
 def test_nothing_is_begun_where_settling_fails(tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from linkinstall.fs.trees import (
     make_folders,
     remove_files,
     remove_folder_if_empty,
+    remove_named,
     remove_unused_folder,
     rename_folder,
 )
@@ -106,7 +107,7 @@ class Settlement:
                 for name, expected in names.items()
                 if name in present and self._is_ours(f"{folder}/{name}", expected, foreign)
             ]
-            self._unlink_all(folder, ours)
+            remove_named(self.files, folder, ours)
             sources[folder] = self._lost_modules(folder, names)
         for folder, modules in sources.items():
             self._drop_compiled(folder, modules)
@@ -153,11 +154,7 @@ class Settlement:
             for name in present
             if is_compiled_of(name, modules) and self._identity.counts(f"{inner}/{name}")
         ]
-        self._unlink_all(inner, stale)
-
-    def _unlink_all(self, folder: str, names: list[str]) -> None:
-        for name, error in self.files.unlink_all(folder, names):
-            raise OSError(error.errno, error.strerror, f"{folder}/{name}")
+        remove_named(self.files, inner, stale)
 
     def _present(self, folder: str) -> set[str] | None:
         status = self.files.status(folder)

@@ -30,6 +30,7 @@ __all__ = [
     "remove_empty_folders",
     "remove_files",
     "remove_folder_if_empty",
+    "remove_named",
     "remove_tree",
     "remove_unused_folder",
     "rename_folder",
@@ -177,6 +178,15 @@ def rename_folder(files: FileSystem, source: str, target: str) -> bool:
             raise
         return False
     return True
+
+
+def remove_named(files: FileSystem, folder: str, names: Iterable[str]) -> None:
+    """Remove files of one folder; a missing one is no error.
+
+    :raises OSError: what refused first, with its path
+    """
+    for name, error in files.unlink_all(folder, names):
+        raise OSError(error.errno, error.strerror, f"{folder}/{name}")
 
 
 def remove_folder_if_empty(files: FileSystem, path: str) -> bool:

@@ -42,15 +42,15 @@ from linkinstall.fs.trees import (
     make_folders,
     remove_empty_folders,
     remove_folder_if_empty,
+    remove_named,
     remove_tree,
 )
 from linkinstall.fs.volumes import Volumes
 from linkinstall.outcome import Kept, Pending, Recovered
-from linkinstall.paths import forward
 from linkinstall.trash import waiting
 from linkinstall.values import value
 from linkinstall.venvs.guards import refuse_strange_state
-from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, SETTINGS
+from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, INNER, SETTINGS, state_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,10 +58,8 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["INNER", "MAKING", "Aside", "Settled", "settle", "state_folders"]
+__all__ = ["MAKING", "Aside", "Settled", "settle"]
 
-INNER = ".linkinstall-venv"
-"""Name of the state folder inside the environment."""
 MAKING = ".linkinstall-making"
 """Name of the file that says that what stands at a place is being made by us."""
 _MAGIC = "linkinstall venv 1"
@@ -82,12 +80,6 @@ class Settled:
     recovered: tuple[Recovered, ...] = ()
     pending: tuple[Pending, ...] = ()
     kept: tuple[Kept, ...] = ()
-
-
-def state_folders(place: str) -> tuple[str, str]:
-    """Return where the state of a place may be: beside it, and inside it."""
-    parent, name = os.path.split(place)
-    return forward(os.path.join(parent, f".linkinstall-{name}")), f"{place}/{INNER}"
 
 
 def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
@@ -117,6 +109,7 @@ class Aside:
     :param place: the folder of the environment, free of links
     :param sync: off, normal (flushed before the first rename and before the commit) or full
     :param state: the state folder, where there is one already
+    :ivar stays: why the state folder, with nothing in it that counts, could not go
     """
 
     def __init__(
@@ -127,6 +120,7 @@ class Aside:
         self.volumes = Volumes(files, sync)
         self.state = state
         self.kept: list[Kept] = []
+        self.stays: OSError | None = None
         self.id, self.number, self.what = "", 0, ""
         self._stood = True
         if state:
@@ -158,9 +152,7 @@ class Aside:
     def _make_state(self) -> str:
         """Make the state folder on the volume of the place; beside it where that can be."""
         beside, inside = state_folders(self.place)
-        status, parent = (
-            self.files.status(path) for path in (self.place, os.path.dirname(self.place))
-        )
+        status, parent = map(self.files.status, (self.place, os.path.dirname(self.place)))
         if status is None or (parent is not None and parent.st_dev == status.st_dev):
             try:
                 return self._make(beside)
@@ -170,9 +162,14 @@ class Aside:
         return self._make(inside)
 
     def _make(self, state: str) -> str:
-        make_folders(self.files, state)
-        if self.files.status(f"{state}/.gitignore") is None:
-            self.files.write_new(f"{state}/.gitignore", _IGNORE)
+        try:
+            make_folders(self.files, state)
+            if self.files.status(f"{state}/.gitignore") is None:
+                self.files.write_new(f"{state}/.gitignore", _IGNORE)
+        except BaseException:  # nobody sweeps it, as long as it is not in ``self.state``
+            self.files.unlink_all(state, [".gitignore"])
+            remove_folder_if_empty(self.files, state)
+            raise
         return state
 
     def take(self, between: Callable[[], None] | None = None) -> None:
@@ -232,7 +229,7 @@ class Aside:
             self._take_half_made()
         if self.files.status(self.stash) is not None:
             self._merge(self.stash, self.place)
-        self.files.unlink_all(self.state, ["journal", "journal.new"])
+        remove_named(self.files, self.state, ["journal", "journal.new"])
 
     def _take_half_made(self) -> None:
         """Drop what we were making, the file that says so last; what is busy to the trash."""
@@ -241,7 +238,7 @@ class Aside:
                 for path, _error in remove_tree(self.files, f"{self.place}/{name}"):
                     self._to_trash(path)
                 remove_tree(self.files, f"{self.place}/{name}")  # the folders above them
-        self.files.unlink_all(self.place, [MAKING])
+        remove_named(self.files, self.place, [MAKING])
         # Where the whole folder is aside, it comes back in one rename.
         if not self._stood or self.files.status(self.stash) is not None:
             remove_folder_if_empty(self.files, self.place)
@@ -290,11 +287,12 @@ class Aside:
 
     def finish(self, *, processes: bool = False) -> list[Pending]:
         """Delete what was taken aside; return what is still busy. Can be repeated."""
-        self.files.unlink_all(self.place, [MAKING])
+        # Left there, it would make the next change that is put back take this environment away.
+        remove_named(self.files, self.place, [MAKING])
         pending = self._delete(self.number, self.place, processes=processes)
         if self.what == "remove" and self.files.status(f"{self.place}/{SETTINGS}") is None:
             remove_empty_folders(self.files, self.place, but=INNER)
-        self.files.unlink_all(self.state, ["committed"])
+        remove_named(self.files, self.state, ["committed"])
         self._drop_state()
         return pending
 
@@ -317,8 +315,11 @@ class Aside:
 
     def _drop_state(self) -> None:
         if {name for name, _ in self.files.scan(self.state)} <= {".gitignore"}:
-            self.files.unlink_all(self.state, [".gitignore"])
-            remove_folder_if_empty(self.files, self.state)
+            try:
+                remove_named(self.files, self.state, [".gitignore"])
+                self.files.remove_folder(self.state)
+            except OSError as error:
+                self.stays = error
             if self.what == "remove":  # a state folder inside was what held it
                 remove_folder_if_empty(self.files, self.place)
 

@@ -28,10 +28,10 @@ from linkinstall.recovery import not_durable, unsettled
 from linkinstall.refusals import refuse_odd_options
 from linkinstall.results import told, with_outcome
 from linkinstall.values import replace
-from linkinstall.venvs.aside import Aside, Settled, settle, state_folders
+from linkinstall.venvs.aside import Aside, Settled, settle
 from linkinstall.venvs.guards import refuse_removal, refuse_unusable_path
 from linkinstall.venvs.making import Wanted, make
-from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, VENV, look
+from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, VENV, look, state_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -236,11 +236,15 @@ class Place:
         return self._outcome(tuple(pending), *warnings, action=action)
 
     def _finish(self, aside: Aside) -> tuple[list[Pending], list[Warn]]:
+        pending: list[Pending] = []
+        left: OSError | None = None
         try:
-            return aside.finish(processes=self._processes), []
+            pending = aside.finish(processes=self._processes)
         except OSError as error:
-            message = f"cleaning up after the change is left to the next run: {error}"
-            return [], [Warn("cleanup", message)]
+            left = error
+        left = left or aside.stays
+        message = f"cleaning up after the change is left to the next run: {left}"
+        return pending, [Warn("cleanup", message)] if left else []
 
     def _outcome(self, pending: tuple[Pending, ...], *warnings: Warn, action: str = "") -> Outcome:
         place = self.sight.place
