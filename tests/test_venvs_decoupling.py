@@ -12,6 +12,7 @@ import pytest
 from linkinstall import Environment
 from linkinstall.errors import FileSystemError, UnsettledError
 from linkinstall.fs import local
+from linkinstall.paths import forward
 from linkinstall.venvs.decoupling import decouple
 from linkinstall.venvs.sight import look
 from linkinstall.verbs.venv import decouple_venv
@@ -132,6 +133,24 @@ def test_a_file_that_cannot_be_moved_leaves_all_as_it_was(site: Site) -> None:
         act(site, Stuck(local(), "rename_new", 13))
 
     assert before == snapshot(site.root, exact=True)
+
+
+def test_a_copy_that_cannot_be_made_is_named_by_its_own_path(site: Site) -> None:
+    """What is refused is told of the file that it was refused for, which is not the original.
+
+    It was told of the original (found by ``make faults``).
+    """
+
+    class Full(Denying):
+        """No copy can be made."""
+
+        def denies(self, change: Any) -> bool:
+            return super().denies(change) and change.path.endswith("TOOL.EXE")
+
+    with pytest.raises(FileSystemError, match=r"TOOL\.EXE") as caught:
+        act(site, Full(local(), "create", errno.EACCES))
+
+    assert "/.linkinstall/new/" in forward(caught.value.path)
 
 
 @pytest.mark.posix("volumes can be opened, and descriptors counted")

@@ -24,7 +24,6 @@ from errno import ENOENT
 
 from linkinstall.digest import hash_data, hash_file
 from linkinstall.fs.placing import make_below
-from linkinstall.fs.port import with_path
 from linkinstall.fs.trees import (
     make_folders,
     remove_folder_if_empty,
@@ -149,7 +148,7 @@ class Staging:
         folder = self._made_for(one)
         source, name = os.path.split(one.source)
         for _, error in self.files.place("copy", source, folder, [name]):
-            raise with_path(error, one.source)
+            raise error
         path = f"{folder}/{name}"
         status = self.files.status(path)
         if status is None:
