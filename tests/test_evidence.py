@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import json
-from typing import TYPE_CHECKING
+import os
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -12,6 +14,7 @@ from linkinstall.distribution import find_distributions
 from linkinstall.evidence import Evidence, Source, claims_of
 from linkinstall.health import examine
 from linkinstall.paths import forward
+from tests.support.faulty import LocalFileSystem
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linkinstall.cache import Entry
+    from linkinstall.fs.port import FileSystem
 
 FILES = {"app/__init__.py": "one = 1\n", "app/data.txt": "data\n", "app/more.txt": "more\n"}
 BUILT_ANEW = {**FILES, "app/__init__.py": "one = 2\n"}
@@ -177,6 +181,32 @@ def test_where_nothing_tells_them_apart_none_is_taken(site: Site) -> None:
 
     assert not evidence(site).usable
     assert "several wheels" in evidence(site).reason
+
+
+def test_what_cannot_be_read_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system refuses to read what would tell, the reason names it; once is no harm.
+
+    It was said that the cache has no such wheel (found by ``make faults``).
+    """
+    told = forward(str(first_entry(site) / "manifest"))
+    read, left = LocalFileSystem.read, [1]
+
+    def refusing(files: FileSystem, path: str, *rest: Any) -> bytes:
+        if forward(path) == told and left and left.pop():
+            raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+        return read(files, path, *rest)
+
+    monkeypatch.setattr(LocalFileSystem, "read", refusing)
+    assert evidence(site).usable
+    left += [1] * 3
+
+    source = evidence(site)
+
+    assert [] == left
+    assert not source.usable
+    assert f"no wheel of app 1.0 that matches what is left; {told}: {os.strerror(errno.EIO)}" in (
+        source.reason
+    )
 
 
 def test_a_damaged_entry_is_no_source(site: Site) -> None:

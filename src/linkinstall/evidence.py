@@ -82,6 +82,7 @@ class Evidence:
         self.files = world.files
         self.cache = cache
         self._digests: dict[str, str | None] = {}
+        self._unread: dict[str, str] = {}
 
     # ---------------------------------------------------------------- what is asked
 
@@ -105,6 +106,8 @@ class Evidence:
         reason = f"the cache has no wheel of {one.name} {one.version} that matches what is left"
         if damaged:
             reason = f"the files of {one.name} {one.version} in the cache are damaged, too"
+        # What the system refused to read may be what would have told.
+        reason += "".join(f"; {path}: {refusal}" for path, refusal in self._unread.items())
         return Source(wheel=wheel, reason=reason)
 
     def manifest(self, examined: Examined) -> Entry | None:
@@ -209,7 +212,7 @@ class Evidence:
 
     def _named(self, one: Distribution) -> Iterator[Entry]:
         for name in dict.fromkeys(os.path.basename(path) for path in self._listed("entries")):
-            entry = self.cache.open(name)
+            entry = self.cache.open(name) or self._second_look(name)
             if entry is None:
                 continue
             manifest = entry.manifest
@@ -218,6 +221,21 @@ class Evidence:
                 and same_version(manifest.version, one.version)
             ):
                 yield entry
+
+    def _second_look(self, name: str) -> Entry | None:
+        """Return an entry that could not be opened, where it can be now; note who refuses."""
+        for root in self.cache.roots:
+            path = f"{root}/entries/{name}/manifest"
+            try:
+                self.files.read(path)
+            except OSError as error:
+                self._note(path, error)
+        return self.cache.open(name)
+
+    def _note(self, path: str, error: OSError) -> None:
+        """Note that the system refused to read something that is there."""
+        if not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+            self._unread[path] = error.strerror or str(error)
 
     # ---------------------------------------------------------------- judging
 
@@ -265,8 +283,9 @@ class Evidence:
         if place not in self._digests:
             try:
                 self._digests[place] = digest_at(self.files, place)
-            except OSError:
+            except OSError as error:
                 self._digests[place] = None
+                self._note(place, error)
         return self._digests[place]
 
 
