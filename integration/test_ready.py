@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from integration.faults import ready
+from integration.faults.injection import Inject
 from integration.faults.oracle import observe
 from integration.faults.runner import provisions
-from integration.faults.sandbox import Sandbox, SetupError
+from integration.faults.sandbox import Completed, Sandbox, SetupError
 from integration.faults.scenario import Command
 from integration.faults.scenarios import RECOVER, scenario
 from integration.faults.snapshot import take
@@ -84,6 +85,22 @@ def test_other_calls_than_those_of_a_fresh_one_are_refused() -> None:
     compare(calls, calls)
     with pytest.raises(SetupError, match="a fresh interpreter makes"):
         compare(calls, calls[1:])
+
+
+@pytest.mark.parametrize("fault", [Kill(), Inject(["EIO"]), Inject(["EIO"], forks=True)])
+def test_no_sweep_begins_with_an_interpreter_that_does_something_else(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, fault: Kill | Inject
+) -> None:
+    """Kills and errors alike are struck only where one kept ready makes a fresh one's calls."""
+    run = sandbox.run
+
+    def other(command: Command, *, fresh: bool = False, **options: Any) -> Completed:
+        return run(RECOVER if fresh else command, fresh=fresh, **options)
+
+    monkeypatch.setattr(sandbox, "run", other)
+
+    with pytest.raises(SetupError, match="a fresh interpreter makes"):
+        fault.points(sandbox, UPGRADE.act)
 
 
 def test_where_nothing_may_be_attached_to_a_fresh_one_is_traced(

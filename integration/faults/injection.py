@@ -22,10 +22,12 @@ Guarantees, and the traps behind them:
   by a path that two runs share, as in ``strace``. It takes a build whose temporary folders
   have the same names in each run (``FORKED``). The interpreters that compile are left alone:
   what they cannot read counts as a source that does not compile.
+- What an interpreter that is kept ready calls is what a fresh one would: the calls of the two
+  that change something are compared first, and where they differ there is no sweep.
 - A call is not made where it is struck; strace marks it ``(INJECTED)``. A point at which
   no call was marked, or one on a path outside the world, did not fire.
 
-Errors: ``ValueError`` for a text that is no point.
+Errors: ``ValueError`` for a text that is no point; ``SetupError`` where the two differ.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ from typing import TYPE_CHECKING
 from integration.faults.calls import MUTATING, WAITING
 from integration.faults.contests import FORKING, HELPING
 from integration.faults.meanings import ERRORS, READING, reason_to_skip
-from integration.faults.strace import Call, read_calls, tracer
+from integration.faults.strace import Call, compare, read_calls, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -141,17 +143,23 @@ class Inject:
         self.known: tuple[str, ...] = ()
 
     def points(self, sandbox: Sandbox, command: Command) -> list[ErrorPoint]:
-        """Run a command three times without a fault; return where it can be struck.
+        """Run a command some times without a fault; return where it can be struck.
 
         All errors of one call stand together, so that a sample of every n-th point takes
         each call and, in turn, each error.
+
+        :raises SetupError: an interpreter kept ready makes other calls than a fresh one
         """
         own = Own(sandbox)
+        calls = _record(sandbox, command)
+        sandbox.reset()
+        if sandbox.keeps_ready(command, traced=True):
+            compare(calls, _record(sandbox, command, fresh=True))
+            sandbox.reset()
         if self.forks:
             told = told_by_path(sandbox, command, own)
             return self._of(told, lasting=False) + self._of(told, lasting=True)
-        first = own.calls(_record(sandbox, command))
-        sandbox.reset()
+        first = own.calls(calls)
         again = own.calls(_record(sandbox, command))
         shared = own.paths(first) & own.paths(again)
         # strace looks through a link, and would strike what it leads to: an interpreter.
@@ -280,12 +288,17 @@ def _of_workers(sandbox: Sandbox, command: Command, own: Own) -> list[Call]:
 
 
 def _record(
-    sandbox: Sandbox, command: Command, known: Sequence[str] = (), options: Sequence[str] = ()
+    sandbox: Sandbox,
+    command: Command,
+    known: Sequence[str] = (),
+    options: Sequence[str] = (),
+    *,
+    fresh: bool = False,
 ) -> list[Call]:
     log = os.path.join(sandbox.folder, "strace.log")
     names = ",".join(f"?{name}" for name in sorted({*STRUCK, "execve"}))
     words = (*options, "-e", f"trace={names}", *_narrowed(known))
-    sandbox.run(command, before=tracer(log, *words))
+    sandbox.run(command, before=tracer(log, *words), fresh=fresh)
     return read_calls(log)
 
 
