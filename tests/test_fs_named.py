@@ -26,6 +26,22 @@ def test_an_error_keeps_its_number_and_gets_its_path() -> None:
     assert (errno.EACCES, "no", "/a/b") == (named.errno, named.strerror, named.filename)
 
 
+def test_a_descriptor_that_is_refused_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What Python asks of a file that it has just opened fails with the path, as all else does.
+
+    The error was told of the environment (found by ``make faults``).
+    """
+    handle = 999_999
+    monkeypatch.setattr("os.open", lambda *_: handle)
+
+    with pytest.raises(OSError, match="file") as caught:
+        NamedFile(f"{tmp_path}/file", "xb")
+
+    assert (errno.EBADF, f"{tmp_path}/file") == (caught.value.errno, caught.value.filename)
+
+
 @needs_full
 def test_a_write_that_is_refused_names_the_file() -> None:
     """A disk that fills up while a file is written is told with the file's path."""

@@ -82,9 +82,13 @@ class NamedFile(FileIO):
     def __init__(self, path: str, mode: str, permissions: int = 0o666) -> None:
         self.path = path
         more = _AT_ONCE if mode == "rb" else 0
-        super().__init__(
-            path, mode, opener=lambda name, flags: os.open(name, flags | more, permissions)
-        )
+        try:
+            super().__init__(
+                path, mode, opener=lambda name, flags: os.open(name, flags | more, permissions)
+            )
+        except OSError as error:
+            # Python names no path where the descriptor that an opener has given is refused.
+            raise error if error.filename else with_path(error, path) from error
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read at most ``size`` bytes, all by default."""
