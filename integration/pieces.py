@@ -55,6 +55,7 @@ FORKED = ("install-pluggy", "install-set", "upgrade-parts")
 SET = ("install-set",)
 UNPACKING_AGAIN = ("cache-add",)
 """The verbs whose faults are settled by a command that unpacks a wheel."""
+MADE = ("venv-clear-parts-pluggy", "venv-create-parts-pluggy")
 GATES = ("kill", "forks", "faults", "faults-forks", "power", "lying", "compound", "images", "race",
          "race-slowed", "interference", "sweeps", "model", "fuzz", "real", "mutants",
          "rivals")  # fmt: skip
@@ -140,9 +141,13 @@ def _thinned(scenario: str, changes: Sequence[str]) -> tuple[str, ...]:
 
     Each of them takes half an hour in each mode. What a mode does otherwise is the one call that
     links, whose errors are struck in full where fewer files are changed.
+
+    So it is, in the one mode, for what virtualenv makes: nearly all calls are its own, and each
+    run imports it.
     """
     change, _, mode = scenario.removeprefix("linkinstall-").rpartition("-")
-    return ("--every", "5") if change in changes and mode != errors.MODES[0] else ()
+    thinned = change in MADE or (change in changes and mode != errors.MODES[0])
+    return ("--every", "5") if thinned else ()
 
 
 def _of_power() -> list[Piece]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,15 +12,24 @@ import pytest
 
 from integration.faults import bad_builds, lost
 from integration.faults.calls import MUTATING
-from integration.faults.errors import explain, sweep_errors, table
+from integration.faults.errors import LINKING, explain, names, sweep_errors, table
 from integration.faults.injection import FORKED, ErrorPoint, Inject, paths_of
 from integration.faults.meanings import ERRORS, READING, reason_to_skip
 from integration.faults.mounted import LAYOUTS, MountedSandbox
 from integration.faults.runner import provisions
 from integration.faults.sandbox import Completed, Sandbox
-from integration.faults.scenarios import RECOVER, run, scenario
+from integration.faults.scenarios import ALL_MODES, RECOVER, run, scenario, scenarios
 from integration.faults.strace import unavailable
-from integration.faults.verdicts import LOST, MIXED, ROLLED_BACK, STATUS, UNNAMED, ErrorSweep
+from integration.faults.verdicts import (
+    LOST,
+    MIXED,
+    ROLLED_BACK,
+    STATUS,
+    SUCCESS,
+    UNNAMED,
+    ErrorSweep,
+)
+from integration.faults.volumes import CLONING
 from integration.faults.volumes import unavailable as no_volumes
 from linkinstall.cache import QUARANTINED
 from tests.support.gates import require
@@ -32,6 +42,8 @@ SAMPLE = {
     "linkinstall-install-pluggy-copy": 131,
     "linkinstall-uninstall-parts-symlink": 127,
     "linkinstall-cache-add-pluggy-hardlink": 97,
+    "linkinstall-venv-create-parts-pluggy-hardlink": 331,
+    "linkinstall-install-pluggy-clone": 307,
 }
 """Scenario -> each how-many-th point is struck here; ``make faults`` strikes all of them."""
 WORKERS = {"linkinstall-install-set-hardlink": 397, "linkinstall-install-set-cold-hardlink": 797}
@@ -50,13 +62,49 @@ def cold(subject: str) -> Scenario:
 @pytest.mark.parametrize("name", list(SAMPLE))
 def test_an_error_is_put_back_and_told(name: str) -> None:
     """An error at any call leaves old or new at once, with its status and its path."""
-    require(not unavailable(), unavailable() or "strace")
+    reason = unavailable() or (no_volumes((CLONING,)) if name.endswith("clone") else "")
+    require(not reason, reason)
 
     (swept,) = sweep_errors([scenario(name)], every=SAMPLE[name])
 
     assert "" == swept.error
     assert [] == [explain(verdict) for verdict in swept.wrong]
     assert swept.passed
+
+
+def test_no_verb_and_no_mode_is_left_out() -> None:
+    """Each scenario of the gate is one, and stands there once; each verb is, and each mode."""
+    found = [scenario(name) for name in names()]
+    cloned = [one.verb for one in found if one.mode == "clone"]
+
+    assert len(found) == len({one.name for one in found})
+    for of in (attrgetter("verb"), attrgetter("mode")):
+        assert {of(one) for one in scenarios(ALL_MODES)} == {of(one) for one in found}
+    assert ["install", "upgrade", "uninstall"] == cloned
+    assert {"hardlink"} == {one.mode for one in found if one.verb.startswith(("cache-", "venv-"))}
+    assert [name for name in names() if name.endswith("-copy")] == [
+        name for name in names(["copy"]) if name.partition("-copy")[0].endswith(LINKING)
+    ]
+
+
+def test_what_virtualenv_cannot_link_it_copies(tmp_path: Path) -> None:
+    """An environment whose interpreter is a copy is new where that was found out, and only there.
+
+    It counted as neither old nor new.
+    """
+    require(not unavailable(), unavailable() or "strace")
+    sandbox = Sandbox(str(tmp_path / "sandbox"), provisions(str(tmp_path / "source")))
+    one = scenario("linkinstall-venv-create-parts-pluggy-hardlink")
+    sweep = ErrorSweep(one, Inject(["EACCES"]), sandbox)
+    point = ErrorPoint("symlink", 1, "EACCES")
+
+    found = [sweep.verdict(point, name) for name in one.next_runs]
+    sweep.copied = sweep.linked
+    (other,) = [sweep.verdict(point, name) for name in list(one.next_runs)[:1]]
+
+    assert [{}, {}] == [verdict.wrong for verdict in found]
+    assert [SUCCESS] * 2 == [verdict.end for verdict in found]
+    assert STATUS in other.wrong
 
 
 @pytest.mark.parametrize("name", list(WORKERS))

@@ -33,11 +33,9 @@ from typing import TYPE_CHECKING
 
 from integration.faults import figures, peers, report, scenarios
 from integration.faults.contests import FORKING, HELPING
-from integration.faults.runner import provisions, sandbox_of, sweep_all
+from integration.faults.runner import possible, provisions, sandbox_of, sweep_all
 from integration.faults.strace import Kill, Point, unavailable
 from integration.faults.sweep import Sweep
-from integration.faults.volumes import CLONING
-from integration.faults.volumes import unavailable as no_volume
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,7 +58,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if options.list:
         print(*(one.name for one in chosen), sep="\n")
         return 0
-    chosen, skipped = _possible(chosen)
+    chosen, skipped = possible("kill", chosen)
     if options.point and chosen:
         return _one(chosen[0], options)
     began = time.monotonic()
@@ -77,16 +75,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         figures.note(figure, whole=not options.scenario)
     status = report.conclude(swept, report.kill_table(swept), DETAILS)
     return status or int(skipped and os.environ.get("CI") == "true")
-
-
-def _possible(chosen: list[Scenario]) -> tuple[list[Scenario], bool]:
-    """Return what can be swept here, and whether anything cannot."""
-    cloning = any(one.mode == "clone" for one in chosen)
-    reason = no_volume((CLONING,)) if cloning else ""
-    if reason:
-        print(f"SKIPPED kill of clones: {reason}")
-        chosen = [one for one in chosen if one.mode != "clone"]
-    return chosen, bool(reason)
 
 
 def _figure(swept: Sequence[Swept], options: argparse.Namespace, seconds: float) -> figures.Figure:

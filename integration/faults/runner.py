@@ -123,6 +123,18 @@ def sandbox_of(
         yield Sandbox(os.path.join(folder, "sandbox"), paths)
 
 
+def possible(gate: str, chosen: Sequence[Scenario]) -> tuple[list[Scenario], bool]:
+    """Return what can be swept here, and whether anything cannot; say why.
+
+    :param gate: what is said to be skipped
+    """
+    cloning = any(one.mode == "clone" for one in chosen)
+    reason = unavailable((CLONING,)) if cloning else ""
+    if reason:
+        print(f"SKIPPED {gate} of clones: {reason}")
+    return [one for one in chosen if not (reason and one.mode == "clone")], bool(reason)
+
+
 @cache
 def can_mount() -> bool:
     """Return whether the volume can be made that any sandbox may lie on."""

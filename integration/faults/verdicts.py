@@ -21,7 +21,7 @@ import re
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from integration.faults import lost
+from integration.faults import lost, virtualenvs
 from integration.faults.meanings import OPENING, READING
 from integration.faults.oracle import STATES, Observation, environment, judge, observe, state_of
 from integration.faults.sandbox import AREAS
@@ -29,6 +29,8 @@ from integration.faults.snapshot import Node, Snapshot, take
 from integration.faults.states import Worlds
 from integration.faults.sweep import References
 from linkinstall.cache import QUARANTINED
+from linkinstall.venvs.aside import MAKING
+from linkinstall.venvs.sight import state_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,17 +94,21 @@ class Verdict:
 
 
 class ErrorSweep(References):
-    """One scenario under one fault of errors."""
+    """One scenario under one fault of errors.
+
+    ``linked`` and ``copied`` are what is right where virtualenv links the interpreter, and where
+    it found out that it cannot; for verbs that do not ask it, they are the same.
+    """
 
     def __init__(self, scenario: Scenario, fault: Inject, sandbox: Sandbox) -> None:
         """Build the old state, and find out what is right and where it can be struck."""
         super().__init__(scenario, sandbox)
         self.fault = fault
-        self._plain = {state: self._plainly(one) for state, one in self._plain.items()}
-        self._references = {
-            name: {state: self._plainly(one) for state, one in pair.items()}
-            for name, pair in self._references.items()
-        }
+        self.linked = self.copied = self._followed_all()
+        if scenario.verb in virtualenvs.MAKING:
+            act = virtualenvs.copying(scenario.act)
+            super().__init__(replace(scenario, act=act), sandbox)
+            self.copied, self.scenario = self._followed_all(), scenario
         # Finding the points also finds the paths that a lasting error is narrowed to.
         sandbox.reset()
         self.points = fault.points(sandbox, scenario.act)
@@ -119,12 +125,20 @@ class ErrorSweep(References):
     def verdict(self, point: ErrorPoint, next_run: str) -> Verdict:
         """Strike at one point, let the next run follow, and judge."""
         injected = self._strike(point)
+        probed = virtualenvs.is_probe(injected, self.sandbox.area("temp"))
+        self._plain, self._references = self.copied if probed else self.linked
         there = self._look()
         told = injected.completed
+        if self.scenario.verb in virtualenvs.MAKING:
+            told = replace(told, output=virtualenvs.without_finalizer(told.output))
         if there.new and told.status in self.scenario.act.statuses:
             # Success may have another status: what cannot be mended stays a finding.
             told = replace(told, status=DONE)
         wrong = _wrong(point, replace(injected, completed=told), there)
+        if self.scenario.verb in virtualenvs.MAKING and virtualenvs.is_told(
+            told.output, self.sandbox.area("venv")
+        ):
+            wrong.pop(UNNAMED, None)
         if lost.is_owed(self.scenario.verb, point, injected):
             left = lost.still_linked(self.sandbox.area("cache"))
             wrong.update({LOST: "\n".join(left)} if left else {})
@@ -177,14 +191,35 @@ class ErrorSweep(References):
             }
             kept = replace(there, areas={**areas, "cache": rest})
             new = judge(only_new, kept, self.scenario.cache).sound
-        state_folder = f"{self.sandbox.library}/.linkinstall"
-        unfinished = os.path.lexists(state_folder)
-        begun = any(os.path.lexists(f"{state_folder}/{name}") for name in JOURNALS)
-        below = os.path.relpath(state_folder, self.sandbox.area("venv"))
+        beside, *inside = self._state_folders()
+        states = [one for one in (beside, *inside) if os.path.lexists(one)]
+        if beside in states:
+            # What was taken aside stands there: the environment alone does not tell.
+            old = new = False
+        unfinished = bool(states)
+        begun = any(os.path.lexists(f"{one}/{name}") for one in states for name in JOURNALS)
+        # The mark of what is being made goes with the state folder, right before it.
+        names = [os.path.relpath(one, self.sandbox.area("venv")) for one in inside]
+        below = (*names, MAKING)
         tree = {path: node for path, node in areas["venv"].items() if not path.startswith(below)}
         only_staged = not begun and tree == self._plain["old"].areas["venv"]
         only_trash = tree == self._plain["new"].areas["venv"]
         return _RightAfter(old, new, unfinished, only_staged, only_trash)
+
+    def _state_folders(self) -> tuple[str, ...]:
+        """Return where a change leaves what the next run settles, the one beside it first."""
+        venv = self.sandbox.area("venv")
+        return (*state_folders(venv), f"{self.sandbox.library}/.linkinstall")
+
+    def _followed_all(
+        self,
+    ) -> tuple[dict[State, Observation], dict[str, dict[State, Observation]]]:
+        """Return what is right, and what is after each next run, with each link followed."""
+        pairs = {
+            name: {state: self._plainly(one) for state, one in pair.items()}
+            for name, pair in self._references.items()
+        }
+        return {state: self._plainly(one) for state, one in self._plain.items()}, pairs
 
     def _plainly(self, observed: Observation) -> Observation:
         venv = self._followed(observed.areas["venv"], observed.areas["cache"])
