@@ -397,3 +397,21 @@ def test_what_was_made_is_flushed_before_the_commit_point(
     aside.commit()
 
     assert ["flush_volume"] * flushed + ["rename"] == [one.verb for one in files.changes[begun:]]
+
+
+@pytest.mark.parametrize("what", ["clear", "remove"])
+def test_the_mark_of_another_change_is_not_believed(tmp_path: Path, what: str) -> None:
+    """A mark that an earlier change could not remove costs nothing when a later one is put back.
+
+    Whatever stood at the place of a mark was deleted, whoever had left that: the environment
+    itself, where the later change could not take it away from there.
+    """
+    place = make_venv(tmp_path / "v")
+    (place / MAKING).write_text("ffffffffffff")
+    before = contents(place)
+
+    aside = aside_of(place)
+    aside.begin(what)
+    aside.put_back()
+
+    assert before == contents(place)

@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
-    from tests.support.faulty import Change
 
 
 def place_of(path: Path, files: FileSystem | None = None) -> Place:

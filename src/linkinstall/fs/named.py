@@ -88,7 +88,9 @@ class NamedFile(FileIO):
             )
         except OSError as error:
             # Python names no path where the descriptor that an opener has given is refused.
-            raise error if error.filename else with_path(error, path) from error
+            if error.filename:
+                raise
+            raise with_path(error, path) from error
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Read at most ``size`` bytes, all by default."""

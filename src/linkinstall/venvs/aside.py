@@ -23,7 +23,8 @@ a kill: before the commit point it puts back, after it it finishes.
 On disk: a folder ``.linkinstall-NAME`` beside the environment, or, where none can be
 made there, ``.linkinstall-venv`` inside it. It holds ``.gitignore``, ``journal`` or
 ``committed``, and numbered folders; without a journal these are trash. While something is
-made at the place, a file ``.linkinstall-making`` says so: without it, it is not ours.
+made at the place, a file ``.linkinstall-making`` with the change's id says so: without it,
+what stands there is not ours.
 
 Errors: ``OSError`` with its path; after one from :meth:`Aside.take` call :meth:`put_back`.
 """
@@ -49,6 +50,7 @@ from linkinstall.fs.volumes import Volumes
 from linkinstall.outcome import Kept, Pending, Recovered
 from linkinstall.trash import waiting
 from linkinstall.values import value
+from linkinstall.venvs.change import Change, decode, encode
 from linkinstall.venvs.guards import refuse_strange_state
 from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, INNER, SETTINGS, state_folders
 
@@ -62,8 +64,6 @@ __all__ = ["MAKING", "Aside", "Settled", "settle"]
 
 MAKING = ".linkinstall-making"
 """Name of the file that says that what stands at a place is being made by us."""
-_MAGIC = "linkinstall venv 1"
-_FIELDS = 3
 _IGNORE = b"# linkinstall: what is in this folder goes with the next run\n*\n"
 _REFUSALS = FOLDER_RENAME_REFUSALS | {errno.EPERM}
 
@@ -94,10 +94,10 @@ def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
         if "committed" in names:
             aside.volumes.make_durable(state)
             pending += aside.finish()
-            recovered.append(Recovered(aside.id, "finished"))
+            recovered.append(Recovered(aside.change.id, "finished"))
         elif "journal" in names:
             aside.put_back()
-            recovered.append(Recovered(aside.id, "rolled-back"))
+            recovered.append(Recovered(aside.change.id, "rolled-back"))
         pending += aside.sweep()
         kept += aside.kept
     return Settled(tuple(recovered), tuple(pending), tuple(kept))
@@ -121,15 +121,12 @@ class Aside:
         self.state = state
         self.kept: list[Kept] = []
         self.stays: OSError | None = None
-        self.id, self.number, self.what = "", 0, ""
-        self._stood = True
-        if state:
-            self._read()
+        self.change = self._read() if state else Change()
 
     @property
     def stash(self) -> str:
         """Where the environment is while it is aside."""
-        return f"{self.state}/{self.number}"
+        return f"{self.state}/{self.change.number}"
 
     # ---------------------------------------------------------------- before the commit point
 
@@ -138,14 +135,11 @@ class Aside:
 
         :param what: create, clear or remove
         """
-        self._stood = self.files.status(self.place) is not None
+        stood = self.files.status(self.place) is not None
         self.state = self._make_state()
-        self.number = self._last_number() + 1
-        self.id, self.what = os.urandom(6).hex(), what
-        stood = "stood" if self._stood else "absent"
-        text = "\n".join((_MAGIC, self.id, str(self.number), what, stood, ""))
+        self.change = Change(os.urandom(6).hex(), self._last_number() + 1, what, stood=stood)
         self.files.unlink_all(self.state, ["journal.new"])
-        self.files.write_new(f"{self.state}/journal.new", text.encode("ascii"))
+        self.files.write_new(f"{self.state}/journal.new", encode(self.change))
         self.volumes.flush(self.state)
         self.files.rename(f"{self.state}/journal.new", f"{self.state}/journal")
 
@@ -221,15 +215,23 @@ class Aside:
         """Make the place, and say in it that what will stand there is ours."""
         make_folders(self.files, self.place)
         if self.files.status(f"{self.place}/{MAKING}") is None:
-            self.files.write_new(f"{self.place}/{MAKING}", self.id.encode("ascii"))
+            self.files.write_new(f"{self.place}/{MAKING}", self.change.id.encode("ascii"))
 
     def put_back(self) -> None:
         """Bring the place back to what it was; can be repeated."""
-        if self.files.status(f"{self.place}/{MAKING}") is not None:
+        if self._is_being_made():
             self._take_half_made()
         if self.files.status(self.stash) is not None:
             self._merge(self.stash, self.place)
         remove_named(self.files, self.state, ["journal", "journal.new"])
+
+    def _is_being_made(self) -> bool:
+        """Return whether this very change has begun to make what stands at the place."""
+        try:
+            mark = self.files.read(f"{self.place}/{MAKING}", limits.VENV_JOURNAL_SIZE)
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return False
+        return self.change.has_made(mark)
 
     def _take_half_made(self) -> None:
         """Drop what we were making, the file that says so last; what is busy to the trash."""
@@ -240,11 +242,11 @@ class Aside:
                 remove_tree(self.files, f"{self.place}/{name}")  # the folders above them
         remove_named(self.files, self.place, [MAKING])
         # Where the whole folder is aside, it comes back in one rename.
-        if not self._stood or self.files.status(self.stash) is not None:
+        if not self.change.stood or self.files.status(self.stash) is not None:
             remove_folder_if_empty(self.files, self.place)
 
     def _to_trash(self, path: str) -> None:
-        trash = f"{self.state}/{self.number + 1}"
+        trash = f"{self.state}/{self.change.number + 1}"
         make_folders(self.files, trash)
         number = 0
         while self.files.status(target := f"{trash}/{number}") is not None:
@@ -281,7 +283,7 @@ class Aside:
 
     def commit(self) -> None:
         """Make the change final: one rename, once what was made is on the disk."""
-        if self.what != "remove":
+        if self.change.what != "remove":
             self.volumes.flush(self.place)
         self.files.rename(f"{self.state}/journal", f"{self.state}/committed")
 
@@ -289,8 +291,8 @@ class Aside:
         """Delete what was taken aside; return what is still busy. Can be repeated."""
         # Left there, it would make the next change that is put back take this environment away.
         remove_named(self.files, self.place, [MAKING])
-        pending = self._delete(self.number, self.place, processes=processes)
-        if self.what == "remove" and self.files.status(f"{self.place}/{SETTINGS}") is None:
+        pending = self._delete(self.change.number, self.place, processes=processes)
+        if self.change.what == "remove" and self.files.status(f"{self.place}/{SETTINGS}") is None:
             remove_empty_folders(self.files, self.place, but=INNER)
         remove_named(self.files, self.state, ["committed"])
         self._drop_state()
@@ -320,22 +322,19 @@ class Aside:
                 self.files.remove_folder(self.state)
             except OSError as error:
                 self.stays = error
-            if self.what == "remove":  # a state folder inside was what held it
+            if self.change.what == "remove":  # a state folder inside was what held it
                 remove_folder_if_empty(self.files, self.place)
 
-    def _read(self) -> None:
+    def _read(self) -> Change:
         """Read the journal; one that was torn says no more than that nothing has begun."""
         for name in ("committed", "journal"):
             try:
                 data = self.files.read(f"{self.state}/{name}", limits.VENV_JOURNAL_SIZE)
             except FileNotFoundError:
                 continue
-            magic, *fields = data.decode("ascii", "replace").split("\n")
-            if magic == _MAGIC and len(fields) > _FIELDS and fields[1].isdecimal():
-                self.id, self.number, self.what = fields[0], int(fields[1]), fields[2]
-                self._stood = fields[3] == "stood"
-                return
-        self.number = self._last_number()
+            if (change := decode(data)) is not None:
+                return change
+        return Change(number=self._last_number())
 
     def _last_number(self) -> int:
         names = [name for name, _ in self.files.scan(self.state) if name.isdecimal()]

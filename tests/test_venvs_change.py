@@ -1,0 +1,47 @@
+"""The journal of a change to a whole environment."""
+
+from __future__ import annotations
+
+import pytest
+
+from linkinstall.venvs.change import Change, decode, encode
+
+CHANGE = Change("0123456789ab", 7, "clear", stood=False)
+
+
+@pytest.mark.parametrize("what", ["create", "clear", "remove"])
+@pytest.mark.parametrize("stood", [False, True])
+def test_what_is_written_is_read(what: str, *, stood: bool) -> None:
+    """A journal says all that settling needs."""
+    change = Change("ba9876543210", 12, what, stood=stood)
+
+    assert change == decode(encode(change))
+
+
+def test_a_journal_that_is_cut_is_none() -> None:
+    """Of a journal that was torn no word is believed, wherever it ends."""
+    whole = encode(CHANGE)
+
+    assert {None} == {decode(whole[:end]) for end in range(len(whole))}
+    assert decode(bytes(len(whole))) is None
+    assert decode(whole.replace(b"7", b"x")) is None
+
+
+@pytest.mark.parametrize(
+    ("what", "mark", "expected"),
+    [
+        ("clear", b"0123456789ab", True),
+        ("create", b"0123456789ab", True),
+        ("remove", b"0123456789ab", False),
+        ("", b"0123456789ab", False),
+        ("clear", b"ffffffffffff", False),
+        ("clear", b"0123456789abc", False),
+        ("clear", b"", True),
+        ("clear", b"0123", True),
+        ("clear", bytes(12), True),
+        ("clear", b"\xff", False),
+    ],
+)
+def test_a_mark_is_believed_of_its_own_change(what: str, mark: bytes, *, expected: bool) -> None:
+    """What another change has left marked is not this one's to delete; a torn mark is."""
+    assert expected == Change(CHANGE.id, 7, what).has_made(mark)
