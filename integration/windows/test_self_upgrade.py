@@ -31,7 +31,7 @@ def own_wheel(folder: Path, version: str) -> Path:
         "linkinstall",
         version,
         files,
-        entry_points="[console_scripts]\nlinkinstall = linkinstall.cli:run\n",
+        entry_points="[console_scripts]\nlinkinstall = linkinstall.cli:script\n",
     )
 
 

@@ -11,7 +11,7 @@ Errors: none.
 
 from __future__ import annotations
 
-from linkinstall.cli import leave, run
+from linkinstall.cli import script
 
 if __name__ == "__main__":
-    leave(run())
+    script()

@@ -79,6 +79,8 @@ WORKERS = 8
 """Processes that work at once; more of them wait for the disk and for each other."""
 FORK_FROM_LINKS = 2_000
 """Links from which a second process pays for its fork, some 2 ms."""
+THREADS_FROM_LINKS = 1_000
+"""Links from which a second thread pays for its start, where no process may be forked."""
 FORK_FROM_LOOKS = 2_000
 """Cached files to look at from which a second process pays for its fork."""
 PART_OF_LOOKS = 128

@@ -6,7 +6,7 @@ it, ``target`` chooses the environment, ``commands`` calls the verbs, ``render``
 turns outcomes into text and JSON, ``console`` writes, ``signals`` listens, and
 ``main`` holds it together.
 
-Calling sequence: the console script calls :func:`run`. Programs use the Python API
+Calling sequence: the console script calls :func:`script`. Programs use the Python API
 (``linkinstall.install`` and so on) rather than this package.
 
 Guarantees: exit statuses 0, 1, 2, 3, 130 and 143 as ``docs/reference/exit-status.md`` lists
@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-__all__ = ["leave", "run"]
+__all__ = ["leave", "run", "script"]
 
 INTERRUPTED = 130
 
@@ -48,6 +48,11 @@ def program_name(path: str) -> str:
     :param path: ``sys.argv[0]``, which ends in ``__main__.py`` under ``python -m``
     """
     return "python -m linkinstall" if path.endswith("__main__.py") else "linkinstall"
+
+
+def script() -> NoReturn:
+    """Run the command line of this process and leave it: the console script."""
+    leave(run())
 
 
 def leave(status: int) -> NoReturn:

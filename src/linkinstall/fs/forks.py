@@ -1,7 +1,7 @@
 """Processes that are forked from this one for one work, and gone when it is done.
 
-Purpose: use every processor where threads would wait for each other (a system call that
-makes a link holds Python's lock for as long as it holds the kernel's).
+Purpose: use every processor where threads would wait for each other: most of what is done
+between two system calls holds Python's lock.
 
 Calling sequence::
 

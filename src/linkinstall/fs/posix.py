@@ -148,15 +148,19 @@ class PosixFileSystem(FileSystem):
 
     def placing(self, batches: Sequence[Batch], *, processes: bool = False) -> Placing:
         """Place batches, on several processors where there is enough to do; see the port."""
-        weights = (
+        weight = sum(
             len(names) * (limits.COPY_WEIGHT if mode in ("copy", "clone") else 1)
             for mode, _, _, names, _ in batches
         )
-        if not processes or sum(weights) < limits.FORK_FROM_LINKS:
-            return super().placing(batches)
-        from linkinstall.fs.parallel import SharedPlacing
+        if processes and weight >= limits.FORK_FROM_LINKS:
+            from linkinstall.fs.parallel import SharedPlacing
 
-        return SharedPlacing(self, batches)
+            return SharedPlacing(self, batches)
+        if not processes and weight >= limits.THREADS_FROM_LINKS:
+            from linkinstall.fs.threads import ThreadedPlacing
+
+            return ThreadedPlacing(self, batches)
+        return super().placing(batches)
 
     def _hardlink_all(self, source: str, target: str, names: Iterable[str]) -> list[Refusal]:
         # The hot loop: one system call per file, nothing else. Directory handles
