@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from integration.faults import peers
+from integration.faults.forking import FORKING
 from integration.faults.scenario import Command
 from integration.faults.scenarios import RECOVER, install, run, uninstall
 
@@ -228,17 +229,6 @@ def _with_uv(chance: random.Random) -> list[Contender]:
     return found
 
 
-FORKING = (
-    ("limits.py", "FORK_FROM_LINKS = 2_000", "FORK_FROM_LINKS = 1"),
-    ("limits.py", "FORK_FROM_BYTES = 1 << 20", "FORK_FROM_BYTES = 1"),
-)
-"""Changes after which several processes link and unpack, however little there is to do."""
-HELPING = (
-    ("limits.py", "FORK_FROM_LOOKS = 2_000", "FORK_FROM_LOOKS = 1"),
-    ("fs/crew.py", "answers = dict(self._take())", "answers: dict[int, Any] = {}"),
-)
-"""The same for looks at cached files; and the helpers do all of it. Who does what is chance
-otherwise, so that a point of a sweep would not be met again."""
 _LINK_SLOWLY = (
     # The helper comes first, and has all the links before it when its parent is killed.
     (

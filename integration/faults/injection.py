@@ -39,7 +39,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from integration.faults.calls import MUTATING, WAITING
-from integration.faults.contests import FORKING, HELPING
+from integration.faults.forking import FORKING, HELPING
 from integration.faults.meanings import ERRORS, READING, reason_to_skip
 from integration.faults.strace import Call, compare, read_calls, tracer
 

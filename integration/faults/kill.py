@@ -32,7 +32,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, peers, report, scenarios
-from integration.faults.contests import FORKING, HELPING
+from integration.faults.forking import FORKING, HELPING
 from integration.faults.runner import possible, provisions, sandbox_of, sweep_all
 from integration.faults.strace import Kill, Point, unavailable
 from integration.faults.sweep import Sweep
