@@ -18,6 +18,7 @@ from linkinstall.errors import (
     UsageError,
 )
 from linkinstall.fs import local
+from linkinstall.placements import Placements
 from linkinstall.wishes import Wish
 from tests.support.descriptors import open_descriptors
 from tests.support.faulty import (
@@ -29,7 +30,7 @@ from tests.support.faulty import (
     Undurable,
     noting_volumes,
 )
-from tests.support.sites import Site, differences
+from tests.support.sites import Site, differences, snapshot
 from tests.support.watched import Fault, Watched, before, process
 from tests.support.wheels import make_wheel
 
@@ -409,3 +410,30 @@ def test_the_volume_of_a_cache_that_is_not_trusted_is_left_alone(
 
     assert 1 == calls.count("open")
     assert [] == list((tmp_path / "elsewhere").iterdir())
+
+
+def test_an_interruption_while_it_is_put_back_keeps_no_lock(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Ctrl-C comes through while threads are waited for, all is back and the lock is free.
+
+    What had been placed stayed, and the next install of the same process said that another
+    one held the lock (found by a second reading).
+    """
+
+    def refuse(_self: Placements) -> bool:
+        raise OSError(errno.ENOSPC, "No space left", "/full")
+
+    def interrupt(_self: Placements) -> None:
+        raise KeyboardInterrupt
+
+    before = snapshot(site.root)
+    with monkeypatch.context() as patched:
+        patched.setattr(Placements, "link", refuse)
+        patched.setattr(Placements, "abandon", interrupt)
+        with pytest.raises(KeyboardInterrupt) as caught:
+            site.install(site.wheel())
+
+    assert before == snapshot(site.root)
+    site.install(site.wheel(), lock_timeout=0)
+    assert caught.value is not None  # what it refers to is there as long

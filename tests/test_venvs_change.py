@@ -45,3 +45,8 @@ def test_a_journal_that_is_cut_is_none() -> None:
 def test_a_mark_is_believed_of_its_own_change(what: str, mark: bytes, *, expected: bool) -> None:
     """What another change has left marked is not this one's to delete; a torn mark is."""
     assert expected == Change(CHANGE.id, 7, what).has_made(mark)
+
+
+def test_where_the_journal_is_torn_any_mark_is_believed() -> None:
+    """What was half made goes, and what stood there comes back: it was mixed with it."""
+    assert Change(number=1).has_made(b"0123456789ab")

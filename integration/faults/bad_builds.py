@@ -42,7 +42,7 @@ BAD: Mapping[str, Sequence[Spoil]] = {
     "pointer not flushed": [
         ("staging.py", "            self._flush_volume(state)\n", "            pass\n")
     ],
-    "venv not flushed": [("venvs/aside.py", 'if self.what != "remove":', "if False:")],
+    "venv not flushed": [("venvs/aside.py", 'if self.change.what != "remove":', "if False:")],
     "lost entries kept": [
         (
             "transaction.py",

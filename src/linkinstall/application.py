@@ -209,7 +209,12 @@ class Application:
 
     def undo(self) -> None:
         """Bring everything back to what it was, from any point before the commit."""
-        self.staging.placements.abandon()
+        try:
+            self.staging.placements.abandon()
+        finally:  # who interrupts that is told when everything is back
+            self._put_back()
+
+    def _put_back(self) -> None:
         if self.state == OPEN:
             self._settlement().roll_back()
             self._move("roll back")

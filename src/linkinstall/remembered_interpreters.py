@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RememberedInterpreters", "folder_below"]
 
-_FORMAT = "1"
+_FORMAT = "2"
 """Part of what must agree: raise it when the keys of a report change."""
 _CHECKSUM_LENGTH = 8
 

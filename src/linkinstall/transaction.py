@@ -69,8 +69,7 @@ class Transaction(Asking):
     :param reinstall: install again what is there unchanged
     :param validate_record: all, entries or none, of wheels that are unpacked
     :param verify_cache: off, stat or full, of entries that are linked
-    :param sync: off (safe against kills), normal (and power cuts, old or new), full
-        (and success means new)
+    :param sync: off (safe against kills), normal (power cuts, too), full (success means new)
     :param lock_timeout: seconds to wait for the environment
     :param notify: told what is waited for
     :param progress: told file name, number, of how many, and what part (0 to 1) is unpacked
@@ -314,10 +313,11 @@ class Transaction(Asking):
             try:
                 if self._application is not None:
                     self._application.undo()
-            except OSError as cause:
+            except BaseException as cause:
                 self._end()
-                failure = unsettled(self._session.home, cause)
-                raise self._typed(failure) from (error or cause)
+                if not isinstance(cause, OSError):
+                    raise
+                raise self._typed(unsettled(self._session.home, cause)) from (error or cause)
             self._end()
 
     def _give_up_lost(self) -> None:

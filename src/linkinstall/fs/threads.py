@@ -20,12 +20,13 @@ Errors: ``OSError`` with its path.
 from __future__ import annotations
 
 from collections import deque
-from threading import Thread
+from threading import Event, Thread
 
 from linkinstall import limits
 from linkinstall.fs.crew import parts_of
 from linkinstall.fs.forks import workers
 from linkinstall.fs.placing import Placing
+from linkinstall.interrupts import deferred
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,17 +46,17 @@ class ThreadedPlacing(Placing):
         self._errors: dict[int, BaseException] = {}
         # Taking from it is one step, whatever other threads do.
         self._heap = deque(parts_of([len(one[3]) for one in batches], limits.PART_OF_LINKS))
-        self._threads: list[Thread] = []
-        try:
+        self._ends: list[Event] = []
+        # The threads inherit the mask: a signal that is held back later, while something is put
+        # back, is not handed to one of them.
+        with deferred():
             for _ in range(min(workers(), len(self._heap)) - 1):
-                thread = Thread(target=self._take, name="linkinstall-placing", daemon=True)
-                thread.start()
-                self._threads.append(thread)
-        except RuntimeError:  # no further thread can be started: those that are there do it
-            pass
-        except BaseException:
-            self.abandon()
-            raise
+                end = Event()
+                try:
+                    Thread(target=self._work, args=(end,), daemon=True).start()
+                except RuntimeError:  # no further thread can be started: the others do it
+                    break
+                self._ends.append(end)
 
     def finish(self) -> list[list[Refusal]]:
         """Help with what is left; return what each batch refused."""
@@ -75,6 +76,12 @@ class ThreadedPlacing(Placing):
         self._heap.clear()
         self._join()
 
+    def _work(self, end: Event) -> None:
+        try:
+            self._take()
+        finally:
+            end.set()
+
     def _take(self) -> None:
         """Place parts until none is left, or one has failed."""
         while True:
@@ -91,14 +98,16 @@ class ThreadedPlacing(Placing):
                     return
 
     def _join(self) -> None:
-        """Wait for the threads; who interrupts that waits for the few links of their last parts."""
-        interruption = None
-        while self._threads:
+        """Wait for the threads; who interrupts that waits for the few files of their last parts."""
+        # Not by Thread.join: once interrupted, it takes a thread that runs for one that has ended.
+        interruption: BaseException | None = None
+        while self._ends:
             try:
-                self._threads[-1].join()
-                self._threads.pop()
-            except KeyboardInterrupt as error:
+                self._ends[-1].wait()
+            except BaseException as error:  # noqa: BLE001 - raised when all have ended
                 self._heap.clear()
                 interruption = error
+            else:
+                self._ends.pop()
         if interruption is not None:
             raise interruption

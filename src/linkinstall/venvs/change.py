@@ -47,8 +47,11 @@ class Change:
         """Return whether a mark at the place says that this very change makes what is there.
 
         The mark of another change, which could not be removed when that ended, says nothing:
-        what was believed of it was deleted. A power cut may leave none of it, or zeros.
+        what was believed of it was deleted. A power cut may leave none of it, or zeros; where it
+        has torn the journal, any mark is of the change that was under way.
         """
+        if not self.id:
+            return True
         said = mark.strip(b"\0").decode("ascii", "replace")
         return self.what in _MAKING and self.id.startswith(said)
 
