@@ -13,6 +13,7 @@ import pytest
 from linkinstall import limits
 from linkinstall.fs import crew, local
 from linkinstall.fs.parallel import SharedPlacing
+from tests.support.batches import Odd, batches
 from tests.support.events import until
 from tests.support.faulty import LocalFileSystem
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from linkinstall.fs.port import Batch, Refusal
+    from linkinstall.fs.port import Refusal
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX has fork")
 
@@ -30,20 +31,6 @@ def three(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let three processes work, on parts that are no larger than a folder."""
     monkeypatch.setattr(crew, "workers", lambda: 3)
     monkeypatch.setattr(limits, "PART_OF_LINKS", 1)
-
-
-def batches(folder: Path, *counts: int) -> list[Batch]:
-    """Make a folder of files for each count; return what places them elsewhere."""
-    made: list[Batch] = []
-    for number, count in enumerate(counts):
-        source, target = folder / f"from{number}", folder / f"to{number}"
-        source.mkdir()
-        target.mkdir()
-        names = [f"f{index}" for index in range(count)]
-        for name in names:
-            (source / name).write_text(name)
-        made.append(("hardlink", str(source), str(target), names, str(target)))
-    return made
 
 
 @pytest.mark.parametrize("counts", [(1,), (1, 1), (5, 1, 9, 2, 2, 7), (0, 4), (3, 3, 3)])
@@ -68,21 +55,6 @@ def test_folders_are_made_by_whoever_comes_first(tmp_path: Path) -> None:
     assert [[]] * 60 == SharedPlacing(local(), made).finish()
     for _, _, target, names, _ in made:
         assert sorted(names) == sorted(os.listdir(target))
-
-
-class Odd(LocalFileSystem):
-    """Refuses some names, or fails at one."""
-
-    def __init__(self, fatal: str = "") -> None:
-        self.fatal = fatal
-
-    def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:
-        """Place what is not odd."""
-        if self.fatal in names:
-            raise OSError(errno.ENOSPC, "No space", f"{target}/{self.fatal}")
-        odd = [name for name in names if name in {"f1", "f4"}]
-        super().place(mode, source, target, [name for name in names if name not in odd])
-        return [(name, OSError(errno.EMLINK, "Too many", f"{target}/{name}")) for name in odd]
 
 
 def test_refusals_come_back_with_their_batch(tmp_path: Path) -> None:

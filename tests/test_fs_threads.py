@@ -15,6 +15,7 @@ from linkinstall import limits
 from linkinstall.fs import local, threads
 from linkinstall.fs.placing import Placing
 from linkinstall.fs.threads import ThreadedPlacing
+from tests.support.batches import Odd, batches
 from tests.support.events import until
 from tests.support.faulty import LocalFileSystem
 from tests.support.platforms import WINDOWS
@@ -34,20 +35,6 @@ def three(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let three threads work, on parts that are no larger than a folder."""
     monkeypatch.setattr(threads, "workers", lambda: 3)
     monkeypatch.setattr(limits, "PART_OF_LINKS", 1)
-
-
-def batches(folder: Path, *counts: int) -> list[Batch]:
-    """Make a folder of files for each count; return what places them elsewhere."""
-    made: list[Batch] = []
-    for number, count in enumerate(counts):
-        source, target = folder / f"from{number}", folder / f"to{number}"
-        source.mkdir()
-        target.mkdir()
-        names = [f"f{index}" for index in range(count)]
-        for name in names:
-            (source / name).write_text(name)
-        made.append(("hardlink", str(source), str(target), names, str(target)))
-    return made
 
 
 def placed(made: Sequence[Batch]) -> int:
@@ -76,21 +63,6 @@ def test_folders_are_made_by_whoever_comes_first(tmp_path: Path) -> None:
 
     assert [[]] * 60 == ThreadedPlacing(local(), made).finish()
     assert 120 == placed(made)
-
-
-class Odd(LocalFileSystem):
-    """Refuses some names, or fails at one."""
-
-    def __init__(self, fatal: str = "") -> None:
-        self.fatal = fatal
-
-    def place(self, mode: str, source: str, target: str, names: Sequence[str]) -> list[Refusal]:
-        """Place what is not odd."""
-        if self.fatal in names:
-            raise OSError(errno.ENOSPC, "No space", f"{target}/{self.fatal}")
-        odd = [name for name in names if name in {"f1", "f4"}]
-        super().place(mode, source, target, [name for name in names if name not in odd])
-        return [(name, OSError(errno.EMLINK, "Too many", f"{target}/{name}")) for name in odd]
 
 
 def test_refusals_come_back_with_their_batch(tmp_path: Path) -> None:
@@ -152,17 +124,22 @@ def test_who_is_interrupted_waits_for_the_threads(tmp_path: Path) -> None:
     assert seen == placed(made)
 
 
-def test_who_is_interrupted_while_waiting_waits_on(tmp_path: Path) -> None:
+def test_who_is_interrupted_while_waiting_waits_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C while the last parts are waited for is told when they have ended.
 
     ``Thread.join``, once interrupted, took a running thread for one that has ended (CPython 3.11):
     it placed files while these were taken away, and into the next install.
     """
+    monkeypatch.setattr(threads, "workers", lambda: 2)
     made = batches(tmp_path, *[1] * 3)
     files = Slow()
     placing = ThreadedPlacing(files, made)
     until(files.begun.is_set)
-    threading.Timer(0.1, signal.raise_signal, (signal.SIGINT,)).start()
+    # Sent to this thread, as by a terminal: only then is its waiting interrupted.
+    interrupt = (threading.get_ident(), signal.SIGINT)
+    threading.Timer(0.1, signal.pthread_kill, interrupt).start()
     threading.Timer(0.3, files.go_on.set).start()
 
     with pytest.raises(KeyboardInterrupt):

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.fs import local
-from linkinstall.venvs.aside import MAKING, Aside, Settled, settle
+from linkinstall.venvs.aside import MAKING, Aside
+from linkinstall.venvs.settling import settle
 from linkinstall.venvs.sight import INNER, state_folders
-from tests.support.faulty import Denying, Faulty, Killed, Recording
+from tests.support.faulty import Denying, Faulty, Killed, LocalFileSystem, Recording
 from tests.support.venvs import LIBRARY, Held, contents, make_venv
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
@@ -212,6 +213,41 @@ def test_a_state_folder_that_cannot_be_written_is_none(tmp_path: Path, verb: str
     assert before == contents(tmp_path)
 
 
+@pytest.mark.parametrize("older", [False, True])
+def test_the_error_that_decides_where_the_state_goes_is_not_hidden(
+    tmp_path: Path, *, older: bool
+) -> None:
+    """A folder beside the place that takes no file is left, whatever tidying it up meets.
+
+    An error of the tidying took the place of the first one, and the verb failed; and in an older
+    state folder the .gitignore went.
+    """
+    place = make_venv(tmp_path / ".venv")
+    beside = state_folders(str(place))[0]
+    removed: list[str] = []
+
+    class Refusing(LocalFileSystem):
+        def write_new(self, path: str, data: bytes, *, executable: bool = False) -> os.stat_result:
+            if path.startswith(beside):
+                raise OSError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return super().write_new(path, data, executable=executable)
+
+        def unlink_all(self, folder: str, names: Iterable[str]) -> list[tuple[str, OSError]]:
+            if folder == beside:
+                removed.append(folder)
+                raise OSError(errno.EIO, os.strerror(errno.EIO), folder)
+            return super().unlink_all(folder, names)
+
+    if older:
+        os.makedirs(f"{beside}/1")
+    aside = aside_of(place, Refusing())
+    aside.begin("remove")
+
+    assert str(place / INNER) == aside.state
+    assert older == os.path.exists(f"{beside}/1")
+    assert [beside] * (not older) == removed
+
+
 def test_what_says_that_it_is_being_made_goes_before_what_says_that_it_is_made(
     tmp_path: Path,
 ) -> None:
@@ -267,31 +303,6 @@ def test_what_was_made_anew_stays(tmp_path: Path) -> None:
 
     assert NEW == contents(place)
     assert [".venv"] == os.listdir(tmp_path)
-
-
-def test_an_environment_that_somebody_made_in_between_stays_theirs(tmp_path: Path) -> None:
-    """Killed after the rename, and another tool makes an environment there: it is kept."""
-    place = make_venv(tmp_path / ".venv")
-    aside = aside_of(place)
-    aside.begin("clear")
-    aside.take()
-    place.mkdir()
-    fill(local(), place)
-
-    settled = settle(local(), str(place))
-
-    assert NEW == contents(place)
-    assert [str(place)] == [one.path for one in settled.kept]
-    assert [".venv"] == os.listdir(tmp_path)
-
-
-def test_settling_where_nothing_was_begun_does_nothing(tmp_path: Path) -> None:
-    """A place that nobody worked at is left alone."""
-    place = make_venv(tmp_path / ".venv")
-    before = contents(tmp_path)
-
-    assert Settled() == settle(local(), str(place))
-    assert before == contents(tmp_path)
 
 
 # ------------------------------------------------------------------ killed at every moment

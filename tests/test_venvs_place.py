@@ -152,41 +152,50 @@ def test_a_removal_that_does_not_reach_the_disk_is_no_success(tmp_path: Path) ->
         assert ["finished"] == [done.action for done in one.settled.recovered]
 
 
-@pytest.mark.parametrize(("sync", "flushed"), [("full", True), ("normal", False)])
-def test_what_was_settled_alone_is_on_the_disk_as_well(
-    tmp_path: Path, sync: str, *, flushed: bool
-) -> None:
-    """With ``full``, that nothing is there any more stays so, whoever has begun something there.
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+@pytest.mark.parametrize("follow", [False, True])
+def test_links_that_are_gone_stay_gone(tmp_path: Path, *, follow: bool) -> None:
+    """With ``full``, a link that was told as removed is not back after a power cut.
 
-    After a power cut what a killed ``venv create`` had made stood there again.
+    Nothing was flushed after the links, and ``venv remove LINK --sync full`` did not flush at all.
     """
-    aside = Aside(local(), str(tmp_path / "v"), sync="off")
-    aside.begin("create")
-    aside.mark()
+    make_venv(tmp_path / "v")
+    (tmp_path / "link").symlink_to("v")
     files = Recording(local())
-    with Place(tmp_path / "v", "venv remove", files, sync, 0.05, None) as place:
-        outcome = place.nothing_there()
 
-    assert ["rolled-back"] == [one.action for one in outcome.recovered]
-    assert not (tmp_path / "v").exists()
-    last = files.changes[-1] if files.changes else None
-    assert flushed == (Change("flush_volume", str(tmp_path)) == last)
+    with Place(tmp_path / "link", "venv remove", files, "full", 0.05, None) as one:
+        _ = one.remove(force=False) if follow else one.drop_links(one.sight.links)
+
+    assert ["unlink", "flush_volume"] == [change.verb for change in files.changes[-2:]]
+    assert str(tmp_path) == files.changes[-1].path
 
 
-def test_what_was_settled_and_does_not_reach_the_disk_is_no_success(tmp_path: Path) -> None:
-    """The error carries what was done."""
-    aside = Aside(local(), str(tmp_path / "v"), sync="off")
-    aside.begin("create")
-    aside.mark()
-    files = Denying(local(), "flush_volume", errno.EIO)
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+@pytest.mark.parametrize("follow", [False, True])
+def test_links_whose_removal_does_not_reach_the_disk_are_no_success(
+    tmp_path: Path, *, follow: bool
+) -> None:
+    """The error carries what was done, and names the command that does it again."""
+
+    class Forgetful(LocalFileSystem):
+        def flush_volume(self, path: str, handle: int | None = None) -> None:
+            if path == str(tmp_path):
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            super().flush_volume(path, handle)
+
+    make_venv(tmp_path / "v")
+    (tmp_path / "link").symlink_to("v")
+
     with (
         pytest.raises(UnsettledError, match="a power cut could take it back") as caught,
-        Place(tmp_path / "v", "venv remove", files, "full", 0.05, None) as place,
+        Place(tmp_path / "link", "venv remove", Forgetful(), "full", 0.05, None) as one,
     ):
-        place.nothing_there()
+        _ = one.remove(force=False) if follow else one.drop_links(one.sight.links)
 
     assert caught.value.outcome is not None
-    assert ["rolled-back"] == [one.action for one in caught.value.outcome.recovered]
+    assert caught.value.outcome.venv is not None
+    assert ("removed" if follow else "unlinked") == caught.value.outcome.venv["action"]
+    assert "the same command finishes it" in caught.value.next_step
 
 
 @pytest.mark.posix("a signal can be sent")

@@ -272,9 +272,10 @@ class Cache:
         found = self.find(path := os.fspath(path))
         if found is not None and is_whole(self.file_system, found.entry):
             return found
-        from linkinstall.unpack import rebuild as make
+        from linkinstall.unpack import rebuild
 
-        return make(self, path, validate_record, timeout=timeout, notify=notify, progress=progress)
+        what = self, path, validate_record
+        return rebuild(*what, timeout=timeout, notify=notify, progress=progress)
 
     def remember(self, alias: str, entry_id: str, hash_: str) -> None:
         """Note which entry a wheel file unpacks to."""
@@ -283,8 +284,7 @@ class Cache:
     def mark_flushed(self, entry: Entry) -> None:
         """Note that an entry's files have reached the disk.
 
-        Only those that were there when the entry was opened: a mark that another process
-        has written since is about files that came later, and stays.
+        A mark that was written since the entry was opened is about files that came later: it stays.
         """
         path = f"{entry.folder}/{UNFLUSHED}"
         try:

@@ -5,7 +5,7 @@ after the commit point the deletion, and what is still in use waits for a later 
 
 Calling sequence, with the place locked::
 
-    settled = settle(files, place)      # what an earlier run left there
+    ...                                 # what an earlier run left is settled
     aside = Aside(files, place, sync="normal")
     aside.begin("clear")                # create, clear or remove
     aside.take()
@@ -17,8 +17,8 @@ Guarantees: the journal is on the disk before the first rename, and what was mad
 the commit point, which is the rename of ``journal`` to ``committed``. The folder goes in
 one rename where the system lets it, else entry by entry, else file by file: scripts first,
 since they may be busy, ``pyvenv.cfg`` last, so that a killed run leaves what others
-recognise. No link is followed. All steps can be repeated, and :func:`settle` does so after
-a kill: before the commit point it puts back, after it it finishes.
+recognise. No link is followed. All steps can be repeated, and
+:mod:`linkinstall.venvs.settling` does so after a kill.
 
 On disk: a folder ``.linkinstall-NAME`` beside the environment, or, where none can be
 made there, ``.linkinstall-venv`` inside it. It holds ``.gitignore``, ``journal`` or
@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import errno
 import os
+from contextlib import suppress
 from stat import S_ISDIR
 
 from linkinstall import limits
@@ -47,11 +48,9 @@ from linkinstall.fs.trees import (
     remove_tree,
 )
 from linkinstall.fs.volumes import Volumes
-from linkinstall.outcome import Kept, Pending, Recovered
+from linkinstall.outcome import Kept, Pending
 from linkinstall.trash import waiting
-from linkinstall.values import value
 from linkinstall.venvs.change import Change, decode, encode
-from linkinstall.venvs.guards import refuse_strange_state
 from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, INNER, SETTINGS, state_folders
 
 TYPE_CHECKING = False
@@ -60,47 +59,12 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["MAKING", "Aside", "Settled", "settle"]
+__all__ = ["MAKING", "Aside"]
 
 MAKING = ".linkinstall-making"
 """Name of the file that says that what stands at a place is being made by us."""
 _IGNORE = b"# linkinstall: what is in this folder goes with the next run\n*\n"
 _REFUSALS = FOLDER_RENAME_REFUSALS | {errno.EPERM}
-
-
-@value
-class Settled:
-    """What :func:`settle` found and did.
-
-    :param recovered: rolled back or finished
-    :param pending: what is still busy
-    :param kept: what was left alone, because somebody else has put it there
-    """
-
-    recovered: tuple[Recovered, ...] = ()
-    pending: tuple[Pending, ...] = ()
-    kept: tuple[Kept, ...] = ()
-
-
-def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
-    """Put back or finish what an earlier run began at ``place``, and sweep its trash."""
-    recovered, kept, pending = list[Recovered](), list[Kept](), list[Pending]()
-    for state in state_folders(place):
-        if files.status(state) is None:
-            continue
-        refuse_strange_state(files, place, state)
-        aside = Aside(files, place, sync=sync, state=state)
-        names = {name for name, _ in files.scan(state)}
-        if "committed" in names:
-            aside.volumes.make_durable(state)
-            pending += aside.finish()
-            recovered.append(Recovered(aside.change.id, "finished"))
-        elif "journal" in names:
-            aside.put_back()
-            recovered.append(Recovered(aside.change.id, "rolled-back"))
-        pending += aside.sweep()
-        kept += aside.kept
-    return Settled(tuple(recovered), tuple(pending), tuple(kept))
 
 
 class Aside:
@@ -156,13 +120,16 @@ class Aside:
         return self._make(inside)
 
     def _make(self, state: str) -> str:
+        older = self.files.status(state) is not None  # with trash in it, and its own .gitignore
         try:
             make_folders(self.files, state)
             if self.files.status(f"{state}/.gitignore") is None:
                 self.files.write_new(f"{state}/.gitignore", _IGNORE)
         except BaseException:  # nobody sweeps it, as long as it is not in ``self.state``
-            self.files.unlink_all(state, [".gitignore"])
-            remove_folder_if_empty(self.files, state)
+            if not older:
+                with suppress(OSError):  # the first error decides where it is made
+                    self.files.unlink_all(state, [".gitignore"])
+                remove_folder_if_empty(self.files, state)
             raise
         return state
 
@@ -217,12 +184,18 @@ class Aside:
         if self.files.status(f"{self.place}/{MAKING}") is None:
             self.files.write_new(f"{self.place}/{MAKING}", self.change.id.encode("ascii"))
 
-    def put_back(self) -> None:
-        """Bring the place back to what it was; can be repeated."""
+    def put_back(self, *, reported: bool = False) -> None:
+        """Bring the place back to what it was; can be repeated.
+
+        :param reported: it is told as a success: with ``full`` it is on the disk before the
+            journal goes
+        """
         if self._is_being_made():
             self._take_half_made()
         if self.files.status(self.stash) is not None:
             self._merge(self.stash, self.place)
+        if reported:
+            self.volumes.make_durable(self.state)
         remove_named(self.files, self.state, ["journal", "journal.new"])
 
     def _is_being_made(self) -> bool:
@@ -277,7 +250,8 @@ class Aside:
         return all(self.files.status(f"{one}/{SETTINGS}") for one in (place, self.stash))
 
     def _leave(self, path: str) -> None:
-        self.kept.append(Kept(path, "somebody else has put it there since"))
+        reason = "somebody else has put it there since"
+        self.kept.append(Kept(path, f"{reason}; the old files wait in {self.stash}"))
 
     # ---------------------------------------------------------------- the commit point, and after
 
@@ -292,20 +266,30 @@ class Aside:
         # Left there, it would make the next change that is put back take this environment away.
         remove_named(self.files, self.place, [MAKING])
         pending = self._delete(self.change.number, self.place, processes=processes)
-        if self.change.what == "remove" and self.files.status(f"{self.place}/{SETTINGS}") is None:
+        if self.change.what == "remove" and self._is_no_environment():
             remove_empty_folders(self.files, self.place, but=INNER)
         remove_named(self.files, self.state, ["committed"])
         self._drop_state()
         return pending
 
+    def _is_no_environment(self) -> bool:
+        status = self.files.status(self.place)
+        if status is None or not S_ISDIR(status.st_mode):
+            return False  # what somebody else has put there since is none of ours
+        return self.files.status(f"{self.place}/{SETTINGS}") is None
+
     def sweep(self) -> list[Pending]:
-        """Delete every numbered folder, where no journal needs them any more."""
+        """Delete every numbered folder, where no journal needs them any more.
+
+        What could not be put back, because of somebody else, waits for the next run.
+        """
         if self.files.status(self.state) is None:
             return []
         pending = []
         self.files.unlink_all(self.state, ["journal.new"])
+        kept = str(self.change.number) if self.kept else ""
         for name, kind in self.files.scan(self.state):
-            if kind == FOLDER and name.isdecimal():
+            if kind == FOLDER and name.isdecimal() and name != kept:
                 pending += self._delete(int(name), f"{self.state}/{name}")
         self._drop_state()
         return pending

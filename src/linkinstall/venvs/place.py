@@ -28,9 +28,10 @@ from linkinstall.recovery import not_durable, unsettled
 from linkinstall.refusals import refuse_odd_options
 from linkinstall.results import told, with_outcome
 from linkinstall.values import replace
-from linkinstall.venvs.aside import Aside, Settled, settle
+from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.guards import refuse_removal, refuse_unusable_path
 from linkinstall.venvs.making import Wanted, make
+from linkinstall.venvs.settling import Settled, settle
 from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, VENV, look, state_folders
 
 TYPE_CHECKING = False
@@ -48,6 +49,8 @@ __all__ = ["Place"]
 
 _NEXT = "the next `linkinstall venv` command for this path"
 """What settles a place: the other verbs look for environments, and there may be none."""
+_AGAIN = "should a link be back, the same command"
+"""What finishes a change of links alone."""
 
 
 class Place:
@@ -136,26 +139,17 @@ class Place:
     # ---------------------------------------------------------------- what is done
 
     def nothing_there(self) -> Outcome:
-        """Return that nothing was to be done, but for what was settled.
-
-        :raises UnsettledError: with ``full`` that did not get to the disk
-        """
+        """Return that nothing was to be done, but for what was settled."""
         if self.settled.recovered:
-            self._keep_settled()
             return self._outcome(())
         message = f"{self.sight.path}: nothing is there."
         return replace(self._outcome((), Warn("absent", message)), status="unchanged")
 
-    def _keep_settled(self) -> None:
-        """Bring to the disk what was put back or finished, where no change of ours does it."""
-        parent = os.path.dirname(self.sight.place)
-        try:
-            Volumes(self.files, self.sync).make_durable(parent)
-        except OSError as error:
-            raise not_durable(parent, error, _NEXT) from error
-
     def drop_links(self, links: tuple[str, ...]) -> Outcome:
-        """Remove links, and nothing of what they lead to."""
+        """Remove links, and nothing of what they lead to.
+
+        :raises UnsettledError: with ``full`` it did not get to the disk
+        """
         lead = f"{self.sight.path} was a link to {self.sight.place}"
         if self.sight.kind == DANGLING:
             warning = Warn("dangling-link", f"{lead}, where nothing is.")
@@ -168,7 +162,9 @@ class Place:
                 except OSError as error:
                     raise _refused(error, link, self.files) from error
             held.too_late = True
-            return self._outcome((), warning, action="unlinked")
+            outcome = self._outcome((), warning, action="unlinked")
+            self._keep_unlinked(links, outcome)
+            return outcome
 
     def remove(self, *, force: bool) -> Outcome:
         """Remove what stands at the place, and the links that lead to it."""
@@ -233,7 +229,9 @@ class Place:
             raise failure from error
         pending, warnings = self._finish(aside)
         warnings += [*self._left(action), *self._unlinked(links)]
-        return self._outcome(tuple(pending), *warnings, action=action)
+        outcome = self._outcome(tuple(pending), *warnings, action=action)
+        self._keep_unlinked(links, outcome)
+        return outcome
 
     def _finish(self, aside: Aside) -> tuple[list[Pending], list[Warn]]:
         pending: list[Pending] = []
@@ -276,6 +274,17 @@ class Place:
             except OSError as error:
                 message = f"{link}: {error.strerror}. The link stays, and leads nowhere now."
                 yield Warn("link-stays", message)
+
+    def _keep_unlinked(self, links: tuple[str, ...], outcome: Outcome) -> None:
+        """Bring to the disk that links are gone (``full``)."""
+        volumes = Volumes(self.files, self.sync)
+        for folder in dict.fromkeys(map(os.path.dirname, links)):
+            try:
+                volumes.make_durable(folder)
+            except OSError as error:
+                failure = not_durable(folder, error, _AGAIN)
+                with_outcome(failure, outcome)
+                raise failure from error
 
 
 class _Undoing:

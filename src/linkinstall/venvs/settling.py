@@ -1,0 +1,64 @@
+"""Settling what an earlier run began at the place of a virtual environment.
+
+Purpose: after a kill or a power cut, before the commit point everything is put back, after it
+the change is finished; trash is swept.
+
+Calling sequence, with the place locked::
+
+    settled = settle(files, place, sync="normal")
+
+Guarantees: it can be repeated, and killed at any moment. With ``full``, what is told as rolled
+back or finished is on the disk before its journal goes.
+
+Errors: ``OSError`` with its path, after which the next call goes on;
+:class:`~linkinstall.errors.JournalError` for a state folder that is not ours.
+"""
+
+from __future__ import annotations
+
+from linkinstall.outcome import Kept, Pending, Recovered
+from linkinstall.values import value
+from linkinstall.venvs.aside import Aside
+from linkinstall.venvs.guards import refuse_strange_state
+from linkinstall.venvs.sight import state_folders
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from linkinstall.fs.port import FileSystem
+
+__all__ = ["Settled", "settle"]
+
+
+@value
+class Settled:
+    """What :func:`settle` found and did.
+
+    :param recovered: rolled back or finished
+    :param pending: what is still busy
+    :param kept: what was left alone, because somebody else has put it there
+    """
+
+    recovered: tuple[Recovered, ...] = ()
+    pending: tuple[Pending, ...] = ()
+    kept: tuple[Kept, ...] = ()
+
+
+def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
+    """Put back or finish what an earlier run began at ``place``, and sweep its trash."""
+    recovered, kept, pending = list[Recovered](), list[Kept](), list[Pending]()
+    for state in state_folders(place):
+        if files.status(state) is None:
+            continue
+        refuse_strange_state(files, place, state)
+        aside = Aside(files, place, sync=sync, state=state)
+        names = {name for name, _ in files.scan(state)}
+        if "committed" in names:
+            aside.volumes.make_durable(state)
+            pending += aside.finish()
+            recovered.append(Recovered(aside.change.id, "finished"))
+        elif "journal" in names:
+            aside.put_back(reported=True)
+            recovered.append(Recovered(aside.change.id, "rolled-back"))
+        pending += aside.sweep()
+        kept += aside.kept
+    return Settled(tuple(recovered), tuple(pending), tuple(kept))

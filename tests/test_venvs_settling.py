@@ -1,0 +1,131 @@
+"""Tests of ``linkinstall.venvs.settling``; killed at every moment, ``test_venvs_aside`` has it."""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.errors import NotAVenvError, UnsettledError
+from linkinstall.fs import local
+from linkinstall.venvs.aside import Aside
+from linkinstall.venvs.settling import Settled, settle
+from linkinstall.venvs.sight import state_folders
+from linkinstall.verbs.venv import create_venv, remove_venv
+from tests.support.faulty import Change, Denying, Recording
+from tests.support.venvs import contents, make_venv
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def begun(place: Path, what: str) -> Aside:
+    """Leave a change at a place as a killed run does, with what stood there taken aside."""
+    aside = Aside(local(), str(place), sync="off")
+    aside.begin(what)
+    aside.take()
+    return aside
+
+
+def test_nothing_is_done_where_nothing_was_begun(tmp_path: Path) -> None:
+    """A place that nobody worked at is left alone."""
+    place = make_venv(tmp_path / ".venv")
+    before = contents(tmp_path)
+
+    assert Settled() == settle(local(), str(place))
+    assert before == contents(tmp_path)
+
+
+def test_an_environment_that_somebody_made_in_between_stays_theirs(tmp_path: Path) -> None:
+    """Killed after the rename, and another tool makes one there: both are kept, for a run.
+
+    The old one was deleted in the run that said that it could not be put back.
+    """
+    place = make_venv(tmp_path / ".venv")
+    before = contents(place)
+    aside = begun(place, "clear")
+    make_venv(place)
+    (place / "theirs").write_text("theirs")
+    theirs = contents(place)
+
+    settled = settle(local(), str(place))
+
+    assert theirs == contents(place)
+    assert [str(place)] == [one.path for one in settled.kept]
+    assert aside.stash in settled.kept[0].reason
+    assert before == contents(tmp_path / ".linkinstall-.venv" / aside.stash.rpartition("/")[2])
+
+    assert Settled() == settle(local(), str(place))
+    assert theirs == contents(place)
+    assert [".venv"] == os.listdir(tmp_path)
+
+
+def test_a_file_that_somebody_made_in_between_stays_theirs(tmp_path: Path) -> None:
+    """What can be put back is; the old file waits, and both are told."""
+    place = make_venv(tmp_path / ".venv")
+    (place / "notes").write_text("old")
+    aside = begun(place, "remove")
+    place.mkdir()
+    (place / "notes").write_text("theirs")
+
+    settled = settle(local(), str(place))
+
+    assert "theirs" == (place / "notes").read_text()
+    assert (place / "pyvenv.cfg").exists()
+    assert [f"{place}/notes"] == [one.path for one in settled.kept]
+    assert b"old" == local().read(f"{aside.stash}/notes")
+
+
+def test_a_file_at_the_place_of_what_is_gone_is_left(tmp_path: Path) -> None:
+    """A removal that was committed is finished, whatever somebody has put there since.
+
+    A plain file there made each later ``venv`` command end with status 3, for good.
+    """
+    place = make_venv(tmp_path / ".venv")
+    begun(place, "remove").commit()
+    place.write_text("theirs")
+
+    settled = settle(local(), str(place))
+
+    assert ["finished"] == [one.action for one in settled.recovered]
+    assert {".venv": "theirs"} == contents(tmp_path)
+
+
+@pytest.mark.parametrize(("sync", "flushed"), [("full", True), ("normal", False)])
+def test_what_is_put_back_is_on_the_disk_before_its_journal_goes(
+    tmp_path: Path, sync: str, *, flushed: bool
+) -> None:
+    """With ``full`` what is told as rolled back stays so; its journal can do it again till then.
+
+    It was flushed after the journal had gone, and only where the verb had nothing else to do: a
+    ``venv create`` that was refused after it had rolled back flushed nothing.
+    """
+    place = make_venv(tmp_path / "v")
+    begun(place, "clear")
+    files = Recording(local())
+    state = state_folders(str(place))[0]
+
+    with pytest.raises(NotAVenvError) as caught:
+        create_venv(place, sync=sync, files=files)
+
+    assert caught.value.outcome is not None
+    assert ["rolled-back"] == [one.action for one in caught.value.outcome.recovered]
+    gone = files.changes.index(Change("unlink", f"{state}/journal"))
+    assert flushed == (Change("flush_volume", state) in files.changes[:gone])
+    assert Change("flush_volume", state) not in files.changes[gone:]
+
+
+def test_what_does_not_reach_the_disk_is_not_settled(tmp_path: Path) -> None:
+    """Where the disk refuses the flush, the journal stays, and the next run settles."""
+    place = make_venv(tmp_path / "v")
+    before = contents(tmp_path)
+    begun(place, "clear")
+
+    with pytest.raises(UnsettledError, match="could not be settled") as caught:
+        remove_venv(place, sync="full", files=Denying(local(), "flush_volume", errno.EIO))
+
+    assert 3 == caught.value.exit_status
+    assert ["rolled-back"] == [one.action for one in settle(local(), str(place)).recovered]
+    assert before == contents(tmp_path)
