@@ -82,7 +82,7 @@ def test_an_environment_may_be_a_volume(tmp_path: Path, linkinstall: Command) ->
         for _ in range(2):
             (volume / "mine").touch()
             assert [] == linkinstall.json("venv", "clear", volume)["pending"]
-            assert {"mine", ".linkinstall-venv"}.isdisjoint(os.listdir(volume))
+            assert {"mine", ".linkinstall.venv"}.isdisjoint(os.listdir(volume))
             assert (volume / "pyvenv.cfg").exists()
 
         outcome = linkinstall.json("venv", "remove", volume)

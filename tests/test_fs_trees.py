@@ -17,7 +17,6 @@ from linkinstall.fs.trees import (
     files_below,
     make_folders,
     make_temporary_folder,
-    remove_empty_folders,
     remove_files,
     remove_folder_if_empty,
     remove_named,
@@ -225,20 +224,6 @@ def test_a_folder_that_nobody_uses_goes_or_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(PermissionError):
         remove_unused_folder(refusing, f"{tmp_path}/refused")
     assert ["file", "full", "refused"] == sorted(os.listdir(tmp_path))
-
-
-def test_empty_folders_go_from_the_inside_out(tmp_path: Path) -> None:
-    """Folders with only empty folders in them go; a file, or the name that stays, keeps its own."""
-    for path in ("tree/a/b/c", "tree/full/empty", "tree/kept/inner"):
-        (tmp_path / path).mkdir(parents=True)
-    (tmp_path / "tree" / "full" / "file").touch()
-
-    remove_empty_folders(local(), f"{tmp_path}/tree", but="kept")
-    remove_empty_folders(local(), f"{tmp_path}/absent")
-
-    assert ["full", "kept"] == sorted(os.listdir(tmp_path / "tree"))
-    assert ["file"] == os.listdir(tmp_path / "tree" / "full")
-    assert ["inner"] == os.listdir(tmp_path / "tree" / "kept")
 
 
 def test_what_is_open_in_a_tree_is_told_by_its_path_below(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from linkinstall.paths import device_in, forward, normal, plain
+from linkinstall.paths import INNER, device_in, forward, normal, plain, state_folders
 
 
 @pytest.mark.posix("a backslash is a character of a name")
@@ -61,3 +61,16 @@ def test_the_extended_prefix_is_left_out(told: str, expected: str) -> None:
 def test_names_of_devices_are_known(path: str, expected: str) -> None:
     """Windows has devices of these names in every folder, with any ending."""
     assert expected == device_in(path)
+
+
+@pytest.mark.parametrize("name", ["venv", ".venv", "v", INNER, INNER.removeprefix(".linkinstall")])
+def test_the_states_of_two_environments_have_two_names(name: str) -> None:
+    """No name makes the state beside an environment that inside the folder above it.
+
+    For one that was called ``venv`` it was: ``venv remove work`` put what a killed ``venv clear
+    work/venv`` had left into ``work``, took that for an environment, and removed it.
+    """
+    beside, inside = state_folders(f"/work/{name}")
+
+    assert inside == f"/work/{name}/{INNER}"
+    assert beside not in state_folders("/work")

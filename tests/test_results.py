@@ -11,7 +11,7 @@ from linkinstall.cache import Cache
 from linkinstall.errors import FileSystemError, LinkInstallError, UsageError
 from linkinstall.fs import local
 from linkinstall.outcome import Change, FileCount, Outcome, Recovered
-from linkinstall.results import told, typed, unshared
+from linkinstall.results import told, typed, unshared, with_outcome
 from linkinstall.transaction import Transaction
 from linkinstall.values import replace
 from tests.support.faulty import Recording
@@ -192,3 +192,17 @@ def dry(site: Site, wheel: Path) -> list[Mapping[str, int]]:
     transaction = Transaction(site.environment, cache=Cache.none(), link_mode="hardlink")
     transaction.install(wheel)
     return [one.files for one in transaction.dry_run().plan or ()]
+
+
+def test_an_interruption_knows_what_was_recovered_before_it() -> None:
+    """The first that tells it what is known counts, as with errors of ours.
+
+    A program that reads the JSON was told that nothing was recovered.
+    """
+    interruption = KeyboardInterrupt()
+
+    with_outcome(interruption, OUTCOME)
+    with_outcome(interruption, Outcome("install"))
+
+    known = interruption.outcome  # type: ignore[attr-defined]
+    assert (RECOVERED, (), FileCount()) == (known.recovered, known.changes, known.files)

@@ -5,15 +5,22 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+import signal
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall import session as session_module
 from linkinstall.environment import Environment
 from linkinstall.errors import EnvironmentNotFoundError, JournalError, LockTimeoutError
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
+from linkinstall.outcome import Recovered
+from linkinstall.recovery import Report
 from linkinstall.session import Session
+from linkinstall.venvs.aside import Aside
+from linkinstall.venvs.settling import settle
 from tests.support.applications import OFF
 from tests.support.sites import Site, snapshot
 
@@ -262,9 +269,59 @@ class Forgetful(FileSystem):
 
     def status(self, path: str) -> os.stat_result | None:
         """Refuse to look at a journal."""
-        if path.endswith("/journal"):
+        if path.endswith("/.linkinstall/journal"):
             raise OSError(errno.EIO, os.strerror(errno.EIO), path)
         return super().status(path)
+
+
+@pytest.mark.parametrize("what", ["clear", "remove"])
+def test_what_a_venv_command_has_begun_is_not_installed_into(site: Site, what: str) -> None:
+    """An environment that is half made, emptied or removed is refused until that is settled.
+
+    An install into what a killed ``venv clear`` had made ended with success, and the next ``venv``
+    command put the old environment back and deleted what was installed; so did one beside a
+    ``venv clear`` that failed later.
+    """
+    aside = Aside(local(), str(site.root), sync="off")
+    aside.begin(what)
+    if what == "clear":
+        aside.take()
+        aside.mark()
+        shutil.copytree(aside.stash, site.root, symlinks=True, dirs_exist_ok=True)
+    before = snapshot(site.root)
+
+    session = on(site.environment)
+    with pytest.raises(EnvironmentNotFoundError, match="was killed") as caught:
+        session.begin(timeout=0, notify=None)
+    session.end()
+
+    assert before == snapshot(site.root)
+    assert str(site.root) in caught.value.next_step
+    settle(local(), str(site.root))
+    session.begin(timeout=0, notify=None)
+    session.end()
+
+
+@pytest.mark.posix("a signal can be sent")
+def test_an_interruption_waits_until_what_was_left_is_settled(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while something is put back is not "unchanged": it is put back, and told.
+
+    The command ended with 130 and "The environment is unchanged.", half-way through.
+    """
+    recovered = Report((Recovered("0123456789ab", "rolled-back"),))
+
+    def interrupted(*_words: object) -> Report:
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        return recovered
+
+    monkeypatch.setattr(session_module, "recover_environment", interrupted)
+
+    with pytest.raises(KeyboardInterrupt):
+        session.begin(timeout=0, notify=None)
+
+    assert recovered == session.report
 
 
 def test_letting_go_hides_no_reason(site: Site) -> None:

@@ -213,6 +213,43 @@ def test_a_state_folder_that_cannot_be_written_is_none(tmp_path: Path, verb: str
     assert before == contents(tmp_path)
 
 
+def test_a_mount_of_the_same_volume_is_emptied_from_inside(tmp_path: Path) -> None:
+    """Nothing can be renamed out of a bind mount, though the volume is the same.
+
+    ``venv clear`` and ``venv remove`` ended with "Invalid cross-device link", each time.
+    """
+
+    class Mounted(LocalFileSystem):
+        def mount_points(self) -> set[str]:
+            return {"/", str(place)}
+
+    place = make_venv(tmp_path / ".venv")
+    aside = aside_of(place, Mounted())
+    aside.begin("remove")
+
+    assert str(place / INNER) == aside.state
+
+
+def test_the_folders_on_the_way_go_with_what_was_made_there(tmp_path: Path) -> None:
+    """Where nothing comes of it, nothing stays, but what somebody has put there meanwhile.
+
+    A ``venv create a/b/c`` that failed left ``a/b``, and said that nothing was changed.
+    """
+    (tmp_path / "a").mkdir()
+    place = tmp_path / "a" / "b" / "c" / "v"
+    aside = aside_of(place)
+    aside.begin("create")
+    aside.mark()
+    (tmp_path / "a" / "b" / "theirs").touch()
+
+    aside.put_back()
+    aside.sweep()
+    aside.drop_made()
+
+    assert ["b"] == os.listdir(tmp_path / "a")
+    assert ["theirs"] == os.listdir(tmp_path / "a" / "b")
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_the_error_that_decides_where_the_state_goes_is_not_hidden(
     tmp_path: Path, *, older: bool

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from linkinstall.venvs.change import Change, decode, encode
+from linkinstall.venvs.change import Change, decode, encode, is_made_by_others
 
 CHANGE = Change("0123456789ab", 7, "clear", stood=False)
 
@@ -50,3 +50,22 @@ def test_a_mark_is_believed_of_its_own_change(what: str, mark: bytes, *, expecte
 def test_where_the_journal_is_torn_any_mark_is_believed() -> None:
     """What was half made goes, and what stood there comes back: it was mixed with it."""
     assert Change(number=1).has_made(b"0123456789ab")
+
+
+@pytest.mark.parametrize(
+    ("settings", "others"),
+    [
+        ("home = /usr/bin\ninclude-system-site-packages = false\nversion = 3.11.2\n", True),
+        ("home = /usr/bin\nimplementation = CPython\nuv = 0.13.9\n", False),
+        ("home = /usr/bin\nuv = 0.13.9\ninclude-system-site-packages = false\n", True),
+        ("home = /usr/bin\nvirtualenv = 21\ninclude-system-site-packages = false\n", False),
+        ("home = /usr/bin\nvirtualenv = 21\n", False),
+        ("home = /usr/bin\nversion", False),
+        ("\0" * 200, False),
+        ("", False),
+    ],
+    ids=["venv", "uv, cut short", "uv", "ours", "ours, cut short", "cut short", "zeros", "empty"],
+)
+def test_what_another_tool_has_made_is_told_by_its_settings(settings: str, *, others: bool) -> None:
+    """A ``pyvenv.cfg`` as another tool writes it is told from ours, and from one cut short."""
+    assert others == is_made_by_others(settings.encode())

@@ -37,6 +37,41 @@ def test_an_environment_is_made_as_asked(tmp_path: Path) -> None:
     assert "include-system-site-packages = true" in text
 
 
+@pytest.mark.parametrize("by", ["variable", "file"])
+def test_what_stands_at_the_place_is_not_cleared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, by: str
+) -> None:
+    """The user's settings of virtualenv are heeded, but for the one that empties the place.
+
+    Where the old environment waited inside the place, it was deleted with its journal, by
+    ``VIRTUALENV_CLEAR``.
+    """
+    if by == "file":
+        (tmp_path / "virtualenv.ini").write_text("[virtualenv]\nclear = true\nprompt = blue\n")
+        monkeypatch.setenv("VIRTUALENV_CONFIG_FILE", str(tmp_path / "virtualenv.ini"))
+    else:
+        monkeypatch.setenv("VIRTUALENV_CLEAR", "1")
+        monkeypatch.setenv("VIRTUALENV_PROMPT", "blue")
+    waiting = tmp_path / "v" / ".linkinstall.venv" / "journal"
+    waiting.parent.mkdir(parents=True)
+    waiting.write_text("a journal")
+
+    make(str(tmp_path / "v"), Wanted())
+
+    assert "a journal" == waiting.read_text()
+    assert "blue" == wanted_again(local(), str(tmp_path / "v"), Wanted()).prompt
+
+
+def test_a_prompt_may_begin_with_a_hyphen(tmp_path: Path) -> None:
+    """It is what was asked for, and no option of virtualenv.
+
+    virtualenv printed how it is used, and the error said "2".
+    """
+    make(str(tmp_path / "v"), Wanted(prompt="-x"))
+
+    assert "-x" == wanted_again(local(), str(tmp_path / "v"), Wanted()).prompt
+
+
 def test_an_unknown_interpreter_is_an_error_with_what_was_said(tmp_path: Path) -> None:
     """An interpreter that cannot be found ends as a typed error, not as virtualenv's exit."""
     with pytest.raises(VenvError, match="no-such-python") as caught:

@@ -116,6 +116,109 @@ def test_a_state_folder_that_cannot_go_is_told(tmp_path: Path, verb: str) -> Non
     assert [] == list(tmp_path.iterdir())
 
 
+@pytest.mark.posix("a signal can be sent")
+def test_an_interruption_waits_until_what_was_left_is_settled(tmp_path: Path) -> None:
+    """Ctrl-C while an environment is put back comes when it is, and carries that it was.
+
+    It ended with 130 and "Nothing was changed.", with the environment half at its place.
+    """
+
+    class Interrupting(LocalFileSystem):
+        def rename_new(self, source: str, target: str) -> None:
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+            super().rename_new(source, target)
+
+    make_venv(tmp_path / "v")
+    before = contents(tmp_path)
+    aside = Aside(local(), str(tmp_path / "v"), sync="off")
+    aside.begin("remove")
+    aside.take()
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        place_of(tmp_path / "v", Interrupting()).__enter__()
+
+    assert before == contents(tmp_path)
+    outcome = caught.value.outcome  # type: ignore[attr-defined]
+    assert ["rolled-back"] == [one.action for one in outcome.recovered]
+    with place_of(tmp_path / "v"):
+        pass
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_a_link_that_is_set_elsewhere_meanwhile_is_followed_anew(tmp_path: Path) -> None:
+    """What a link leads to when its place is held counts, and is locked and settled itself.
+
+    The place it had led to was locked and settled, and work was done at the new one.
+    """
+    link = tmp_path / "link"
+    make_venv(tmp_path / "first")
+    make_venv(tmp_path / "second")
+    aside = Aside(local(), str(tmp_path / "second"), sync="off")
+    aside.begin("remove")
+    aside.take()
+    link.symlink_to("first")
+    place = place_of(link)
+    link.unlink()
+    link.symlink_to("second")
+
+    with place:
+        assert str(tmp_path / "second") == place.sight.place
+        assert ["rolled-back"] == [one.action for one in place.settled.recovered]
+        with pytest.raises(LockTimeoutError):
+            place_of(tmp_path / "second").__enter__()
+        with place_of(tmp_path / "first"):
+            pass
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_a_link_that_never_stays_is_an_error(tmp_path: Path) -> None:
+    """A link that is set anew each time is not followed for ever."""
+    make_venv(tmp_path / "a")
+    make_venv(tmp_path / "b")
+    link = tmp_path / "link"
+    turns: list[str] = []
+
+    class Turning(LocalFileSystem):
+        def read_link(self, path: str) -> str:
+            turns.append(path)
+            return "ab"[len(turns) % 2]
+
+    link.symlink_to("a")
+    with pytest.raises(OSError, match="symbolic links") as caught:
+        place_of(link, Turning()).__enter__()
+
+    assert errno.ELOOP == caught.value.errno
+    with place_of(tmp_path / "a"), place_of(tmp_path / "b"):
+        pass
+
+
+def test_what_somebody_puts_there_meanwhile_is_an_error(tmp_path: Path) -> None:
+    """A place that cannot be put back is not "as it was": the journal stays for the next run.
+
+    The error said that it was as it was, and what had stood there was deleted.
+    """
+    place = make_venv(tmp_path / "v")
+
+    class Meddling(Uncommitted):
+        def rename(self, source: str, target: str) -> None:
+            if target.endswith("/committed"):
+                make_venv(place)
+            super().rename(source, target)
+
+    with (
+        pytest.raises(UnsettledError, match="somebody else") as caught,
+        place_of(place, Meddling()) as one,
+    ):
+        one.remove(force=False)
+
+    assert caught.value.outcome is not None
+    assert [str(place)] == [kept.path for kept in caught.value.outcome.kept]
+    with place_of(place) as one:
+        assert [str(place)] == [kept.path for kept in one.settled.kept]
+        stash = one.settled.kept[0].reason.rpartition(" ")[2]
+        assert os.path.exists(f"{stash}/pyvenv.cfg")
+
+
 def test_nothing_is_begun_where_settling_fails(tmp_path: Path) -> None:
     """What cannot be settled now ends with status 3, and the place is let go."""
     make_venv(tmp_path / "v")

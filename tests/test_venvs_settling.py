@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.errors import NotAVenvError, UnsettledError
+from linkinstall.errors import NotAVenvError, UnsettledError, VenvError
 from linkinstall.fs import local
 from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.settling import Settled, settle
 from linkinstall.venvs.sight import state_folders
-from linkinstall.verbs.venv import create_venv, remove_venv
+from linkinstall.verbs.venv import clear_venv, create_venv, remove_venv
 from tests.support.faulty import Change, Denying, Recording
 from tests.support.venvs import contents, make_venv
 
@@ -91,6 +91,115 @@ def test_a_file_at_the_place_of_what_is_gone_is_left(tmp_path: Path) -> None:
 
     assert ["finished"] == [one.action for one in settled.recovered]
     assert {".venv": "theirs"} == contents(tmp_path)
+
+
+def test_a_verb_that_fails_deletes_nothing_that_was_told_to_wait(tmp_path: Path) -> None:
+    """What settling has just named is there after the command that named it.
+
+    ``venv clear`` named the folder where the old environment waits, failed, and put back nothing,
+    since nothing of its own was there; and it swept that folder.
+    """
+    place = make_venv(tmp_path / ".venv")
+    aside = begun(place, "clear")
+    make_venv(place)
+
+    with pytest.raises(VenvError) as caught:
+        clear_venv(place, python="no-such-python")
+
+    assert caught.value.outcome is not None
+    assert [str(place)] == [one.path for one in caught.value.outcome.kept]
+    assert os.path.exists(f"{aside.stash}/pyvenv.cfg")
+
+
+def test_what_another_tool_made_of_a_half_made_one_stays_theirs(tmp_path: Path) -> None:
+    """Killed while an environment was made, and another tool makes one of it: it is not ours.
+
+    The next ``venv`` command deleted it, with all that had been installed into it.
+    """
+    place = make_venv(tmp_path / ".venv")
+    aside = begun(place, "clear")
+    aside.mark()
+    (place / "bin").mkdir()
+    (place / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
+    theirs = {"bin/": "", "pyvenv.cfg": (place / "pyvenv.cfg").read_text()}
+
+    settled = settle(local(), str(place))
+
+    assert theirs == contents(place)
+    assert [str(place)] == [one.path for one in settled.kept]
+    assert aside.stash in settled.kept[0].reason
+
+
+def test_what_another_tool_made_where_nothing_was_is_told(tmp_path: Path) -> None:
+    """Nothing waits then, and nothing else is said."""
+    place = tmp_path / ".venv"
+    aside = Aside(local(), str(place), sync="off")
+    aside.begin("create")
+    aside.mark()
+    (place / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
+
+    settled = settle(local(), str(place))
+
+    assert ["pyvenv.cfg"] == os.listdir(place)
+    assert ["somebody else has put it there since"] == [one.reason for one in settled.kept]
+    assert [".venv"] == os.listdir(tmp_path)
+
+
+def test_the_state_of_an_environment_says_nothing_of_the_folder_above_it(tmp_path: Path) -> None:
+    """An environment called ``venv`` in a folder that is named by a slip: the folder stays.
+
+    The state beside the one and that inside the other had one name. What ``venv clear work/venv``
+    had left was put into ``work``, which looked like an environment then, and was removed.
+    """
+    work = tmp_path / "work"
+    work.mkdir()
+    place = make_venv(work / "venv")
+    (work / "thesis.txt").write_text("all of it")
+    begun(place, "clear")
+    before = contents(tmp_path)
+
+    with pytest.raises(NotAVenvError, match="no virtual environment"):
+        remove_venv(work)
+
+    assert before == contents(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["remove", "clear"])
+def test_folders_that_somebody_made_in_between_stay(tmp_path: Path, what: str) -> None:
+    """Where an environment is gone, empty folders are somebody's own.
+
+    Finishing a removal took all empty folders away that it found at the place.
+    """
+    place = make_venv(tmp_path / "work")
+    begun(place, what).commit()
+    for name in ("data", "results/run1"):
+        (place / name).mkdir(parents=True)
+    (place / "notes.txt").write_text("theirs")
+    theirs = contents(place)
+
+    settle(local(), str(place))
+
+    assert theirs == contents(place)
+
+
+def test_what_is_busy_is_told_once(tmp_path: Path) -> None:
+    """What cannot be deleted now is one entry of the list, and goes with a later run.
+
+    It was two: what finishing had left was tried again in the same run.
+    """
+
+    class Busy(Denying):
+        def denies(self, change: Change) -> bool:
+            return super().denies(change) and change.path.endswith("tool.exe")
+
+    place = make_venv(tmp_path / ".venv")
+    begun(place, "remove").commit()
+
+    settled = settle(Busy(local(), "unlink", errno.EACCES), str(place))
+
+    assert [f"{place}/bin/tool.exe"] == [one.path for one in settled.pending]
+    assert Settled() == settle(local(), str(place))
+    assert [] == os.listdir(tmp_path)
 
 
 @pytest.mark.parametrize(("sync", "flushed"), [("full", True), ("normal", False)])

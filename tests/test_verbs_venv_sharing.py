@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall.venvs import aside
 from linkinstall.venvs import place as place_module
-from linkinstall.venvs.aside import Aside
 from linkinstall.verbs.venv import clear_venv, remove_venv
 from tests.support.held_files import LINKED, HeldFiles, each_link, each_use
 from tests.support.sharing import LOADED, OPEN
@@ -92,6 +92,6 @@ def test_a_build_that_takes_a_whole_folder_only_is_found_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the folder cannot be renamed, what is in it has to be."""
-    monkeypatch.setattr(Aside, "_take_entries", lambda *_arguments: None)
+    monkeypatch.setattr(aside, "take_entries", lambda *_arguments: None)
 
     assert [] != list(HeldFiles(folder, clear).here(LOADED, folders=True))

@@ -26,7 +26,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["device_in", "folded", "forward", "normal", "plain"]
+__all__ = ["INNER", "device_in", "folded", "forward", "normal", "plain", "state_folders"]
+
+INNER = ".linkinstall.venv"
+"""Name of the state of a virtual environment inside it: none that :func:`state_folders` gives to
+the state beside another one, whatever that is called."""
 
 _PORTS = [f"{kind}{number}" for kind in ("COM", "LPT") for number in "123456789\xb9\xb2\xb3"]
 _DEVICES = frozenset(("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *_PORTS))
@@ -35,6 +39,12 @@ _DEVICES = frozenset(("CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", *_PORTS))
 def forward(path: str) -> str:
     """Return ``path`` with ``/`` between its parts."""
     return path if os.sep == "/" else path.replace(os.sep, "/")
+
+
+def state_folders(place: str) -> tuple[str, str]:
+    """Return where the state of a virtual environment may be: beside it, and inside it."""
+    parent, name = os.path.split(place)
+    return forward(os.path.join(parent, f".linkinstall-{name}")), f"{place}/{INNER}"
 
 
 def plain(path: str) -> str:

@@ -129,10 +129,17 @@ def is_busy(error: OSError) -> bool:
 
 
 def with_outcome(error: BaseException, outcome: Outcome) -> None:
-    """Tell an error of ours what is known of the outcome, unless it knows that already."""
+    """Tell an error of ours what is known of the outcome, unless it knows that already.
+
+    An interruption, too: what was recovered before it is told.
+    """
     from linkinstall.errors import LinkInstallError
 
-    if isinstance(error, LinkInstallError) and error.outcome is None:
+    if getattr(error, "outcome", None) is not None:
+        return
+    if isinstance(error, KeyboardInterrupt):
+        error.outcome = replace(outcome, changes=(), files=FileCount())  # type: ignore[attr-defined]
+    elif isinstance(error, LinkInstallError):
         error.outcome = replace(
             outcome,
             status=error.status,

@@ -11,7 +11,9 @@ Calling sequence::
     session.end()
 
 Guarantees: nothing is begun before the lock is held and every unfinished transaction
-is settled, and nothing in a venv that was removed since it was found. Afterwards folders
+is settled, and nothing in a venv that was removed since it was found, nor in one that a
+``venv`` command is changing, or was, when it was killed: what settles that may take away what
+was installed in between. An interruption waits until what was found is settled. Afterwards folders
 that were made for the lock and the state folder are gone where nothing came into them.
 
 Errors: :class:`~linkinstall.errors.LockTimeoutError`,
@@ -24,7 +26,8 @@ from __future__ import annotations
 import os
 
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
-from linkinstall.paths import forward
+from linkinstall.interrupts import deferred
+from linkinstall.paths import forward, state_folders
 from linkinstall.recovery import Report, recover_environment
 from linkinstall.world import World
 
@@ -78,9 +81,12 @@ class Session:
             lock.release(remove=True)
             raise self._gone()
         self._lock = lock
+        if is_venv:
+            self._refuse_unsettled()
         world = World(self.files, self.environment)
         self.home = world.home
-        self.report = recover_environment(self.files, world.bounds, self._volumes)
+        with deferred():
+            self.report = recover_environment(self.files, world.bounds, self._volumes)
         self.made += make_folders(self.files, world.libraries[0])
         return World(self.files, self.environment)
 
@@ -88,6 +94,24 @@ class Session:
         """Return whether the venv's settings stand above its interpreter, or beside (PEP 405)."""
         places = (self.environment.root, os.path.dirname(self.environment.python or ""))
         return any(self.files.status(f"{one}/pyvenv.cfg") is not None for one in places)
+
+    def _refuse_unsettled(self) -> None:
+        """Refuse a venv that is being made, emptied or removed as a whole.
+
+        :raises EnvironmentNotFoundError: a journal says so
+        """
+        root = self.files.real_path(self.environment.root)
+        for state in state_folders(root):
+            if self.files.status(f"{state}/journal") is None:
+                continue
+            from linkinstall.errors import EnvironmentNotFoundError
+
+            raise EnvironmentNotFoundError(
+                f"The virtual environment {root} is being made, emptied or removed, or a command "
+                f"that did so was killed: {state} has its journal.",
+                next_step="Nothing was changed. Unless such a command still runs, any `linkinstall "
+                f"venv` command for {root} settles that.",
+            )
 
     def _gone(self) -> Exception:
         """Return the error for a venv that somebody has removed since it was found."""

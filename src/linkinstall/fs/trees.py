@@ -27,7 +27,6 @@ __all__ = [
     "keeps_names",
     "make_folders",
     "make_temporary_folder",
-    "remove_empty_folders",
     "remove_files",
     "remove_folder_if_empty",
     "remove_named",
@@ -215,19 +214,6 @@ def remove_unused_folder(files: FileSystem, path: str) -> bool:
             return False
         raise
     return True
-
-
-def remove_empty_folders(files: FileSystem, folder: str, *, but: str = "") -> None:
-    """Remove the empty folders in a folder, and then itself, as far as they are empty.
-
-    :param but: a name that is left alone
-    """
-    if files.status(folder) is None:
-        return
-    for name, kind in files.scan(folder):
-        if kind == FOLDER and name != but:
-            remove_empty_folders(files, f"{folder}/{name}", but=but)
-    remove_folder_if_empty(files, folder)
 
 
 def busy_in_tree(files: FileSystem, folder: str) -> Iterator[Refusal]:

@@ -21,7 +21,7 @@ recognise. No link is followed. All steps can be repeated, and
 :mod:`linkinstall.venvs.settling` does so after a kill.
 
 On disk: a folder ``.linkinstall-NAME`` beside the environment, or, where none can be
-made there, ``.linkinstall-venv`` inside it. It holds ``.gitignore``, ``journal`` or
+made there, ``.linkinstall.venv`` inside it. It holds ``.gitignore``, ``journal`` or
 ``committed``, and numbered folders; without a journal these are trash. While something is
 made at the place, a file ``.linkinstall-making`` with the change's id says so: without it,
 what stands there is not ours.
@@ -38,11 +38,9 @@ from stat import S_ISDIR
 
 from linkinstall import limits
 from linkinstall.fs.clearing import remove_large_tree
-from linkinstall.fs.port import FOLDER, FOLDER_RENAME_REFUSALS
+from linkinstall.fs.port import FOLDER
 from linkinstall.fs.trees import (
-    busy_in_tree,
     make_folders,
-    remove_empty_folders,
     remove_folder_if_empty,
     remove_named,
     remove_tree,
@@ -50,8 +48,15 @@ from linkinstall.fs.trees import (
 from linkinstall.fs.volumes import Volumes
 from linkinstall.outcome import Kept, Pending
 from linkinstall.trash import waiting
-from linkinstall.venvs.change import Change, decode, encode
-from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, INNER, SETTINGS, state_folders
+from linkinstall.venvs.change import Change, decode, encode, is_made_by_others
+from linkinstall.venvs.moving import (
+    RENAME_REFUSALS,
+    drop_emptied,
+    merge,
+    take_entries,
+    take_whole,
+)
+from linkinstall.venvs.sight import INNER, SETTINGS, state_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,7 +69,6 @@ __all__ = ["MAKING", "Aside"]
 MAKING = ".linkinstall-making"
 """Name of the file that says that what stands at a place is being made by us."""
 _IGNORE = b"# linkinstall: what is in this folder goes with the next run\n*\n"
-_REFUSALS = FOLDER_RENAME_REFUSALS | {errno.EPERM}
 
 
 class Aside:
@@ -84,6 +88,8 @@ class Aside:
         self.volumes = Volumes(files, sync)
         self.state = state
         self.kept: list[Kept] = []
+        self._made: list[str] = []
+        self._finished = False
         self.stays: OSError | None = None
         self.change = self._read() if state else Change()
 
@@ -111,18 +117,20 @@ class Aside:
         """Make the state folder on the volume of the place; beside it where that can be."""
         beside, inside = state_folders(self.place)
         status, parent = map(self.files.status, (self.place, os.path.dirname(self.place)))
-        if status is None or (parent is not None and parent.st_dev == status.st_dev):
+        alike = status is not None and parent is not None and parent.st_dev == status.st_dev
+        # A bind mount may be of the same volume; nothing can be renamed out of it all the same.
+        if status is None or (alike and self.place not in self.files.mount_points()):
             try:
                 return self._make(beside)
             except OSError as error:
-                if status is None or error.errno not in {*_REFUSALS, errno.ENAMETOOLONG}:
+                if status is None or error.errno not in {*RENAME_REFUSALS, errno.ENAMETOOLONG}:
                     raise
         return self._make(inside)
 
     def _make(self, state: str) -> str:
         older = self.files.status(state) is not None  # with trash in it, and its own .gitignore
         try:
-            make_folders(self.files, state)
+            self._made += make_folders(self.files, state)
             if self.files.status(f"{state}/.gitignore") is None:
                 self.files.write_new(f"{state}/.gitignore", _IGNORE)
         except BaseException:  # nobody sweeps it, as long as it is not in ``self.state``
@@ -144,43 +152,15 @@ class Aside:
             between()
             if self._take_whole():
                 return
-        self._take_entries("")
+        take_entries(self.files, self.place, self.stash)
 
     def _take_whole(self) -> bool:
-        if self.state.startswith(f"{self.place}/"):
-            return False
-        try:
-            self.files.rename_new(self.place, self.stash)
-        except OSError as error:
-            if error.errno not in _REFUSALS:
-                raise
-            return False
-        if self.files.open_files_refuse:
-            # Refused while it can be undone: after the commit it could not be deleted.
-            for inner, refusal in busy_in_tree(self.files, self.stash):
-                refusal.filename = f"{self.place}/{inner}"
-                raise refusal
-        return True
-
-    def _take_entries(self, sub: str) -> None:
-        """Move the entries of one folder, and remove it where that is possible now."""
-        source, target = (f"{base}/{sub}" if sub else base for base in (self.place, self.stash))
-        self.files.make_folder(target)
-        for name, kind in sorted(self.files.scan(source), key=_busy_first):
-            if not sub and name == INNER:
-                continue
-            try:
-                self.files.rename_new(f"{source}/{name}", f"{target}/{name}")
-            except OSError as error:
-                if kind != FOLDER or error.errno not in _REFUSALS:
-                    raise
-                self._take_entries(f"{sub}/{name}" if sub else name)
-        if sub:
-            remove_folder_if_empty(self.files, source)
+        inside = self.state.startswith(f"{self.place}/")
+        return not inside and take_whole(self.files, self.place, self.stash)
 
     def mark(self) -> None:
         """Make the place, and say in it that what will stand there is ours."""
-        make_folders(self.files, self.place)
+        self._made += make_folders(self.files, self.place)
         if self.files.status(f"{self.place}/{MAKING}") is None:
             self.files.write_new(f"{self.place}/{MAKING}", self.change.id.encode("ascii"))
 
@@ -188,12 +168,23 @@ class Aside:
         """Bring the place back to what it was; can be repeated.
 
         :param reported: it is told as a success: with ``full`` it is on the disk before the
-            journal goes
+            journal goes. Otherwise the journal stays where somebody else is in the way
         """
+        stashed = self.files.status(self.stash) is not None
         if self._is_being_made():
-            self._take_half_made()
-        if self.files.status(self.stash) is not None:
-            self._merge(self.stash, self.place)
+            if self._is_taken_over():
+                remove_named(self.files, self.place, [MAKING])
+                if not stashed:
+                    self._leave(self.place)
+            else:
+                self._take_half_made()
+        if stashed and self._is_others():
+            self._leave(self.place)
+        elif stashed:
+            for path in merge(self.files, self.stash, self.place):
+                self._leave(path)
+        if self.kept and not reported:
+            return
         if reported:
             self.volumes.make_durable(self.state)
         remove_named(self.files, self.state, ["journal", "journal.new"])
@@ -205,6 +196,14 @@ class Aside:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return False
         return self.change.has_made(mark)
+
+    def _is_taken_over(self) -> bool:
+        """Return whether another tool has made an environment of what we have begun to make."""
+        path = f"{self.place}/{SETTINGS}"
+        try:
+            return is_made_by_others(self.files.read(path, limits.SETTINGS_SIZE))
+        except OSError:  # none, or none that anybody could use
+            return False
 
     def _take_half_made(self) -> None:
         """Drop what we were making, the file that says so last; what is busy to the trash."""
@@ -226,32 +225,20 @@ class Aside:
             number += 1
         self.files.rename_new(path, target)
 
-    def _merge(self, stashed: str, place: str) -> None:
-        """Put a folder back, never over what stands there."""
-        status = self.files.status(place)
-        if status is None:
-            self.files.rename_new(stashed, place)
-            return
-        if not S_ISDIR(status.st_mode) or (stashed == self.stash and self._is_others(place)):
-            self._leave(place)
-            return
-        for name, kind in self.files.scan(stashed):
-            source, target = f"{stashed}/{name}", f"{place}/{name}"
-            if self.files.status(target) is None:
-                self.files.rename_new(source, target)
-            elif kind == FOLDER:
-                self._merge(source, target)
-            else:
-                self._leave(target)
-        remove_folder_if_empty(self.files, stashed)
-
-    def _is_others(self, place: str) -> bool:
+    def _is_others(self) -> bool:
         """Return whether somebody has made an environment there since."""
-        return all(self.files.status(f"{one}/{SETTINGS}") for one in (place, self.stash))
+        return all(self.files.status(f"{one}/{SETTINGS}") for one in (self.place, self.stash))
 
     def _leave(self, path: str) -> None:
         reason = "somebody else has put it there since"
-        self.kept.append(Kept(path, f"{reason}; the old files wait in {self.stash}"))
+        if self.files.status(self.stash) is not None:
+            reason = f"{reason}; the old files wait in {self.stash}"
+        self.kept.append(Kept(path, reason))
+
+    def drop_made(self) -> None:
+        """Remove the folders that were made on the way to the place, where they are empty."""
+        for folder in reversed(self._made):
+            remove_folder_if_empty(self.files, folder)
 
     # ---------------------------------------------------------------- the commit point, and after
 
@@ -265,9 +252,10 @@ class Aside:
         """Delete what was taken aside; return what is still busy. Can be repeated."""
         # Left there, it would make the next change that is put back take this environment away.
         remove_named(self.files, self.place, [MAKING])
-        pending = self._delete(self.change.number, self.place, processes=processes)
         if self.change.what == "remove" and self._is_no_environment():
-            remove_empty_folders(self.files, self.place, but=INNER)
+            drop_emptied(self.files, self.place, self.stash)
+        pending = self._delete(self.change.number, self.place, processes=processes)
+        self._finished = True
         remove_named(self.files, self.state, ["committed"])
         self._drop_state()
         return pending
@@ -278,18 +266,23 @@ class Aside:
             return False  # what somebody else has put there since is none of ours
         return self.files.status(f"{self.place}/{SETTINGS}") is None
 
-    def sweep(self) -> list[Pending]:
-        """Delete every numbered folder, where no journal needs them any more.
+    def sweep(self, *, others: bool = True) -> list[Pending]:
+        """Delete numbered folders that no journal needs any more.
 
         What could not be put back, because of somebody else, waits for the next run.
+
+        :param others: those of earlier changes, too
         """
         if self.files.status(self.state) is None:
             return []
         pending = []
         self.files.unlink_all(self.state, ["journal.new"])
-        kept = str(self.change.number) if self.kept else ""
+        own = self.change.number
+        done = {own} if self.kept or self._finished else set()
         for name, kind in self.files.scan(self.state):
-            if kind == FOLDER and name.isdecimal() and name != kept:
+            if kind != FOLDER or not name.isdecimal() or int(name) in done:
+                continue
+            if others or int(name) >= own:
                 pending += self._delete(int(name), f"{self.state}/{name}")
         self._drop_state()
         return pending
@@ -323,11 +316,3 @@ class Aside:
     def _last_number(self) -> int:
         names = [name for name, _ in self.files.scan(self.state) if name.isdecimal()]
         return max(map(int, names), default=0)
-
-
-def _busy_first(entry: tuple[str, str]) -> tuple[int, str]:
-    """Order entries: scripts and binaries, then the rest, ``pyvenv.cfg`` last."""
-    name, _ = entry
-    if name in FOLDERS_OF_SCRIPTS or name.lower().endswith((".exe", ".dll", ".pyd")):
-        return 0, name
-    return (2 if name == SETTINGS else 1), name

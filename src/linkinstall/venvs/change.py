@@ -2,7 +2,8 @@
 
 Purpose: the few words that settle a change after a kill: which folder has what stood at the
 place, what was to be done, and whether anything stood there at all. And the mark at a place
-where something is being made, which names the change that makes it.
+where something is being made, which names the change that makes it; and whether what is there by
+now was made by somebody else.
 
 Calling sequence::
 
@@ -18,7 +19,7 @@ from __future__ import annotations
 
 from linkinstall.values import value
 
-__all__ = ["Change", "decode", "encode"]
+__all__ = ["Change", "decode", "encode", "is_made_by_others"]
 
 _MAGIC = "linkinstall venv 1"
 _FIELDS = 5
@@ -71,3 +72,14 @@ def decode(data: bytes) -> Change | None:
     if not number.isdecimal() or stood not in _STOOD:
         return None
     return Change(id_, int(number), what, stood=bool(_STOOD.index(stood)))
+
+
+def is_made_by_others(settings: bytes) -> bool:
+    """Return whether a ``pyvenv.cfg`` was written by another tool than virtualenv.
+
+    virtualenv writes the line that names it before this one (``set_pyenv_cfg`` of its creators),
+    so a file that was cut short does not count as another's.
+    """
+    lines = settings.decode("utf-8", "replace").splitlines()
+    keys = {line.partition("=")[0].strip().lower() for line in lines}
+    return "include-system-site-packages" in keys and "virtualenv" not in keys

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Wanted", "make", "wanted_again"]
 
+_SETTINGS = {"VIRTUALENV_CLEAR": "false"}
+"""What its environment and its configuration file say otherwise is not heeded: it would empty the
+place, in which there may be what a killed change is settled by."""
+
 
 @value
 class Wanted:
@@ -52,11 +56,11 @@ def make(path: str, wanted: Wanted) -> None:
     if wanted.python:
         arguments += ["--python", wanted.python]
     if wanted.prompt:
-        arguments += ["--prompt", wanted.prompt]
+        arguments.append(f"--prompt={wanted.prompt}")  # one that begins with a hyphen, too
     if wanted.system_site_packages:
         arguments.append("--system-site-packages")
     try:
-        cli_run(arguments, setup_logging=False)
+        cli_run(arguments, setup_logging=False, env={**os.environ, **_SETTINGS})
     except (Exception, SystemExit) as error:
         from linkinstall.errors import VenvError
 

@@ -17,6 +17,7 @@ Errors: those of :mod:`linkinstall.verbs.venv`.
 from __future__ import annotations
 
 import os
+from errno import EEXIST, ELOOP
 from stat import S_ISLNK
 
 from linkinstall import limits
@@ -91,19 +92,31 @@ class Place:
     # ---------------------------------------------------------------- the block
 
     def __enter__(self) -> Self:
-        """Lock the place, settle what an earlier run left there, and look again."""
+        """Lock the place, settle what an earlier run left there, and look again.
+
+        A link may have been set elsewhere while its old place was waited for.
+        """
+        for _ in range(limits.SYMLINK_DEPTH):
+            place = self.sight.place
+            try:
+                self._enter(place)
+            except BaseException as error:
+                self._release()
+                with_outcome(error, self._outcome(()))
+                raise
+            if place == self.sight.place:
+                return self
+            self._release()
+        raise OSError(ELOOP, os.strerror(ELOOP), self.sight.path)
+
+    def _enter(self, place: str) -> None:
         from linkinstall.fs.lock import FolderLock, private_path
 
-        place = self.sight.place
         lock = private_path(f"venv {place}")
         self._lock(FolderLock(lock, what=f"the place {place}", private=True))
-        try:
+        with deferred():  # half put back it would not be "as it was"
             self._settle()
-        except BaseException:
-            self._release()
-            raise
         self.sight = look(self.files, self.sight.path)
-        return self
 
     def _settle(self) -> None:
         place = self.sight.place
@@ -111,9 +124,10 @@ class Place:
         if status is not None and S_ISLNK(status.st_mode):
             return  # links that lead round in a circle: nothing can be below them
         try:
-            self.settled = settle(self.files, place, sync=self.sync)
+            found = settle(self.files, place, sync=self.sync)
         except OSError as error:
             raise unsettled(_state(self.files, place), error, _NEXT) from error
+        self.settled = self.settled.and_then(found.recovered, found.pending, found.kept)
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Let the place go; an error gets what is known of the outcome."""
@@ -204,7 +218,7 @@ class Place:
         return aside
 
     def _undoing(self, aside: Aside) -> _Undoing:
-        return _Undoing(self.files, aside)
+        return _Undoing(self, aside)
 
     def _end(self, aside: Aside, action: str, links: tuple[str, ...] = ()) -> Outcome:
         """Commit and clean up; Ctrl-C does not hide what is done by then.
@@ -290,8 +304,8 @@ class Place:
 class _Undoing:
     """A block after whose failure everything is put back."""
 
-    def __init__(self, files: FileSystem, aside: Aside) -> None:
-        self.files = files
+    def __init__(self, place: Place, aside: Aside) -> None:
+        self.place = place
         self.aside = aside
 
     def __enter__(self) -> None:
@@ -303,13 +317,22 @@ class _Undoing:
         aside = self.aside
         with deferred():
             try:
-                if aside.state:
-                    aside.put_back()
-                    aside.sweep()
+                self._put_back()
             except OSError as cause:
                 raise unsettled(aside.state, cause, _NEXT) from error
         if isinstance(error, OSError):
-            raise _refused(error, aside.place, self.files) from error
+            raise _refused(error, aside.place, self.place.files) from error
+
+    def _put_back(self) -> None:
+        aside = self.aside
+        if aside.state:
+            aside.put_back()
+            pending = aside.sweep(others=False)  # what earlier ones have left was told to wait
+            self.place.settled = self.place.settled.and_then((), pending, aside.kept)
+        aside.drop_made()
+        if aside.kept:
+            reason = "somebody else has put it there meanwhile"
+            raise FileExistsError(EEXIST, reason, aside.kept[0].path)
 
 
 def _refused(error: OSError, place: str, files: FileSystem) -> Exception:

@@ -24,6 +24,8 @@ from linkinstall.venvs.sight import state_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from linkinstall.fs.port import FileSystem
 
 __all__ = ["Settled", "settle"]
@@ -42,23 +44,37 @@ class Settled:
     pending: tuple[Pending, ...] = ()
     kept: tuple[Kept, ...] = ()
 
+    def and_then(
+        self,
+        recovered: Iterable[Recovered] = (),
+        pending: Iterable[Pending] = (),
+        kept: Iterable[Kept] = (),
+    ) -> Settled:
+        """Return this with what came of something later."""
+        return Settled(
+            (*self.recovered, *recovered), (*self.pending, *pending), (*self.kept, *kept)
+        )
+
 
 def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
     """Put back or finish what an earlier run began at ``place``, and sweep its trash."""
-    recovered, kept, pending = list[Recovered](), list[Kept](), list[Pending]()
+    settled = Settled()
     for state in state_folders(place):
         if files.status(state) is None:
             continue
         refuse_strange_state(files, place, state)
         aside = Aside(files, place, sync=sync, state=state)
         names = {name for name, _ in files.scan(state)}
+        actions: list[str] = []
+        pending: list[Pending] = []
         if "committed" in names:
             aside.volumes.make_durable(state)
             pending += aside.finish()
-            recovered.append(Recovered(aside.change.id, "finished"))
+            actions.append("finished")
         elif "journal" in names:
             aside.put_back(reported=True)
-            recovered.append(Recovered(aside.change.id, "rolled-back"))
+            actions.append("rolled-back")
         pending += aside.sweep()
-        kept += aside.kept
-    return Settled(tuple(recovered), tuple(pending), tuple(kept))
+        recovered = [Recovered(aside.change.id, action) for action in actions]
+        settled = settled.and_then(recovered, pending, aside.kept)
+    return settled

@@ -24,7 +24,7 @@ import os
 from stat import S_ISDIR, S_ISLNK
 
 from linkinstall import limits
-from linkinstall.paths import forward, normal
+from linkinstall.paths import INNER, normal, state_folders
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -55,8 +55,6 @@ ABSENT, DANGLING, EMPTY, VENV, BROKEN, OTHER = (
 """Nothing; a link to nothing; an empty folder; a virtual environment; what is left of
 one; anything else."""
 
-INNER = ".linkinstall-venv"
-"""Name of the state folder inside the environment."""
 SETTINGS = "pyvenv.cfg"
 FOLDERS_OF_SCRIPTS = ("bin", "Scripts")
 _LIBRARIES = ("lib", "Lib", "lib64")
@@ -101,12 +99,6 @@ def look(files: FileSystem, path: str) -> Sight:
         return Sight(named, links, place, DANGLING if links else ABSENT)
     own = tuple(name for name in _PROJECT if name in names)
     return Sight(named, links, place, _kind(files, place, names), own)
-
-
-def state_folders(place: str) -> tuple[str, str]:
-    """Return where the state of a place may be: beside it, and inside it."""
-    parent, name = os.path.split(place)
-    return forward(os.path.join(parent, f".linkinstall-{name}")), f"{place}/{INNER}"
 
 
 def _resolve(files: FileSystem, path: str) -> tuple[str, tuple[str, ...]]:
