@@ -12,10 +12,13 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from linkinstall.errors import ConflictError
+from linkinstall.fs import local
 from linkinstall.places import Places
 from linkinstall.plan import DIST_INFO, LATE, PAYLOAD
+from linkinstall.values import replace
 from linkinstall.world import World
 from tests.support import applications
+from tests.support.faulty import OtherVolume
 from tests.support.platforms import WINDOWS
 from tests.support.sites import Site, differences
 
@@ -379,3 +382,28 @@ def test_a_file_compiled_of_a_shared_source_is_nobodys(tmp_path: Path) -> None:
     site.install(site.wheel("two", files={**shared, "both/two.py": "2"}), compile_levels=(0,))
 
     assert b"by an interpreter" != compiled.read_bytes()
+
+
+def test_the_state_on_another_volume_is_in_no_folder_that_goes(tmp_path: Path) -> None:
+    """Two distributions that share a folder on another volume can be removed together.
+
+    The state folder was put into the folder that they share, since the first one takes single
+    files out of it; the second takes the folder as a whole, which cannot be moved into itself.
+    """
+    site = Site(tmp_path)
+    data = tmp_path / "data"
+    data.mkdir()
+    schemes = {**site.environment.schemes, "data": str(data)}
+    site.environment = replace(site.environment, schemes=schemes, runtime=schemes)
+    files = OtherVolume(local(), str(data))
+    for name in ("alpha", "beta"):
+        shared = {f"{name}-1.0.data/data/share/app/{name}.txt": name}
+        with site.transaction(files, compile_levels=()) as transaction:
+            transaction.install(site.wheel(name, files=shared))
+
+    with site.transaction(files) as transaction:
+        transaction.uninstall("alpha")
+        transaction.uninstall("beta")
+
+    assert [] == list(data.iterdir())
+    assert [] == list(site.library.iterdir())

@@ -165,6 +165,43 @@ def test_what_gave_way_on_another_volume_waits_for_the_next_run(site: Site) -> N
     assert str(kept.parent) in report.kept[0].reason
 
 
+@pytest.mark.parametrize("action", ["rolled-back", "finished"])
+def test_nothing_is_settled_while_a_volume_is_not_mounted(
+    site: Site, tmp_path: Path, action: str
+) -> None:
+    """What lies on a volume that is not there is no more settled than it is lost: status 3.
+
+    After a reboot ``recover`` took the stash on it for restored already, said that it had rolled
+    back, and removed the journal: the library was old and the scripts new, for ever.
+    """
+    files = OtherVolume(local(), str(site.scripts))
+    tool = "[console_scripts]\ntool = app:main\n"
+    with site.transaction(files, compile_levels=()) as first:
+        first.install(site.wheel("app", "1.0", entry_points=tool))
+    old = site.tree()
+    second = site.transaction(files, compile_levels=())
+    second.install(site.wheel("app", "2.0", entry_points=tool.replace("main", "new")))
+    second.prepare()
+    assert second._application is not None
+    if action == "finished":
+        second._application.commit()
+    second._session.end()
+    roots = [str(site.library), str(site.scripts)]
+    site.scripts.rename(tmp_path / "unmounted")
+    site.scripts.mkdir()
+
+    with pytest.raises(UnsettledError, match="not mounted") as caught:
+        recover_environment(local(), roots, OFF)
+
+    assert f"{site.scripts}/.linkinstall" in caught.value.message
+    site.scripts.rmdir()
+    (tmp_path / "unmounted").rename(site.scripts)
+    report = recover_environment(files, roots, OFF)
+    assert [action] == [one.action for one in report.recovered]
+    assert [] == list(site.root.rglob(".linkinstall"))
+    assert (old == site.tree()) == (action == "rolled-back")
+
+
 class Flushed(Watched):
     """Two volumes, which tell what stands on the other one whenever one is flushed."""
 

@@ -46,6 +46,26 @@ def items(site: Site, name: str = "app") -> list[tuple[str, str]]:
     return [told(item) for item in removal.ordered()]
 
 
+@pytest.mark.parametrize("written", ['"share/x,y.txt",,', '"common.txt",,', "share\\common.txt,,"])
+def test_what_another_distribution_lists_in_its_way_is_kept(site: Site, written: str) -> None:
+    """A row that is quoted, or has backslashes, owns its file as any other does.
+
+    The names were searched for in the text of RECORD as they are called, and a file that another
+    distribution listed otherwise was removed.
+    """
+    path = written.strip('",').replace("\\", "/")
+    site.install(site.wheel("app", files={path: "shared", "app.py": "1"}))
+    other = site.library / "other-1.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (other / "RECORD").write_text(f"{written}\nother-1.0.dist-info/RECORD,,\n")
+
+    outcome = site.uninstall("app")
+
+    assert "shared" == (site.library / path).read_text()
+    assert [("also owned by other")] == [one.reason for one in outcome.kept]
+
+
 def test_a_folder_that_holds_nothing_else_goes_as_a_whole(site: Site) -> None:
     """A package and the dist-info are one rename each, the dist-info last."""
     site.install(site.wheel("app", files={"app/a.py": "1", "app/sub/b.py": "2"}))

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.digest import hash_data
+from linkinstall.errors import JournalError
 from linkinstall.fs import local
 from linkinstall.fs.volumes import Volumes
 from linkinstall.plan import LOOSE
@@ -240,3 +242,50 @@ def test_nothing_is_replaced(site: Site, taken: str) -> None:
         staging.switch()
 
     assert "theirs\n" == place.read_text()
+
+
+def test_a_state_folder_that_another_environment_needs_is_left(tmp_path: Path) -> None:
+    """Two libraries that share a folder on another volume: the one waits for the other.
+
+    An install into the one removed the stash that the killed upgrade of the other had put there,
+    and was refused for it; the other was neither old nor new then.
+    """
+    one, two = Site(tmp_path / "one"), Site(tmp_path / "two")
+    schemes = {**two.environment.schemes, "scripts": str(one.scripts)}
+    two.environment = replace(two.environment, schemes=schemes, runtime=schemes)
+    files = OtherVolume(local(), str(one.scripts))
+    tool = "[console_scripts]\n{} = app:main\n"
+    with one.transaction(files, compile_levels=()) as first:
+        first.install(one.wheel("app", "1.0", entry_points=tool.format("tool")))
+    before = one.tree()
+    upgrade = one.transaction(files, compile_levels=())
+    upgrade.install(one.wheel("app", "2.0", entry_points=tool.format("tool")))
+    upgrade.prepare()  # and no further: nobody else knows whether it was killed
+    held = snapshot(one.scripts)
+    other = two.transaction(files, compile_levels=())
+    other.install(two.wheel("other", entry_points=tool.format("other")))
+
+    with pytest.raises(JournalError, match=re.escape(f"environment at {one.home}")):
+        other.run()
+
+    assert held == snapshot(one.scripts)
+    assert [] == list(two.library.iterdir())
+    upgrade.roll_back()
+    assert before == one.tree()
+    two.install(two.wheel("other", entry_points=tool.format("other")))
+    assert (one.scripts / "other").is_file()
+
+
+def test_a_stash_of_nobody_is_left(tmp_path: Path) -> None:
+    """What was taken out of place and lost its home is not removed with what is staged."""
+    site = Site(tmp_path)
+    stash = site.scripts / ".linkinstall" / "stash" / "0"
+    stash.mkdir(parents=True)
+    (stash / "tool").write_text("the only one")
+    transaction = site.transaction(OtherVolume(local(), str(site.scripts)), compile_levels=())
+    transaction.install(site.wheel("app", entry_points="[console_scripts]\ntool = app:main\n"))
+
+    with pytest.raises(JournalError, match="unfinished transaction"):
+        transaction.run()
+
+    assert "the only one" == (stash / "tool").read_text()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -37,6 +39,7 @@ from tests.support.wheels import make_wheel
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+    from types import FrameType
     from typing import BinaryIO
 
     from linkinstall.fs.port import Refusal
@@ -437,3 +440,74 @@ def test_an_interruption_while_it_is_put_back_keeps_no_lock(
     assert before == snapshot(site.root)
     site.install(site.wheel(), lock_timeout=0)
     assert caught.value is not None  # what it refers to is there as long
+
+
+class Interrupting:
+    """Raises ``KeyboardInterrupt`` at one line of some modules, where a signal could come.
+
+    :param at: the how-manieth line, from 1
+    """
+
+    MODULES = ("/transaction.py", "/session.py", "/application.py", "/staging.py")
+
+    def __init__(self, at: int) -> None:
+        self.at, self.lines, self.where = at, 0, ""
+
+    def call(self, frame: FrameType, _event: str, _argument: object) -> object:
+        """Trace the lines of these modules, from the first transaction on."""
+        path = frame.f_code.co_filename
+        return self.line if path.endswith(self.MODULES) and "/linkinstall/" in path else None
+
+    def line(self, frame: FrameType, event: str, _argument: object) -> object:
+        """Count a line, and interrupt at the one."""
+        if event != "line" or signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ()):
+            return self.line
+        self.lines += 1
+        if self.lines == self.at:
+            self.where = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return self.line
+
+
+@pytest.mark.posix("signals can be held back")
+def test_interrupted_at_any_line_it_is_put_back(site: Site) -> None:
+    """Ctrl-C between any two steps leaves the environment as it was, and nobody holds it.
+
+    Between the end of ``prepare`` and the commit, and right after the journal was written, the
+    new version stayed with its journal, and the status said that the environment was unchanged.
+    """
+    first, wheel = site.wheel("app", "1.0"), site.wheel("app", "2.0")
+    site.install(first, compile_levels=())
+    old, wrong = site.tree(), []
+    site.cache.add(wheel)
+    at, more = 0, True
+    while more:
+        at += 1
+        transaction = site.transaction(compile_levels=())
+        transaction.install(wheel)
+        interrupting = Interrupting(at)
+        done = None
+        sys.settrace(interrupting.call)  # type: ignore[arg-type]
+        try:
+            done = transaction.run()
+        except KeyboardInterrupt:
+            pass
+        except Exception as error:  # noqa: BLE001 - told below
+            wrong.append(f"{interrupting.where}: {error!r}")
+        finally:
+            sys.settrace(None)
+        more = bool(interrupting.where)
+        if more and done is not None:  # it came too late
+            assert (site.library / "app-2.0.dist-info").is_dir()
+            site.install(first, compile_levels=())
+        if more and (site.home.exists() or old != site.tree()):
+            wrong.append(f"{interrupting.where}: neither old nor new")
+            site.recover()
+        again = site.environment.lock()
+        again.acquire(timeout=0)
+        again.release()
+
+    assert [] == wrong
+    assert at > 100
+    assert (site.library / "app-2.0.dist-info").is_dir()

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.fs import local
+from linkinstall.journal import Journal
 from linkinstall.outcome import Pending
-from linkinstall.trash import sweep_state, sweep_trash, to_trash
-from tests.support.faulty import Change, Denying
+from linkinstall.trash import require_volumes, sweep_state, sweep_trash, to_trash
+from tests.support.faulty import Change, Denying, OtherVolume
 from tests.support.platforms import needs_symlinks
 
 if TYPE_CHECKING:
@@ -35,6 +36,12 @@ def state(tmp_path: Path) -> Path:
     folder = tmp_path / ".linkinstall"
     folder.mkdir()
     return folder
+
+
+def journal_of(home: Path, inode: int, side: Path) -> Journal:
+    """Return the journal of a transaction on two volumes."""
+    states = (str(home), str(side))
+    return Journal("t1", str(home), inode, str(home.parent), (), states, (), (), (), (), (), (), ())
 
 
 def names_below(folder: Path) -> list[str]:
@@ -164,3 +171,37 @@ def test_a_state_folder_that_stays_behind_is_told(state: Path) -> None:
     It stayed without a word: success was reported, and a stray folder was there.
     """
     assert [str(state)] == sweep_state(Sticky(), str(state))
+
+
+@pytest.mark.parametrize(
+    ("stands", "copied", "refused"),
+    [(False, False, True), (True, False, False), (False, True, False)],
+    ids=["not mounted", "mounted", "a copy on one volume"],
+)
+def test_a_volume_that_is_not_there_is_told(
+    tmp_path: Path, state: Path, *, stands: bool, copied: bool, refused: bool
+) -> None:
+    """It is known by a state folder that is gone, where home's own volume is found instead."""
+    side = tmp_path / "side" / "bin" / ".linkinstall"
+    if stands:
+        side.mkdir(parents=True)
+    inode = state.stat().st_ino + copied
+    journal = journal_of(state, inode, side)
+
+    if not refused:
+        require_volumes(local(), journal)
+        return
+    with pytest.raises(OSError, match="not mounted") as caught:
+        require_volumes(local(), journal)
+    assert str(side) == caught.value.filename
+
+
+def test_a_folder_that_is_gone_from_its_volume_was_settled(tmp_path: Path, state: Path) -> None:
+    """Where the volume itself is there, a state folder of it went with what was settled."""
+    side = tmp_path / "side" / "bin" / ".linkinstall"
+    (tmp_path / "side").mkdir()
+    files = OtherVolume(local(), str(tmp_path / "side"))
+    inode = state.stat().st_ino
+    journal = journal_of(state, inode, side)
+
+    require_volumes(files, journal)

@@ -2,23 +2,33 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.errors import RecoveryRefusedError, UnsettledError
+from linkinstall.requests import Generated
 from linkinstall.verbs.recover import recover
+from linkinstall.wishes import Exactly
 from tests.support.faulty import Undurable
 from tests.support.sites import Site, differences
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from linkinstall.transaction import Transaction
+
 
 def leave_open(site: Site, *, committed: bool = False) -> None:
     """Upgrade ``app`` up to the commit point, or past it, and go away."""
     transaction = site.transaction()
     transaction.install(site.wheel("app", "2.0"))
+    leave(transaction, committed=committed)
+
+
+def leave(transaction: Transaction, *, committed: bool = False) -> None:
+    """Prepare a transaction, or commit it as well, and go away."""
     transaction.prepare()
     application = transaction._application
     assert application is not None
@@ -99,3 +109,79 @@ def test_after_the_commit_point_it_is_finished(site: Site) -> None:
     assert (site.library / "app-2.0.dist-info/RECORD").is_file()
     assert not site.home.exists()
     assert [] == site.check()
+
+
+def test_what_somebody_has_put_there_since_is_not_replaced(site: Site) -> None:
+    """``finish`` does what was asked for, by the same rules: the file of another is in the way.
+
+    It was overwritten, since a change that is made again replaced whatever it found.
+    """
+    transaction = site.transaction()
+    transaction.install(site.wheel("app", "2.0", files={"app_settings.py": "theirs"}))
+    leave(transaction)
+    (site.library / "app_settings.py").unlink()
+    (site.library / "app_settings.py").write_text("mine")
+
+    with pytest.raises(RecoveryRefusedError, match="in the way"):
+        site.recover("finish")
+
+    assert "mine" == (site.library / "app_settings.py").read_text()
+    assert (site.library / "app-1.0.dist-info/RECORD").is_file()
+
+
+def test_what_another_tool_has_installed_since_is_not_replaced(site: Site) -> None:
+    """``finish`` leaves a project alone that somebody has changed after the kill.
+
+    A later version that another tool had installed was replaced by the one of the killed run.
+    """
+    leave_open(site)
+    for path in site.library.glob("app-*.dist-info"):
+        shutil.rmtree(path)
+    foreign = site.library / "app-3.0.dist-info"
+    foreign.mkdir()
+    (foreign / "METADATA").write_text("Metadata-Version: 2.1\nName: app\nVersion: 3.0\n")
+    (foreign / "RECORD").write_text("app-3.0.dist-info/METADATA,,\napp-3.0.dist-info/RECORD,,\n")
+
+    with pytest.raises(RecoveryRefusedError, match="another tool has changed app since"):
+        site.recover("finish")
+
+    assert ["app-3.0.dist-info"] == [path.name for path in site.library.glob("*.dist-info")]
+
+
+def test_what_was_finished_is_what_was_asked_for(site: Site) -> None:
+    """The interpreter of scripts and what is to be replaced are as in the run that was killed.
+
+    Scripts began with the environment's own interpreter.
+    """
+    (site.library / "theirs.py").write_text("replaced, as it was asked for")
+    own = site.environment
+    site.environment = own.with_interpreter("/usr/bin/env python3")
+    transaction = site.transaction(overwrite_existing=True, compile_levels=())
+    tool = "[console_scripts]\ntool = app:main\n"
+    transaction.install(site.wheel("app", "2.0", files={"theirs.py": "new"}, entry_points=tool))
+    leave(transaction)
+    site.environment = own
+
+    assert ["finished"] == [one.action for one in site.recover("finish").recovered]
+    assert "new" == (site.library / "theirs.py").read_text()
+    assert "#!/usr/bin/env python3" == (site.scripts / "tool").read_text().splitlines()[0]
+
+
+def test_what_a_destination_has_begun_is_rolled_back(site: Site) -> None:
+    """What another program generated is gone with it: ``finish`` says so.
+
+    It installed the wheel as the command line does: another INSTALLER, and other scripts.
+    """
+    before = site.tree()
+    transaction = site.transaction(compile_levels=())
+    wheel = site.wheel("other")
+    entry = site.cache.add(wheel).entry
+    schemes = site.environment.schemes
+    record = Generated("purelib", "other-1.0.dist-info/INSTALLER", b"frontend")
+    transaction.install_exactly(entry, Exactly((record,)), schemes)
+    leave(transaction)
+
+    with pytest.raises(RecoveryRefusedError, match="the command that began it"):
+        site.recover("finish")
+
+    assert [] == differences(before, site.tree())

@@ -104,7 +104,7 @@ class Application:
         for _ in range(limits.RETRIES):
             self._move("stage")
             self.staging.write()
-            self.journal = self._record()
+            self._record()
             self._flush()
             if placements.link():
                 return
@@ -116,7 +116,7 @@ class Application:
             self._move("abandon")
         raise placements.last_refusal()
 
-    def _record(self) -> Journal:
+    def _record(self) -> None:
         status = self.files.status(self.home)
         plan = self.plan
         journal = Journal(
@@ -136,9 +136,9 @@ class Application:
             emptied=plan.emptied,
             intent=self.origin.intent,
         )
+        self.journal = journal  # before it stands: who interrupts what follows is put back by it
         self.files.write_new(f"{self.home}/journal", encode(journal, plan.texts))
         self._move("record")
-        return journal
 
     def _flush(self) -> None:
         """Bring everything that was written to the disk, once, before the first change."""
@@ -221,6 +221,7 @@ class Application:
         elif self.state in (STAGING, OPEN):
             self.files.unlink_all(self.home, ["journal"])
             self.staging.discard()
+            self.journal = None
             self.state = ABSENT
 
     def _settlement(self) -> Settlement:

@@ -26,6 +26,7 @@ from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.requests import Wanted, make_request, metadata_of, unlisted
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
+from linkinstall.wishes import asked_how
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -324,14 +325,14 @@ class Preparation:
         return [entry for entry in self._entries.used if not entry.flushed]
 
     def _note_intent(self, steps: list[_Step]) -> None:
+        cache = "" if self._entries.temporary else self.cache.path
+        self._intent += asked_how(self.environment, self.options, cache)
         note = self._intent.append
-        note(("cache", "" if self._entries.temporary else self.cache.path))
-        note(("link-mode", self.options.link_mode))
-        note(("levels", " ".join(str(level) for level in self.options.compile_levels)))
         for step in steps:
             name, wanted = step.change.name, step.wanted
-            if wanted is None:
-                alone = step.part is not None or step.leftovers
+            if wanted is None or wanted.generated is not None:
+                # A destination generated what it asked for, and is gone: that cannot be repeated.
+                alone = step.part is not None or step.leftovers or wanted is not None
                 note(("part", name) if alone else ("uninstall", name))
                 continue
             note(("install", f"{name} {wanted.entry.manifest.id}"))

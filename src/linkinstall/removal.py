@@ -196,7 +196,9 @@ class Removal:
                 tokens.add(inner.partition("/")[0] + "/")
         encoded = [token.encode("utf-8", "surrogateescape") for token in tokens]
         for other, data in self._standing:
-            if not any(token in data for token in encoded):
+            # A quoted name, or one with backslashes, is written otherwise than it is called.
+            plain = b'"' not in data and b"\\" not in data
+            if plain and not any(token in data for token in encoded):
                 continue
             for row in self.world.rows(other) or ():
                 path = library_path(other.base, row.path)

@@ -67,6 +67,7 @@ class Session:
         def make_folder() -> None:
             self.made += make_folders(self.files, folder)
 
+        self._lock = lock  # before it is held: who interrupts that lets it go at the end
         # A venv is never made by its lock: it is there, or was removed by who had the lock.
         is_venv = self.environment.keeps_lock
         try:
@@ -80,7 +81,6 @@ class Session:
         if is_venv and not self._has_settings():
             lock.release(remove=True)
             raise self._gone()
-        self._lock = lock
         if is_venv:
             self._refuse_unsettled()
         world = World(self.files, self.environment)

@@ -36,7 +36,14 @@ from linkinstall.identity import Expected, Identity
 from linkinstall.outcome import Kept, Pending
 from linkinstall.plan import LOOSE, WHOLE
 from linkinstall.removal import is_compiled_of
-from linkinstall.trash import loose_ends, sides_of, sweep_state, to_trash, waiting
+from linkinstall.trash import (
+    loose_ends,
+    require_volumes,
+    sides_of,
+    sweep_state,
+    to_trash,
+    waiting,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +87,7 @@ class Settlement:
         :param reported: it is told as a success: with ``full`` it is on the disk before the
             journal goes
         """
+        require_volumes(self.files, self.journal)
         changes = range(len(self.journal.changes))
         foreign = {index for index in changes if self._identity.settled_by_others(index)}
         for group in sorted(self.journal.groups, key=lambda one: -one.phase):
@@ -231,6 +239,7 @@ class Settlement:
 
     def finish(self) -> None:
         """Clean up after the commit point: drop the stash, the staged names, the journal."""
+        require_volumes(self.files, self.journal)
         if len(self.journal.states) > 1:
             self.volumes.flush(self.journal.home)
         if self.processes and self.journal.stash:

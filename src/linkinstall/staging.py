@@ -33,7 +33,7 @@ from linkinstall.fs.trees import (
 from linkinstall.journal import Staged
 from linkinstall.placements import Placements
 from linkinstall.plan import LOOSE
-from linkinstall.trash import loose_ends, point, sides_of, sweep_side
+from linkinstall.trash import holds_stash, loose_ends, point, pointed, sides_of, sweep_side
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Staging:
         self.staged: list[Staged] = []
         self.made: list[str] = []
         self._folders: set[str] = set()
+        self._states: list[str] = []
         self._groups = {group.number: group for group in plan.groups}
         self.placements = Placements(files, plan, preferences, self._folder_of)
 
@@ -100,6 +101,8 @@ class Staging:
         home, *sides = self.plan.states
         if state in sides:
             sweep_side(self.files, state)  # of a run that its home could not tell of
+            self._refuse_others(state, home)
+        self._states.append(state)
         if self.files.status(state) is None:
             self.made += make_folders(self.files, os.path.dirname(state))
             self.files.make_folder(state)
@@ -113,6 +116,24 @@ class Staging:
             self._flush_volume(state)
         for inner in ("new", "stash"):
             self.files.make_folder(f"{state}/{inner}")
+
+    def _refuse_others(self, state: str, home: str) -> None:
+        """Refuse a state folder that the transaction of another environment needs still.
+
+        :raises JournalError: it holds what that has taken out of place, or that is under way
+        """
+        others = [one for one in pointed(self.files, state) if one != home]
+        if not others and not holds_stash(self.files, state):
+            return
+        from linkinstall.errors import JournalError, Problem
+
+        whose = f" of the environment at {others[0]}" if others else ""
+        raise JournalError(
+            f"{state} belongs to an unfinished transaction{whose}.",
+            problems=[Problem("journal", state)],
+            next_step="Nothing was changed. Settle that first, with `linkinstall recover` for that "
+            "environment, and run this again.",
+        )
 
     def _flush_volume(self, path: str) -> None:
         if self.files.status(path) is not None:
@@ -164,8 +185,8 @@ class Staging:
     def discard(self) -> None:
         """Remove what was staged; the state folders stay where something else is in them."""
         self.placements.abandon()
-        home, *sides = self.plan.states
-        for state in (*sides, home):
+        home = self.plan.states[0]
+        for state in sorted(self._states, key=lambda one: one == home):
             for inner in ("new", "stash"):
                 remove_tree(self.files, f"{state}/{inner}")
             names = loose_ends(self.files, home) if state == home else ("pointer",)
@@ -174,6 +195,7 @@ class Staging:
                 remove_folder_if_empty(self.files, state)
                 # The pointer at home goes after it, on the disk too.
                 self._flush_volume(os.path.dirname(state))
+        self._states = []
 
     # ---------------------------------------------------------------- putting into place
 

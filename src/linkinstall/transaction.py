@@ -166,19 +166,14 @@ class Transaction(Asking):
             if not plan.empty:
                 from linkinstall.application import Application  # mostly half of all imports
 
-                self._application = Application(
-                    self.files,
-                    plan,
-                    self._preparation.preferences(plan),
-                    self._origin(),
-                )
+                preferences = self._preparation.preferences(plan)
+                self._application = Application(self.files, plan, preferences, self._origin())
                 self._application.prepare()
+            self._preparation.let_go()
+            self._phase = _PREPARED
         except BaseException as error:
             self._abort(error)
             raise self._typed(error) from error
-        finally:
-            self._preparation.let_go()
-        self._phase = _PREPARED
 
     def _begin(self) -> World:
         world = self._session.begin(timeout=self._timeout, notify=self._notify)
@@ -214,8 +209,7 @@ class Transaction(Asking):
             from linkinstall.errors import TransactionError
 
             raise TransactionError("There is no prepared transaction to commit.")
-        application = self._application
-        if application is None:
+        if (application := self._application) is None:
             self.outcome = self._result(None, ())
             self._end()
             return self.outcome
@@ -263,17 +257,14 @@ class Transaction(Asking):
             from linkinstall.errors import TransactionError
 
             raise TransactionError("The transaction is committed; it cannot be rolled back.")
-        if self._phase != _ENDED:
-            self._abort(None)
+        self._abort(None)
 
     def run(self) -> Outcome:
-        """Prepare and commit in one go; return the outcome.
-
-        Asked to stop (Ctrl-C) after the commit point, it is done, and says so.
-        """
+        """Prepare and commit in one go; interrupted after the commit, it says what is done."""
         try:
             with self:
                 pass
+            return self._done()
         except KeyboardInterrupt:
             if self.outcome is None and self._not_durable is None:
                 raise
@@ -292,22 +283,27 @@ class Transaction(Asking):
         trace: TracebackType | None,
     ) -> None:
         """Commit, or roll back where the block raised."""
-        if self._phase == _ENDED:
-            return
         if error is not None:
             self._abort(error)
             return
-        if self._phase == NEW:
-            self.prepare()
-        self.commit()
+        try:
+            if self._phase == NEW:
+                self.prepare()
+            if self._phase == _PREPARED:
+                self.commit()
+        except BaseException as interruption:  # it may come between any two steps
+            self._abort(interruption)
+            raise
 
     # ---------------------------------------------------------------- ends
 
     def _abort(self, error: BaseException | None) -> None:
-        """Undo whatever was begun and release the lock.
+        """Undo whatever was begun and release the lock, where that has not been done.
 
         :raises UnsettledError: it could not be put back; the next run will
         """
+        if self._phase == _ENDED:
+            return
         with deferred():
             self._give_up_lost()  # before anybody else takes the mark off
             try:
@@ -330,6 +326,7 @@ class Transaction(Asking):
     def _end(self) -> None:
         self._phase = _ENDED
         self._give_up_lost()
+        self._preparation.let_go()
         self._session.end()
         self._volumes.close()
         for call in self._on_end:

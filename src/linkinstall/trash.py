@@ -17,6 +17,8 @@ Errors: ``OSError`` where something cannot even be moved.
 
 from __future__ import annotations
 
+import os
+from errno import ENODEV
 from stat import S_ISDIR
 
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
@@ -28,11 +30,14 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from linkinstall.fs.port import FileSystem
+    from linkinstall.journal import Journal
 
 __all__ = [
     "holds_stash",
     "loose_ends",
     "point",
+    "pointed",
+    "require_volumes",
     "sides_of",
     "sweep_side",
     "sweep_state",
@@ -110,6 +115,25 @@ def pointed(files: FileSystem, state: str) -> list[str]:
     except FileNotFoundError:
         return []
     return [path for path in text.split("\0")[:-1] if path.endswith(f"/{STATE}")]
+
+
+def require_volumes(files: FileSystem, journal: Journal) -> None:
+    """Refuse to settle a transaction while a volume of it is not there.
+
+    What lies on it would pass for settled already, and the journal would go.
+
+    :raises OSError: one is not mounted
+    """
+    home = files.status(journal.home)
+    if home is None or home.st_ino != journal.inode:
+        return  # a copy of the environment may lie on one volume
+    for state in journal.states[1:]:
+        folder = state
+        while (status := files.status(folder)) is None:
+            folder = os.path.dirname(folder)
+        # Each of these was made on another volume than home.
+        if folder != state and status.st_dev == home.st_dev:
+            raise OSError(ENODEV, "the volume that it lies on is not mounted", state)
 
 
 def sides_of(files: FileSystem, home: str, roots: Iterable[str] = ()) -> list[str]:

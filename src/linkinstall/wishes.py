@@ -16,16 +16,17 @@ from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from linkinstall.cache import Cache, Entry
     from linkinstall.distribution import Distribution
+    from linkinstall.environment import Environment
     from linkinstall.outcome import Change
     from linkinstall.record import Row
     from linkinstall.requests import Generated
     from linkinstall.world import World
 
-__all__ = ["Exactly", "Options", "Parting", "Wish", "Wishes"]
+__all__ = ["Exactly", "Options", "Parting", "Wish", "Wishes", "asked_how"]
 
 
 @value
@@ -41,6 +42,22 @@ class Options:
     verify_cache: str = "stat"
     processes: bool = False
     sync: str = "normal"
+
+
+def asked_how(environment: Environment, options: Options, cache: str) -> Iterator[tuple[str, str]]:
+    """Yield what ``recover --finish`` has to know to do the same again: key and value.
+
+    :param cache: path of the cache; "" for one that goes with the run
+    """
+    yield "cache", cache
+    yield "link-mode", options.link_mode
+    yield "copy-binaries", options.copy_binaries
+    yield "levels", " ".join(str(level) for level in options.compile_levels)
+    if options.overwrite:
+        yield "overwrite", ""
+    python = environment.python or ""
+    if not python.startswith(f"{environment.root}/"):  # its own is known, also once it has moved
+        yield "interpreter", f"{environment.script_kind} {environment.verbatim:d} {python}"
 
 
 @value

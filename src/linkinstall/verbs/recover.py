@@ -15,6 +15,7 @@ and those of recovery itself.
 from __future__ import annotations
 
 from linkinstall.cache import Cache
+from linkinstall.distribution import find_distributions
 from linkinstall.journal import COMMITTED
 from linkinstall.recovery import read_journal
 from linkinstall.transaction import Transaction
@@ -65,8 +66,8 @@ def recover(
     if policy == "finish" and journal is not None and state != COMMITTED:
         redo = _redo(transaction.environment, journal, options)
     outcome = transaction.run()
-    if redo is not None:
-        return _finish(outcome, redo)
+    if redo is not None and journal is not None:
+        return _finish(outcome, _changed_since(transaction, journal) or redo)
     if policy == "rollback" and state == COMMITTED:
         raise _refused(outcome, "The transaction was already committed; finished.")
     return replace(outcome, changes=())
@@ -86,18 +87,24 @@ def _redo(
     for key, text in journal.intent:
         asked.setdefault(key, []).append(text)
     if "part" in asked:
-        return "what it was to take away has to be found anew: run `linkinstall repair` again"
+        return "what it was to do has to be found anew by the command that began it"
     path = asked.get("cache", [""])[0]
     if not path and "install" in asked:
         return "it was unpacked without a cache"
     cache = Cache(path) if path else None
+    kind, verbatim, python = [*asked.get("interpreter", [""])[0].split(" ", 2), "", ""][:3]
+    if kind:
+        environment = replace(
+            environment, script_kind=kind, verbatim=verbatim == "1", python=python
+        )
     levels = tuple(int(level) for level in asked.get("levels", [""])[0].split())
     again = Transaction(
         environment,
         **{**options, "cache": cache},  # type: ignore[arg-type]
         link_mode=asked.get("link-mode", ["auto"])[0],
+        copy_binaries=asked.get("copy-binaries", ["auto"])[0],
         compile_levels=levels,
-        overwrite_existing=True,
+        overwrite_existing="overwrite" in asked,
         reinstall=True,
         verify_cache="full",
         command="recover",
@@ -115,6 +122,18 @@ def _redo(
             return f"the cache entry of {name} is gone"
         again.install_entry(entry, metadata=metadata.get(name, {}))
     return again
+
+
+def _changed_since(transaction: Transaction, journal: Journal) -> str:
+    """Return why the same cannot be asked for again: somebody has changed a project since."""
+    world = World(transaction.files, transaction.environment)
+    present: dict[str, set[str | None]] = {}
+    for one in find_distributions(world.files, world.libraries, world.bases):
+        present.setdefault(one.name, set()).add(one.version)
+    for change in journal.changes:
+        if change.previous not in present.get(change.name, {None}):
+            return f"another tool has changed {change.name} since"
+    return ""
 
 
 def _finish(outcome: Outcome, redo: Transaction | str) -> Outcome:
