@@ -281,6 +281,23 @@ def test_an_entry_without_its_manifest_is_made_anew(cache: Cache, wheel: str) ->
     assert (added.entry.manifest.id, True) == identity(cache, again)
 
 
+def test_a_damaged_entry_is_made_anew_when_it_is_added(cache: Cache, wheel: str) -> None:
+    """What :meth:`Cache.add` returns is what was verified, as far as size and time tell.
+
+    An entry with a missing file was found and returned once it was flushed: ``cache add`` said
+    that nothing had to be done.
+    """
+    added = cache.add(wheel)
+    cache.mark_flushed(added.entry)
+    assert not cache.add(wheel).unpacked
+    file_of(added.entry, "purelib/sample/data.txt").unlink()
+
+    again = cache.add(wheel)
+
+    assert again.unpacked
+    assert is_sound(cache, again.entry)
+
+
 def test_a_damaged_entry_is_made_anew_on_request(cache: Cache, wheel: str) -> None:
     """What an inspection has found is mended by unpacking the wheel again."""
     added = cache.add(wheel)

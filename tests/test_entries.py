@@ -233,6 +233,26 @@ def test_a_cache_that_cannot_be_written_is_replaced_with_a_warning(site: Site) -
     assert ["cache-unwritable"] == [warning.code for warning in asked.warnings]
 
 
+def test_a_temporary_cache_has_its_place_for_what_is_in_the_cache_already(site: Site) -> None:
+    """Where nothing is brought, a cache that cannot be written is stood in for as well.
+
+    For a destination that takes all from the cache, nobody had said where a temporary cache
+    would go: it went to ``/cache``.
+    """
+    wheel = str(site.wheel())
+    entry = entries(site).bring(wheel).entry
+    cached_file(entry.folder).unlink()
+    files = OnlyOutside(local(), site.cache.path)
+    home = site.folder / "home"
+    home.mkdir()
+    asked = entries(site, Cache(site.cache.path, files=files))
+    asked.settle(str(home), brings=False)
+
+    found, *_ = asked.use(entry, wheel, (), same=True)
+
+    assert found.folder.startswith(f"{home}/cache/")
+
+
 def test_links_into_a_cache_that_goes_are_refused(site: Site) -> None:
     """Symbolic links need a cache that stays: none, and none but a temporary one, will do."""
     asked = entries(site, Cache.none(), symlinks=True)

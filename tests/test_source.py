@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,7 +14,8 @@ from installer.records import parse_record_file
 from installer.sources import WheelFile
 
 from linkinstall.cache import Cache
-from linkinstall.errors import InvalidWheelError
+from linkinstall.destination import LinkDestination
+from linkinstall.errors import CacheError, InvalidWheelError
 from linkinstall.source import CachedStream, CachedWheel
 from tests.support.entries import file_of, made_entry
 from tests.support.platforms import WINDOWS
@@ -221,3 +223,50 @@ def test_without_a_cache_nothing_stays(wheel: Path) -> None:
         assert b"value = 1\n" == elements(source)["pkg/__init__.py"][2]
 
     assert not os.path.exists(folder)
+
+
+def edit(path: Path) -> None:
+    """Write to a cache file in place, as through a link."""
+    with path.open("ab") as stream:
+        stream.write(b"# edited\n")
+
+
+def test_an_entry_that_was_edited_is_made_anew(wheel: Path, tmp_path: Path) -> None:
+    """A wheel is opened as it is, whatever was written to its cached files before.
+
+    Any flushed entry was handed out as it stood: ``installer``'s own destination installed the
+    edited file, and RECORD had the digest of the edit.
+    """
+    cache = Cache(tmp_path / "cache")
+    entry = cache.add(wheel).entry
+    cache.mark_flushed(entry)
+    edit(file_of(entry, "purelib/pkg/__init__.py"))
+
+    with CachedWheel.open(wheel, cache) as source:
+        assert FILES["pkg/__init__.py"] == elements(source)["pkg/__init__.py"][2]
+
+
+@pytest.mark.parametrize("replaced", [False, True])
+def test_an_entry_that_is_edited_while_it_is_open_is_made_anew(
+    wheel: Path, tmp_path: Path, *, replaced: bool
+) -> None:
+    """``LinkDestination`` makes the entry anew from the wheel, unless that is another by now.
+
+    It was not told where the wheel is: the first call ended with an error and quarantined the
+    entry, the second one worked.
+    """
+    cache, root = Cache(tmp_path / "cache"), tmp_path / "env"
+    cache.mark_flushed(cache.add(wheel).entry)
+    schemes = {name: str(root / name) for name in ("purelib", "platlib", "scripts", "data")}
+    destination = LinkDestination(schemes, "/usr/bin/python3", "posix", cache=cache)
+    wrong = pytest.raises(CacheError, match="is damaged") if replaced else nullcontext()
+    with CachedWheel.open(wheel, cache) as source:
+        edit(file_of(source.entry, "purelib/pkg/__init__.py"))
+        if replaced:
+            make_wheel(tmp_path, "pkg", files={"pkg/other.py": b""})
+        with wrong:
+            install(source, destination, {})
+
+    placed = root / "purelib/pkg/__init__.py"
+    assert replaced is not placed.exists()
+    assert replaced or FILES["pkg/__init__.py"] == placed.read_bytes()

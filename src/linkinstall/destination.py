@@ -192,6 +192,7 @@ class LinkDestination(SchemeDictionaryDestination):
                 frozenset(f"{one}/{self._inner_path(one, row.path)}" for one, row in rows),
                 self.overwrite_existing,
                 self._told.written,
+                self._told.wheel,
             )
             transaction.install_exactly(entry, exactly, self._environment().schemes)
             if type(self).placed is not LinkDestination.placed:

@@ -24,6 +24,7 @@ import time
 from linkinstall import limits
 from linkinstall.cache import Cache
 from linkinstall.digest import sha256
+from linkinstall.entry_check import in_words
 from linkinstall.looking import Looking
 from linkinstall.outcome import BytecodeCount, Warn
 from linkinstall.values import replace
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from linkinstall.wishes import Options
 
 __all__ = ["Entries"]
-
-_NAMED = 5
-"""So many damaged files are named in a message."""
 
 
 class Entries:
@@ -76,14 +74,17 @@ class Entries:
         self._found: dict[str, Added] = {}
         self._filled: dict[str, Filled] = {}
 
-    def settle(self, home: str) -> None:
-        """Say where a temporary cache would go, and take it where none other is wanted."""
+    def settle(self, home: str, *, brings: bool = True) -> None:
+        """Say where a temporary cache would go, and take it where none other is wanted.
+
+        :param brings: whether anything is taken out of the cache that is not known yet
+        """
         self._home = home
-        if self.cache.passed_over:
+        if brings and self.cache.passed_over:
             from linkinstall.unwritable import passed_over
 
             self.warnings += passed_over(self.cache)
-        if not (self.temporary and self.cache.temporary):
+        if not (brings and self.temporary and self.cache.temporary):
             return
         if self._symlinks:
             from linkinstall.errors import UsageError
@@ -166,13 +167,16 @@ class Entries:
         self.warnings.append(stand_in(self.cache, error, symlinks=self._symlinks))
         self._use_temporary()
 
-    def use(self, entry: Entry, path: str | None, levels: tuple[int, ...]) -> tuple[Entry, ...]:
+    def use(
+        self, entry: Entry, path: str | None, levels: tuple[int, ...], *, same: bool = False
+    ) -> tuple[Entry, ...]:
         """Return the entry, sound, and the sets of its compiled files.
 
         :param path: the wheel file, to make it anew
+        :param same: whether no other entry would do, should the file be another by now
         """
         self._note_environment()
-        entry = self._checked(entry, path)
+        entry = self._checked(entry, path, same=same)
         try:
             compiled = self._compiled(entry, path, levels)
         except OSError as error:
@@ -247,7 +251,7 @@ class Entries:
 
     # ---------------------------------------------------------------- what is looked at
 
-    def _checked(self, entry: Entry, path: str | None) -> Entry:
+    def _checked(self, entry: Entry, path: str | None, *, same: bool) -> Entry:
         """Return the entry, made anew where its files are not what they were."""
         found = self._looking.look(entry)
         self.renew(found.crowded)
@@ -256,10 +260,11 @@ class Entries:
         from linkinstall.upkeep.quarantine import quarantine
         from linkinstall.upkeep.verification import sharing
 
-        named = _named(found.damaged)
+        named = in_words(found.damaged)
         shared = sharing(self.cache, entry, [where for where, _ in found.damaged])
         named += f"; shared with {shared}" if shared else ""
-        if path is None:
+        added = self._unpack(path, entry) if path is not None else None
+        if added is None or (same and added.entry.manifest.id != entry.manifest.id):
             from linkinstall.errors import CacheError
 
             try:
@@ -271,7 +276,6 @@ class Entries:
                 next_step="Nothing was changed, and the entry will not be linked again. "
                 "Install from the wheel file to make it anew.",
             )
-        added = self._unpack(path, entry)
         message = f"a cache entry was damaged and has been made anew: {named}"
         self.warnings.append(Warn("cache-damaged", message))
         return added.entry
@@ -306,7 +310,7 @@ class Entries:
         )
         self.renew(found.crowded)
         if found.damaged:
-            named = _named(found.damaged)
+            named = in_words(found.damaged)
             message = f"compiled files in the cache were damaged and have been made anew: {named}"
             self.warnings.append(Warn("cache-damaged", message))
         self.trust(*found.marks)
@@ -343,8 +347,3 @@ class Entries:
                 renew(self.cache, path)
             except OSError:  # a cache that cannot be written: the file will be copied
                 return
-
-
-def _named(damaged: tuple[tuple[str, str], ...]) -> str:
-    text = "; ".join(f"{where} {reason}" for where, reason in damaged[:_NAMED])
-    return f"{text} and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else text

@@ -32,10 +32,12 @@ if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
     from linkinstall.manifest import Folder, Manifest
 
-__all__ = ["LEVELS", "Inspection", "inspect", "is_whole", "rows_of"]
+__all__ = ["LEVELS", "Inspection", "in_words", "inspect", "is_whole", "rows_of"]
 
 LEVELS = ("off", "stat", "full")
 _MODE = "has another mode"
+_NAMED = 5
+"""So many damaged files are named in a message."""
 
 
 @value
@@ -67,15 +69,22 @@ def inspect(files: FileSystem, entry: Entry, level: str) -> Inspection:
 
 
 def is_whole(files: FileSystem, entry: Entry) -> bool:
-    """Return whether an entry was flushed, or is what was written, to the byte.
+    """Return whether an entry is what was written: as its files' statuses tell, or to the byte.
 
-    Where it was not, a power cut may have left its files with their size and their time, and
-    zeros for contents: ext4 gives a file its size when its blocks are allocated.
+    To the byte where it was not flushed: a power cut may have left its files with their size
+    and their time, and zeros for contents: ext4 gives a file its size when its blocks are
+    allocated.
     """
     try:
-        return entry.flushed or not inspect(files, entry, "full").damaged
+        return not inspect(files, entry, "stat" if entry.flushed else "full").damaged
     except OSError:  # not to be read, or just taken away
         return False
+
+
+def in_words(damaged: tuple[tuple[str, str], ...]) -> str:
+    """Return what is damaged, and how, as messages have it."""
+    text = "; ".join(f"{where} {reason}" for where, reason in damaged[:_NAMED])
+    return f"{text} and {len(damaged) - _NAMED} more" if len(damaged) > _NAMED else text
 
 
 class _Look:

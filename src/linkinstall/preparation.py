@@ -113,8 +113,8 @@ class Preparation:
 
     def settle_cache(self, home: str, timeout: float, notify: Notify | None) -> None:
         """Settle which cache it is; nobody takes anything out of it until :meth:`let_go`."""
-        if self.wishes.later or any(wish.entry is None for wish in self.wishes.incoming):
-            self._entries.settle(home)
+        brings = self.wishes.later or any(wish.entry is None for wish in self.wishes.incoming)
+        self._entries.settle(home, brings=bool(brings))
         if self.wishes.may_bring and not self._entries.temporary:
             self._held = self.cache.hold(timeout=timeout, notify=notify)
 
@@ -239,7 +239,7 @@ class Preparation:
         """Plan what a destination asks for: nothing that is there counts as an old version."""
         if exactly.written:
             self._entries.trust((entry.folder, entry.mark))
-        entry, *compiled = self._entries.use(entry, None, exactly.levels)
+        entry, *compiled = self._entries.use(entry, exactly.wheel, exactly.levels, same=True)
         wanted = Wanted(
             name,
             entry,

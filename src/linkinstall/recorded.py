@@ -139,6 +139,12 @@ class Recorded:
         """Whether an entry was written for it, and does not come from the cache as it is."""
         return self._writer is not None
 
+    @property
+    def wheel(self) -> str | None:
+        """The wheel file that all contents come from, where they are in the cache already."""
+        wheels = {stream.wheel for stream in self._taken.values()}
+        return wheels.pop() if len(wheels) == 1 and not self.written else None
+
     def entry(self, scheme: str, dist_info: str) -> tuple[Entry, frozenset[str]]:
         """Return the entry with the files, and those of its files that are not wanted."""
         found = self._same_entry()

@@ -8,7 +8,8 @@ Calling sequence::
     with CachedWheel.open("a.whl", Cache()) as source:
         installer.install(source, destination, {})
 
-Guarantees: what it hands over was verified against RECORD when it was unpacked. A
+Guarantees: what it hands over was verified against RECORD when it was unpacked, and had
+its size and its time still when the wheel was opened; else it was unpacked anew. A
 stream is opened when it is first read, and not at all by a ``LinkDestination``.
 
 Errors: those of :meth:`linkinstall.cache.Cache.add`.
@@ -42,9 +43,18 @@ class CachedStream(io.RawIOBase):
     """The contents of one file of an entry, opened when they are first asked for.
 
     :param digest: SHA-256, urlsafe base64 without padding
+    :param wheel: the wheel file that the entry can be made anew from
     """
 
-    def __init__(self, entry: Entry, scheme: str, path: str, digest: str, size: int) -> None:
+    def __init__(
+        self,
+        entry: Entry,
+        scheme: str,
+        path: str,
+        digest: str,
+        size: int,
+        wheel: str | None = None,
+    ) -> None:
         super().__init__()
         folder, _, name = path.rpartition("/")
         self.entry = entry
@@ -52,6 +62,7 @@ class CachedStream(io.RawIOBase):
         self.path = path
         self.digest = digest
         self.size = size
+        self.wheel = wheel
         self.name = f"{entry.files(scheme, folder)}/{name}"
         self._stream: BufferedReader | None = None
 
@@ -126,7 +137,7 @@ class CachedWheel(WheelSource):
         refuse_distrusted(chosen)
         held = chosen.hold()  # nobody takes the entry away while it is read
         try:
-            yield cls(chosen.add(path), os.fspath(path))
+            yield cls(chosen.add(path), os.path.abspath(path))
         finally:
             if held is not None:
                 held.release()
@@ -178,7 +189,7 @@ class CachedWheel(WheelSource):
         manifest = self.entry.manifest
         for scheme, path, size, digest in manifest.files():
             member = path if scheme == manifest.root else f"{self.data_dir}/{scheme}/{path}"
-            stream = CachedStream(self.entry, scheme, path, digest, int(size))
+            stream = CachedStream(self.entry, scheme, path, digest, int(size), self.path)
             executable = f"{scheme}/{path}" in manifest.executables
             yield (member, f"sha256={digest}", size), stream, executable
 

@@ -70,6 +70,7 @@ class Exactly:
     :param sources: ``scheme/path`` of the files that may be compiled
     :param overwrite: whether files in the way are replaced
     :param written: whether the entry was written just now, by whoever asks
+    :param wheel: the wheel file that the entry can be made anew from, where there is one
     """
 
     generated: tuple[Generated, ...]
@@ -78,6 +79,7 @@ class Exactly:
     sources: frozenset[str] = frozenset()
     overwrite: bool = False
     written: bool = False
+    wheel: str | None = None
 
 
 @value
