@@ -20,6 +20,7 @@ from linkinstall.errors import LockTimeoutError
 from linkinstall.fs import local
 from linkinstall.fs.lock import FolderLock
 from linkinstall.manifest import decode
+from linkinstall.record import is_sealed, unsealed
 from tests.support.entries import (
     FILES,
     begun,
@@ -191,9 +192,11 @@ def test_rows_are_rendered_once(cache: Cache) -> None:
         ["scripts/s"],
     )
 
-    with open(entry.folder + "/record", encoding="utf-8") as stream:
-        rows = stream.read().split("\n")
+    with open(entry.folder + "/record", "rb") as stream:
+        data = stream.read()
+    rows = unsealed(data).decode().split("\n")
 
+    assert is_sealed(data, entry.manifest.id)
     assert [
         f'"a,b",sha256={hash_data(b"22")},2',
         f"b,sha256={hash_data(b'1')},1",

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from linkinstall.record import Row, parse, path_of, render, row
+from linkinstall.record import Row, is_sealed, parse, path_of, render, row, seal, unsealed
 
 # What csv treats in its own way, among what it does not.
 paths = st.text(st.sampled_from("ab.,/\" '\t\r\n;\\\u2028\x85é"), min_size=1)
@@ -123,3 +123,25 @@ def test_plain_rows_need_no_csv() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "False" == done.stdout.strip()
+
+
+@pytest.mark.parametrize("rows", [b"", b"a,,", b"a,,\n\tdata\tb,sha256=x,1"])
+def test_rows_are_sealed(rows: bytes) -> None:
+    """A seal is taken away again, and is whole for its own entry and all of its rows only."""
+    sealed = seal(rows, "id")
+
+    assert rows == unsealed(sealed)
+    assert is_sealed(sealed, "id")
+    assert not is_sealed(sealed, "other")
+    assert not any(is_sealed(sealed[:end], "id") for end in range(len(sealed)))
+    for index in range(len(sealed)):
+        other = bytearray(sealed)
+        other[index] ^= 1
+        assert not is_sealed(bytes(other), "id")
+
+
+def test_rows_without_a_seal_stay() -> None:
+    """What was written without a seal is the rows themselves."""
+    assert b"a,,\nb,," == unsealed(b"a,,\nb,,")
+    assert not is_sealed(b"a,,\nb,,", "id")
+    assert b"rows that are none\n" == unsealed(b"rows that are none\n")

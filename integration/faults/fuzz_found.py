@@ -37,6 +37,7 @@ from linkinstall.fs.posix import PosixFileSystem
 from linkinstall.health import Examined
 from linkinstall.manifest import EntryPoint, Manifest
 from linkinstall.proof import is_launcher
+from linkinstall.record import seal
 from linkinstall.venvs.aside import Aside
 from linkinstall.world import World
 from tests.support.journals import sample_manifest
@@ -147,7 +148,7 @@ def kept_rows() -> tuple[bytes, ...]:
         b"sample/a.py,sha256=x,1", b'"sample/""b"", c.py",sha256=y,2',
         b"\tdata\tshare/x,sha256=z,3", b"\tscripts\trun,,",
     )  # fmt: skip
-    return (b"\n".join(rows),)
+    return (b"\n".join(rows), seal(b"\n".join(rows), _manifest().id))
 
 
 # ---------------------------------------------------------------- what others have written

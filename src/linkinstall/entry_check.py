@@ -7,9 +7,10 @@ Calling sequence: ``inspect(files, entry, "stat")`` -> :class:`Inspection`.
 
 Guarantees: reads only. ``stat`` compares size, time and what a mode has to allow, or
 must not (a careful edit that puts size and time back is found by ``full`` alone, which
-reads every file); ``off`` looks for nothing. The rows that are kept for ``RECORD`` are
-counted, and with ``full`` compared with the manifest one by one, as always with an entry
-that may not have reached the disk, which is looked at in any case.
+reads every file); ``off`` looks for nothing. Of the rows that are kept for ``RECORD`` the
+checksum is compared, and where they have none, or with ``full``, each is compared with the
+manifest, as always with an entry that may not have reached the disk, which is looked at in
+any case.
 
 Errors: ``OSError`` where the cache cannot be read.
 """
@@ -20,7 +21,7 @@ from stat import S_IRUSR, S_ISGID, S_ISREG, S_ISUID, S_IWOTH, S_IXUSR
 
 from linkinstall.digest import hash_file
 from linkinstall.manifest import column
-from linkinstall.record import row
+from linkinstall.record import is_sealed, row, unsealed
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -178,17 +179,21 @@ class _Look:
 def _record_damage(files: FileSystem, entry: Entry, *, exact: bool) -> list[tuple[str, str]]:
     """Return what is wrong with the rows that an entry keeps for RECORD.
 
-    :param exact: each row is compared, and not only their number
+    :param exact: each row is compared, and not only their checksum
     """
     path = f"{entry.folder}/record"
     try:
         data = files.read(path)
     except FileNotFoundError:
         return [(path, "is missing")]
-    found, manifest = data.split(b"\n"), entry.manifest
-    if not exact and len(found) == max(1, manifest.count - len(manifest.rewritten)):
-        return []  # a name with a line end in it is counted twice: then all are compared
-    return [] if sorted(found) == sorted(rows_of(manifest)) else [(path, "has other rows")]
+    manifest = entry.manifest
+    if is_sealed(data, manifest.id):
+        if not exact:
+            return []
+        data = unsealed(data)
+    # Entries that were made before rows were sealed have them without a seal.
+    same = sorted(data.split(b"\n")) == sorted(rows_of(manifest))
+    return [] if same else [(path, "has other rows")]
 
 
 def rows_of(manifest: Manifest) -> list[bytes]:

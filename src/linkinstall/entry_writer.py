@@ -36,7 +36,7 @@ from linkinstall.fs.trees import make_folders
 from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
 from linkinstall.paths import folded
 from linkinstall.policy import is_binary_name
-from linkinstall.record import row
+from linkinstall.record import row, seal
 from linkinstall.scripts import MARK, launcher_body
 from linkinstall.temporary import LOCK_SUFFIX, TemporaryFolder, sweep
 from linkinstall.values import replace
@@ -186,7 +186,7 @@ class EntryWriter:
         if not self.folder:
             self.begin()
         self.files.write_new(self.folder + "/manifest", text := encode(manifest))
-        self.files.write_new(self.folder + "/record", self._record(manifest))
+        self.files.write_new(self.folder + "/record", seal(self._record(manifest), manifest.id))
         mark = _new_mark()
         self.files.write_new(f"{self.folder}/{UNFLUSHED}", mark)
         make_folders(self.files, os.path.dirname(target))

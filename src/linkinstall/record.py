@@ -4,7 +4,8 @@ Purpose: the rows of a distribution's RECORD (the PyPA specification "Recording
 installed projects": CSV with default dialect, ``path,algorithm=digest,size``).
 
 Calling sequence: :func:`parse` what another tool wrote, :func:`row` and
-:func:`render` what this one writes.
+:func:`render` what this one writes. What an entry of the cache keeps for RECORD gets a
+checksum by :func:`seal`; :func:`is_sealed` tests it, and :func:`unsealed` takes it away.
 
 Guarantees: a rendered row is byte for byte what ``csv.writer`` gives for the same
 fields; rows without a quote are parsed without importing ``csv``. Pure, no I/O.
@@ -14,15 +15,28 @@ Errors: :class:`ValueError` for text that is no RECORD.
 
 from __future__ import annotations
 
+from binascii import crc32
+
 from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Row", "is_compiled", "parse", "path_of", "render", "row"]
+__all__ = [
+    "Row",
+    "is_compiled",
+    "is_sealed",
+    "parse",
+    "path_of",
+    "render",
+    "row",
+    "seal",
+    "unsealed",
+]
 
 _COLUMNS = 3
+_SEAL = len(b"\nend 01234567\n")
 
 
 @value
@@ -93,3 +107,25 @@ def path_of(line: str) -> str:
 def render(lines: Iterable[str]) -> bytes:
     """Join rendered rows into a RECORD."""
     return "".join(f"{line}\n" for line in lines).encode("utf-8")
+
+
+def seal(rows: bytes, key: str) -> bytes:
+    """Return rows with a checksum in a line after them.
+
+    :param key: the entry that they belong to: those of another one are not its own
+    """
+    return rows + b"\nend %08x\n" % crc32(rows, crc32(key.encode("utf-8", "surrogateescape")))
+
+
+def is_sealed(data: bytes, key: str) -> bool:
+    """Return whether these are rows as they were sealed.
+
+    No for rows without a seal, too: before there were seals, entries were written so.
+    """
+    return data == seal(unsealed(data), key)
+
+
+def unsealed(data: bytes) -> bytes:
+    """Return rows without their seal, where they have one: a row has no line end."""
+    tail = data[-_SEAL:]
+    return data[:-_SEAL] if tail.startswith(b"\nend ") and tail.endswith(b"\n") else data

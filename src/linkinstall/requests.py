@@ -18,7 +18,7 @@ import os
 from bisect import bisect_left, bisect_right
 
 from linkinstall.digest import hash_data
-from linkinstall.record import path_of, row
+from linkinstall.record import path_of, row, unsealed
 from linkinstall.scripts import MARK, launcher, rewrite
 from linkinstall.values import value
 
@@ -228,7 +228,8 @@ def template(files: FileSystem, entry: Entry) -> list[str]:
     """Return the entry's rendered rows; those of other schemes begin with a mark."""
     if not entry.folder:  # foreseen for a dry run, not unpacked yet
         return foreseen_template(entry)
-    text = files.read(f"{entry.folder}/record").decode("utf-8", "surrogateescape")
+    data = files.read(f"{entry.folder}/record")
+    text = unsealed(data).decode("utf-8", "surrogateescape")
     return text.split("\n") if text else []
 
 
