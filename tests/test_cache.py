@@ -298,6 +298,17 @@ def test_a_damaged_entry_is_made_anew_when_it_is_added(cache: Cache, wheel: str)
     assert is_sound(cache, again.entry)
 
 
+def test_a_folder_in_the_place_of_an_alias_goes(cache: Cache, wheel: str) -> None:
+    """The wheel is unpacked once more, and found from then on; see ``write_whole``."""
+    cache.add(wheel)
+    (name,) = os.listdir(f"{cache.root}/aliases")
+    os.unlink(f"{cache.root}/aliases/{name}")
+    os.mkdir(f"{cache.root}/aliases/{name}")
+
+    assert cache.add(wheel).unpacked
+    assert not cache.add(wheel).unpacked
+
+
 def test_a_damaged_entry_is_made_anew_on_request(cache: Cache, wheel: str) -> None:
     """What an inspection has found is mended by unpacking the wheel again."""
     added = cache.add(wheel)

@@ -16,7 +16,7 @@ from linkinstall.fs import local
 from linkinstall.record import seal, unsealed
 from linkinstall.values import replace
 from tests.support.entries import FILES, file_of, made_entry
-from tests.support.faulty import LowLinks, Recording
+from tests.support.faulty import Closed, LowLinks, Recording
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -379,3 +379,47 @@ def test_rows_of_a_sound_entry_are_not_compared_one_by_one(entry: Entry) -> None
 
     assert Inspection() == inspect(local(), flushed, "stat")
     assert 1 == len(inspect(local(), flushed, "full").damaged)
+
+
+@pytest.mark.parametrize("level", ["stat", "full"])
+@pytest.mark.parametrize("kind", ["folder", pytest.param("pipe", marks=links)])
+def test_rows_that_are_no_file_are_damage(entry: Entry, level: str, kind: str) -> None:
+    """Where a folder, or a pipe, stands for the rows, the entry is made anew.
+
+    It was an error of the system, at each install of the wheel.
+    """
+    record = f"{entry.folder}/record"
+    os.unlink(record)
+    os.mkdir(record) if kind == "folder" else os.mkfifo(record)
+
+    assert ((record, "cannot be read"),) == inspect(local(), entry, level).damaged
+
+
+@pytest.mark.parametrize("level", ["stat", "full"])
+def test_files_in_a_closed_folder_are_damage(entry: Entry, level: str) -> None:
+    """Files that this user cannot look at cannot be linked; a disk's error stays one.
+
+    A folder of an entry that was closed stopped each install of the wheel.
+    """
+    place = file_of(entry, "purelib/pkg").as_posix()
+
+    found = inspect(Closed(place), entry, level).damaged
+
+    assert [(f"{place}/{name}", "cannot be read") for name in ("__init__.py", "data.bin")] == [
+        *found
+    ]
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        inspect(Closed(place, errno.EIO), entry, level)
+
+
+def test_an_error_of_the_disk_is_no_damage(entry: Entry) -> None:
+    """Rows that the disk cannot read may be sound."""
+
+    def read(path: str) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    files = Recording(local())
+    vars(files)["read"] = read
+
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        inspect(files, entry, "stat")

@@ -15,15 +15,18 @@ from linkinstall.fs import local
 from linkinstall.fs.trees import (
     busy_in_tree,
     files_below,
+    is_closed_to_others,
     make_folders,
     make_temporary_folder,
+    read_if_readable,
     remove_files,
     remove_folder_if_empty,
     remove_named,
     remove_tree,
     remove_unused_folder,
+    write_whole,
 )
-from tests.support.faulty import Denying, Recording
+from tests.support.faulty import Closed, Denying, Recording
 from tests.support.platforms import needs_modes
 
 if TYPE_CHECKING:
@@ -273,3 +276,41 @@ def test_a_link_is_one_of_the_files_of_a_folder(tmp_path: Path) -> None:
     (tmp_path / "link").symlink_to("a")
 
     assert ["/a/one", "/link"] == sorted(files_below(local(), str(tmp_path)))
+
+
+def test_a_folder_in_the_place_of_a_small_file_goes(tmp_path: Path) -> None:
+    """What is written whole stands there afterwards, whatever stood there before.
+
+    A folder in the place of a wheel's alias stopped each install of the wheel.
+    """
+    path = tmp_path / "alias"
+    (path / "inner").mkdir(parents=True)
+
+    write_whole(local(), str(path), b"data", str(tmp_path / "tmp"))
+
+    assert b"data" == path.read_bytes()
+    assert [] == os.listdir(tmp_path / "tmp")
+
+
+def test_a_file_that_cannot_be_read_is_empty(tmp_path: Path) -> None:
+    """What is no file says nothing; an error of the disk does not say that it is none."""
+
+    def read(path: str) -> bytes:
+        raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+
+    (tmp_path / "file").write_bytes(b"data")
+
+    assert b"data" == read_if_readable(local(), f"{tmp_path}/file")
+    assert b"" == read_if_readable(local(), str(tmp_path))
+    assert b"" == read_if_readable(local(), f"{tmp_path}/nothing")
+    files = Recording(local())
+    vars(files)["read"] = read
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        read_if_readable(files, f"{tmp_path}/file")
+
+
+@needs_modes
+def test_a_folder_that_cannot_be_looked_at_is_not_closed_to_others(tmp_path: Path) -> None:
+    """Nothing is known of it: whoever asks has to look closer."""
+    assert is_closed_to_others(local(), str(tmp_path), ["inner"])
+    assert not is_closed_to_others(Closed(str(tmp_path)), str(tmp_path), ["inner"])

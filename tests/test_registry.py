@@ -110,3 +110,15 @@ def _volume(path: Path) -> str:
     while not os.path.ismount(path):
         path = path.parent
     return str(path)
+
+
+def test_a_note_that_is_no_file_is_damaged(note: str) -> None:
+    """A folder in the place of a note does not say whose it is; a disk's error stays one.
+
+    With ``--link-mode symlink`` no wheel of such a note could be installed.
+    """
+    os.unlink(note)
+    os.mkdir(note)
+
+    with pytest.raises(ValueError, match="cannot be read"):
+        read(local(), note)

@@ -12,6 +12,7 @@ from linkinstall.errors import CacheError
 from linkinstall.fs import local
 from linkinstall.remembered_interpreters import folder_below
 from linkinstall.trust import distrust, refuse_distrusted
+from tests.support.faulty import Closed
 from tests.support.reach import reachable
 from tests.support.sites import Site, snapshot
 
@@ -240,3 +241,26 @@ def test_nothing_is_taken_from_it_or_put_into_it(tmp_path: Path, reachable: Path
     ):
         pass
     assert before == snapshot(reachable, exact=True)
+
+
+@pytest.mark.parametrize("inner", ["", "/v1"])
+def test_a_cache_that_this_user_may_not_look_into_is_not_used(
+    tmp_path: Path, reachable: Path, inner: str
+) -> None:
+    """A tier of another user that is closed is passed over, and one's own is stood in for.
+
+    Each install ended with "Permission denied" where a tier was closed; one that is not there
+    was passed over.
+    """
+    site, reason = Site(tmp_path), "this user may not look into it"
+    (reachable / "v1").mkdir()
+    files = Closed(f"{reachable}{inner}")
+
+    assert reason == distrust(files, f"{reachable}", ["v1", "v1/entries"], named=True)
+    tiered = Cache(site.cache.path, tiers=[reachable], files=files)
+    assert {str(reachable): reason} == tiered.passed_over
+    own = Cache(reachable, files=files)
+    assert reason == own.distrust
+    with pytest.raises(CacheError, match=reason) as caught:
+        refuse_distrusted(own)
+    assert "chmod" not in caught.value.next_step

@@ -141,3 +141,17 @@ def test_links_among_entries_are_none(tmp_path: Path) -> None:
     stock = take_stock(cache)
 
     assert ((), (entry.folder,)) == (stock.entries, stock.foreign)
+
+
+@pytest.mark.parametrize("kind", ["folder", pytest.param("link", marks=needs_symlinks)])
+def test_a_manifest_that_is_no_file_is_damaged(site: Site, kind: str) -> None:
+    """A folder, or a link that leads nowhere, in the place of a manifest, or an alias, is told.
+
+    Nothing could be told of such a cache, and nothing taken out of it.
+    """
+    manifest = f"{site.cache.add(site.wheel()).entry.folder}/manifest"
+    os.unlink(manifest)
+    os.mkdir(manifest) if kind == "folder" else os.symlink("nowhere", manifest)
+
+    assert only(site.cache).damaged
+    assert only(site.cache).manifest is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from linkinstall import limits
 from linkinstall.cache import Cache
 from linkinstall.upkeep.verification import sharing, verify
 from tests.support.entries import is_sound, lose
-from tests.support.faulty import LocalFileSystem
+from tests.support.faulty import Closed, LocalFileSystem
 from tests.support.platforms import needs_modes, needs_symlinks
 from tests.support.sites import Site, snapshot
 
@@ -210,3 +211,53 @@ def test_the_rows_of_record_are_verified(site: Site) -> None:
         stream.write("\n../../x,,")
 
     assert [f"{entry.folder}/record"] == [one.path for one in verify(site.cache).findings]
+
+
+@pytest.mark.parametrize("full", [False, True])
+def test_an_entry_is_mended_by_a_wheel_that_it_is_not_known_to_be_of(
+    site: Site, *, full: bool
+) -> None:
+    """A wheel mends the entry that it unpacks to, also where no alias says so.
+
+    The damaged entry that stood there was taken for the one that was made: it was neither
+    mended nor quarantined.
+    """
+    wheel = str(site.wheel())
+    entry = site.cache.add(wheel).entry
+    site.cache.mark_flushed(entry)
+    shutil.rmtree(f"{site.cache.root}/aliases")
+    forge(module_of(entry)) if full else module_of(entry).write_text("edited = True\n")
+
+    verified = verify(site.cache, full=full, repair=True, wheels=[wheel])
+
+    assert ([str(module_of(entry))], ()) == (
+        [one.path for one in verified.mended],
+        verified.findings,
+    )
+    made = site.cache.open(entry.manifest.id)
+    assert made is not None
+    assert is_sound(site.cache, made)
+
+
+def test_a_manifest_that_is_a_folder_is_mended(site: Site) -> None:
+    """It is told, and the wheel makes the entry anew.
+
+    ``cache verify`` ended with "Is a directory", also with ``--repair``.
+    """
+    wheel = str(site.wheel())
+    manifest = f"{site.cache.add(wheel).entry.folder}/manifest"
+    os.unlink(manifest)
+    os.mkdir(manifest)
+
+    assert [manifest] == [one.path for one in verify(site.cache).findings]
+    assert () == verify(site.cache, repair=True, wheels=[wheel]).findings
+
+
+def test_who_shares_files_of_a_closed_folder_is_not_known(site: Site) -> None:
+    """A file that this user cannot look at is shared with nobody who could be named."""
+    site.install(site.wheel(), link_mode="hardlink")
+    entry = site.cache.add(site.wheel()).entry
+    module = module_of(entry)
+    cache = Cache(site.cache.path, files=Closed(os.path.dirname(module)))
+
+    assert "" == sharing(cache, entry, [str(module)])

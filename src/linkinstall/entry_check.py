@@ -12,7 +12,8 @@ checksum is compared, and where they have none, or with ``full``, each is compar
 manifest, as always with an entry that may not have reached the disk, which is looked at in
 any case.
 
-Errors: ``OSError`` where the cache cannot be read.
+Errors: ``OSError`` where the disk cannot be read; a folder that is closed to this user, or
+stands where a file was, is damage.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 from stat import S_IRUSR, S_ISGID, S_ISREG, S_ISUID, S_IWOTH, S_IXUSR
 
 from linkinstall.digest import hash_file
+from linkinstall.fs.named import UNREADABLE
 from linkinstall.manifest import column
 from linkinstall.record import is_sealed, row, unsealed
 from linkinstall.values import value
@@ -37,6 +39,7 @@ __all__ = ["LEVELS", "Inspection", "in_words", "inspect", "is_whole", "rows_of"]
 
 LEVELS = ("off", "stat", "full")
 _MODE = "has another mode"
+_UNREADABLE = "cannot be read"
 _NAMED = 5
 """So many damaged files are named in a message."""
 
@@ -113,7 +116,13 @@ class _Look:
     def at(self, folder: Folder) -> None:
         """Look at the files of one folder."""
         place = self._entry.files(folder.scheme, folder.path)
-        statuses = self._files.statuses(place, folder.names)
+        try:
+            statuses = self._files.statuses(place, folder.names)
+        except OSError as error:
+            if error.errno not in UNREADABLE:
+                raise
+            self.damaged += [(f"{place}/{name}", _UNREADABLE) for name in folder.names]
+            return
         # Mostly all is well: then there is no need to say of which file what is wrong.
         if self._full or not self._is_sound(folder, statuses):
             self._at_each(folder, place, statuses)
@@ -186,6 +195,10 @@ def _record_damage(files: FileSystem, entry: Entry, *, exact: bool) -> list[tupl
         data = files.read(path)
     except FileNotFoundError:
         return [(path, "is missing")]
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        return [(path, _UNREADABLE)]
     manifest = entry.manifest
     if is_sealed(data, manifest.id):
         if not exact:

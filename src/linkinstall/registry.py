@@ -25,6 +25,7 @@ from __future__ import annotations
 import os
 from binascii import crc32
 
+from linkinstall.fs.named import UNREADABLE
 from linkinstall.interpreter_report import decode, encode
 from linkinstall.paths import forward
 from linkinstall.values import value
@@ -107,13 +108,19 @@ def read(files: FileSystem, path: str) -> Registration | None:
     A power cut leaves a file empty, or full of zeros: then the links that it was noted for
     have not reached the disk either.
 
-    :raises ValueError: it is damaged in another way, and nobody knows which environment it is
-    :raises OSError: it cannot be read
+    :raises ValueError: it is damaged in another way, no file, or not for this user to read,
+        and nobody knows which environment it is
+    :raises OSError: the disk cannot read it
     """
     try:
         data = files.read(path)
     except FileNotFoundError:
         return None
+    except OSError as error:
+        if error.errno not in UNREADABLE:
+            raise
+        message = f"{path} cannot be read"
+        raise ValueError(message) from error
     if not data.strip(b"\0"):
         return None
     body = data[_CHECKSUM_LENGTH:]

@@ -8,8 +8,9 @@ Calling sequence::
     reason = distrust(files, "/cache", ["v1"], named=True)     # "" where it may be used
     refuse_distrusted(cache)                           # where nothing else would do
 
-Guarantees: reads only. A folder that is not there yet is trusted where those above it are.
-Where the system has no owners and modes as POSIX has them, every folder is.
+Guarantees: reads only. What this user may not look into is not to be used. A folder that is
+not there yet is trusted where those above it are. Where the system has no owners and modes
+as POSIX has them, every folder is.
 
 Errors: ``OSError`` where a folder cannot be looked at;
 :class:`~linkinstall.errors.CacheError` from :func:`refuse_distrusted`.
@@ -33,6 +34,7 @@ __all__ = ["distrust", "refuse_distrusted"]
 
 NO_HOME = "no home folder is known, HOME is not set"
 NO_FOLDER = "it is no folder"
+NO_ENTRY = "this user may not look into it"
 
 
 def distrust(files: FileSystem, path: str, inner: Iterable[str] = (), *, named: bool) -> str:
@@ -45,6 +47,13 @@ def distrust(files: FileSystem, path: str, inner: Iterable[str] = (), *, named: 
     """
     if not hasattr(os, "geteuid"):
         return ""
+    try:
+        return _distrust(files, path, inner, named=named)
+    except PermissionError:
+        return NO_ENTRY
+
+
+def _distrust(files: FileSystem, path: str, inner: Iterable[str], *, named: bool) -> str:
     if not named:
         from linkinstall.cache_folder import default_folder
 
@@ -101,7 +110,7 @@ def refuse_distrusted(cache: Cache) -> None:
         f"The cache {cache.path} is not used: {reason}.",
         problems=[Problem("cache-untrusted", cache.path, None, f"{cache.path}: {reason}")],
         next_step="Nothing was changed. Name another one (--cache-dir)"
-        f"{'' if reason in (NO_HOME, NO_FOLDER) else closing}.",
+        f"{'' if reason in (NO_HOME, NO_FOLDER, NO_ENTRY) else closing}.",
     )
 
 

@@ -29,6 +29,7 @@ from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import BinaryIO
 
     LocalFileSystem = FileSystem
@@ -285,3 +286,32 @@ def noting_volumes(files: FileSystem, calls: list[str]) -> FileSystem:
 
     vars(files).update(open_volume=open_volume, flush_volume=flush_volume)
     return files
+
+
+class Closed(LocalFileSystem):
+    """The disk, with a folder that this user may not look into; root may look into any.
+
+    :param folder: the folder
+    :param error: the number of the error
+    """
+
+    def __init__(self, folder: str, error: int = errno.EACCES) -> None:
+        super().__init__()
+        self.folder = folder
+        self.error = error
+
+    def status(self, path: str) -> os.stat_result | None:
+        """Refuse it below the folder."""
+        self._refuse_below(path)
+        return super().status(path)
+
+    def statuses(self, folder: str, names: Iterable[str]) -> list[os.stat_result | None]:
+        """Refuse it below the folder."""
+        names = list(names)
+        for name in names:
+            self._refuse_below(f"{folder}/{name}")
+        return super().statuses(folder, names)
+
+    def _refuse_below(self, path: str) -> None:
+        if path.startswith(f"{self.folder}/"):
+            raise OSError(self.error, os.strerror(self.error), path)

@@ -24,12 +24,24 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["UNWRITABLE", "NamedFile", "open_plain", "set_times", "status_of", "with_path"]
+__all__ = [
+    "UNREADABLE",
+    "UNWRITABLE",
+    "NamedFile",
+    "open_plain",
+    "set_times",
+    "status_of",
+    "with_path",
+]
 
 UNWRITABLE = frozenset(
     (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST, errno.ENOENT)
 )
 """Error numbers that say: nothing can be made in this folder, or on the way to it."""
+UNREADABLE = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTDIR, errno.ELOOP)
+)
+"""Error numbers that say: what stands there is no plain file, or not for this user to read."""
 _AT_ONCE: int = getattr(os, "O_NONBLOCK", 0)
 """Opens a FIFO without waiting for somebody who writes; plain files do not mind."""
 

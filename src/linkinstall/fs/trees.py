@@ -12,6 +12,7 @@ import os
 from stat import S_IFDIR, S_IFMT, S_ISDIR, S_ISVTX, S_IWOTH
 
 from linkinstall import limits
+from linkinstall.fs.named import UNREADABLE
 from linkinstall.fs.port import FILE, FOLDER, FOLDER_RENAME_REFUSALS
 
 TYPE_CHECKING = False
@@ -27,6 +28,7 @@ __all__ = [
     "keeps_names",
     "make_folders",
     "make_temporary_folder",
+    "read_if_readable",
     "remove_files",
     "remove_folder_if_empty",
     "remove_named",
@@ -71,18 +73,22 @@ def make_temporary_folder() -> str:
 def is_closed_to_others(files: FileSystem, folder: str, inner: Iterable[str]) -> bool:
     """Return whether only its owner, and a group, can change or replace a folder.
 
-    A quick look at modes: where a link is on the way it says no, whatever that leads to.
+    A quick look at modes: where a link is on the way it says no, whatever that leads to, and
+    where this user may not look.
 
     :param inner: folders inside it that count, too
     """
-    for place in (folder, *(f"{folder}/{name}" for name in inner)):
-        status = files.status(place)
-        if status is not None and status.st_mode & _KIND_AND_OPEN != S_IFDIR:
-            return False
-    while (parent := os.path.dirname(folder)) != folder:
-        folder, status = parent, files.status(parent)
-        if status is not None and not (S_ISDIR(status.st_mode) and keeps_names(status.st_mode)):
-            return False
+    try:
+        for place in (folder, *(f"{folder}/{name}" for name in inner)):
+            status = files.status(place)
+            if status is not None and status.st_mode & _KIND_AND_OPEN != S_IFDIR:
+                return False
+        while (parent := os.path.dirname(folder)) != folder:
+            folder, status = parent, files.status(parent)
+            if status is not None and not (S_ISDIR(status.st_mode) and keeps_names(status.st_mode)):
+                return False
+    except PermissionError:
+        return False
     return True
 
 
@@ -92,7 +98,7 @@ def keeps_names(mode: int) -> bool:
 
 
 def write_whole(files: FileSystem, path: str, data: bytes, temporary: str) -> None:
-    """Put a small file into place in one step, instead of the one that stands there.
+    """Put a small file into place in one step, instead of what stands there.
 
     :param temporary: a folder of the same volume for what is not whole yet; what a killed
         process leaves there, :func:`linkinstall.temporary.sweep` removes
@@ -108,10 +114,29 @@ def write_whole(files: FileSystem, path: str, data: bytes, temporary: str) -> No
             files.unlink_all(temporary, [name])
             # A sweep cannot tell a living writer's file from a dead one's.
             swept = isinstance(error, FileNotFoundError)
-            if not swept or attempt == limits.RETRIES - 1:
+            if not (swept or _is_cleared(files, path)) or attempt == limits.RETRIES - 1:
                 raise
         else:
             return
+
+
+def read_if_readable(files: FileSystem, path: str) -> bytes:
+    """Return the contents of a file; none where it is gone, no file, or not for this user to read.
+
+    :raises OSError: the disk cannot read it, which says nothing about what is in it
+    """
+    try:
+        return files.read(path)
+    except OSError as error:
+        if error.errno in UNREADABLE or isinstance(error, FileNotFoundError):
+            return b""
+        raise
+
+
+def _is_cleared(files: FileSystem, path: str) -> bool:
+    """Return whether a folder stood where a file is to go, and has been removed."""
+    status = files.status(path)
+    return status is not None and S_ISDIR(status.st_mode) and not remove_tree(files, path)
 
 
 def remove_tree(files: FileSystem, folder: str) -> list[Refusal]:

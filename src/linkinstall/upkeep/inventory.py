@@ -21,6 +21,7 @@ from __future__ import annotations
 
 from linkinstall.cache import QUARANTINED
 from linkinstall.fs.port import FILE, FOLDER, LINK
+from linkinstall.fs.trees import read_if_readable
 from linkinstall.manifest import decode
 from linkinstall.registry import read
 from linkinstall.values import value
@@ -242,7 +243,8 @@ def _stored(cache: Cache, name: str, notes: Iterable[str], stale: list[str]) -> 
             continue
         used = status.st_mtime
         try:
-            manifest, damaged = decode(files.read(f"{folder}/{inner}")), inner == QUARANTINED
+            manifest = decode(read_if_readable(files, f"{folder}/{inner}"))
+            damaged = inner == QUARANTINED
         except ValueError:
             pass
         break
@@ -326,8 +328,10 @@ def leads_into(files: FileSystem, path: str, folder: str) -> bool:
 def _aliases_without(files: FileSystem, root: str, known: frozenset[str]) -> Iterator[str]:
     for name, kind in _scan(files, f"{root}/aliases"):
         path = f"{root}/aliases/{name}"
-        if kind == FILE and files.read(path).partition(b"\n")[0].decode("latin-1") not in known:
-            yield path
+        if kind == FILE:
+            named = read_if_readable(files, path).partition(b"\n")[0]
+            if named.decode("latin-1") not in known:
+                yield path
 
 
 def _foreign(files: FileSystem, root: str) -> Iterator[str]:

@@ -29,6 +29,7 @@ from linkinstall.cache import QUARANTINED, UNFLUSHED, Entry
 from linkinstall.distribution import HALF_REMOVED, MODIFIED
 from linkinstall.entry_check import inspect
 from linkinstall.fs.port import FILE, FOLDER
+from linkinstall.fs.trees import read_if_readable
 from linkinstall.manifest import entry_id
 from linkinstall.outcome import Finding
 from linkinstall.registry import read
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from linkinstall.cache import Cache
+    from linkinstall.fs.port import FileSystem
     from linkinstall.upkeep.inventory import Stored
 
 __all__ = ["Verified", "sharing", "verify"]
@@ -119,7 +121,7 @@ def sharing(cache: Cache, entry: Entry, paths: Iterable[str]) -> str:
     known = [one for _, one in environments(cache) if one is not None]
     roots, unknown = set(), 0
     for path in list(paths)[:_LOOKED_AT]:
-        ours = files.status(path)
+        ours = _status(files, path)
         key = path.removeprefix(f"{entry.folder}/files/").split("/", 1)
         hard = 0
         for one in known:
@@ -136,6 +138,14 @@ def sharing(cache: Cache, entry: Entry, paths: Iterable[str]) -> str:
     if unknown:
         names.append(f"{unknown} link{'s' if unknown > 1 else ''} that nobody has noted")
     return ", ".join(names)
+
+
+def _status(files: FileSystem, path: str) -> os.stat_result | None:
+    """Return the status of a damaged file; None where its folder is closed to this user."""
+    try:
+        return files.status(path)
+    except PermissionError:
+        return None
 
 
 class _Verification:
@@ -219,11 +229,8 @@ class _Verification:
         entry = self.cache.open_folder(folder)
         if entry is not None or self.files.status(f"{folder}/manifest") is None:
             return entry
-        try:
-            self.files.read(f"{folder}/manifest")
-        except FileNotFoundError:
-            return None
-        return self.cache.open_folder(folder)
+        readable = read_if_readable(self.files, f"{folder}/manifest")
+        return self.cache.open_folder(folder) if readable else None
 
     def _files(self, entry: Entry, fix: str) -> Iterator[Finding]:
         level = self.level if entry.flushed else "full"  # see entry_check.is_whole
@@ -314,7 +321,12 @@ class _Verification:
         for path in wheels:
             entry = self._damaged_of(path)
             if entry is not None or self.cache.find(path) is None:
-                done.add(unpack(self.cache, path, damaged=entry).entry.folder)
+                made = unpack(self.cache, path, damaged=entry).entry
+                standing = self.damaged.get(made.folder)
+                if standing is not None and standing.manifest.mtime == made.manifest.mtime:
+                    # It was not known to be the wheel's, and its files' statuses tell nothing.
+                    unpack(self.cache, path, damaged=standing)
+                done.add(made.folder)
         return done
 
     def _damaged_of(self, path: str) -> Entry | None:
