@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -74,6 +75,24 @@ def test_the_entry_is_foreseen_as_it_will_be(site: Site, wheel: Path) -> None:
         assert getattr(made, part) == getattr(told, part), part
     assert sorted(made.files()) == sorted(told.files())
     assert made.collisions == told.collisions
+
+
+@pytest.mark.parametrize("algorithm", ["sha384", "sha512"])
+def test_the_entry_is_foreseen_whatever_algorithm_record_uses(site: Site, algorithm: str) -> None:
+    """What is installed from a wheel whose RECORD has other digests than SHA-256 is unchanged.
+
+    Story: such a digest was taken for the SHA-256, and "would replace" was told of what was
+    installed identically, once the cache had lost the wheel.
+    """
+    wheel = site.wheel(algorithm=algorithm)
+    entry, _, _ = foresee(site.cache, str(wheel), "all")
+    site.install(wheel, compile_levels=())
+    shutil.move(site.cache.path, site.folder / "lost")
+
+    assert sorted(Cache(site.folder / "lost").add(wheel).entry.manifest.files()) == sorted(
+        entry.manifest.files()
+    )
+    assert () == foretold(site, wheel)
 
 
 @pytest.mark.parametrize("listed", ["", "app/data.txt,,\n", "app/data.txt,sha256=ab cd,4\n"])

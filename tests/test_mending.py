@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -199,6 +200,25 @@ def test_removal_without_proof_is_refused(site: Site) -> None:
 
     with pytest.raises(DistributionError, match=r"no wheel of app 1\.0"):
         wishes(site, "app", remove=True, cache=Cache(site.folder / "empty"))
+
+
+def test_removal_that_would_leave_the_whole_payload_is_refused(site: Site) -> None:
+    """A dist-info stays where no file that the wheel would have put there is the wheel's.
+
+    Story: with a RECORD of sha512 nothing but dist-info could be proven, and "removed" was
+    told while every module stayed, and nothing was left that told whose they were.
+    """
+    info(site, "app").joinpath("RECORD").unlink()
+    files = {"app/__init__.py": "another = 1\n", "app/data.txt": "another\n"}
+    wheels = [site.wheel("app", files=files)]
+
+    with pytest.raises(DistributionError, match="no file of it is as the wheel has it"):
+        wishes(site, "app", remove=True, wheels=wheels, cache=Cache(site.folder / "empty"))
+
+    shutil.rmtree(site.library / "app")  # nothing is left that could be anybody's
+    assert [("app", "1.0")] == gone(
+        wishes(site, "app", remove=True, wheels=wheels, cache=Cache(site.folder / "empty"))
+    )
 
 
 def test_every_damaged_one_can_be_removed(site: Site) -> None:

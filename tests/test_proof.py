@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tracemalloc
 import zipfile
 
@@ -10,7 +11,7 @@ import pytest
 
 from linkinstall.distribution import find_distributions
 from linkinstall.manifest import EntryPoint
-from linkinstall.proof import is_launcher, proven_rows
+from linkinstall.proof import is_launcher, proven_rows, tells_anything
 from tests.support.sites import Site
 
 TYPE_CHECKING = False
@@ -132,3 +133,20 @@ def test_what_was_edited_is_not_proven(site: Site) -> None:
     info = [path for path in before if path.startswith("app-1.0.dist-info/")]
 
     assert info == proven(site)
+
+
+def test_something_of_the_payload_has_to_be_proven(site: Site) -> None:
+    """Files of dist-info alone prove nothing, unless no other file stands."""
+    world = site.world()
+    (one,) = find_distributions(world.files, world.libraries, world.bases)
+    (folder,) = world.files.scan(f"{site.cache.root}/entries")
+    entry = site.cache.open(folder[0])
+    assert entry is not None
+    rows = proven_rows(world, one, entry.manifest)
+    inner = [row for row in rows if row.path.startswith("app-1.0.dist-info/")]
+
+    assert tells_anything(world, one, entry.manifest, rows)
+    assert not tells_anything(world, one, entry.manifest, inner)
+    shutil.rmtree(site.library / "app")
+    (site.root / "share" / "app.txt").unlink()
+    assert tells_anything(world, one, entry.manifest, inner)

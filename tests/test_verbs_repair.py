@@ -238,3 +238,22 @@ def test_everything_that_check_finds(site: Site, before: Snapshot) -> None:
 
     assert [] == site.check(full=True)
     assert [] == differences(before, site.tree())
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha384", "sha512"])
+def test_removal_by_a_wheel_leaves_nothing(tmp_path: Path, algorithm: str) -> None:
+    """Whatever algorithm the wheel's RECORD uses, all that it brought goes with it.
+
+    Story: digests of sha512 were compared with those of SHA-256, so that nothing but
+    dist-info was proven: "removed" was told, and every other file stayed, owned by nobody.
+    """
+    site = Site(tmp_path)
+    empty = site.tree()
+    wheel = site.wheel("app", algorithm=algorithm)
+    site.install(wheel, link_mode="copy")
+    lose_record(site)
+    cache = Cache(site.folder / "empty")
+    outcome = site.repair("app", remove=True, wheels=[str(wheel)], cache=cache)
+
+    assert ["removed"] == [one.action for one in outcome.changes]
+    assert [] == differences(empty, site.tree())

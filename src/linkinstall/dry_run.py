@@ -1,7 +1,8 @@
 """What a transaction would do, without writing anything.
 
 Purpose: foresee the entry a wheel would become (from its central directory and
-RECORD, nothing is unpacked), and turn a plan into the lines of ``--dry-run``.
+RECORD; a file for which that has no SHA-256 to go by is read), and turn a plan into the
+lines of ``--dry-run``.
 
 Guarantees: nothing is written, the cache included.
 
@@ -11,7 +12,11 @@ refused.
 
 from __future__ import annotations
 
+import os
+from typing import cast
+
 from linkinstall.cache import Entry
+from linkinstall.digest import hash_stream
 from linkinstall.manifest import EntryPoint, Folder, Manifest
 from linkinstall.outcome import FileCount, PlannedChange
 from linkinstall.policy import MODES, chain
@@ -21,6 +26,7 @@ from linkinstall.values import as_dict
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import BinaryIO
 
     from linkinstall.cache import Cache
     from linkinstall.linking import Preferences
@@ -31,28 +37,33 @@ __all__ = ["foresee", "planned_changes"]
 _ACTIONS = {"installed": "install", "removed": "remove"}
 
 
-_NO_DIGEST = "-"
-"""Where RECORD has none, or what cannot be one: without its vetting that is no fault."""
-
-
 def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, str | None]:
     """Return the entry that a wheel has or would get, its name, and its hash."""
     found = None if cache.temporary else cache.find(path)
     if found is not None:
         return found.entry, found.name.name, found.hash
+    from linkinstall.contents import Contents
     from linkinstall.entry_writer import collisions
     from linkinstall.scripts import launcher_body
     from linkinstall.unpack import vet_file
+    from linkinstall.vetting import reading
 
     name, _ = cache.identify(path)
-    with cache.file_system.open_read(path) as stream:
+    with cache.file_system.open_read(path) as stream, reading(os.path.basename(path)):
         vetted, _archive = vet_file(stream, path, validate_record)
-    folders: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
-    for file in vetted.files:
-        folder, _, base = file.path.rpartition("/")
-        digest = vetted.record[file.member][1] if file.member in vetted.record else ""
-        digest = digest if digest and " " not in digest else _NO_DIGEST
-        folders.setdefault((file.scheme, folder), []).append((base, str(file.size), digest))
+        contents = Contents(stream, vetted.members, vetted.directory)
+        members = {member.name: member for member in vetted.members}
+        folders: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
+        for file in vetted.files:
+            folder, _, base = file.path.rpartition("/")
+            row = vetted.record.get(file.member)
+            # An entry's digests are SHA-256, whatever RECORD has; and RECORD is taken at its
+            # word only where unpacking would compare it.
+            if validate_record == "all" and row is not None and row.algorithm == "sha256":
+                digest = row.digest
+            else:
+                digest = hash_stream(cast("BinaryIO", contents.open(members[file.member])))
+            folders.setdefault((file.scheme, folder), []).append((base, str(file.size), digest))
     manifest = Manifest(
         "", vetted.distribution, vetted.version, vetted.dist_info, vetted.root, 0,
         cache.file_system.umask(),

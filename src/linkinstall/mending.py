@@ -201,7 +201,7 @@ class _Work:
 
     def _part(self, one: Examined) -> None:
         """Wish a dist-info away with what RECORD lists, or what the manifest proves."""
-        from linkinstall.proof import proven_rows
+        from linkinstall.proof import proven_rows, tells_anything
 
         rows = None
         if one.rows is None:
@@ -210,7 +210,11 @@ class _Work:
             if entry is None:
                 self._refuse("no-manifest", one, self.evidence.source(one).reason)
                 return
-            rows = tuple(proven_rows(self.world, one.distribution, entry.manifest))
+            looked = self.world, one.distribution, entry.manifest
+            rows = tuple(proven_rows(*looked))
+            if not tells_anything(*looked, rows):
+                self._refuse("no-manifest", one, "no file of it is as the wheel has it")
+                return
         self.wishes.partings.append(Parting(one.distribution, rows))
 
     def _refuse(self, code: str, one: Examined, reason: str) -> None:

@@ -5,6 +5,7 @@ Purpose: what ``repair --remove`` takes away by the manifest of the wheel.
 Calling sequence::
 
     rows = proven_rows(world, distribution, manifest)
+    if not tells_anything(world, distribution, manifest, rows): ...     # another wheel's
 
 Guarantees: reads only. A file is proven by its place and its contents together: those
 that the wheel has there, for a script the wheel's with another first line, for a
@@ -24,13 +25,13 @@ from linkinstall.scripts import MARK
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from linkinstall.distribution import Distribution
     from linkinstall.manifest import EntryPoint, Manifest
     from linkinstall.world import World
 
-__all__ = ["is_launcher", "proven_rows"]
+__all__ = ["is_launcher", "proven_rows", "tells_anything"]
 
 _LAUNCHER_SIZE = 4 << 20
 """Bytes of a launcher at most; those for Windows have some 110,000."""
@@ -45,6 +46,24 @@ def proven_rows(world: World, one: Distribution, manifest: Manifest) -> list[Row
         if _digest(world, library_path(one.base, path)) == expected
     ]
     return [*rows, *_scripts(world, one, manifest)]
+
+
+def tells_anything(
+    world: World, one: Distribution, manifest: Manifest, rows: Iterable[Row]
+) -> bool:
+    """Return whether a file outside of dist-info is proven, or there is none to be proven.
+
+    Else the manifest is hardly that of what is installed: with dist-info would go all that
+    tells whose the files are.
+    """
+    inner = f"{manifest.dist_info}/"
+    if any(not row.path.startswith(inner) for row in rows):
+        return True
+    return not any(
+        world.files.status(library_path(one.base, path)) is not None
+        for path in claims_of(world, manifest)
+        if not path.startswith(inner)
+    )
 
 
 def is_launcher(data: bytes, point: EntryPoint) -> bool:
