@@ -104,6 +104,28 @@ def test_damage_is_noticed(
     assert ((str(file_of(entry, key)), reason),) == found.damaged
 
 
+@pytest.mark.parametrize("level", ["stat", "full"])
+@pytest.mark.parametrize("unit", [100, 1_000, 10_000_000, 1_000_000_000, 2_000_000_000])
+def test_a_time_that_was_cut_down_is_no_damage(entry: Entry, unit: int, level: str) -> None:
+    """Volumes and archives that keep coarser times leave an entry sound, and an edit is noticed.
+
+    Story: in a cache that GNU tar had copied, as the how-to says, or on ext4 with inodes of
+    128 bytes, every file "was written to": each install made every entry anew, and
+    ``LinkDestination`` could install nothing at all.
+    """
+    mtime = entry.manifest.mtime
+    for key in (*FILES, INNER):
+        os.utime(file_of(entry, key), ns=(mtime, mtime - mtime % unit))
+
+    assert Inspection() == inspect(local(), entry, level)
+
+    later = mtime - mtime % unit + unit
+    os.utime(file_of(entry, DATA), ns=(later, later))
+    assert ((str(file_of(entry, DATA)), "was written to"),) == inspect(
+        local(), entry, level
+    ).damaged
+
+
 def test_no_mode_is_expected_where_files_have_none(entry: Entry) -> None:
     """What a wheel marks as executable is no damage on Windows, which marks nothing.
 

@@ -11,7 +11,7 @@ import pytest
 from linkinstall.digest import hash_data
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
-from linkinstall.identity import Expected, Identity, same_time
+from linkinstall.identity import Expected, Identity
 from linkinstall.journal import decode, relocate
 from tests.support.applications import applied, journal_of
 from tests.support.faulty import OtherVolume, Recording
@@ -45,28 +45,6 @@ def upgrade(site: Site) -> Application:
 def identity_of(application: Application) -> Identity:
     """Return the identity of an application's journal, as a later run sees it."""
     return Identity(local(), journal_of(application))
-
-
-# ------------------------------------------------------------------ times
-
-
-@pytest.mark.parametrize(
-    ("one", "other", "same"),
-    [
-        (5 * SECOND + 7, 5 * SECOND + 7, True),
-        (5 * SECOND + 7, 5 * SECOND + 8, False),
-        (5 * SECOND + 707, 5 * SECOND + 700, True),  # NTFS: 100 ns
-        (5 * SECOND + 801, 5 * SECOND + 700, False),
-        (5 * SECOND + 800, 5 * SECOND + 700, False),
-        (5 * SECOND + 7, 4 * SECOND, True),  # FAT: two seconds
-        (6 * SECOND, 4 * SECOND, False),
-    ],
-)
-def test_times_are_equal_as_far_as_the_coarser_volume_tells(
-    one: int, other: int, *, same: bool
-) -> None:
-    """A time that a coarser file system cut off counts as the same, in either order."""
-    assert (same, same) == (same_time(one, other), same_time(other, one))
 
 
 # ------------------------------------------------------------------ a planned path

@@ -138,7 +138,7 @@ class _Look:
             if (
                 status is None
                 or status.st_size != int(size)
-                or status.st_mtime_ns != mtime
+                or (status.st_mtime_ns != mtime and _was_written_to(status, mtime))
                 or status.st_mode & bits != S_IRUSR
                 or status.st_nlink >= limit
                 or not S_ISREG(status.st_mode)
@@ -171,7 +171,7 @@ class _Look:
             return "is no plain file"
         if status.st_size != size:
             return "has another size"
-        if status.st_mtime_ns != self._mtime:
+        if status.st_mtime_ns != self._mtime and _was_written_to(status, self._mtime):
             return "was written to"
         # A chmod through a hard link reaches the cache's file too.
         if status.st_mode & self._bits != S_IRUSR:
@@ -223,3 +223,15 @@ def _has_no_modes(files: FileSystem, folder: str) -> bool:
     """Return whether everybody may write to a folder of an entry: on FAT all modes are alike."""
     status = files.status(folder)
     return status is not None and bool(status.st_mode & S_IWOTH)
+
+
+def _was_written_to(status: os.stat_result, mtime: int) -> bool:
+    """Return whether a file's time, which is another one, is not the same cut down.
+
+    Where times are kept to the nanosecond an edit practically never leaves such a time: it
+    would have to come before the file was made. On a coarser volume one that comes within
+    the unit and keeps the size is found by ``full`` alone.
+    """
+    from linkinstall.times import is_cut_down
+
+    return not is_cut_down(status.st_mtime_ns, mtime)

@@ -39,10 +39,7 @@ if TYPE_CHECKING:
     from linkinstall.journal import Journal
     from linkinstall.plan import Group, OldDistInfo, Placement, StashItem
 
-__all__ = ["Expected", "Identity", "same_time"]
-
-_SECOND = 1_000_000_000
-_NTFS_TICK = 100
+__all__ = ["Expected", "Identity"]
 
 
 @value
@@ -153,9 +150,14 @@ class Identity:
     def _is_file(self, path: str, status: os.stat_result, expected: Expected) -> bool:
         if not S_ISREG(status.st_mode) or status.st_size != expected.size:
             return False
-        if not self._copied and not same_time(status.st_mtime_ns, expected.mtime):
+        if not self._has_time(status, expected.mtime):
             return False
         return hash_file(self.files, path) == expected.digest
+
+    def _has_time(self, status: os.stat_result, expected: int) -> bool:
+        from linkinstall.times import same_time
+
+        return self._copied or same_time(status.st_mtime_ns, expected)
 
     def planned(self, group: Group) -> Iterator[tuple[str, dict[str, Expected]]]:
         """Yield each folder of a group with the files planned for it."""
@@ -232,7 +234,7 @@ class Identity:
         status = self.files.status(f"{old.path}/{old.mark}")
         if status is None or status.st_size != old.size:
             return False
-        return self._copied or same_time(status.st_mtime_ns, old.mtime)
+        return self._has_time(status, old.mtime)
 
     def _is_new(self, folder: str, index: int) -> bool:
         """Return whether a dist-info in place is the one this transaction staged."""
@@ -280,16 +282,3 @@ class Identity:
                     folder = self.files.real_path(os.path.dirname(nominal))
                     self._listed.add(f"{folder}/{os.path.basename(nominal)}")
         return path in self._listed
-
-
-def same_time(one: int, other: int) -> bool:
-    """Return whether two file times are equal, as far as the coarser volume tells.
-
-    FAT keeps two seconds, NTFS 100 ns; a copy on such a volume is cut off.
-    """
-    if one == other:
-        return True
-    low = min(one, other)
-    if low % _SECOND == 0:
-        return abs(one - other) < 2 * _SECOND
-    return low % _NTFS_TICK == 0 and abs(one - other) < _NTFS_TICK
