@@ -429,6 +429,33 @@ def test_a_link_is_not_followed(
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.posix("there are no such files")
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_fifo_is_refused(tmp_path: Path, *, shared: bool) -> None:
+    """What is no plain file is named at once, and not read from.
+
+    Story: with a FIFO in the place of an environment's or the cache's lock, every command
+    that takes the lock waited for ever, whatever ``--lock-timeout`` said.
+    """
+    os.mkfifo(tmp_path / ".lock")
+    program = f"""
+import sys
+from linkinstall.fs.lock import FolderLock
+lock = FolderLock(sys.argv[1], what="it", shared={shared})
+try:
+    lock.acquire(timeout=1.0)
+except OSError as error:
+    print(error.errno, error.filename, error.strerror)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / ".lock")],
+        stdout=subprocess.PIPE, text=True, timeout=20, check=True,
+    ).stdout  # fmt: skip
+
+    assert told.startswith(f"{errno.EINVAL} {tmp_path / '.lock'} The lock is no plain file")
+    assert stat.S_ISFIFO(os.lstat(tmp_path / ".lock").st_mode)
+
+
 def test_a_missing_folder_is_an_error(tmp_path: Path) -> None:
     """The folder of the lock file is the caller's to make."""
     with pytest.raises(FileNotFoundError):

@@ -19,7 +19,7 @@ later run can remove what a killed one left; a private one says so by its name a
 owner, whatever a power cut has left of its contents.
 
 Errors: :class:`~linkinstall.errors.LockTimeoutError` after the wait; ``OSError``
-where the file cannot be made or locked.
+where the file cannot be made or locked, or is no plain file.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ process waits for it.
 
 _BUSY = (errno.EAGAIN, errno.EACCES, errno.EWOULDBLOCK)
 _NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_FLAGS = getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW
+_AT_ONCE = getattr(os, "O_NONBLOCK", 0)  # what is no file at all must not keep us waiting
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | _NO_FOLLOW | _AT_ONCE
 _FLAGS |= getattr(os, "O_BINARY", 0) | getattr(os, "O_NOINHERIT", 0)
 
 _TEMPORARY_FOLDERS = {
@@ -212,7 +213,12 @@ class FolderLock:
             there, ours = os.lstat(self.path), os.fstat(handle)
         except FileNotFoundError:
             return False
-        return os.path.samestat(there, ours) and not (self.private and _foreign(ours))
+        if not os.path.samestat(there, ours) or (self.private and _foreign(ours)):
+            return False
+        if not stat.S_ISREG(ours.st_mode):  # a FIFO: whoever reads from it waits for ever
+            message = "The lock is no plain file; remove what is there"
+            raise OSError(errno.EINVAL, message, self.path)
+        return True
 
 
 def private_path(key: str) -> str:
