@@ -95,9 +95,9 @@ def test_each_folder_is_made_once(tmp_path: Path) -> None:
     calls: list[str] = []
 
     class Noting(LocalFileSystem):
-        def make_folder(self, path: str) -> None:
+        def make_folder(self, path: str, mode: int = 0o777) -> None:
             calls.append(path)
-            super().make_folder(path)
+            super().make_folder(path, mode)
 
     root, made = str(tmp_path), set[str]()
     (tmp_path / "a").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,6 +59,29 @@ def test_nobody_reaches_a_folder_in_a_closed_one(reachable: Path) -> None:
     reachable.chmod(0o700)
 
     assert distrust(local(), str(inner), named=True) == ""
+
+
+def test_a_cache_of_ours_is_closed_whatever_the_umask_is(reachable: Path) -> None:
+    """No folder that is made in a cache, or on the way to it, lets others write.
+
+    Story: with a umask of 0, as in some containers, the first run made its cache in folders
+    of mode 777, and every later one refused to use it.
+    """
+    mask = os.umask(0)
+    try:
+        site = Site(reachable, compiler=True)
+        site.cache = Cache(reachable / "deep" / "cache")
+        site.install(site.wheel(), site.wheel("other"))
+    finally:
+        os.umask(mask)
+
+    assert Cache(site.cache.path).distrust == ""
+    assert [] == [
+        folder
+        for folder, _, _ in os.walk(reachable / "deep")
+        if os.lstat(folder).st_mode & stat.S_IWOTH
+    ]
+    assert os.path.isdir(f"{site.cache.root}/bytecode")
 
 
 @pytest.mark.parametrize("inner", ["v1", "v1/entries", "v1/aliases", "v1/bytecode"])

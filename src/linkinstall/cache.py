@@ -322,7 +322,7 @@ class Cache:
             lock.acquire(
                 timeout=limits.LOCK_WAIT if timeout is None else timeout,
                 notify=notify,
-                make_folder=lambda: trees.make_folders(self.file_system, self.root),
+                make_folder=lambda: trees.make_folders(self.file_system, self.root, trees.CLOSED),
             )
         except OSError as error:
             if alone or error.errno not in (*UNWRITABLE, errno.ENOLCK, errno.ENOSYS):

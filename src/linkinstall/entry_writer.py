@@ -32,7 +32,7 @@ from linkinstall.cache import UNFLUSHED, Entry
 from linkinstall.digest import encode as encode_digest
 from linkinstall.entry_check import is_whole
 from linkinstall.fs.lock import FolderLock
-from linkinstall.fs.trees import make_folders
+from linkinstall.fs.trees import CLOSED, make_folders
 from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
 from linkinstall.paths import folded
 from linkinstall.policy import is_binary_name
@@ -87,12 +87,12 @@ class EntryWriter:
         if self.cache.distrust:
             raise OSError(errno.EPERM, self.cache.distrust, self.cache.path)
         parent = self.cache.temporary_folder
-        make_folders(self.files, parent)
+        make_folders(self.files, parent, CLOSED)
         sweep(self.files, parent)
         self._temporary = TemporaryFolder.claim(self.files, parent)
         self.folder = self._temporary.path + "/entry"
         try:
-            self.files.make_folder(self.folder)
+            self.files.make_folder(self.folder, CLOSED)
         except BaseException:
             self.discard()
             raise
@@ -164,7 +164,7 @@ class EntryWriter:
     def _make_parents(self, folder: str) -> None:
         if folder not in self._folders:
             self._make_parents(folder.rpartition("/")[0])
-            self.files.make_folder(folder)
+            self.files.make_folder(folder, CLOSED)
             self._folders.add(folder)
 
     def manifest(self, distribution: str, version: str, dist_info: str, root: str) -> Manifest:
@@ -189,7 +189,7 @@ class EntryWriter:
         self.files.write_new(self.folder + "/record", seal(self._record(manifest), manifest.id))
         mark = _new_mark()
         self.files.write_new(f"{self.folder}/{UNFLUSHED}", mark)
-        make_folders(self.files, os.path.dirname(target))
+        make_folders(self.files, os.path.dirname(target), CLOSED)
         try:
             for _ in range(limits.RETRIES):
                 standing = self._sound(target, damaged)

@@ -34,7 +34,7 @@ from linkinstall import limits
 from linkinstall.fs.lock import REMOVABLE_WHILE_HELD
 from linkinstall.fs.named import with_path
 from linkinstall.fs.port import FOLDER
-from linkinstall.fs.trees import PART, remove_tree
+from linkinstall.fs.trees import CLOSED, PART, remove_tree
 from linkinstall.paths import normal
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ class TemporaryFolder:
             # A sweep may take the lock between its making and its locking.
             if folder.try_lock():
                 try:
-                    files.make_folder(folder.path)
+                    files.make_folder(folder.path, CLOSED)
                 except OSError:
                     folder.remove()  # its lock: this process may live on for long
                     raise

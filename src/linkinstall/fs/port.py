@@ -151,9 +151,9 @@ class FileSystem:
 
     # ---------------------------------------------------------------- make
 
-    def make_folder(self, path: str) -> None:
-        """Make one folder; its parent must be there."""
-        os.mkdir(path)
+    def make_folder(self, path: str, mode: int = 0o777) -> None:
+        """Make one folder, with a mode less the umask; its parent must be there."""
+        os.mkdir(path, mode)
 
     def create(self, path: str, *, executable: bool = False) -> BinaryIO:
         """Make a new file and open it for writing, unbuffered.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem, Refusal
 
 __all__ = [
+    "CLOSED",
     "busy_in_tree",
     "files_below",
     "is_closed_to_others",
@@ -38,6 +39,8 @@ __all__ = [
     "write_whole",
 ]
 
+CLOSED = 0o775
+"""The mode of a cache's folders, less the umask: one that others can write to is not used."""
 PART = ".part"
 """What the name of a file ends with that :func:`write_whole` has not put into place yet."""
 
@@ -47,8 +50,11 @@ _USED = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
 """Error numbers that say: there is something in the folder, or something else in its place."""
 
 
-def make_folders(files: FileSystem, path: str) -> list[str]:
-    """Make a folder and its missing parents; return what was made, outermost first."""
+def make_folders(files: FileSystem, path: str, mode: int = 0o777) -> list[str]:
+    """Make a folder and its missing parents; return what was made, outermost first.
+
+    :param mode: of all of them, less the umask
+    """
     made: list[str] = []
     missing: list[str] = []
     while files.status(path) is None:
@@ -56,7 +62,7 @@ def make_folders(files: FileSystem, path: str) -> list[str]:
         path = os.path.dirname(path)
     for folder in reversed(missing):
         try:
-            files.make_folder(folder)
+            files.make_folder(folder, mode)
         except FileExistsError:  # somebody else was faster
             continue
         made.append(folder)
@@ -98,7 +104,7 @@ def keeps_names(mode: int) -> bool:
 
 
 def write_whole(files: FileSystem, path: str, data: bytes, temporary: str) -> None:
-    """Put a small file into place in one step, instead of what stands there.
+    """Put a small file of a cache into place in one step, instead of what stands there.
 
     :param temporary: a folder of the same volume for what is not whole yet; what a killed
         process leaves there, :func:`linkinstall.temporary.sweep` removes
@@ -107,7 +113,7 @@ def write_whole(files: FileSystem, path: str, data: bytes, temporary: str) -> No
         name = os.urandom(8).hex() + PART
         try:
             for folder in (os.path.dirname(path), temporary):
-                make_folders(files, folder)
+                make_folders(files, folder, CLOSED)
             files.write_new(f"{temporary}/{name}", data)
             files.rename(f"{temporary}/{name}", path)
         except OSError as error:

@@ -153,10 +153,10 @@ class WindowsFileSystem(FileSystem):
 
     # ---------------------------------------------------------------- make
 
-    def make_folder(self, path: str) -> None:
+    def make_folder(self, path: str, mode: int = 0o777) -> None:
         """Make one folder; its parent must be there."""
         try:
-            super().make_folder(extended(path))
+            super().make_folder(extended(path), mode)
         except FileNotFoundError:
             parent = self.status(os.path.dirname(path))
             if parent is None or stat.S_ISDIR(parent.st_mode):

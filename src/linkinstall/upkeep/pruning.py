@@ -26,7 +26,7 @@ import os
 import time
 
 from linkinstall.fs.named import with_path
-from linkinstall.fs.trees import make_folders, remove_folder_if_empty
+from linkinstall.fs.trees import CLOSED, make_folders, remove_folder_if_empty
 from linkinstall.temporary import LOCK_SUFFIX, TemporaryFolder, sweep
 from linkinstall.upkeep.inventory import environments, refuse_links, take_stock, users_of
 from linkinstall.values import replace, value
@@ -184,7 +184,7 @@ class Pruning:
         if not standing:
             return
         parent = self.cache.temporary_folder
-        make_folders(self.files, parent)
+        make_folders(self.files, parent, CLOSED)
         temporary = TemporaryFolder.claim(self.files, parent)
         try:
             for number, path in enumerate(standing):
