@@ -269,6 +269,24 @@ def test_another_interpreter_has_its_own_set(cache: Cache, entry: Entry) -> None
     assert 3 == compiled(cache, entry).count.compiled
 
 
+def test_a_module_whose_compiled_file_would_have_too_long_a_name_is_a_failure(
+    cache: Cache,
+) -> None:
+    """What no volume can have a compiled file of is counted, and the others are compiled.
+
+    Story: a module with a name of 248 bytes, which is imported as any other, ended the whole
+    install with "File name too long".
+    """
+    longest = "m" * (limits.NAME_LENGTH - len(f".{TAG}.pyc"))
+    sources = {f"purelib/{name}.py": b"x = 1\n" for name in ("a", longest, longest + "m")}
+    made = compiled(cache, made_entry(cache, sources))
+
+    assert [f"purelib/__pycache__/{name}.{TAG}.pyc" for name in ("a", longest)] == paths(
+        *made.entries
+    )
+    assert BytecodeCount(compiled=2, failed=1) == made.count
+
+
 def test_an_entry_without_sources_starts_nothing(cache: Cache) -> None:
     """Where there is nothing to compile no interpreter is needed."""
     entry = made_entry(cache, {"purelib/data.txt": b""})

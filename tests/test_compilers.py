@@ -162,6 +162,70 @@ def test_an_interpreter_that_fails_is_told(
     assert [] == pool._running
 
 
+ODD_WORKER = """
+import builtins, os, runpy, sys
+def odd(text, *more, real=compile, **options):
+    if text.startswith(b"# noisy"):
+        sys.stderr.write("noise " * 20_000)
+    if text.startswith(b"# crash"):
+        os.abort()
+    return real(text, *more, **options)
+builtins.compile = odd
+runpy.run_path({worker!r}, run_name="__main__")
+"""
+
+
+@pytest.fixture
+def odd(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool: Compilers) -> Compilers:
+    """Return interpreters that some sources crash, and others let complain."""
+    worker = tmp_path / "worker.py"
+    worker.write_text(ODD_WORKER.format(worker=compilers.WORKER))
+    monkeypatch.setattr(compilers, "WORKER", str(worker))
+    return pool
+
+
+@pytest.mark.posix("there a process that is aborted ends with a status like any other")
+def test_a_source_that_crashes_the_interpreter_is_one_failure(
+    tmp_path: Path, odd: Compilers
+) -> None:
+    """It counts as one that does not compile, and all others are compiled, in this batch and next.
+
+    Story: CPython 3.8 and 3.9 crash over a long chain of attributes; the whole install was
+    an error then, and said that compiling had taken longer than an hour.
+    """
+    crashes = {0, 4, 5, 7, 10}
+    jobs = [job(tmp_path, n, "# crash\n" if n in crashes else "") for n in range(11)]
+    expected = [None if n in crashes else n for n in range(11)]
+
+    assert expected == values(odd.compile(jobs))
+    assert expected == values(odd.compile(jobs))
+
+
+@pytest.mark.posix("there a process that is aborted ends with a status like any other")
+def test_crashes_are_bounded(
+    tmp_path: Path, odd: Compilers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An interpreter that crashes over source after source is an error that says so."""
+    monkeypatch.setattr(limits, "COMPILE_CRASHES", 2)
+    jobs = [job(tmp_path, number, "# crash\n") for number in range(3)]
+
+    assert [None, None] == values(odd.compile(jobs[:2]))
+    with pytest.raises(CacheError, match="crashed over more than 2 sources"):
+        list(odd.compile(jobs))
+    assert [] == odd._running
+
+
+def test_complaints_do_not_stall(tmp_path: Path, odd: Compilers) -> None:
+    """Whatever a process says to standard error, more than a pipe holds, it goes on.
+
+    Story: CPython 3.8 prints why it cannot parse some sources. With some 2,000 of them an
+    install waited until the bound on compiling, an hour.
+    """
+    jobs = [job(tmp_path, number, f"# noisy\nx = {number}\n") for number in range(7)]
+
+    assert list(range(7)) == values(odd.compile(jobs))
+
+
 def test_an_interpreter_that_is_not_there_is_told(tmp_path: Path) -> None:
     """What cannot be run is a typed error with a way out."""
     with pytest.raises(CacheError, match="cannot be run") as caught:

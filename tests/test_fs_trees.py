@@ -24,6 +24,7 @@ from linkinstall.fs.trees import (
     remove_named,
     remove_tree,
     remove_unused_folder,
+    temporary_file,
     write_whole,
 )
 from tests.support.faulty import Closed, Denying, Recording
@@ -314,3 +315,18 @@ def test_a_folder_that_cannot_be_looked_at_is_not_closed_to_others(tmp_path: Pat
     """Nothing is known of it: whoever asks has to look closer."""
     assert is_closed_to_others(local(), str(tmp_path), ["inner"])
     assert not is_closed_to_others(Closed(str(tmp_path)), str(tmp_path), ["inner"])
+
+
+def test_a_temporary_file_is_had_where_one_can_be_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has no name in its folder, and that there is no such folder is no error."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with_one = temporary_file()
+    assert with_one is not None
+    with with_one:
+        assert 4 == with_one.write(b"said")
+
+    assert [] == list(tmp_path.iterdir())
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    assert temporary_file() is None

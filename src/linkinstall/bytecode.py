@@ -22,6 +22,7 @@ from __future__ import annotations
 import os
 import sys
 
+from linkinstall import limits
 from linkinstall.digest import sha256
 from linkinstall.entry_check import Inspection
 from linkinstall.outcome import BytecodeCount
@@ -175,6 +176,8 @@ class _Sets:
         mode = "default" if self.embedded else "timestamp"
         jobs, targets = [], []
         for scheme, path, name in _sources(self.entry):
+            if len(os.fsencode(name[:-3] + suffix)) > limits.NAME_LENGTH:
+                continue  # no volume has such a name
             inner = f"{path}/__pycache__" if path else "__pycache__"
             source = f"{self.entry.files(scheme, path)}/{name}"
             shown = os.path.join(self.embedded.get(scheme, ""), path, name)

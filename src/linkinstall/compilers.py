@@ -12,6 +12,8 @@ Calling sequence::
 
 Guarantees: the processes write no file: what they compile comes back through pipes, a
 part of it at a time. They end when their input does, so also when this process is killed.
+Of a source that crashes the interpreter there is none, and the others are compiled, by
+another process; that is done for a bounded number of sources.
 
 Errors: :class:`~linkinstall.errors.CacheError` where the interpreter cannot be run, or
 ends before it has answered.
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Iterator
     from threading import Timer
+    from typing import IO
 
     Job = tuple[str, str, str, str]
 
@@ -35,6 +38,10 @@ __all__ = ["Compilers"]
 
 _HEAD = 8
 """Characters of a length, in hexadecimal."""
+_COMPLAINT = 500
+"""Bytes of what a process has said last that are told."""
+_FAULT = 0xC0000000
+"""From here on exit statuses on Windows are those of faults (an NTSTATUS that is an error)."""
 PARALLEL_FROM = 64
 """Jobs from which a further interpreter pays for its start."""
 WORKER = os.path.join(os.path.dirname(__file__), "fs", "compile_worker.py")
@@ -53,6 +60,10 @@ class Compilers:
         self._running: list[subprocess.Popen[bytes]] = []
         self._watch: Timer | None = None
         """That of the batch whose answers are not all read yet."""
+        self._late = False
+        """Whether a batch took too long, and its processes were killed."""
+        self._said: IO[bytes] | None = None
+        """What the processes complain of."""
 
     def compile(self, jobs: list[Job]) -> Iterator[bytes | None]:
         """Yield the compiled file of each job, or None where its source does not compile.
@@ -72,17 +83,29 @@ class Compilers:
             while len(self._running) < count:
                 self._running.append(self._start())
         except OSError as error:
+            self.close()
             raise self._failed(f"cannot be run to compile bytecode: {error}") from error
         workers = self._running[:count]
+        self._late = False
         # Killed, a process closes its pipe, and whoever reads from it goes on.
-        watch = self._watch = Timer(limits.COMPILE_WAIT, _kill, [workers])
+        watch = self._watch = Timer(limits.COMPILE_WAIT, self._give_up, [workers])
         watch.daemon = True
         watch.start()
         try:
             for number, worker in enumerate(workers):
                 self._ask(worker, jobs[number::count])
+            crashes = 0
             for number in range(len(jobs)):
-                yield self._answer(workers[number % count])
+                slot = number % count
+                try:
+                    data = self._answer(workers[slot])
+                except EOFError:
+                    crashes += 1
+                    if crashes > limits.COMPILE_CRASHES or not self._has_crashed(workers[slot]):
+                        raise self._ended(workers[slot]) from None
+                    self._replace(workers, slot, jobs[number + count :: count])
+                    data = None
+                yield data
             self._watch = None
         finally:
             watch.cancel()
@@ -95,21 +118,25 @@ class Compilers:
             self._watch.cancel()
         _kill(self._running)
         for worker in self._running:
-            try:
-                with worker:  # waits for it, and closes its pipes
-                    pass
-            except BrokenPipeError:  # what it was asked last, it never read
-                worker.wait()
+            _end(worker)
         self._running, self._watch = [], None
+        if self._said is not None:
+            self._said.close()
+            self._said = None
 
     def _start(self) -> subprocess.Popen[bytes]:
         import subprocess
 
+        from linkinstall.fs.trees import temporary_file
+
+        if self._said is None:
+            self._said = temporary_file()
         return subprocess.Popen(
             [self.compiler, "-I", "-S", "-B", "-W", "ignore", WORKER],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            # A pipe that nobody reads would fill up: CPython 3.8 prints why it cannot parse.
+            stderr=self._said or subprocess.DEVNULL,
             # What it starts itself would keep the pipes open: all of it goes together.
             process_group=0 if os.name == "posix" else None,
         )
@@ -129,19 +156,49 @@ class Compilers:
         stream = worker.stdout
         head = stream.read(_HEAD) if stream is not None else b""
         if stream is None or len(head) < _HEAD:
-            raise self._ended(worker)
+            raise EOFError
         length = int(head, 16)
         data = stream.read(length)
         if len(data) < length:
-            raise self._ended(worker)
+            raise EOFError
         return data or None
+
+    def _give_up(self, workers: list[subprocess.Popen[bytes]]) -> None:
+        self._late = True
+        _kill(workers)
+
+    def _replace(self, workers: list[subprocess.Popen[bytes]], slot: int, jobs: list[Job]) -> None:
+        """Start a process in the place of one that has ended, for what is left of its jobs."""
+        _end(workers[slot])
+        try:
+            # In this list the watch finds it, too, if that is still to come.
+            self._running[slot] = workers[slot] = self._start()
+        except OSError as error:
+            raise self._failed(f"cannot be run to compile bytecode: {error}") from error
+        if self._late:
+            _kill(workers)
+        if jobs:
+            self._ask(workers[slot], jobs)
+
+    def _has_crashed(self, worker: subprocess.Popen[bytes]) -> bool:
+        """Return whether a process has ended by a fault of its own, and not by a kill."""
+        import signal
+
+        code = worker.wait()
+        faults = ("SIGSEGV", "SIGABRT", "SIGBUS", "SIGILL", "SIGFPE")
+        signals = {-getattr(signal, name) for name in faults if os.name == "posix"}
+        return not self._late and (code in signals or code >= _FAULT)
 
     def _ended(self, worker: subprocess.Popen[bytes]) -> Exception:
         """Return the error that says what a worker said before it ended."""
-        said = worker.stderr.read() if worker.stderr is not None else b""
-        worker.wait()
-        complaint = said.decode("utf-8", "replace").strip()[-500:]
-        if worker.returncode < 0 and not complaint:
+        crashed, said = self._has_crashed(worker), b""
+        if self._said is not None:
+            self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - _COMPLAINT))
+            said = self._said.read()
+        complaint = said.decode("utf-8", "replace").strip()
+        if crashed:
+            complaint = f"it crashed over more than {limits.COMPILE_CRASHES} sources. {complaint}"
+        elif worker.returncode < 0 and not complaint:
             complaint = f"it took longer than {limits.COMPILE_WAIT:g} seconds, or was killed"
         return self._failed(f"failed to compile bytecode: {complaint}")
 
@@ -150,6 +207,14 @@ class Compilers:
 
         message = f"The interpreter {self.compiler} {what}."
         return CacheError(message, next_step="Pass --no-compile-bytecode to do without.")
+
+
+def _end(worker: subprocess.Popen[bytes]) -> None:
+    try:
+        with worker:  # waits for it, and closes its pipes
+            pass
+    except BrokenPipeError:  # what it was asked last, it never read
+        worker.wait()
 
 
 def _kill(workers: list[subprocess.Popen[bytes]]) -> None:

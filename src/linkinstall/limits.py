@@ -75,6 +75,8 @@ INTERPRETER_WAIT = 60.0
 """Seconds an interpreter may take to answer what its schemes are."""
 COMPILE_WAIT = 3_600.0
 """Seconds the compiling interpreter may take for one set of wheels."""
+COMPILE_CRASHES = 20
+"""Sources of one set of wheels that may crash the compiling interpreter; it is started again."""
 WORKERS = 8
 """Processes that work at once; more of them wait for the disk and for each other."""
 FORK_FROM_LINKS = 2_000

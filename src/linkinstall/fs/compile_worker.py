@@ -52,10 +52,10 @@ def main() -> None:
                 result = b""
             answers.write(b"%08x" % len(result))
             answers.write(result)
+            answers.flush()  # a source that crashes the interpreter takes no answer with it
             done += 1
             if done % COLLECT_AFTER == 0:
                 gc.collect()
-        answers.flush()
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ from linkinstall.fs.port import FILE, FOLDER, FOLDER_RENAME_REFUSALS
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import IO
 
     from linkinstall.fs.port import FileSystem, Refusal
 
@@ -36,6 +37,7 @@ __all__ = [
     "remove_tree",
     "remove_unused_folder",
     "rename_folder",
+    "temporary_file",
     "write_whole",
 ]
 
@@ -74,6 +76,16 @@ def make_temporary_folder() -> str:
     import tempfile
 
     return tempfile.mkdtemp(prefix="linkinstall-")
+
+
+def temporary_file() -> IO[bytes] | None:
+    """Open a new file that goes when it is closed, or None where none can be made."""
+    import tempfile
+
+    try:
+        return tempfile.TemporaryFile()
+    except OSError:
+        return None
 
 
 def is_closed_to_others(files: FileSystem, folder: str, inner: Iterable[str]) -> bool:
