@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -71,6 +74,27 @@ def test_an_error_of_the_disk_becomes_one_of_ours(name: str | None, path: str) -
     assert isinstance(error, FileSystemError)
     assert f"{path}: No space left on device. The environment is as it was." == error.message
     assert error.outcome is not None
+
+
+@pytest.mark.posix("names are Unicode there, whatever the locale is")
+def test_a_name_that_the_locale_cannot_write_is_told(tmp_path: Path) -> None:
+    """A file name in other letters than those of the locale is refused by name, with a way out.
+
+    Story: in the C locale, where Python was told to keep to it, such a wheel ended with an
+    error that called itself a mistake in linkinstall.
+    """
+    wheel = make_wheel(tmp_path, "app", "1.0", {"app/\xe9.py": "x = 1\n"})
+    variables = {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0", "LC_ALL": "C"}
+    command = ["install", "--target", str(tmp_path / "out"), "--cache-dir", str(tmp_path / "c")]
+    done = subprocess.run(
+        [sys.executable, "-m", "linkinstall", *command, str(wheel)],
+        env={**os.environ, **variables}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+    assert 1 == done.returncode
+    assert "xe9.py: the name cannot be written in the encoding of this locale" in done.stderr
+    assert "Set a UTF-8 locale" in done.stderr
+    assert not (tmp_path / "out" / "app").exists()
 
 
 def test_a_folder_that_was_deleted_under_the_call_is_told() -> None:

@@ -9,7 +9,8 @@ Errors: none.
 from __future__ import annotations
 
 import os
-from errno import EBUSY, ETXTBSY
+import sys
+from errno import EBUSY, EILSEQ, ETXTBSY
 
 from linkinstall.outcome import FileCount, Outcome, Warn
 from linkinstall.paths import forward
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 _SHARING = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _BUSY = (EBUSY, ETXTBSY)
 
-__all__ = ["is_busy", "outcome_of", "told", "typed", "unshared", "with_outcome"]
+__all__ = ["is_busy", "of_the_system", "outcome_of", "told", "typed", "unshared", "with_outcome"]
 
 
 def outcome_of(
@@ -91,6 +92,7 @@ def typed(
     """
     from linkinstall.errors import FileSystemError, LinkInstallError
 
+    error = of_the_system(error)
     if isinstance(error, OSError) and not isinstance(error, LinkInstallError):
         path, reason, next_step = told(error, root, files)
         error = FileSystemError(
@@ -101,6 +103,19 @@ def typed(
         )
     with_outcome(error, outcome)
     return error
+
+
+def of_the_system(error: BaseException) -> BaseException:
+    """Return an error as the system's where Python was first to refuse the name of a file.
+
+    In a locale that is not UTF-8 there are names that cannot be written. Whatever is changed
+    is looked at before, by its name, and so nothing has been changed by then.
+    """
+    encoding = sys.getfilesystemencoding()
+    if not isinstance(error, UnicodeEncodeError) or encoding == "utf-8":
+        return error
+    reason = f"the name cannot be written in the encoding of this locale ({encoding})"
+    return OSError(EILSEQ, reason, error.object)
 
 
 def told(error: OSError, root: str, files: FileSystem | None) -> tuple[str, str, str]:
@@ -115,6 +130,9 @@ def told(error: OSError, root: str, files: FileSystem | None) -> tuple[str, str,
         # getcwd(2) names no path: a relative one has nowhere to begin in.
         reason = f"{reason}: the current folder has been deleted"
         return path, reason, "Go to another folder and run the same command again."
+    if error.errno == EILSEQ:
+        locale = "Set a UTF-8 locale (LC_ALL=C.UTF-8) or PYTHONUTF8=1"
+        return path, reason, f"{locale}, and run the same command again."
     if not is_busy(error):
         return path, reason, "Mend the cause and run the same command again."
     found = files.holders(path) if files is not None else ()

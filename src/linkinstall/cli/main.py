@@ -154,6 +154,10 @@ def _typed(error: BaseException) -> LinkInstallError:
 
     if isinstance(error, LinkInstallError):
         return error
+    if isinstance(error, UnicodeEncodeError):
+        from linkinstall.results import of_the_system
+
+        error = of_the_system(error)
     if isinstance(error, KeyboardInterrupt):
         ended = getattr(error, "exit_status", INTERRUPTED) != INTERRUPTED
         typed = LinkInstallError("Terminated." if ended else "Interrupted.")
