@@ -220,8 +220,10 @@ def test_what_a_failed_flush_may_have_lost_is_demanded_to_be_given_up(tmp_path: 
         # The environment's volume, and the cache's: both wheels, what was compiled, and the third.
         ("cache apart", "syncfs:1:EIO", 1, 5),
         ("cache apart", "syncfs:2:EIO", 1, 5),
-        # Putting back flushes, too, and meets the error again.
-        ("data apart", "syncfs:1+:EIO", 3, 5),
+        # Nothing has been made on the other volume by then; later, putting back flushes that, too,
+        # and meets the error again.
+        ("data apart", "syncfs:1+:EIO", 1, 5),
+        ("data apart", "syncfs:2+:EIO", 3, 5),
         # After the commit: what this run brought has reached the disk before.
         ("data apart", "syncfs:5:EIO", 0, 1),
     ],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _FLUSH = "            self._flush()\n            if placements.link"
 _LINK = "            if placements.link"
-_RECORD = "            self.journal = self._record()\n"
+_RECORD = "            self._record()\n"
 _JUST_FLUSH = "            self._flush()\n"
 _SWITCH = "        self.staging.switch()\n"
 _VOLUMES = "(*folders, *(entry.folder for entry in unflushed))"

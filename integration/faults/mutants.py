@@ -73,7 +73,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ): _NUMBERED,
     (
         "removal", "comparison turned round",
-        "if not any(token in data for token in encoded):",
+        "if plain and not any(token in data for token in encoded):",
     ): "no other RECORD names the dist-info too, so all rows are compared, more slowly",
     (
         "planner", "constant changed",
