@@ -29,7 +29,7 @@ from tests.support.scenarios import SCENARIOS
 from tests.support.sweep import Sweep, quick_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from linkinstall.fs.port import FileSystem
@@ -251,8 +251,10 @@ def test_a_build_that_trusts_the_times_of_a_copy_is_found_out(
     sweep = sweep_of("upgrade", folder)
     begin = Identity.__init__
 
-    def never_copied(self: Identity, files: FileSystem, journal: Journal) -> None:
-        begin(self, files, journal)
+    def never_copied(
+        self: Identity, files: FileSystem, journal: Journal, roots: Iterable[str] = ()
+    ) -> None:
+        begin(self, files, journal, roots)
         self._copied = False
 
     monkeypatch.setattr(Identity, "__init__", never_copied)

@@ -49,6 +49,18 @@ def test_missing_parents_are_made_and_told(tmp_path: Path) -> None:
     assert [] == make_folders(local(), f"{tmp_path}/there/a/b")
 
 
+def test_on_a_drive_that_is_not_there_nothing_is_made() -> None:
+    """Where not even a root stands, it is an error of the system, and no search without end."""
+
+    class NoDrive(Denying):
+        def __init__(self) -> None:
+            super().__init__(local(), "make_folder", errno.ENOENT)
+            vars(self)["status"] = lambda _path: None
+
+    with pytest.raises(FileNotFoundError):
+        make_folders(NoDrive(), "/a/b")
+
+
 def test_a_folder_that_somebody_else_makes_meanwhile_is_taken(tmp_path: Path) -> None:
     """Whoever is faster, the folder is there, and only ours are told."""
 

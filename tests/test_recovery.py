@@ -14,6 +14,7 @@ from linkinstall.fs import local
 from linkinstall.fs.volumes import Volumes
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING
 from linkinstall.recovery import Report, read_journal, recover_environment
+from linkinstall.values import replace
 from tests.support.applications import OFF
 from tests.support.faulty import Change, Denying, Killed, OtherVolume, Undurable
 from tests.support.sites import Site, differences, of_state, snapshot
@@ -342,3 +343,29 @@ def test_an_empty_cache_folder_that_stood_stays(tmp_path: Path) -> None:
     site.recover()
 
     assert [] == differences(old, snapshot(site.root))
+
+
+def test_another_version_in_the_other_library_is_seen(tmp_path: Path) -> None:
+    """What another tool has installed since stands alone, whichever library it is in.
+
+    Only the libraries of the change itself were looked into: the old version was put back, and
+    stood in purelib beside the new one in platlib.
+    """
+    site = Site(tmp_path)
+    platlib = tmp_path / "plat"
+    platlib.mkdir()
+    schemes = {**site.environment.schemes, "platlib": str(platlib)}
+    site.environment = replace(site.environment, schemes=schemes, runtime=schemes)
+    site.install(site.wheel("app", "1.0"), compile_levels=())
+    killed(site, "rename", "/committed")
+    for path in site.library.glob("app-*.dist-info"):
+        shutil.rmtree(path)
+    theirs = platlib / "app-3.0.dist-info"
+    theirs.mkdir()
+    (theirs / "METADATA").write_text("Metadata-Version: 2.1\nName: app\nVersion: 3.0\n")
+    (theirs / "RECORD").write_text("app-3.0.dist-info/METADATA,,\napp-3.0.dist-info/RECORD,,\n")
+
+    recover_environment(local(), site.world().bounds, OFF)
+
+    assert [] == list(site.library.glob("*.dist-info"))
+    assert ["app-3.0.dist-info"] == [path.name for path in platlib.iterdir()]

@@ -9,6 +9,7 @@ import pytest
 from linkinstall.distribution import Distribution
 from linkinstall.errors import ConflictError, DistributionError
 from linkinstall.refusals import refuse_twice, refuse_unremovable
+from linkinstall.wishes import Exactly
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -74,3 +75,22 @@ def test_everything_without_a_record_is_named(tmp_path: Path) -> None:
     assert "app, web" in caught.value.message
     assert "(installed by conda)" in str(caught.value)
     assert "Install a wheel of the project over it" in caught.value.next_step
+
+
+def test_a_project_is_not_removed_and_placed_in_one(tmp_path: Path) -> None:
+    """What a destination places does not replace: its removal in the same transaction is refused.
+
+    It was dropped without a word, and both versions stood there.
+    """
+    site = Site(tmp_path)
+    site.install(site.wheel("app", "1.0"))
+    before = site.tree()
+    entry = site.cache.add(site.wheel("app", "2.0")).entry
+    transaction = site.transaction(compile_levels=())
+    transaction.uninstall("app")
+    transaction.install_exactly(entry, Exactly(()), site.environment.schemes)
+
+    with pytest.raises(ConflictError, match="cannot do both: app"):
+        transaction.run()
+
+    assert before == site.tree()

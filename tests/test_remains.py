@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.distribution import Distribution, find_distributions
+from linkinstall.errors import ConflictError
 from linkinstall.remains import damage_of, damage_test, legacy, remains
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from linkinstall.manifest import Manifest
 
 
@@ -65,21 +65,57 @@ def test_what_is_whole_is_not_damaged(site: Site) -> None:
     assert not damage_test(site.world(), "big-app", [old], manifest)()
 
 
-@pytest.mark.parametrize("harm", ["remains", "missing"])
+@pytest.mark.parametrize("harm", ["remains", "no RECORD", "cut RECORD"])
 def test_damage_is_told_when_it_is_asked_for(site: Site, harm: str) -> None:
-    """Remains or a lost file count as damage, looked at when asked, and only once."""
+    """Remains, or a RECORD that tells too little, count, looked at when asked, and only once."""
     old, manifest = installed(site)
-    test = damage_test(site.world(), "big-app", [old], manifest)
-    left = site.library / "~igapp"
+    olds = [] if harm == "remains" else [old]
+    test = damage_test(site.world(), "big-app", olds, manifest)
+    left, record = site.library / "~igapp", Path(old.path) / "RECORD"
     if harm == "remains":
         left.mkdir()
+    elif harm == "no RECORD":
+        record.unlink()
     else:
-        shutil.rmtree(site.library / "bigapp")
+        record.write_text(record.read_text().splitlines()[0])
 
     assert test()
     if harm == "remains":
         left.rmdir()
         assert test()
+
+
+@pytest.mark.parametrize("harm", ["edited", "missing", "METADATA", "~"])
+def test_a_record_that_names_all_leaves_no_remains(site: Site, harm: str) -> None:
+    """Whatever has happened to files of a project, its RECORD still tells which are its own.
+
+    One file that was edited made an upgrade overwrite any file at a path that the new version
+    brings: the user's, and those of other projects.
+    """
+    old, manifest = installed(site)
+    if harm == "edited":
+        (site.library / "bigapp" / "__init__.py").write_text("edited, and longer\n")
+    elif harm == "missing":
+        shutil.rmtree(site.library / "bigapp")
+    elif harm == "METADATA":
+        (Path(old.path) / "METADATA").unlink()
+    else:
+        (site.library / "~igapp").mkdir()
+
+    assert not damage_test(site.world(), "big-app", [old], manifest)()
+
+
+def test_an_edited_file_costs_nobody_else_s(site: Site) -> None:
+    """An upgrade of what was edited is refused where the user's files stand in its way."""
+    site.install(site.wheel("app", "1.0", files={"app/conf.txt": "1"}))
+    (site.library / "app" / "conf.txt").unlink()
+    (site.library / "app" / "conf.txt").write_text("edited, and longer")
+    (site.library / "utils.py").write_text("mine")
+
+    with pytest.raises(ConflictError):
+        site.install(site.wheel("app", "2.0", files={"app/conf.txt": "2", "utils.py": "theirs"}))
+
+    assert "mine" == (site.library / "utils.py").read_text()
 
 
 def test_lost_metadata_is_named_in_one_warning(site: Site) -> None:

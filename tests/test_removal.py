@@ -15,6 +15,7 @@ from linkinstall.errors import FileSystemError
 from linkinstall.fs.port import FileSystem
 from linkinstall.plan import LOOSE, WHOLE
 from linkinstall.removal import Removal, is_compiled_of
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site, differences, snapshot
 
 if TYPE_CHECKING:
@@ -396,3 +397,22 @@ def test_what_the_disk_does_not_tell_is_no_answer(site: Site, name: str) -> None
 def test_compiled_files_are_known_by_their_module(name: str, *, expected: bool) -> None:
     """``MODULE.TAG[.opt-LEVEL].pyc`` belongs to ``MODULE.py`` beside it (:pep:`3147`)."""
     assert expected == is_compiled_of(name, {"a"})
+
+
+@needs_symlinks
+def test_what_another_distribution_lists_through_a_link_is_kept(site: Site) -> None:
+    """A folder that is a link gives its files a second path, and either may be listed.
+
+    Only the real one was searched for in the text of RECORD.
+    """
+    site.install(site.wheel("app", files={"app/shared.txt": "shared", "app/own.py": "1"}))
+    (site.library / "alias").symlink_to("app")
+    other = site.library / "other-1.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (other / "RECORD").write_text("alias/shared.txt,,\nother-1.0.dist-info/RECORD,,\n")
+
+    outcome = site.uninstall("app")
+
+    assert ["shared.txt"] == os.listdir(site.library / "app")
+    assert ["also owned by other"] == [one.reason for one in outcome.kept]

@@ -13,7 +13,12 @@ import pytest
 
 from linkinstall import session as session_module
 from linkinstall.environment import Environment
-from linkinstall.errors import EnvironmentNotFoundError, JournalError, LockTimeoutError
+from linkinstall.errors import (
+    EnvironmentNotFoundError,
+    JournalError,
+    LockTimeoutError,
+    UnsettledError,
+)
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
 from linkinstall.outcome import Recovered
@@ -291,7 +296,7 @@ def test_what_a_venv_command_has_begun_is_not_installed_into(site: Site, what: s
     before = snapshot(site.root)
 
     session = on(site.environment)
-    with pytest.raises(EnvironmentNotFoundError, match="was killed") as caught:
+    with pytest.raises(UnsettledError, match="was killed") as caught:
         session.begin(timeout=0, notify=None)
     session.end()
 
@@ -300,6 +305,21 @@ def test_what_a_venv_command_has_begun_is_not_installed_into(site: Site, what: s
     settle(local(), str(site.root))
     session.begin(timeout=0, notify=None)
     session.end()
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.posix("files have owners")
+def test_the_state_of_a_stranger_refuses_nothing(site: Site, session: Session) -> None:
+    """Beside an environment in a folder of everybody, anybody can make a state folder.
+
+    Each install into it was refused for good.
+    """
+    state = site.root.parent / f".linkinstall-{site.root.name}"
+    state.mkdir()
+    (state / "journal").write_text("anything")
+    os.chown(state, 65534, 65534)
+
+    session.begin(timeout=0, notify=None)
 
 
 @pytest.mark.posix("a signal can be sent")

@@ -745,8 +745,10 @@ def test_a_stash_is_deleted_by_many_where_there_are_no_threads(
     asked: list[object] = []
     monkeypatch.setattr(deletion, "delete_together", lambda *given: asked.append(given[2]))
     journal = journal_of(committed(removal))
-    options = {"processes": True} if processes else {}  # threads are what has to be expected
-    Settlement(local(), journal, OFF, **options).finish()
+    if processes:
+        Settlement(local(), journal, OFF, processes=True).finish()
+    else:  # threads are what has to be expected
+        Settlement(local(), journal, OFF).finish()
 
     assert [journal.stash] * processes == asked
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,11 +12,11 @@ from linkinstall.fs import local
 from linkinstall.journal import Journal
 from linkinstall.outcome import Pending
 from linkinstall.trash import require_volumes, sweep_state, sweep_trash, to_trash
-from tests.support.faulty import Change, Denying, OtherVolume
+from tests.support.faulty import Change, Denying, LocalFileSystem, OtherVolume
 from tests.support.platforms import needs_symlinks
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    import os
 
 
 class Busy(Denying):
@@ -194,6 +195,22 @@ def test_a_volume_that_is_not_there_is_told(
     with pytest.raises(OSError, match="not mounted") as caught:
         require_volumes(local(), journal)
     assert str(side) == caught.value.filename
+
+
+def test_a_drive_of_which_there_is_nothing_is_told(tmp_path: Path, state: Path) -> None:
+    """Where not even the root of a drive stands, the search ends, and it is not mounted.
+
+    It went on at the root for ever, with the environment locked.
+    """
+
+    class NoDrive(LocalFileSystem):
+        def status(self, path: str) -> os.stat_result | None:
+            return super().status(path) if path.startswith(str(tmp_path)) else None
+
+    journal = journal_of(state, state.stat().st_ino, Path("/elsewhere/bin/.linkinstall"))
+
+    with pytest.raises(OSError, match="not mounted"):
+        require_volumes(NoDrive(), journal)
 
 
 def test_a_folder_that_is_gone_from_its_volume_was_settled(tmp_path: Path, state: Path) -> None:

@@ -60,11 +60,25 @@ def test_where_the_journal_is_torn_any_mark_is_believed() -> None:
         ("home = /usr/bin\nuv = 0.13.9\ninclude-system-site-packages = false\n", True),
         ("home = /usr/bin\nvirtualenv = 21\ninclude-system-site-packages = false\n", False),
         ("home = /usr/bin\nvirtualenv = 21\n", False),
+        (
+            "include-system-site-packages = false\ncommand = /python -m venv --without-pip /v\n",
+            False,
+        ),
         ("home = /usr/bin\nversion", False),
         ("\0" * 200, False),
         ("", False),
     ],
-    ids=["venv", "uv, cut short", "uv", "ours", "ours, cut short", "cut short", "zeros", "empty"],
+    ids=[
+        "venv",
+        "uv, cut short",
+        "uv",
+        "ours",
+        "ours, cut short",
+        "venv for virtualenv",
+        "cut short",
+        "zeros",
+        "empty",
+    ],
 )
 def test_what_another_tool_has_made_is_told_by_its_settings(settings: str, *, others: bool) -> None:
     """A ``pyvenv.cfg`` as another tool writes it is told from ours, and from one cut short."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,14 +39,20 @@ def test_nothing_is_done_where_nothing_was_begun(tmp_path: Path) -> None:
     assert before == contents(tmp_path)
 
 
+def kept_in(folder: Path) -> Path:
+    """Return the folder in which something is kept that could not be put back."""
+    (kept,) = folder.glob(".linkinstall-*/kept-*")
+    return kept
+
+
 def test_an_environment_that_somebody_made_in_between_stays_theirs(tmp_path: Path) -> None:
-    """Killed after the rename, and another tool makes one there: both are kept, for a run.
+    """Killed after the rename, and another tool makes one there: both are kept, and told.
 
     The old one was deleted in the run that said that it could not be put back.
     """
     place = make_venv(tmp_path / ".venv")
     before = contents(place)
-    aside = begun(place, "clear")
+    begun(place, "clear")
     make_venv(place)
     (place / "theirs").write_text("theirs")
     theirs = contents(place)
@@ -53,20 +60,24 @@ def test_an_environment_that_somebody_made_in_between_stays_theirs(tmp_path: Pat
     settled = settle(local(), str(place))
 
     assert theirs == contents(place)
-    assert [str(place)] == [one.path for one in settled.kept]
-    assert aside.stash in settled.kept[0].reason
-    assert before == contents(tmp_path / ".linkinstall-.venv" / aside.stash.rpartition("/")[2])
-
+    kept = kept_in(tmp_path)
+    assert [str(place), str(kept)] == [one.path for one in settled.kept]
+    assert before == contents(kept)
+    for _ in range(2):
+        again = settle(local(), str(place))
+        assert ((), [str(kept)]) == (again.recovered, [one.path for one in again.kept])
+    remove_venv(place)
+    assert before == contents(kept)
+    shutil.rmtree(kept)
     assert Settled() == settle(local(), str(place))
-    assert theirs == contents(place)
-    assert [".venv"] == os.listdir(tmp_path)
+    assert [] == os.listdir(tmp_path)
 
 
 def test_a_file_that_somebody_made_in_between_stays_theirs(tmp_path: Path) -> None:
     """What can be put back is; the old file waits, and both are told."""
     place = make_venv(tmp_path / ".venv")
     (place / "notes").write_text("old")
-    aside = begun(place, "remove")
+    begun(place, "remove")
     place.mkdir()
     (place / "notes").write_text("theirs")
 
@@ -74,8 +85,8 @@ def test_a_file_that_somebody_made_in_between_stays_theirs(tmp_path: Path) -> No
 
     assert "theirs" == (place / "notes").read_text()
     assert (place / "pyvenv.cfg").exists()
-    assert [f"{place}/notes"] == [one.path for one in settled.kept]
-    assert b"old" == local().read(f"{aside.stash}/notes")
+    assert [f"{place}/notes", str(kept_in(tmp_path))] == [one.path for one in settled.kept]
+    assert "old" == (kept_in(tmp_path) / "notes").read_text()
 
 
 def test_a_file_at_the_place_of_what_is_gone_is_left(tmp_path: Path) -> None:
@@ -100,15 +111,16 @@ def test_a_verb_that_fails_deletes_nothing_that_was_told_to_wait(tmp_path: Path)
     since nothing of its own was there; and it swept that folder.
     """
     place = make_venv(tmp_path / ".venv")
-    aside = begun(place, "clear")
+    begun(place, "clear")
     make_venv(place)
 
     with pytest.raises(VenvError) as caught:
         clear_venv(place, python="no-such-python")
 
     assert caught.value.outcome is not None
-    assert [str(place)] == [one.path for one in caught.value.outcome.kept]
-    assert os.path.exists(f"{aside.stash}/pyvenv.cfg")
+    kept = kept_in(tmp_path)
+    assert [str(place), str(kept)] == [one.path for one in caught.value.outcome.kept]
+    assert (kept / "pyvenv.cfg").exists()
 
 
 def test_what_another_tool_made_of_a_half_made_one_stays_theirs(tmp_path: Path) -> None:
@@ -126,8 +138,7 @@ def test_what_another_tool_made_of_a_half_made_one_stays_theirs(tmp_path: Path) 
     settled = settle(local(), str(place))
 
     assert theirs == contents(place)
-    assert [str(place)] == [one.path for one in settled.kept]
-    assert aside.stash in settled.kept[0].reason
+    assert [str(place), str(kept_in(tmp_path))] == [one.path for one in settled.kept]
 
 
 def test_what_another_tool_made_where_nothing_was_is_told(tmp_path: Path) -> None:
@@ -224,6 +235,24 @@ def test_what_is_put_back_is_on_the_disk_before_its_journal_goes(
     gone = files.changes.index(Change("unlink", f"{state}/journal"))
     assert flushed == (Change("flush_volume", state) in files.changes[:gone])
     assert Change("flush_volume", state) not in files.changes[gone:]
+
+
+def test_what_this_very_run_has_begun_is_no_other_tool_s(tmp_path: Path) -> None:
+    """A failure while the standard library makes an environment for virtualenv is put back.
+
+    Its settings looked like another tool's, and the old environment was not put back, and deleted
+    two commands later.
+    """
+    place = make_venv(tmp_path / ".venv")
+    before = contents(tmp_path)
+    aside = begun(place, "clear")
+    aside.mark()
+    (place / "pyvenv.cfg").write_text("home = /usr/bin\ninclude-system-site-packages = false\n")
+
+    aside.put_back()
+    aside.sweep(others=False)
+
+    assert before == contents(tmp_path)
 
 
 def test_what_does_not_reach_the_disk_is_not_settled(tmp_path: Path) -> None:

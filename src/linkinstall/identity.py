@@ -33,7 +33,7 @@ from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from linkinstall.fs.port import FileSystem
     from linkinstall.journal import Journal
@@ -59,11 +59,15 @@ class Expected:
 
 
 class Identity:
-    """See the module docstring."""
+    """See the module docstring.
 
-    def __init__(self, files: FileSystem, journal: Journal) -> None:
+    :param roots: folders to look for distributions in, besides those that the journal names
+    """
+
+    def __init__(self, files: FileSystem, journal: Journal, roots: Iterable[str] = ()) -> None:
         self.files = files
         self.journal = journal
+        self._roots = frozenset(roots)
         self._real: dict[str, bool] = {}
         self._covers: dict[str, str] | None = None
         self._listed: set[str] | None = None
@@ -213,7 +217,8 @@ class Identity:
     def _libraries(self, index: int) -> set[str]:
         change = self.journal.changes[index]
         paths = [old.path for old in change.olds] + [change.new]
-        return {os.path.dirname(path) for path in paths if path}
+        # Another tool may have put another version into the other library.
+        return {os.path.dirname(path) for path in paths if path} | self._roots
 
     def _has(self, folder: str, mark: str) -> bool:
         return self.files.status(f"{folder}/{mark}" if mark else folder) is not None

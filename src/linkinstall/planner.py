@@ -206,14 +206,15 @@ class Planner:
     def _state(self, folder: str) -> int:
         device = self.world.device(folder)
         if device not in self._states:
-            # Nor in a folder that goes: it would have to be moved into itself.
-            while self.world.files.status(folder) is None or self._goes(folder, device):
+            while self._takes_no_state(folder, device):  # one that goes cannot go into itself
                 folder = os.path.dirname(folder)
             self._states[device] = f"{folder}/.linkinstall"
         return list(self._states).index(device)
 
-    def _goes(self, folder: str, device: int) -> bool:
+    def _takes_no_state(self, folder: str, device: int) -> bool:
         above = os.path.dirname(folder)
+        if above == folder or self.world.files.status(folder) is None:
+            return above != folder
         return folder in self.removal.gone_folders and self.world.device(above) == device
 
     def _note_folders(self, group: int, sub: str) -> None:

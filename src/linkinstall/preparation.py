@@ -21,7 +21,7 @@ from linkinstall.installed import OTHER, SAME, compare
 from linkinstall.linking import Linking
 from linkinstall.outcome import BytecodeCount, Change, Warn
 from linkinstall.plan import NOTHING, PlanChange
-from linkinstall.refusals import refuse_twice, refuse_unremovable
+from linkinstall.refusals import refuse_both, refuse_twice, refuse_unremovable
 from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.requests import Wanted, make_request, metadata_of, unlisted
 from linkinstall.values import value
@@ -156,14 +156,12 @@ class Preparation:
         wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self.wishes.incoming]
         coming = [name for _, _, name, _ in wanted]
         refuse_twice(coming, [wish.path for wish, _, _, _ in wanted])
+        refuse_both(self.wishes.outgoing, (name for wish, _, name, _ in wanted if wish.exactly))
         present: Installed = {}
         for one in find_distributions(self.files, world.libraries, world.bases):
             present.setdefault(one.name, []).append(one)
-        steps = [
-            self._step_out(world, name, tuple(present.get(name, ())))
-            for name in self.wishes.outgoing
-            if name not in coming
-        ]
+        outgoing = [name for name in self.wishes.outgoing if name not in coming]
+        steps = [self._step_out(world, name, tuple(present.get(name, ()))) for name in outgoing]
         for wish, entry, name, hash_ in wanted:
             olds = tuple(present.get(name, ()))
             steps.append(self._step_in(world, wish, entry, name, hash_, olds, dry=dry))

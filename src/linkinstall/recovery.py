@@ -177,7 +177,7 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volume
                 volumes.flush(os.path.dirname(side))
             sweep_state(files, home, loose_ends(files, home))
             return Report(pending=tuple(pending))
-        settlement = Settlement(files, journal, volumes)
+        settlement = Settlement(files, journal, volumes, roots)
         if state == COMMITTED:
             volumes.make_durable(home)
             settlement.finish()

@@ -109,6 +109,26 @@ def refuse_twice(names: Sequence[str], wheels: Sequence[str | None]) -> None:
         )
 
 
+def refuse_both(leaving: Iterable[str], placed: Iterable[str]) -> None:
+    """Refuse to remove a project that a destination of the same transaction installs.
+
+    What a destination places stands beside whatever is there, so the old one would stay.
+
+    :param placed: the projects that a destination installs
+    """
+    both = sorted({*placed} & {*leaving})
+    if both:
+        from linkinstall.errors import ConflictError, Problem
+
+        reason = "is to be removed, and a LinkDestination installs it"
+        raise ConflictError(
+            f"One transaction cannot do both: {both[0]} {reason}.",
+            problems=[Problem("claimed-twice", one, one, f"{one} {reason}") for one in both],
+            next_step="Nothing was changed. Remove it in a transaction before, or install the "
+            "wheel by Transaction.install, which replaces it.",
+        )
+
+
 def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:
     """Refuse to remove distributions that have no RECORD (PyPA: tools must not)."""
     lost = [old for old in leaving if world.rows(old) is None]

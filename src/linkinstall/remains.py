@@ -10,7 +10,7 @@ Errors: ``OSError`` where a folder cannot be read.
 
 from __future__ import annotations
 
-from linkinstall.distribution import WHOLE, quick_health
+from linkinstall.distribution import is_cut, read_rows
 from linkinstall.outcome import Warn
 from linkinstall.wheel import canonicalize
 
@@ -61,16 +61,25 @@ def remains(
 def damage_test(
     world: World, name: str, olds: list[Distribution], manifest: Manifest
 ) -> Callable[[], bool]:
-    """Return the test whether remains of a project lie about: asked when needed, once."""
+    """Return the test whether remains of a project lie about: asked when needed, once.
+
+    None do where a RECORD names all that is owned, however the files are: what it does not name
+    is somebody else's.
+    """
     known: list[bool] = []
 
     def damaged() -> bool:
         if not known:
-            broken = any(quick_health(world.files, old) != WHOLE for old in olds)
-            known.append(broken or bool(remains(world, name, olds, manifest)))
+            broken = any(_tells_too_little(world, old) for old in olds)
+            known.append(broken or (not olds and bool(remains(world, name, olds, manifest))))
         return known[0]
 
     return damaged
+
+
+def _tells_too_little(world: World, old: Distribution) -> bool:
+    rows = read_rows(world.files, old)
+    return not rows or is_cut(old, rows)
 
 
 def damage_of(world: World, old: Distribution) -> Iterable[Warn]:

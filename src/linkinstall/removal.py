@@ -196,8 +196,8 @@ class Removal:
                 tokens.add(inner.partition("/")[0] + "/")
         encoded = [token.encode("utf-8", "surrogateescape") for token in tokens]
         for other, data in self._standing:
-            # A quoted name, or one with backslashes, is written otherwise than it is called.
-            plain = b'"' not in data and b"\\" not in data
+            # Quoted, with backslashes or through a link a file is called otherwise.
+            plain = b'"' not in data and b"\\" not in data and not self.world.links_folders
             if plain and not any(token in data for token in encoded):
                 continue
             for row in self.world.rows(other) or ():

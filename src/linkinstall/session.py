@@ -18,6 +18,7 @@ that were made for the lock and the state folder are gone where nothing came int
 
 Errors: :class:`~linkinstall.errors.LockTimeoutError`,
 :class:`~linkinstall.errors.EnvironmentNotFoundError` for a venv that is not there any more,
+:class:`~linkinstall.errors.UnsettledError` for one that a ``venv`` command has left unfinished,
 and those of recovery.
 """
 
@@ -98,19 +99,27 @@ class Session:
     def _refuse_unsettled(self) -> None:
         """Refuse a venv that is being made, emptied or removed as a whole.
 
-        :raises EnvironmentNotFoundError: a journal says so
+        :raises UnsettledError: a journal says so
         """
         root = self.files.real_path(self.environment.root)
         for state in state_folders(root):
-            if self.files.status(f"{state}/journal") is None:
+            try:
+                if self.files.status(f"{state}/journal") is None:
+                    continue
+            except PermissionError:  # of nobody who may change this environment
                 continue
-            from linkinstall.errors import EnvironmentNotFoundError
+            from linkinstall.errors import JournalError, UnsettledError
+            from linkinstall.venvs.guards import refuse_strange_state
 
-            raise EnvironmentNotFoundError(
+            try:
+                refuse_strange_state(self.files, root, state)
+            except JournalError:  # anybody may have put it there
+                continue
+            raise UnsettledError(
                 f"The virtual environment {root} is being made, emptied or removed, or a command "
                 f"that did so was killed: {state} has its journal.",
-                next_step="Nothing was changed. Unless such a command still runs, any `linkinstall "
-                f"venv` command for {root} settles that.",
+                next_step="Nothing was changed. Unless such a command still runs, `linkinstall "
+                f"venv create {root}` settles that, and changes nothing else.",
             )
 
     def _gone(self) -> Exception:

@@ -47,7 +47,7 @@ from linkinstall.trash import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from linkinstall.fs.port import FileSystem
     from linkinstall.fs.volumes import Volumes
@@ -63,11 +63,18 @@ class Settlement:
     """See the module docstring.
 
     :param volumes: to flush them by, in between
+    :param roots: folders to look for distributions in, besides those that the journal names
     :param processes: whether this process may be forked: it has no threads
     """
 
     def __init__(
-        self, files: FileSystem, journal: Journal, volumes: Volumes, *, processes: bool = False
+        self,
+        files: FileSystem,
+        journal: Journal,
+        volumes: Volumes,
+        roots: Iterable[str] = (),
+        *,
+        processes: bool = False,
     ) -> None:
         self.files = files
         self.journal = journal
@@ -75,7 +82,7 @@ class Settlement:
         self.processes = processes
         self.kept: list[Kept] = []
         self.pending: list[Pending] = []
-        self._identity = Identity(files, journal)
+        self._identity = Identity(files, journal, roots)
         # What a group is placed into stood before, even if it was empty.
         self._stood = {one.target for one in journal.groups if one.kind == LOOSE}
 
@@ -226,7 +233,8 @@ class Settlement:
         # Restored before, in a run that was killed right after.
         same = kept is not None and (there.st_dev, there.st_ino) == (kept.st_dev, kept.st_ino)
         # Or compiled anew since, of a source that was restored then.
-        return same or (_is_compiled(target) and S_ISREG(there.st_mode))
+        compiled = target.endswith(".pyc") and "/__pycache__/" in target
+        return same or (compiled and S_ISREG(there.st_mode))
 
     def _to_trash(self, item: StashItem, reason: str) -> None:
         stashed = self._identity.stashed(item)
@@ -340,8 +348,3 @@ class Settlement:
         # Made for the state folder alone, where nothing was placed there.
         for folder in reversed(self.journal.made):
             remove_folder_if_empty(self.files, folder)
-
-
-def _is_compiled(path: str) -> bool:
-    folder, _, name = path.rpartition("/")
-    return folder.endswith("/__pycache__") and name.endswith(".pyc")

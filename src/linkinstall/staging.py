@@ -142,7 +142,7 @@ class Staging:
     def _standing(self, group: Group) -> str:
         """Return the folder whose group a staged folder's contents will have."""
         folder = group.target if group.kind == LOOSE else os.path.dirname(group.target)
-        while self.files.status(folder) is None:
+        while self.files.status(folder) is None and folder != os.path.dirname(folder):
             folder = os.path.dirname(folder)
         return folder
 

@@ -129,10 +129,10 @@ def require_volumes(files: FileSystem, journal: Journal) -> None:
         return  # a copy of the environment may lie on one volume
     for state in journal.states[1:]:
         folder = state
-        while (status := files.status(folder)) is None:
+        while (status := files.status(folder)) is None and folder != os.path.dirname(folder):
             folder = os.path.dirname(folder)
-        # Each of these was made on another volume than home.
-        if folder != state and status.st_dev == home.st_dev:
+        # Each of these was made on another volume than home. Of a drive there is nothing at all.
+        if status is None or (folder != state and status.st_dev == home.st_dev):
             raise OSError(ENODEV, "the volume that it lies on is not mounted", state)
 
 

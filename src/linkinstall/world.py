@@ -125,6 +125,18 @@ class World:
         return self.entries(os.path.dirname(path)).get(os.path.basename(path))
 
     @property
+    def links_folders(self) -> bool:
+        """Whether a link in a library leads to a folder: what is in it has two paths then."""
+        links = (
+            f"{library}/{name}"
+            for library in self.libraries
+            for name, kind in self.entries(library).items()
+            if kind == "link"
+        )
+        statuses = (self.files.status(self.files.real_path(path)) for path in links)
+        return any(status is not None and S_ISDIR(status.st_mode) for status in statuses)
+
+    @property
     def ignores_case(self) -> bool:
         """Whether names that differ only by case are one name in the home library."""
         if self._ignores_case is None:

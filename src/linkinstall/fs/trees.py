@@ -61,6 +61,8 @@ def make_folders(files: FileSystem, path: str, mode: int = 0o777) -> list[str]:
     missing: list[str] = []
     while files.status(path) is None:
         missing.append(path)
+        if path == os.path.dirname(path):  # a drive that is not there
+            break
         path = os.path.dirname(path)
     for folder in reversed(missing):
         try:

@@ -22,7 +22,9 @@ recognise. No link is followed. All steps can be repeated, and
 
 On disk: a folder ``.linkinstall-NAME`` beside the environment, or, where none can be
 made there, ``.linkinstall.venv`` inside it. It holds ``.gitignore``, ``journal`` or
-``committed``, and numbered folders; without a journal these are trash. While something is
+``committed``, and numbered folders; without a journal these are trash. A folder ``kept-ID`` has
+what could not be put back, because somebody else was in the way; it is theirs to remove who need
+it no more. While something is
 made at the place, a file ``.linkinstall-making`` with the change's id says so: without it,
 what stands there is not ours.
 
@@ -64,7 +66,10 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["MAKING", "Aside"]
+__all__ = ["KEPT", "MAKING", "Aside"]
+
+KEPT = "kept-"
+"""How the name of a folder begins that has what could not be put back."""
 
 MAKING = ".linkinstall-making"
 """Name of the file that says that what stands at a place is being made by us."""
@@ -172,7 +177,7 @@ class Aside:
         """
         stashed = self.files.status(self.stash) is not None
         if self._is_being_made():
-            if self._is_taken_over():
+            if reported and self._is_taken_over():  # else it is this very run that makes it
                 remove_named(self.files, self.place, [MAKING])
                 if not stashed:
                     self._leave(self.place)
@@ -186,6 +191,7 @@ class Aside:
         if self.kept and not reported:
             return
         if reported:
+            self._keep_stash()
             self.volumes.make_durable(self.state)
         remove_named(self.files, self.state, ["journal", "journal.new"])
 
@@ -230,10 +236,12 @@ class Aside:
         return all(self.files.status(f"{one}/{SETTINGS}") for one in (self.place, self.stash))
 
     def _leave(self, path: str) -> None:
-        reason = "somebody else has put it there since"
-        if self.files.status(self.stash) is not None:
-            reason = f"{reason}; the old files wait in {self.stash}"
-        self.kept.append(Kept(path, reason))
+        self.kept.append(Kept(path, "somebody else has put it there since"))
+
+    def _keep_stash(self) -> None:
+        """Keep what cannot be put back: whoever began this may want it, and can remove it."""
+        if self.kept and self.files.status(self.stash) is not None:
+            self.files.rename_new(self.stash, f"{self.state}/{KEPT}{self.change.id or '0'}")
 
     def drop_made(self) -> None:
         """Remove the folders that were made on the way to the place, where they are empty."""
@@ -268,8 +276,6 @@ class Aside:
 
     def sweep(self, *, others: bool = True) -> list[Pending]:
         """Delete numbered folders that no journal needs any more.
-
-        What could not be put back, because of somebody else, waits for the next run.
 
         :param others: those of earlier changes, too
         """

@@ -78,8 +78,11 @@ def is_made_by_others(settings: bytes) -> bool:
     """Return whether a ``pyvenv.cfg`` was written by another tool than virtualenv.
 
     virtualenv writes the line that names it before this one (``set_pyenv_cfg`` of its creators),
-    so a file that was cut short does not count as another's.
+    so a file that was cut short does not count as another's. Nor does what virtualenv has the
+    standard library make for it, without pip, where it knows no way of its own.
     """
     lines = settings.decode("utf-8", "replace").splitlines()
-    keys = {line.partition("=")[0].strip().lower() for line in lines}
-    return "include-system-site-packages" in keys and "virtualenv" not in keys
+    pairs = (line.partition("=") for line in lines)
+    known = {key.strip().lower(): value.split() for key, _, value in pairs}
+    by_virtualenv = "virtualenv" in known or "--without-pip" in known.get("command", ())
+    return "include-system-site-packages" in known and not by_virtualenv

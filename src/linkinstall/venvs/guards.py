@@ -139,7 +139,7 @@ def refuse_strange_state(files: FileSystem, place: str, state: str) -> None:
     if owners and status.st_uid not in owners:
         raise _strange(state, "it belongs to another user")
     for name, kind in files.scan(state):
-        if kind != (FOLDER if name.isdecimal() else FILE):
+        if kind != (FOLDER if name.isdecimal() or name.startswith("kept-") else FILE):
             raise _strange(state, f"{name} in it is of another kind than linkinstall makes")
 
 

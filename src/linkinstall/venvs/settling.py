@@ -16,15 +16,15 @@ Errors: ``OSError`` with its path, after which the next call goes on;
 
 from __future__ import annotations
 
-from linkinstall.outcome import Kept, Pending, Recovered
-from linkinstall.values import value
-from linkinstall.venvs.aside import Aside
+from linkinstall.outcome import Kept, Outcome, Pending, Recovered
+from linkinstall.values import replace, value
+from linkinstall.venvs.aside import KEPT, Aside
 from linkinstall.venvs.guards import refuse_strange_state
 from linkinstall.venvs.sight import state_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from linkinstall.fs.port import FileSystem
 
@@ -43,6 +43,16 @@ class Settled:
     recovered: tuple[Recovered, ...] = ()
     pending: tuple[Pending, ...] = ()
     kept: tuple[Kept, ...] = ()
+
+    def before(self, outcome: Outcome) -> Outcome:
+        """Return the outcome of what came after this."""
+        return replace(
+            outcome,
+            status="done" if self.recovered else outcome.status,
+            recovered=(*self.recovered, *outcome.recovered),
+            pending=(*self.pending, *outcome.pending),
+            kept=(*self.kept, *outcome.kept),
+        )
 
     def and_then(
         self,
@@ -76,5 +86,15 @@ def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
             actions.append("rolled-back")
         pending += aside.sweep()
         recovered = [Recovered(aside.change.id, action) for action in actions]
-        settled = settled.and_then(recovered, pending, aside.kept)
+        settled = settled.and_then(recovered, pending, (*aside.kept, *_waiting(files, state)))
     return settled
+
+
+def _waiting(files: FileSystem, state: str) -> Iterator[Kept]:
+    """Yield what could not be put back, by this run or an earlier one."""
+    if files.status(state) is None:
+        return
+    for name, _ in files.scan(state):
+        if name.startswith(KEPT):
+            reason = "stood here before, and could not be put back; remove it if nobody needs it"
+            yield Kept(f"{state}/{name}", reason)

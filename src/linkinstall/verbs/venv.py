@@ -22,11 +22,10 @@ from __future__ import annotations
 import os
 
 from linkinstall import limits
-from linkinstall.fs import local
-from linkinstall.venvs.guards import refuse_creation, refuse_decoupling, refuse_unusable_path
+from linkinstall.venvs.guards import refuse_creation, refuse_decoupling
 from linkinstall.venvs.making import Wanted, wanted_again
 from linkinstall.venvs.place import Place
-from linkinstall.venvs.sight import ABSENT, look
+from linkinstall.venvs.sight import ABSENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -140,15 +139,15 @@ def decouple_venv(
     from linkinstall.environment import Environment
     from linkinstall.venvs.decoupling import decouple
 
-    refuse_unusable_path(os.fspath(path))
-    sight = look(files or local(), os.fspath(path))
-    refuse_decoupling(sight)
-    return decouple(
-        files or local(),
-        sight,
-        Environment.of(sight.path),
-        every=every,
-        sync=sync,
-        lock_timeout=limits.LOCK_WAIT if lock_timeout is None else lock_timeout,
-        notify=notify,
-    )
+    with Place(path, "venv decouple", files, sync, lock_timeout, notify) as place:
+        refuse_decoupling(place.sight)
+        outcome = decouple(
+            place.files,
+            place.sight,
+            Environment.of(place.sight.path),
+            every=every,
+            sync=sync,
+            lock_timeout=limits.LOCK_WAIT if lock_timeout is None else lock_timeout,
+            notify=notify,
+        )
+        return place.settled.before(outcome)
