@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ from linkinstall import Environment
 from linkinstall.errors import FileSystemError, UnsettledError
 from linkinstall.fs import local
 from linkinstall.paths import forward
+from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.decoupling import decouple
 from linkinstall.venvs.sight import look
 from linkinstall.verbs.venv import decouple_venv
@@ -226,3 +228,24 @@ def test_an_interruption_after_the_commit_comes_too_late(site: Site, tmp_path: P
     assert not site.home.exists()
     with pytest.raises(UnsettledError, match="a power cut could take it back"):
         act(make_site(tmp_path / "other"), InterruptedUndurable(), sync="full")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks the running interpreter's layout")
+@pytest.mark.parametrize("taken", [False, True])
+def test_what_an_earlier_command_left_is_settled_and_told(tmp_path: Path, *, taken: bool) -> None:
+    """The verb settles what a killed one has left at the place, as the others do.
+
+    It was refused, and told that any ``venv`` command settles that; it is one.
+    """
+    place = tmp_path / "v"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", place], check=True)
+    aside = Aside(local(), str(place), sync="off")
+    aside.begin("remove")
+    if taken:
+        aside.take()
+
+    outcome = decouple_venv(place, sync="off")
+
+    assert ["rolled-back"] == [one.action for one in outcome.recovered]
+    assert (place / "pyvenv.cfg").exists()
+    assert {"v"} == set(os.listdir(tmp_path))
