@@ -230,7 +230,7 @@ def test_an_entry_is_mended_by_a_wheel_that_it_is_not_known_to_be_of(
 
     verified = verify(site.cache, full=full, repair=True, wheels=[wheel])
 
-    assert ([str(module_of(entry))], ()) == (
+    assert ([module_of(entry).as_posix()], ()) == (
         [one.path for one in verified.mended],
         verified.findings,
     )
@@ -258,6 +258,6 @@ def test_who_shares_files_of_a_closed_folder_is_not_known(site: Site) -> None:
     site.install(site.wheel(), link_mode="hardlink")
     entry = site.cache.add(site.wheel()).entry
     module = module_of(entry)
-    cache = Cache(site.cache.path, files=Closed(os.path.dirname(module)))
+    cache = Cache(site.cache.path, files=Closed(module.parent.as_posix()))
 
-    assert "" == sharing(cache, entry, [str(module)])
+    assert "" == sharing(cache, entry, [module.as_posix()])
