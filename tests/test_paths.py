@@ -63,7 +63,7 @@ def test_names_of_devices_are_known(path: str, expected: str) -> None:
     assert expected == device_in(path)
 
 
-@pytest.mark.parametrize("name", ["venv", ".venv", "v", INNER, INNER.removeprefix(".linkinstall")])
+@pytest.mark.parametrize("name", ["venv", ".venv", "v", INNER])
 def test_the_states_of_two_environments_have_two_names(name: str) -> None:
     """No name makes the state beside an environment that inside the folder above it.
 

@@ -62,7 +62,7 @@ def test_what_is_whole_is_not_damaged(site: Site) -> None:
     """A sound distribution without remains is whole."""
     old, manifest = installed(site)
 
-    assert not damage_test(site.world(), "big-app", [old], manifest)()
+    assert not damage_test(site.world(), "big-app", [old], manifest)(f"{site.library}/bigapp")
 
 
 @pytest.mark.parametrize("harm", ["remains", "no RECORD", "cut RECORD"])
@@ -79,14 +79,18 @@ def test_damage_is_told_when_it_is_asked_for(site: Site, harm: str) -> None:
     else:
         record.write_text(record.read_text().splitlines()[0])
 
-    assert test()
+    assert test(str(site.library))
     if harm == "remains":
         left.rmdir()
-        assert test()
+        assert test(str(site.library))
 
 
-@pytest.mark.parametrize("harm", ["edited", "missing", "METADATA", "~"])
-def test_a_record_that_names_all_leaves_no_remains(site: Site, harm: str) -> None:
+@pytest.mark.parametrize(
+    ("harm", "own"), [("edited", False), ("missing", False), ("METADATA", True), ("~", True)]
+)
+def test_a_record_that_names_all_leaves_remains_in_own_folders_alone(
+    site: Site, harm: str, *, own: bool
+) -> None:
     """Whatever has happened to files of a project, its RECORD still tells which are its own.
 
     One file that was edited made an upgrade overwrite any file at a path that the new version
@@ -101,8 +105,13 @@ def test_a_record_that_names_all_leaves_no_remains(site: Site, harm: str) -> Non
         (Path(old.path) / "METADATA").unlink()
     else:
         (site.library / "~igapp").mkdir()
+    world = site.world()
+    test = damage_test(world, "big-app", [old], manifest)
 
-    assert not damage_test(site.world(), "big-app", [old], manifest)()
+    assert own == test(f"{world.libraries[0]}/bigapp")
+    assert not test(world.libraries[0])
+    assert not test(world.roots["scripts"])
+    assert not test(f"{world.roots['data']}/etc")
 
 
 def test_an_edited_file_costs_nobody_else_s(site: Site) -> None:

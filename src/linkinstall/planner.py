@@ -277,7 +277,7 @@ class Planner:
         # Compiled files of a source that comes belong to it, whoever wrote them.
         if is_compiled_file(folder, name):
             return True
-        return request.replaces_leftovers()
+        return request.replaces_leftovers(folder)
 
     def _is_empty(self, path: str) -> bool:
         """Return whether an empty file stands there, or a link to one (link mode symlink)."""

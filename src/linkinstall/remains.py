@@ -60,19 +60,26 @@ def remains(
 
 def damage_test(
     world: World, name: str, olds: list[Distribution], manifest: Manifest
-) -> Callable[[], bool]:
-    """Return the test whether remains of a project lie about: asked when needed, once.
+) -> Callable[[str], bool]:
+    """Return the test whether what nobody owns in a folder is what is left of a project.
 
-    None do where a RECORD names all that is owned, however the files are: what it does not name
-    is somebody else's.
+    It is asked when needed, with the folder, and looks once. A file that was edited is no
+    damage, and where a RECORD names all that is owned, nothing is left in folders that others
+    use as well: a library's own one, and those of other schemes.
     """
-    known: list[bool] = []
+    known: dict[bool, bool] = {}
 
-    def damaged() -> bool:
-        if not known:
-            broken = any(_tells_too_little(world, old) for old in olds)
-            known.append(broken or (not olds and bool(remains(world, name, olds, manifest))))
-        return known[0]
+    def damaged(folder: str) -> bool:
+        own = any(folder.startswith(f"{library}/") for library in world.libraries)
+        if own not in known:
+            known[own] = any(_tells_too_little(world, old) for old in olds) or (
+                (own or not olds)
+                and (
+                    any(world.files.status(f"{old.path}/METADATA") is None for old in olds)
+                    or bool(remains(world, name, olds, manifest))
+                )
+            )
+        return known[own]
 
     return damaged
 

@@ -194,10 +194,11 @@ class Removal:
                 tokens.update(f"{name}," for name in names)
             else:
                 tokens.add(inner.partition("/")[0] + "/")
+        linked = self.world.links_folders()
         encoded = [token.encode("utf-8", "surrogateescape") for token in tokens]
         for other, data in self._standing:
             # Quoted, with backslashes or through a link a file is called otherwise.
-            plain = b'"' not in data and b"\\" not in data and not self.world.links_folders
+            plain = b'"' not in data and b"\\" not in data and not linked
             if plain and not any(token in data for token in encoded):
                 continue
             for row in self.world.rows(other) or ():

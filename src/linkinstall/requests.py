@@ -66,7 +66,7 @@ class Request:
     :param schemes: where each scheme's files go for this distribution
     :param generated: RECORD, scripts, INSTALLER and the like
     :param skipped: ``scheme/path`` of files that are generated instead
-    :param replaces_leftovers: whether unowned files at its paths are remains of it
+    :param replaces_leftovers: whether unowned files at its paths in a folder are remains of it
     :param overwrite: take what stands in its way into the stash
     :param exact: asked for by a destination
     :param mends: edited files of the project itself go, too
@@ -78,7 +78,7 @@ class Request:
     schemes: dict[str, str]
     generated: tuple[Generated, ...]
     skipped: frozenset[str] = frozenset()
-    replaces_leftovers: Callable[[], bool] = bool
+    replaces_leftovers: Callable[[str], bool] = lambda _folder: False
     overwrite: bool = False
     exact: bool = False
     mends: bool = False
@@ -113,7 +113,7 @@ def make_request(
     environment: Environment,
     wanted: Wanted,
     change: int,
-    replaces_leftovers: Callable[[], bool],
+    replaces_leftovers: Callable[[str], bool],
 ) -> Request:
     """Return the request for one wheel."""
     manifest = wanted.entry.manifest

@@ -124,9 +124,8 @@ class World:
             return _kind(status.st_mode)
         return self.entries(os.path.dirname(path)).get(os.path.basename(path))
 
-    @property
     def links_folders(self) -> bool:
-        """Whether a link in a library leads to a folder: what is in it has two paths then."""
+        """Return whether a link in a library leads to a folder: what is in it has two paths."""
         links = (
             f"{library}/{name}"
             for library in self.libraries

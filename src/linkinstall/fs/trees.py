@@ -210,15 +210,20 @@ def _closed(refused: Iterable[Refusal]) -> bool:
     return any(error.errno == errno.EACCES for _, error in refused)
 
 
-def rename_folder(files: FileSystem, source: str, target: str) -> bool:
+def rename_folder(
+    files: FileSystem,
+    source: str,
+    target: str,
+    refusals: frozenset[int] = FOLDER_RENAME_REFUSALS,
+) -> bool:
     """Rename a folder to a name that must be free; return False where only its files can move.
 
-    :raises OSError: for any other reason than FOLDER_RENAME_REFUSALS
+    :raises OSError: for any other reason than ``refusals``
     """
     try:
         files.rename_new(source, target)
     except OSError as error:
-        if error.errno not in FOLDER_RENAME_REFUSALS:
+        if error.errno not in refusals:
             raise
         return False
     return True

@@ -23,10 +23,9 @@ recognise. No link is followed. All steps can be repeated, and
 On disk: a folder ``.linkinstall-NAME`` beside the environment, or, where none can be
 made there, ``.linkinstall.venv`` inside it. It holds ``.gitignore``, ``journal`` or
 ``committed``, and numbered folders; without a journal these are trash. A folder ``kept-ID`` has
-what could not be put back, because somebody else was in the way; it is theirs to remove who need
-it no more. While something is
-made at the place, a file ``.linkinstall-making`` with the change's id says so: without it,
-what stands there is not ours.
+what could not be put back, because somebody else was in the way: no command deletes it. While
+something is made at the place, a file ``.linkinstall-making`` with the change's id says so:
+without it, what stands there is not ours.
 
 Errors: ``OSError`` with its path; after one from :meth:`Aside.take` call :meth:`put_back`.
 """
@@ -58,7 +57,7 @@ from linkinstall.venvs.moving import (
     take_entries,
     take_whole,
 )
-from linkinstall.venvs.sight import INNER, SETTINGS, state_folders
+from linkinstall.venvs.sight import INNER, KEPT, SETTINGS, state_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,14 +65,11 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["KEPT", "MAKING", "Aside"]
-
-KEPT = "kept-"
-"""How the name of a folder begins that has what could not be put back."""
+__all__ = ["MAKING", "Aside"]
 
 MAKING = ".linkinstall-making"
 """Name of the file that says that what stands at a place is being made by us."""
-_IGNORE = b"# linkinstall: what is in this folder goes with the next run\n*\n"
+_IGNORE = b"# linkinstall: what is in this folder goes with the next run, but for kept-*\n*\n"
 
 
 class Aside:

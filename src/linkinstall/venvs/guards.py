@@ -24,7 +24,7 @@ from stat import S_ISDIR, S_ISREG
 
 from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.paths import device_in
-from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, VENV
+from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, KEPT, VENV
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def refuse_strange_state(files: FileSystem, place: str, state: str) -> None:
     if owners and status.st_uid not in owners:
         raise _strange(state, "it belongs to another user")
     for name, kind in files.scan(state):
-        if kind != (FOLDER if name.isdecimal() or name.startswith("kept-") else FILE):
+        if kind != (FOLDER if name.isdecimal() or name.startswith(KEPT) else FILE):
             raise _strange(state, f"{name} in it is of another kind than linkinstall makes")
 
 

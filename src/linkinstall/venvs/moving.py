@@ -20,7 +20,7 @@ import errno
 from stat import S_ISDIR
 
 from linkinstall.fs.port import FOLDER, FOLDER_RENAME_REFUSALS
-from linkinstall.fs.trees import busy_in_tree, remove_folder_if_empty
+from linkinstall.fs.trees import busy_in_tree, remove_folder_if_empty, rename_folder
 from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, INNER, SETTINGS
 
 TYPE_CHECKING = False
@@ -40,11 +40,7 @@ def take_whole(files: FileSystem, place: str, stash: str) -> bool:
 
     :raises OSError: something in it is in use; it is aside by then
     """
-    try:
-        files.rename_new(place, stash)
-    except OSError as error:
-        if error.errno not in RENAME_REFUSALS:
-            raise
+    if not rename_folder(files, place, stash, RENAME_REFUSALS):
         return False
     if files.open_files_refuse:
         # Refused while it can be undone: after the commit it could not be deleted.

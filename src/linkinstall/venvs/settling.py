@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from linkinstall.outcome import Kept, Outcome, Pending, Recovered
 from linkinstall.values import replace, value
-from linkinstall.venvs.aside import KEPT, Aside
+from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.guards import refuse_strange_state
-from linkinstall.venvs.sight import state_folders
+from linkinstall.venvs.sight import KEPT, state_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -37,6 +37,7 @@ __all__ = [
     "DANGLING",
     "EMPTY",
     "INNER",
+    "KEPT",
     "OTHER",
     "VENV",
     "Sight",
@@ -56,6 +57,8 @@ ABSENT, DANGLING, EMPTY, VENV, BROKEN, OTHER = (
 one; anything else."""
 
 SETTINGS = "pyvenv.cfg"
+KEPT = "kept-"
+"""How the name of a folder in the state folder begins that has what could not be put back."""
 FOLDERS_OF_SCRIPTS = ("bin", "Scripts")
 _LIBRARIES = ("lib", "Lib", "lib64")
 _KNOWN = {
