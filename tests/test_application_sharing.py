@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.application import Application
+from linkinstall.fs.trees import rename_folder
 from tests.support.held_files import LINKED, HeldFiles, each_link, each_use, quick
 from tests.support.scenarios import app
 from tests.support.sharing import LOADED, OPEN
@@ -104,7 +105,7 @@ def test_a_build_that_moves_whole_folders_only_is_found_out(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where the folder above a loaded image cannot be renamed, its files have to be."""
-    monkeypatch.setattr("linkinstall.fs.trees.FOLDER_RENAME_REFUSALS", frozenset())
+    monkeypatch.setattr(rename_folder, "__defaults__", (frozenset(),))
 
     assert [] != list(HeldFiles(folder, uninstall).here(LOADED, folders=True))
 
