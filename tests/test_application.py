@@ -10,6 +10,7 @@ import pytest
 
 from linkinstall import limits, manifest
 from linkinstall.fs import local
+from linkinstall.fs.windows import WindowsFileSystem
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, decode
 from tests.support.applications import applied, journal_of
 from tests.support.faulty import (
@@ -333,10 +334,37 @@ class RigidFolders(Denying):
 
     def __init__(self, inner: FileSystem) -> None:
         super().__init__(inner, "rename_new", errno.EACCES)
+        self.folder_rename_refusals = WindowsFileSystem.folder_rename_refusals
 
     def denies(self, change: Change) -> bool:
         """Return whether a folder would be renamed."""
         return super().denies(change) and os.path.isdir(change.source)
+
+
+class ClosedAbove(RigidFolders):
+    """The folder above refuses, as a POSIX system does where it may not be written."""
+
+    def __init__(self, inner: FileSystem) -> None:
+        super().__init__(inner)
+        self.folder_rename_refusals = inner.folder_rename_refusals
+
+
+@pytest.mark.parametrize("upgrading", [True, False])
+def test_a_folder_in_one_that_may_not_be_written_is_refused(site: Site, *, upgrading: bool) -> None:
+    """Where a folder cannot be renamed because of the one above, nothing of it is moved.
+
+    In a namespace folder of somebody else's, its files went one by one, and the emptied folder
+    could neither be replaced nor removed: the upgrade left neither old nor new, no later command
+    put that back, and an uninstall said that something waited for its removal.
+    """
+    old = snapshot(site.root, exact=True)
+    wheels, out = ((upgrade(site),), ()) if upgrading else ((), ("app",))
+    application = applied(site, *wheels, out=out, files=ClosedAbove(local()))
+
+    with pytest.raises(PermissionError):
+        application.prepare()
+    application.undo()
+    assert_unchanged(site, old)
 
 
 def test_a_new_folder_that_cannot_be_moved_comes_by_its_files(site: Site) -> None:

@@ -18,7 +18,7 @@ import pytest
 
 from linkinstall import limits
 from linkinstall.fs import windows
-from linkinstall.fs.port import FILE_REFUSALS, FOLDER_RENAME_REFUSALS, VOLUME_REFUSALS
+from linkinstall.fs.port import FILE_REFUSALS, VOLUME_REFUSALS
 from linkinstall.fs.windows import WindowsFileSystem, extended, translated
 from linkinstall.fs.windows_calls import Calls
 
@@ -200,7 +200,7 @@ def test_a_refused_folder_rename_is_tried_again_and_then_done_by_file(
     WindowsFileSystem(passing).rename_new(f"{tmp_path}/folder", f"{tmp_path}/moved")
     error = caught(WindowsFileSystem(staying).rename_new, f"{tmp_path}/moved", f"{tmp_path}/folder")
 
-    assert error.errno in FOLDER_RENAME_REFUSALS
+    assert error.errno in WindowsFileSystem.folder_rename_refusals
     assert [*limits.SHARING_PAUSES[:2], *limits.SHARING_PAUSES] == pauses
 
 

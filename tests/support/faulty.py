@@ -84,6 +84,7 @@ class Wrapper(FileSystem):
         self.inner = inner
         self.renames_safely = inner.renames_safely
         self.open_files_refuse = inner.open_files_refuse
+        self.folder_rename_refusals = inner.folder_rename_refusals
         self.marks_executables = inner.marks_executables
         for verb in LOOKS:
             setattr(self, verb, getattr(inner, verb))

@@ -39,7 +39,6 @@ __all__ = [
     "FILE",
     "FILE_REFUSALS",
     "FOLDER",
-    "FOLDER_RENAME_REFUSALS",
     "LINK",
     "OTHER",
     "VOLUME_REFUSALS",
@@ -60,10 +59,6 @@ FILE_REFUSALS = frozenset(
 )
 """Error numbers that say: this one file cannot be linked this way."""
 
-FOLDER_RENAME_REFUSALS = frozenset((errno.EXDEV, errno.EACCES, errno.EBUSY))
-"""Error numbers after which a folder is moved file by file: overlayfs refuses to
-rename what lies in a lower layer (EXDEV), Windows what is open inside (EACCES)."""
-
 _UMASK = allocate_lock()
 
 
@@ -74,6 +69,9 @@ class FileSystem:
     """Whether the system itself sees to it that :meth:`rename_new` replaces nothing."""
     open_files_refuse = False
     """Whether a file that is open can refuse to go, so that :meth:`busy` has to be asked."""
+    folder_rename_refusals = frozenset((errno.EXDEV, errno.EBUSY))
+    """Error numbers after which a folder is moved file by file: overlayfs refuses to rename what
+    lies in a lower layer (EXDEV)."""
     marks_executables = True
     """Whether the mode of a file says that it may be run; its suffix does so elsewhere."""
 

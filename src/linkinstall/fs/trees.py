@@ -13,7 +13,7 @@ from stat import S_IFDIR, S_IFMT, S_ISDIR, S_ISVTX, S_IWOTH
 
 from linkinstall import limits
 from linkinstall.fs.named import UNREADABLE
-from linkinstall.fs.port import FILE, FOLDER, FOLDER_RENAME_REFUSALS
+from linkinstall.fs.port import FILE, FOLDER
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -214,16 +214,17 @@ def rename_folder(
     files: FileSystem,
     source: str,
     target: str,
-    refusals: frozenset[int] = FOLDER_RENAME_REFUSALS,
+    refusals: frozenset[int] | None = None,
 ) -> bool:
     """Rename a folder to a name that must be free; return False where only its files can move.
 
-    :raises OSError: for any other reason than ``refusals``
+    :param refusals: error numbers that say so; default those of the file system
+    :raises OSError: for any other reason
     """
     try:
         files.rename_new(source, target)
     except OSError as error:
-        if error.errno not in refusals:
+        if error.errno not in (files.folder_rename_refusals if refusals is None else refusals):
             raise
         return False
     return True

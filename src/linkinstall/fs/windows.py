@@ -81,6 +81,9 @@ class WindowsFileSystem(FileSystem):
 
     renames_safely = True
     open_files_refuse = True
+    # A folder with something open inside. Elsewhere the folder above may not be written then,
+    # and the emptied folder could neither go nor be replaced.
+    folder_rename_refusals = FileSystem.folder_rename_refusals | {errno.EACCES}
     marks_executables = False
 
     def __init__(self, calls: Calls | None = None) -> None:

@@ -19,7 +19,7 @@ from __future__ import annotations
 import errno
 from stat import S_ISDIR
 
-from linkinstall.fs.port import FOLDER, FOLDER_RENAME_REFUSALS
+from linkinstall.fs.port import FOLDER
 from linkinstall.fs.trees import busy_in_tree, remove_folder_if_empty, rename_folder
 from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, INNER, SETTINGS
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RENAME_REFUSALS", "drop_emptied", "merge", "take_entries", "take_whole"]
 
-RENAME_REFUSALS = FOLDER_RENAME_REFUSALS | {errno.EPERM}
+RENAME_REFUSALS = frozenset((errno.EXDEV, errno.EACCES, errno.EBUSY, errno.EPERM))
 """The errors by which a system says that a folder cannot be renamed, and its entries may be."""
 
 
