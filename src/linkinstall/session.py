@@ -99,7 +99,8 @@ class Session:
     def _refuse_unsettled(self) -> None:
         """Refuse a venv that is being made, emptied or removed as a whole.
 
-        :raises UnsettledError: a journal says so
+        :raises EnvironmentNotFoundError: that is still under way
+        :raises UnsettledError: a journal says so, and nobody is at it
         """
         root = self.files.real_path(self.environment.root)
         for state in state_folders(root):
@@ -115,6 +116,8 @@ class Session:
                 refuse_strange_state(self.files, root, state)
             except JournalError:  # anybody may have put it there
                 continue
+            if self._is_under_way(root, state):
+                raise self._gone()
             raise UnsettledError(
                 f"The virtual environment {root} is being made, emptied or removed, or a command "
                 f"that did so was killed: {state} has its journal.",
@@ -122,13 +125,28 @@ class Session:
                 f"venv create {root}` settles that, and changes nothing else.",
             )
 
+    def _is_under_way(self, root: str, state: str) -> bool:
+        """Return whether a ``venv`` command works there, or has ended since its journal was seen.
+
+        That of another user cannot be told from one that was killed.
+        """
+        from linkinstall.fs.lock import FolderLock, private_path
+
+        place = FolderLock(private_path(f"venv {root}"), what=f"the place {root}", private=True)
+        if not place.try_acquire():
+            return True
+        try:
+            return self.files.status(f"{state}/journal") is None
+        finally:
+            place.release(remove=True)
+
     def _gone(self) -> Exception:
         """Return the error for a venv that somebody has removed since it was found."""
         from linkinstall.errors import EnvironmentNotFoundError
 
         return EnvironmentNotFoundError(
             f"The virtual environment {self.environment.root} is not there any more: another "
-            "process has removed it, or is making it anew.",
+            "process is removing it or making it anew, or has done so.",
             next_step="Nothing was changed. Run the command again once it is there.",
         )
 
