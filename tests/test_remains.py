@@ -114,6 +114,56 @@ def test_a_record_that_names_all_leaves_remains_in_own_folders_alone(
     assert not test(f"{world.roots['data']}/etc")
 
 
+@pytest.mark.parametrize("cut", ["between rows", "in a row", "not at all", "of another wheel"])
+def test_a_record_that_has_lost_its_end_is_no_obstacle(site: Site, cut: str) -> None:
+    """What RECORD names no more is left of the project, in folders of its own.
+
+    The rows of METADATA and RECORD come before those of the package, so they survived a cut, and
+    the distribution's own files were "in the way" of each install of the wheel.
+    """
+    files = {"app/__init__.py": "", "app/one.py": "1\n", "app/two.py": "2\n"}
+    wheel = site.wheel("app", "1.0", files=files)
+    site.install(wheel, compile_levels=())
+    record = site.library / "app-1.0.dist-info" / "RECORD"
+    lines = record.read_text().splitlines(keepends=True)
+    kept = [line for line in lines if "two.py" not in line]
+    if cut == "in a row":
+        kept.append(next(line for line in lines if "two.py" in line)[:-2])
+    elif cut == "not at all":
+        kept, files["app/two.py"] = lines, "another\n"
+        wheel = site.wheel("app", "1.0", files={**files, "app/three.py": ""})
+        (site.library / "app" / "three.py").write_text("mine")
+    elif cut == "of another wheel":
+        kept = [line.replace("sha256=", "sha256=A") if "one.py" in line else line for line in kept]
+    record.unlink()
+    record.write_text("".join(kept))
+
+    if cut in {"not at all", "of another wheel"}:
+        with pytest.raises(ConflictError):
+            site.install(wheel)
+        return
+    site.install(wheel, compile_levels=())
+    assert lines == record.read_text().splitlines(keepends=True)
+    (site.library / "mine.py").write_text("mine")
+    with pytest.raises(ConflictError):
+        site.install(site.wheel("app", "2.0", files={**files, "mine.py": "theirs"}))
+
+
+def test_a_record_with_absolute_rows_is_whole(site: Site) -> None:
+    """A row may be an absolute path, as the specification has it.
+
+    Such a RECORD passed for cut, and an upgrade replaced the user's files at any path.
+    """
+    old, manifest = installed(site)
+    record = Path(old.path) / "RECORD"
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(f"{site.library}/{line}" for line in lines))
+
+    test = damage_test(site.world(), "big-app", [old], manifest)
+    assert not test(f"{site.library}/bigapp")
+    assert not test(str(site.library))
+
+
 def test_an_edited_file_costs_nobody_else_s(site: Site) -> None:
     """An upgrade of what was edited is refused where the user's files stand in its way."""
     site.install(site.wheel("app", "1.0", files={"app/conf.txt": "1"}))

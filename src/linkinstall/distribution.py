@@ -185,8 +185,15 @@ def quick_health(
 
 def is_cut(distribution: Distribution, rows: Iterable[Row]) -> bool:
     """Return whether a RECORD has lost rows: those of METADATA and of itself are always there."""
-    listed = {row.path.removeprefix("./") for row in rows}
-    return not {f"{distribution.folder}/{name}" for name in ("METADATA", "RECORD")} <= listed
+    wanted = {"METADATA", "RECORD"}
+    folders = {distribution.path, f"{distribution.base}/{distribution.folder}"}
+    for row in rows:
+        # Rows may be absolute, or take a way round: their text alone says nothing.
+        if row.path.endswith(("/METADATA", "/RECORD")):
+            folder, _, name = library_path(distribution.base, row.path).rpartition("/")
+            if folder in folders:
+                wanted.discard(name)
+    return bool(wanted)
 
 
 def same_size(files: FileSystem, path: str, size: int | None, status: os.stat_result) -> bool:

@@ -10,8 +10,9 @@ Errors: ``OSError`` where a folder cannot be read.
 
 from __future__ import annotations
 
-from linkinstall.distribution import is_cut, read_rows
+from linkinstall.distribution import is_cut, library_path, read_record, read_rows
 from linkinstall.outcome import Warn
+from linkinstall.record import is_compiled
 from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
@@ -65,7 +66,8 @@ def damage_test(
 
     It is asked when needed, with the folder, and looks once. A file that was edited is no
     damage, and where a RECORD names all that is owned, nothing is left in folders that others
-    use as well: a library's own one, and those of other schemes.
+    use as well: a library's own one, and those of other schemes. Neither is it there where a
+    RECORD only seems to have lost its end.
     """
     known: dict[bool, bool] = {}
 
@@ -76,6 +78,7 @@ def damage_test(
                 (own or not olds)
                 and (
                     any(world.files.status(f"{old.path}/METADATA") is None for old in olds)
+                    or any(_seems_cut(world, old, manifest) for old in olds)
                     or bool(remains(world, name, olds, manifest))
                 )
             )
@@ -87,6 +90,32 @@ def damage_test(
 def _tells_too_little(world: World, old: Distribution) -> bool:
     rows = read_rows(world.files, old)
     return not rows or is_cut(old, rows)
+
+
+def _seems_cut(world: World, old: Distribution, manifest: Manifest) -> bool:
+    """Return whether RECORD ends within a row, or has a part of this very wheel's rows alone.
+
+    Rows are sorted, so those of METADATA and RECORD come early, and say nothing of the others.
+    """
+    if not read_record(world.files, old).endswith(b"\n"):
+        return True
+    if old.version != manifest.version:
+        return False
+    brought = {
+        folder.join(name): f"sha256={digest}"
+        for folder in manifest.folders
+        if folder.scheme in ("purelib", "platlib")
+        and not folder.path.startswith(manifest.dist_info)
+        for name, _, digest in folder.rows()
+    }
+    own, info = f"{old.base}/", f"{old.base}/{old.folder}/"
+    listed = {
+        path.removeprefix(own): row.hash
+        for row in read_rows(world.files, old) or ()
+        for path in [library_path(old.base, row.path)]
+        if path.startswith(own) and not (path.startswith(info) or is_compiled(path))
+    }
+    return listed.items() < brought.items()
 
 
 def damage_of(world: World, old: Distribution) -> Iterable[Warn]:
