@@ -87,9 +87,10 @@ race: setup ## many processes at once: 100 rounds of each contest, and 20 with c
 interference: setup ## pip, uv and people act between our crash and our recovery, at every kill point
 	$(BIN)/python -m integration.faults.interference
 
-faults: setup ## an error of the operating system at every call that touches the disk
+faults: setup ## an error of the operating system at every call that touches the disk; folders that may not be written
 	$(BIN)/python -m integration.faults.errors
 	$(BIN)/python -m integration.faults.errors --forks
+	$(BIN)/python -m integration.faults.closed
 
 rivals: setup ## the same sweep over pip, uv, installer, PDM and Poetry, beside ours
 	$(BIN)/python -m integration.faults.rivals

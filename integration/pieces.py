@@ -30,7 +30,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration import closure
-from integration.faults import compound, errors, images, interference, power, scenarios
+from integration.faults import closed, compound, errors, images, interference, power, scenarios
 from integration.faults.contests import CONTESTS
 
 if TYPE_CHECKING:
@@ -56,8 +56,8 @@ SET = ("install-set",)
 UNPACKING_AGAIN = ("cache-add",)
 """The verbs whose faults are settled by a command that unpacks a wheel."""
 MADE = ("venv-clear-parts-pluggy", "venv-create-parts-pluggy")
-GATES = ("kill", "forks", "faults", "faults-forks", "power", "lying", "compound", "images", "race",
-         "race-slowed", "interference", "sweeps", "model", "fuzz", "real", "mutants",
+GATES = ("kill", "forks", "faults", "faults-forks", "closed", "power", "lying", "compound", "images",
+         "race", "race-slowed", "interference", "sweeps", "model", "fuzz", "real", "mutants",
          "rivals")  # fmt: skip
 """What ``--only`` takes, each of them one gate or a part of one."""
 
@@ -108,6 +108,7 @@ def pieces() -> list[Piece]:
             _of("faults-forks", "errors", one, "--forks", *_thinned(one, errors.WITH_WORKERS))
             for one in errors.names(forks=True)
         ),
+        *(_of("closed", "closed", one) for one in closed.names()),
         *_of_power(),
         *_of_compound(),
         *_of_images(),

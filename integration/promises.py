@@ -36,6 +36,7 @@ NAMES = {
     "sweeps": "R2",
     "faults": "R3",
     "faults-forks": "R3 forks",
+    "closed": "R3 closed",
     "power": "R4",
     "compound": "R5",
     "images": "R6",

@@ -97,6 +97,18 @@ def test_a_name_that_the_locale_cannot_write_is_told(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "app").exists()
 
 
+@pytest.mark.parametrize("staged", ["/env/lib/.linkinstall/new/6", "/cache/v1/tmp/4f1c.part"])
+def test_of_a_rename_the_place_is_told_that_cannot_be_had(staged: str) -> None:
+    """What cannot be put into its place is about the place, not about where it was made.
+
+    In a folder that could not be written, the message named a path in the state folder.
+    """
+    error = PermissionError(errno.EACCES, "Permission denied", staged, None, "/env/lib/app")
+    away = PermissionError(errno.EACCES, "Permission denied", "/env/lib/app", None, staged)
+
+    assert ["/env/lib/app"] * 2 == [told(one, "/env", None)[0] for one in (error, away)]
+
+
 def test_a_folder_that_was_deleted_under_the_call_is_told() -> None:
     """Where the current folder is gone, a relative path is no path, and that is said.
 

@@ -150,7 +150,7 @@ def sweep_errors(
                     one = ErrorSweep(scenario, Inject(errors, forks=forks), sandbox)
                 except SetupError as refused:
                     return ErrorSwept(scenario, (), str(refused))
-                found = tuple(map(_told, one.verdicts(every=every, offset=number % every)))
+                found = tuple(map(told, one.verdicts(every=every, offset=number % every)))
             swept = ErrorSwept(scenario, found)
             figures = f"{len(swept.wrong)} of {len(swept.verdicts)} wrong"
             seconds = time.monotonic() - start
@@ -160,12 +160,11 @@ def sweep_errors(
         return [job.result() for job in [pool.submit(sweep, *one) for one in enumerate(chosen)]]
 
 
-def _told(verdict: Verdict) -> Verdict:
+def told(verdict: Verdict) -> Verdict:
     """Say at once what is wrong: a long sweep may be interrupted."""
     if verdict.wrong:
         wrong = "; ".join(f"{kind}: {text}" for kind, text in verdict.wrong.items())
-        told = f"{verdict.scenario.name} {verdict.point}: {wrong}"
-        print(told, file=sys.stderr, flush=True)
+        print(f"{verdict.scenario.name} {verdict.point}: {wrong}", file=sys.stderr, flush=True)
     return verdict
 
 
@@ -183,7 +182,7 @@ def table(swept: Sequence[ErrorSwept]) -> str:
     return report.table(("error", *columns), [*rows, ("**all**", *sums)])
 
 
-def explain(verdict: Verdict) -> str:
+def explain(verdict: Verdict, program: str = "integration.faults.errors") -> str:
     """Return what is wrong with a verdict, and how to see it again."""
     injected = verdict.injected
     wrong = "\n".join(f"{kind}: {text}" for kind, text in verdict.wrong.items())
@@ -193,7 +192,7 @@ def explain(verdict: Verdict) -> str:
         f"{wrong or verdict.end}\n\n"
         f"status {injected.completed.status}:\n{injected.completed.output.strip()}\n\n"
         f"next run ({verdict.next_run or 'none needed'}):\n{verdict.output.strip()}\n\n"
-        f"    {sys.executable} -m integration.faults.errors "
+        f"    {sys.executable} -m {program} "
         f"--scenario {verdict.scenario.name} --point {verdict.point}\n"
     )
 

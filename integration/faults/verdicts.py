@@ -19,7 +19,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from integration.faults import lost, virtualenvs
 from integration.faults.meanings import OPENING, READING
@@ -35,9 +35,9 @@ from linkinstall.venvs.sight import state_folders
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from integration.faults.injection import ErrorPoint, Inject, Injected
+    from integration.faults.injection import ErrorPoint, Injected
     from integration.faults.sandbox import Completed, Sandbox
-    from integration.faults.scenario import Scenario, State
+    from integration.faults.scenario import Command, Scenario, State
 
 TRIES = 3
 """How often a point is struck that no call of the command itself meets."""
@@ -93,6 +93,16 @@ class Verdict:
     output: str = field(default="", repr=False)
 
 
+class ErrorFault(Protocol):
+    """Something that a command can meet, and has to answer."""
+
+    def points(self, sandbox: Sandbox, command: Command) -> Sequence[ErrorPoint]:
+        """Return where a command can meet it."""
+
+    def strike(self, sandbox: Sandbox, command: Command, point: ErrorPoint) -> Injected:
+        """Run a command in the old state and let it meet it."""
+
+
 class ErrorSweep(References):
     """One scenario under one fault of errors.
 
@@ -100,7 +110,7 @@ class ErrorSweep(References):
     it found out that it cannot; for verbs that do not ask it, they are the same.
     """
 
-    def __init__(self, scenario: Scenario, fault: Inject, sandbox: Sandbox) -> None:
+    def __init__(self, scenario: Scenario, fault: ErrorFault, sandbox: Sandbox) -> None:
         """Build the old state, and find out what is right and where it can be struck."""
         super().__init__(scenario, sandbox)
         self.fault = fault

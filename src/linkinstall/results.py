@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 _SHARING = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _BUSY = (EBUSY, ETXTBSY)
+_STAGED = ("/.linkinstall", "/v1/tmp/")
+"""Of a path of ours that people know nothing of: in a state folder, or unpacked in the cache."""
 
 __all__ = ["is_busy", "of_the_system", "outcome_of", "told", "typed", "unshared", "with_outcome"]
 
@@ -125,6 +127,9 @@ def told(error: OSError, root: str, files: FileSystem | None) -> tuple[str, str,
     :param files: asked who holds the file, where that is why it failed
     """
     path = os.fsdecode(error.filename) if error.filename else root
+    if error.filename2 and any(one in path for one in _STAGED):
+        # What was staged cannot get to its place: that is what can be mended.
+        path = os.fsdecode(error.filename2)
     reason = (error.strerror or str(error)).rstrip(".")
     if isinstance(error, FileNotFoundError) and not error.filename:
         # getcwd(2) names no path: a relative one has nowhere to begin in.
