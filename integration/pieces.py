@@ -56,9 +56,9 @@ SET = ("install-set",)
 UNPACKING_AGAIN = ("cache-add",)
 """The verbs whose faults are settled by a command that unpacks a wheel."""
 MADE = ("venv-clear-parts-pluggy", "venv-create-parts-pluggy")
-GATES = ("kill", "forks", "faults", "faults-forks", "closed", "power", "lying", "compound", "images",
-         "race", "race-slowed", "interference", "sweeps", "model", "fuzz", "real", "mutants",
-         "rivals")  # fmt: skip
+GATES = ("kill", "forks", "faults", "faults-forks", "closed", "power", "lying", "compound",
+         "images", "race", "race-slowed", "interference", "sweeps", "model", "fuzz", "real",
+         "mutants", "rivals")  # fmt: skip
 """What ``--only`` takes, each of them one gate or a part of one."""
 
 
