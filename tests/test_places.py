@@ -61,13 +61,30 @@ def test_where_a_root_leads_is_the_users_choice(site: Site) -> None:
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_a_link_that_stays_inside_is_followed(site: Site) -> None:
-    """A link below a root that leads to another folder of the environment stands for it."""
-    (site.library / "real").mkdir()
-    (site.library / "pkg").symlink_to("real")
+    """A link of the data folder that leads to another folder of the environment stands for it."""
+    (site.root / "real").mkdir()
+    (site.root / "share").symlink_to("real")
     planned = Planned(site)
 
-    assert f"{site.library}/real/sub" == planned.places.resolve(f"{site.library}/pkg/sub")
+    assert f"{site.root}/real/sub" == planned.places.resolve(f"{site.root}/share/sub")
     assert [] == planned.refused
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+@pytest.mark.parametrize("target", ["mylib", "../../../src"])
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_link_below_a_library_is_refused(site: Site, target: str, *, overwrite: bool) -> None:
+    """Where a package's folder is a link, its files are not written to where that leads.
+
+    A person had put his own folder of the environment into a package's place by a link, and an
+    upgrade or a repair replaced his files by the wheel's; ``check`` then told these as missing.
+    """
+    (site.library / target).mkdir()
+    (site.library / "pkg").symlink_to(target)
+    planned = Planned(site, overwrite=overwrite)
+
+    assert planned.places.resolve(f"{site.library}/pkg/sub") is None
+    assert [("link-in-the-way", f"{site.library}/pkg")] == planned.refused
 
 
 def test_a_link_to_a_file_is_a_file(site: Site) -> None:

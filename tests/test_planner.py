@@ -6,6 +6,7 @@ import os
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import event, given, settings
@@ -20,7 +21,10 @@ from linkinstall.world import World
 from tests.support import applications
 from tests.support.faulty import OtherVolume
 from tests.support.platforms import WINDOWS
-from tests.support.sites import Site, differences
+from tests.support.sites import Site, differences, snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 PATHS = ("a.py", "a/b.py", "a", "a/b/c.txt", "pkg/__init__.py", "pkg/x.py", "pkg/x.py/y.txt")
 
@@ -159,6 +163,38 @@ def test_a_link_that_stays_inside_is_followed(site: Site) -> None:
     site.install(site.wheel("app", files={"app-1.0.data/data/doc/a.txt": "a"}))
 
     assert "a" == (site.root / "share/a.txt").read_text()
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+@pytest.mark.parametrize("verb", ["install", "overwrite", "repair", "reinstall"])
+def test_what_a_package_was_moved_to_is_not_written_to(site: Site, verb: str) -> None:
+    """Where a package's folder is a link in the environment, no verb writes behind it.
+
+    An upgrade and a repair replaced the files behind it, a person's own, without any option;
+    and the repair said "reinstalled" while ``check`` went on to tell files as missing.
+    """
+    site.install(site.wheel("app", files={"app/sub/x.py": "x", "app/a.py": "a"}))
+    (site.library / "app/sub/x.py").unlink()
+    (site.library / "app/sub").rmdir()
+    (site.library / "mylib").mkdir()
+    (site.library / "mylib/x.py").write_text("my own")
+    (site.library / "app/sub").symlink_to("../mylib")
+    before = snapshot(site.root)
+
+    same = site.wheel("app", files={"app/sub/x.py": "x", "app/a.py": "a"})
+    newer = site.wheel("app", "2.0", files={"app/sub/x.py": "new"})
+    call: Callable[[], object] = {
+        "install": lambda: site.install(newer),
+        "overwrite": lambda: site.install(newer, overwrite_existing=True),
+        "repair": lambda: site.repair("app"),
+        "reinstall": lambda: site.install(same, reinstall=True),
+    }[verb]
+
+    with pytest.raises(ConflictError) as caught:
+        call()
+
+    assert {"link-in-the-way"} == {one.code for one in caught.value.problems}
+    assert [] == differences(before, snapshot(site.root))
 
 
 @pytest.mark.posix("a wheel with such names is refused on Windows before it is unpacked")

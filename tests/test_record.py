@@ -11,7 +11,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from linkinstall.record import Row, is_sealed, parse, path_of, render, row, seal, unsealed
+from linkinstall.record import (
+    Row,
+    is_compiled_of,
+    is_sealed,
+    parse,
+    path_of,
+    render,
+    row,
+    seal,
+    unsealed,
+)
 
 # What csv treats in its own way, among what it does not.
 paths = st.text(st.sampled_from("ab.,/\" '\t\r\n;\\\u2028\x85é"), min_size=1)
@@ -145,3 +155,19 @@ def test_rows_without_a_seal_stay() -> None:
     assert b"a,,\nb,," == unsealed(b"a,,\nb,,")
     assert not is_sealed(b"a,,\nb,,", "id")
     assert b"rows that are none\n" == unsealed(b"rows that are none\n")
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("a.cpython-311.pyc", True),
+        ("a.cpython-311.opt-1.pyc", True),
+        ("a.b.cpython-311.pyc", True),
+        ("ab.cpython-311.pyc", False),
+        ("a.pyc", False),
+        ("a.txt", False),
+    ],
+)
+def test_compiled_files_are_known_by_their_module(name: str, *, expected: bool) -> None:
+    """``MODULE.TAG[.opt-LEVEL].pyc`` belongs to ``MODULE.py`` beside it (:pep:`3147`)."""
+    assert expected == is_compiled_of(name, {"a"})

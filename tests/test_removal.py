@@ -14,7 +14,7 @@ from linkinstall.distribution import find_distributions
 from linkinstall.errors import FileSystemError
 from linkinstall.fs.port import FileSystem
 from linkinstall.plan import LOOSE, WHOLE
-from linkinstall.removal import Removal, is_compiled_of
+from linkinstall.removal import Removal
 from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site, differences, snapshot
 
@@ -383,22 +383,6 @@ def test_what_the_disk_does_not_tell_is_no_answer(site: Site, name: str) -> None
     assert [] == differences(before, snapshot(site.root))
 
 
-@pytest.mark.parametrize(
-    ("name", "expected"),
-    [
-        ("a.cpython-311.pyc", True),
-        ("a.cpython-311.opt-1.pyc", True),
-        ("a.b.cpython-311.pyc", True),
-        ("ab.cpython-311.pyc", False),
-        ("a.pyc", False),
-        ("a.txt", False),
-    ],
-)
-def test_compiled_files_are_known_by_their_module(name: str, *, expected: bool) -> None:
-    """``MODULE.TAG[.opt-LEVEL].pyc`` belongs to ``MODULE.py`` beside it (:pep:`3147`)."""
-    assert expected == is_compiled_of(name, {"a"})
-
-
 @needs_symlinks
 def test_what_another_distribution_lists_through_a_link_is_kept(site: Site) -> None:
     """A folder that is a link gives its files a second path, and either may be listed.
@@ -416,3 +400,80 @@ def test_what_another_distribution_lists_through_a_link_is_kept(site: Site) -> N
 
     assert ["shared.txt"] == os.listdir(site.library / "app")
     assert ["also owned by other"] == [one.reason for one in outcome.kept]
+
+
+@needs_symlinks
+@pytest.mark.parametrize("target", ["../mylib", "{library}/../../../src"])
+def test_an_edited_file_behind_a_link_stays(site: Site, target: str) -> None:
+    """What a link below the library leads to goes only where it is as it was installed.
+
+    Rows were resolved through a link that a person had put into a package's place, to a folder
+    of his own in the environment: uninstalling removed his files, whatever they held.
+    """
+    files = {"app/__init__.py": "1", "app/sub/x.py": "x", "app/sub/y.py": "y"}
+    site.install(site.wheel("app", files=files), compile_levels=())
+    link = site.library / "app/sub"
+    shutil.rmtree(link)
+    link.symlink_to(target.format(library=site.library))
+    mine = (link.parent / os.readlink(link)).resolve()
+    mine.mkdir()
+    for name, text in (("x.py", "my own"), ("y.py", "y"), ("notes.py", "mine")):
+        (mine / name).write_text(text)
+
+    outcome = site.uninstall("app")
+
+    left = {"x.py": "my own", "notes.py": "mine"}
+    if mine.parent != site.library.resolve():  # in the data folder nothing goes unproven either
+        assert [f"{mine}/x.py"] == [one.path for one in outcome.kept]
+    else:
+        reason = "reached through a link, and not as it was installed"
+        assert [(f"{mine}/x.py", reason)] == [(one.path, one.reason) for one in outcome.kept]
+    assert left == {one.name: one.read_text() for one in mine.iterdir()}
+    assert not (site.library / "app/__init__.py").exists()
+
+
+@needs_symlinks
+def test_links_above_a_library_are_the_users(site: Site) -> None:
+    """Through ``lib64 -> lib``, or an environment that a link leads to, edited files go as ever."""
+    site.install(site.wheel("app", files={"app/a.py": "1", "app/sub/b.py": "2"}))
+    for name in ("app/a.py", "app/sub/b.py"):
+        (site.library / name).unlink()
+        (site.library / name).write_text("edited")
+    (site.folder / "alias").symlink_to(site.root)
+    alias = site.seen_at(site.folder / "alias")
+    record = site.library / "app-1.0.dist-info/RECORD"
+    text = record.read_text()
+    other = site.root / "lib64/python3.11/site-packages"
+    record.unlink()
+    record.write_text(text.replace("app/a.py", f"{other}/app/a.py"))
+
+    outcome = alias.uninstall("app")
+
+    assert () == outcome.kept
+    assert not (site.library / "app").exists()
+
+
+@needs_symlinks
+def test_what_was_compiled_behind_a_link_goes_with_its_source(site: Site) -> None:
+    """No digest proves a compiled file: it goes where its source does, and stays with it."""
+    site.install(site.wheel("app", files={"app/sub/x.py": "x", "app/sub/y.py": "y"}))
+    (site.library / "mine").mkdir()
+    for name, text in (("x.py", "my own"), ("y.py", "y")):
+        (site.library / "mine" / name).write_text(text)
+    shutil.rmtree(site.library / "app/sub")
+    (site.library / "app/sub").symlink_to("../mine")
+    cache = site.library / "mine/__pycache__"
+    cache.mkdir()
+    record = site.library / "app-1.0.dist-info/RECORD"
+    text = record.read_text()
+    record.unlink()
+    record.write_text(text)
+    for name in ("x", "y"):
+        (cache / f"{name}.cpython-311.pyc").touch()
+        with record.open("a") as stream:
+            stream.write(f"app/sub/__pycache__/{name}.cpython-311.pyc,,\n")
+
+    outcome = site.uninstall("app")
+
+    assert ["x.py"] == [os.path.basename(one.path) for one in outcome.kept]
+    assert ["x.cpython-311.pyc"] == os.listdir(cache)

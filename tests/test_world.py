@@ -9,6 +9,7 @@ import pytest
 from linkinstall.environment import Environment
 from linkinstall.fs import local
 from linkinstall.world import STATE, World, is_interpreter_name
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -121,3 +122,38 @@ def test_a_device_is_that_of_the_nearest_folder(tmp_path: Path) -> None:
 def test_interpreters_are_known_by_name(name: str, *, expected: bool) -> None:
     """A name of an interpreter is its stem and a version, in any case of letters."""
     assert is_interpreter_name(name) is expected
+
+
+@needs_symlinks
+def test_a_link_on_the_way_from_a_root_is_told(tmp_path: Path) -> None:
+    """Links up to a root are none, whichever name the root goes by; those below it are."""
+    site = Site(tmp_path)
+    (site.library / "pkg/sub").mkdir(parents=True)
+    for name, target in (("alias", "pkg"), ("pkg/up", ".."), ("sub", "pkg/sub")):
+        (site.library / name).symlink_to(target)
+    (site.root / "share").mkdir()
+    (site.root / "share/man").symlink_to(site.library / "pkg")
+    (site.root / "doc").symlink_to("share")
+    (tmp_path / "other").symlink_to("env")
+    world = site.world()
+    library = site.library.relative_to(site.root)
+
+    def through(root: Path | str) -> list[str]:
+        inner = ("", "pkg", "pkg/sub", "alias", "alias/sub", "pkg/up", "pkg/up/pkg", "sub")
+        return [one for one in inner if world.through_link(f"{root}/{one}".rstrip("/"))]
+
+    links = ["alias", "alias/sub", "pkg/up", "pkg/up/pkg", "sub"]
+    roots = site.library, world.environment.schemes["platlib"], tmp_path / "other" / library
+    assert [links, links, links] == [through(root) for root in roots]
+    assert world.through_link(f"{site.root}/share/man")
+    assert not world.through_link(f"{site.root}/doc")
+    assert not world.through_link(str(tmp_path))
+
+
+def test_what_lies_below_a_library_is_in_it(tmp_path: Path) -> None:
+    """The library itself and the data folder are not in it."""
+    site = Site(tmp_path)
+    world = site.world()
+    paths = (f"{site.library}/a", f"{site.library}/a/b", str(site.library), f"{site.root}/share")
+
+    assert [True, True, False, False] == [world.in_library(path) for path in paths]

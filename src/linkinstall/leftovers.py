@@ -18,7 +18,7 @@ Errors: ``OSError`` where a folder cannot be read.
 from __future__ import annotations
 
 from linkinstall.distribution import owners_of
-from linkinstall.removal import is_compiled_of
+from linkinstall.record import is_compiled_of
 from linkinstall.values import value
 from linkinstall.world import STATE
 

@@ -6,7 +6,9 @@ folder that has to be made for it.
 Calling sequence: ``begin`` for each request, then ``resolve`` and ``top_absent``.
 
 Guarantees: reads only. Below a scheme root a link is followed only where it stays
-inside the environment. What a removal of the same plan takes does not stand any more.
+inside the environment, and below a library none is: distributions alone have folders there,
+and where one is a link, somebody has put it there since. What a removal of the same plan
+takes does not stand any more.
 
 Errors: none; what is refused is told to the planner.
 """
@@ -79,7 +81,10 @@ class Places:
         if kind == "link":
             real = self.world.real_folder(path)
             if self.world.inside(real + "/") and self.world.kind(real) == "folder":
-                return real
+                if not self.world.in_library(path):
+                    return real
+                self._refuse("link-in-the-way", path, f"is a link to {real}: it is not followed")
+                return None
             status = self.world.files.status(real)
             if status is None or not S_ISREG(status.st_mode):
                 self._refuse("leads-out", path, "is a link that leads out of the environment")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Row",
     "is_compiled",
+    "is_compiled_of",
     "is_sealed",
     "parse",
     "path_of",
@@ -88,6 +89,21 @@ def is_compiled(path: str) -> bool:
     The interpreter makes both again. virtualenv lists the folders, which are not there yet.
     """
     return path.endswith((".pyc", "/__pycache__"))
+
+
+def is_compiled_of(name: str, sources: set[str]) -> bool:
+    """Return whether ``name`` is the compiled file of one of the modules ``sources``.
+
+    :pep:`3147`: ``MODULE.TAG.pyc``, with ``.opt-LEVEL`` before the suffix (:pep:`488`).
+    """
+    if not name.endswith(".pyc"):
+        return False
+    stem = name.removesuffix(".pyc")
+    while stem:
+        stem = stem.rpartition(".")[0]
+        if stem in sources:
+            return True
+    return False
 
 
 def row(path: str, hash_: str = "", size: int | str = "") -> str:

@@ -11,7 +11,7 @@ Calling sequence::
 Guarantees: reads only. Nothing outside the scheme roots is taken, no file that
 another standing distribution lists, nothing that RECORD does not list but the
 compiled files of its sources and the dist-info folder itself. A link is taken as a
-link. Payload comes first, dist-info last.
+link; a file behind one goes only where its row proves it. Payload comes first, dist-info last.
 
 Errors: ``OSError`` where a folder cannot be read.
 """
@@ -23,6 +23,7 @@ import os
 from linkinstall.distribution import library_path, no_file, read_record
 from linkinstall.outcome import Kept
 from linkinstall.plan import LOOSE, WHOLE, OldDistInfo, StashItem
+from linkinstall.record import is_compiled, is_compiled_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Removal"]
 
 _EDITED = "changed since it was installed"
+_LINKED = "reached through a link, and not as it was installed"
 _MARKS = ("RECORD", "METADATA", "INSTALLER", "WHEEL")
 
 
@@ -139,12 +141,12 @@ class Removal:
                 for name in members:
                     self.kept.append(Kept(f"{nominal}/{name}", "outside the environment"))
                 continue
-            owned.setdefault(folder, set()).update(self._allowed(folder, members))
+            owned.setdefault(folder, set()).update(self._allowed(nominal, folder, members))
         self._leave_to_others(distribution, owned)
         self._add_compiled(owned)
         return owned
 
-    def _allowed(self, folder: str, rows: dict[str, Row]) -> Iterable[str]:
+    def _allowed(self, nominal: str, folder: str, rows: dict[str, Row]) -> Iterable[str]:
         """Return the names of rows that may go; note why the others stay."""
         entries = self.world.entries(folder)
         present = rows.keys() & entries.keys()
@@ -152,15 +154,18 @@ class Removal:
         for name in folders:
             self.kept.append(Kept(f"{folder}/{name}", "RECORD names a folder"))
         present.difference_update(folders)
-        if self.world.removes_freely(folder):
+        linked = self.world.through_link(nominal)
+        if linked:  # no digest tells whose a compiled file is: it goes with its source
+            present = {name for name in present if not is_compiled(rows[name].path)}
+        elif self.world.removes_freely(folder):
             return present
-        return [name for name in present if self._may_go(f"{folder}/{name}", rows[name])]
+        return [n for n in present if self._may_go(f"{folder}/{n}", rows[n], linked=linked)]
 
-    def _may_go(self, path: str, row: Row) -> bool:
+    def _may_go(self, path: str, row: Row, *, linked: bool) -> bool:
         if not self.world.may_remove(path):
             self.kept.append(Kept(path, "belongs to the environment itself"))
-        elif not self.world.owned(path) and not self._unchanged(path, row):
-            self.kept.append(Kept(path, _EDITED))
+        elif (linked or not self.world.owned(path)) and not self._unchanged(path, row):
+            self.kept.append(Kept(path, _LINKED if linked else _EDITED))
         else:
             return True
         return False
@@ -322,21 +327,6 @@ def _by_folder(base: str, rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
                 written[inner] = members
         members[name] = row
     return folders
-
-
-def is_compiled_of(name: str, sources: set[str]) -> bool:
-    """Return whether ``name`` is the compiled file of one of the modules ``sources``.
-
-    :pep:`3147`: ``MODULE.TAG.pyc``, with ``.opt-LEVEL`` before the suffix (:pep:`488`).
-    """
-    if not name.endswith(".pyc"):
-        return False
-    stem = name.removesuffix(".pyc")
-    while stem:
-        stem = stem.rpartition(".")[0]
-        if stem in sources:
-            return True
-    return False
 
 
 def _name(row: Row) -> str:

@@ -35,7 +35,7 @@ from linkinstall.fs.trees import (
 from linkinstall.identity import Expected, Identity
 from linkinstall.outcome import Kept, Pending
 from linkinstall.plan import LOOSE, WHOLE
-from linkinstall.removal import is_compiled_of
+from linkinstall.record import is_compiled_of
 from linkinstall.trash import (
     loose_ends,
     require_volumes,

@@ -56,7 +56,9 @@ class World:
         self._data = self.roots["data"].rstrip("/") + "/" if "data" in self.roots else "\0"
         self._inside = (*self._own, self._data)
         self._scripts = self.roots.get("scripts", "\0") + "/"
-        self._real: dict[str, str] = {}
+        self._real = {
+            forward(path): self.roots[scheme] for scheme, path in environment.schemes.items()
+        }
         self._entries: dict[str, dict[str, str]] = {}
         self._devices: dict[str, int] = {}
         self._rows: dict[str, list[Row] | None] = {}
@@ -170,6 +172,10 @@ class World:
         """Return whether ``path`` lies in a folder that belongs to distributions alone."""
         return path.startswith(self._own)
 
+    def in_library(self, path: str) -> bool:
+        """Return whether ``path`` lies below a library folder, resolved."""
+        return path.startswith(tuple(f"{library}/" for library in self.libraries))
+
     def inside(self, path: str) -> bool:
         """Return whether ``path`` lies below any of the scheme roots."""
         return path.startswith(self._inside)
@@ -178,6 +184,23 @@ class World:
         """Return whether :meth:`may_remove` holds for all names in a folder, unread."""
         inner = f"{folder}/"
         return self.owned(inner) and not inner.startswith(self._scripts)
+
+    def through_link(self, path: str) -> bool:
+        """Return whether a link below a root leads to a folder of distributions alone.
+
+        What is behind it may be anybody's: a person has made the link since.
+        """
+        real = self.real_folder(path)
+        if real == path or not self.owned(f"{real}/"):
+            return False
+        root = max((one for one in self._own if f"{real}/".startswith(one)), key=len)
+        inner = f"{real}/"[len(root) - 1 :]
+        if not f"{path}/".endswith(inner):
+            return True
+        # Up to the root there are the user's links, as in ``lib64``; from there on none.
+        named = f"{path}/".removesuffix(inner)
+        above = self.real_folder(os.path.dirname(named))
+        return self.owned(f"{above}/") or self.real_folder(named) != root[:-1]
 
     def may_remove(self, path: str) -> bool:
         """Return whether ``path`` may go at all: never what the environment itself is.
