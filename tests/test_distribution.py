@@ -90,16 +90,34 @@ def test_names_are_canonical(tmp_path: Path, folder: str, name: str, version: st
 
 
 def test_what_is_no_distribution_is_passed_over(tmp_path: Path) -> None:
-    """Files, links, pip's leftovers and folders without a version are none."""
+    """Files, links to none, pip's leftovers and folders without a version are none."""
     (tmp_path / "file-1.0.dist-info").touch()
-    (tmp_path / "real").mkdir()
-    (tmp_path / "link-1.0.dist-info").symlink_to("real")
+    for name, target in (("a", "file-1.0.dist-info"), ("b", "nowhere"), ("c", "c-1.0.dist-info")):
+        (tmp_path / f"{name}-1.0.dist-info").symlink_to(target)
     (tmp_path / "~ip-1.0.dist-info").mkdir()
     (tmp_path / "noversion.dist-info").mkdir()
     (tmp_path / "old-1.0.egg-info").mkdir()
 
     assert [] == find_distributions(local(), [str(tmp_path)])
     assert ["~ip-1.0.dist-info"] == leftovers(local(), str(tmp_path))
+
+
+@needs_symlinks
+def test_a_link_to_a_dist_info_is_a_distribution(tmp_path: Path) -> None:
+    """A dist-info that a link leads to owns its files as any other does.
+
+    It was not seen at all, and its files were removed with another project's that lists them, too.
+    """
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real/RECORD").write_text("a.py,,\n")
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "link-1.0.dist-info").symlink_to("../real")
+
+    (found,) = find_distributions(local(), [str(library)])
+
+    assert ("link", f"{library}/link-1.0.dist-info") == (found.name, found.path)
+    assert {f"{library}/a.py": "link"} == owners_of(local(), [found])
 
 
 def test_all_folders_are_looked_through(tmp_path: Path) -> None:

@@ -8,11 +8,13 @@ import pytest
 
 from linkinstall.distribution import Distribution
 from linkinstall.errors import ConflictError, DistributionError
-from linkinstall.refusals import refuse_twice, refuse_unremovable
+from linkinstall.refusals import refuse_linked, refuse_twice, refuse_unremovable
 from linkinstall.wishes import Exactly
-from tests.support.sites import Site
+from tests.support.platforms import needs_symlinks
+from tests.support.sites import Site, differences, snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 
@@ -94,3 +96,66 @@ def test_a_project_is_not_removed_and_placed_in_one(tmp_path: Path) -> None:
         transaction.run()
 
     assert before == site.tree()
+
+
+def linked(tmp_path: Path) -> Site:
+    """Install a project, and move its dist-info elsewhere, with a link in its place."""
+    site = Site(tmp_path)
+    site.install(site.wheel("other", files={"shared.py": "1"}))
+    (site.library / "other-1.0.dist-info").rename(site.root / "moved")
+    (site.library / "other-1.0.dist-info").symlink_to(site.root / "moved")
+    return site
+
+
+@needs_symlinks
+@pytest.mark.parametrize("verb", ["uninstall", "upgrade", "remove"])
+def test_a_dist_info_that_is_a_link_is_not_replaced(tmp_path: Path, verb: str) -> None:
+    """Where it is to go, or another is to come, one error names the link and where it leads."""
+    site = linked(tmp_path)
+    before = snapshot(site.root)
+    newer = site.wheel("other", "2.0", files={"shared.py": "2"})
+    call: Callable[[], object] = {
+        "uninstall": lambda: site.uninstall("other"),
+        "upgrade": lambda: site.install(newer),
+        "remove": lambda: site.repair("other", remove=True),
+    }[verb]
+
+    with pytest.raises(DistributionError) as caught:
+        call()
+
+    path = f"{site.library}/other-1.0.dist-info"
+    (problem,) = caught.value.problems
+    assert ("link-in-the-way", path, "other") == (problem.code, problem.path, problem.owner)
+    assert f"{path} is a link to {site.root}/moved" == problem.message
+    assert [] == differences(before, snapshot(site.root))
+
+
+@needs_symlinks
+def test_files_of_a_linked_dist_info_are_its_own(tmp_path: Path) -> None:
+    """They are nobody's leftovers, and stay where another project that lists them goes.
+
+    The distribution was invisible: an upgrade of a project without RECORD replaced its files with
+    a warning, and a removal took them.
+    """
+    site = linked(tmp_path)
+    site.install(site.wheel("app", files={"app.py": "1"}))
+    record = site.library / "app-1.0.dist-info/RECORD"
+    text = record.read_text()
+    record.unlink()
+    with pytest.raises(ConflictError) as caught:
+        site.install(site.wheel("app", "2.0", files={"shared.py": "2"}))
+    record.write_text(f"{text}shared.py,,\n")
+    outcome = site.uninstall("app")
+
+    assert ["other"] == [problem.owner for problem in caught.value.problems]
+    assert ["also owned by other"] == [one.reason for one in outcome.kept]
+    assert "1" == (site.library / "shared.py").read_text()
+    assert [] == site.check()
+
+
+def test_dist_infos_that_are_folders_pass(tmp_path: Path) -> None:
+    """What is no link is not refused."""
+    site = Site(tmp_path)
+    one = installed(site, "app", RECORD="app-1.0.dist-info/RECORD,,\n")
+
+    refuse_linked(site.world(), [one])

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 from errno import EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
-from stat import S_ISLNK, S_ISREG
+from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 from linkinstall.paths import normal
 from linkinstall.record import is_compiled, parse
@@ -62,7 +62,7 @@ _NO_FILE = frozenset((EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR))
 
 @value
 class Distribution:
-    """One installed project, known by its dist-info folder.
+    """One installed project, known by its dist-info folder, or a link to one.
 
     :param name: canonical name
     :param version: as the folder's name gives it
@@ -96,12 +96,20 @@ def find_distributions(
         if files.status(library) is None:
             continue
         for name, kind in files.scan(library):
-            if kind == "folder" and name.endswith(".dist-info") and not name.startswith("~"):
+            if not name.endswith(".dist-info") or name.startswith("~"):
+                continue
+            # A link leads to it where a person has moved it, or a tool keeps it in a store.
+            if kind == "folder" or (kind == "link" and _leads_to_folder(files, library, name)):
                 project, _, version = name.removesuffix(".dist-info").rpartition("-")
                 if project:
                     base = (bases or {}).get(library, library)
                     found.append(Distribution(canonicalize(project), version, library, name, base))
     return sorted(found, key=lambda one: (one.name, one.version))
+
+
+def _leads_to_folder(files: FileSystem, library: str, name: str) -> bool:
+    status = files.status(files.real_path(f"{library}/{name}"))
+    return status is not None and S_ISDIR(status.st_mode)
 
 
 def leftovers(files: FileSystem, library: str) -> list[str]:

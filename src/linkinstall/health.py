@@ -187,7 +187,10 @@ class _Comparison:
             folder, _, name = library_path(self.one.base, row.path).rpartition("/")
             folders.setdefault(folder, {})[name] = row
         for folder, members in folders.items():
-            statuses = self.files.statuses(folder, members)
+            place = folder
+            if folder == f"{self.one.base}/{self.one.folder}":  # which may be a link
+                place = self.files.real_path(folder)
+            statuses = self.files.statuses(place, members)
             for (name, row), status in zip(members.items(), statuses, strict=True):
                 finding = self._difference(f"{folder}/{name}", row, status)
                 if finding is not None:

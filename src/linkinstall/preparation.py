@@ -21,7 +21,7 @@ from linkinstall.installed import OTHER, SAME, compare
 from linkinstall.linking import Linking
 from linkinstall.outcome import BytecodeCount, Change, Warn
 from linkinstall.plan import NOTHING, PlanChange
-from linkinstall.refusals import refuse_both, refuse_twice, refuse_unremovable
+from linkinstall.refusals import refuse_both, refuse_linked, refuse_twice, refuse_unremovable
 from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.requests import Wanted, make_request, metadata_of, unlisted
 from linkinstall.values import value
@@ -169,6 +169,7 @@ class Preparation:
         leaving = (o for s in steps if s.change.action == "removed" for o in s.olds)
         refuse_unremovable(world, leaving)
         steps += [_parting(part) for part in self.wishes.partings]
+        refuse_linked(world, (o for s in steps if s.change.action not in _IDLE for o in s.olds))
         self.changes = (*(step.change for step in steps), *self.wishes.idle)
         if self.wishes.leftovers:
             nothing = Change("", None, None, "removed")

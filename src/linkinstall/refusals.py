@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from linkinstall.world import World
 
 __all__ = [
+    "refuse_linked",
     "refuse_odd_metadata",
     "refuse_odd_options",
     "refuse_one_text",
@@ -127,6 +128,29 @@ def refuse_both(leaving: Iterable[str], placed: Iterable[str]) -> None:
             next_step="Nothing was changed. Remove it in a transaction before, or install the "
             "wheel by Transaction.install, which replaces it.",
         )
+
+
+def refuse_linked(world: World, leaving: Iterable[Distribution]) -> None:
+    """Refuse to remove or replace distributions whose dist-info is a link to a folder.
+
+    What is in that folder is not ours to take, and without it the link tells nothing.
+    """
+    linked = [old for old in leaving if world.kind(old.path) == "link"]
+    if not linked:
+        return
+    from linkinstall.errors import DistributionError, Problem
+
+    problems = []
+    for old in linked:
+        reason = f"{old.path} is a link to {world.real_folder(old.path)}"
+        problems.append(Problem("link-in-the-way", old.path, old.name, reason))
+    raise DistributionError(
+        f"The dist-info of {', '.join(sorted({one.name for one in linked}))} is a link, "
+        "which is neither followed nor replaced.",
+        problems=problems,
+        next_step="Nothing was changed. Move the folder itself to the place of the link, "
+        "and run the same command again.",
+    )
 
 
 def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:
