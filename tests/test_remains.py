@@ -206,3 +206,17 @@ def test_a_distribution_without_record_is_known_by_its_egg(
     (site.library / entry).write_text("")
 
     assert (f"{site.library}/{entry}" if found else "") == legacy(site.world(), "big-app")
+
+
+def test_an_egg_link_has_no_version_in_its_name(site: Site) -> None:
+    """Of an egg-link the whole stem is the project, hyphens and all.
+
+    The part before the first hyphen was taken for the project: ``big-app`` was called "not
+    installed", and ``big`` something that another tool had installed.
+    """
+    path = site.library / "big-app.egg-link"
+    path.write_text("/src\n.")
+
+    found = [legacy(site.world(), name) for name in ("big-app", "big")]
+
+    assert [str(path), ""] == found

@@ -133,7 +133,8 @@ def legacy(world: World, name: str) -> str:
     for library in world.libraries:
         for entry in world.entries(library):
             stem, dot, suffix = entry.rpartition(".")
-            project = stem.partition("-")[0]
+            # Only an egg-info has a version, and maybe more, behind the first hyphen.
+            project = stem if suffix == "egg-link" else stem.partition("-")[0]
             if dot and suffix in ("egg-info", "egg-link") and canonicalize(project) == name:
                 return f"{library}/{entry}"
     return ""
