@@ -443,3 +443,58 @@ def test_the_state_on_another_volume_is_in_no_folder_that_goes(tmp_path: Path) -
 
     assert [] == list(data.iterdir())
     assert [] == list(site.library.iterdir())
+
+
+def edited_data(site: Site) -> Path:
+    """Install a project with a data file, and edit that."""
+    site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "a", "app.py": "1"}))
+    path = site.root / "etc/app.conf"
+    path.unlink()
+    path.write_text("edited")
+    return path
+
+
+def newer_data(site: Site) -> Path:
+    """Make the next version's wheel."""
+    return site.wheel("app", "2.0", files={"app-2.0.data/data/etc/app.conf": "b", "app.py": "2"})
+
+
+@pytest.mark.parametrize("way", ["move", "overwrite"])
+def test_what_stops_an_upgrade_for_being_edited_says_so(site: Site, way: str) -> None:
+    """The next step names the project's own file that was edited, and either way of it helps.
+
+    It said "belongs to app, and app brings it too", and to uninstall what owns it: that keeps
+    the file, and the next install was refused for it as well.
+    """
+    path = edited_data(site)
+
+    with pytest.raises(ConflictError) as caught:
+        site.install(newer_data(site))
+    if way == "move":
+        path.rename(site.folder / "aside")
+        outcome = site.install(newer_data(site))
+    else:
+        outcome = site.install(newer_data(site), overwrite_existing=True)
+
+    (problem,) = caught.value.problems
+    told = f"{path} belongs to app but is not as it was installed, and app brings it too"
+    assert (told, "owned", "app") == (problem.message, problem.code, problem.owner)
+    step = f"Move {path} elsewhere, or pass --overwrite-existing to replace what changed."
+    assert step == caught.value.next_step
+    assert ("b", ()) == (path.read_text(), outcome.kept)
+
+
+def test_a_repair_advises_what_it_can_do(site: Site) -> None:
+    """What is in a repair's way is to be moved: the repair takes no --overwrite-existing."""
+    site.install(site.wheel("app", files={"app/a.py": "a", "app/b.py": "b"}))
+    (site.library / "app/a.py").unlink()
+    (site.library / "app/a.py").mkdir()
+
+    with pytest.raises(ConflictError) as caught:
+        site.repair("app")
+    (site.library / "app/a.py").rename(site.folder / "aside")
+    site.repair("app")
+
+    assert "--" not in caught.value.next_step
+    assert caught.value.next_step.startswith("Move what is in the way elsewhere")
+    assert [] == site.check()

@@ -41,6 +41,7 @@ from linkinstall.plan import (
     StashItem,
     Tree,
 )
+from linkinstall.refusals import conflict
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -85,12 +86,17 @@ class Planner:
         self._states = {world.device(world.libraries[0]): world.home}
         self._owners: dict[str, str] | None = None
         self._overwrite = overwrite
+        self._own: set[str] = set()  # the projects whose old versions go
+        self._mends = False
 
     # ---------------------------------------------------------------- requests
 
     def install(self, request: Request) -> None:
         """Plan one wheel."""
         self._overwrite = self.overwrite or request.overwrite
+        self._mends = self._mends or request.mends
+        if not request.exact:
+            self._own.add(request.name)
         self._places.begin(request.schemes.values(), request.change, overwrite=self._overwrite)
         for entry in request.entries:
             self._install_entry(request, entry)
@@ -259,12 +265,15 @@ class Planner:
         if self._gives_way(request, folder, name):
             return True
         code, reason = ("owned", f"belongs to {owner}") if owner else ("unowned", "exists already")
+        if owner == request.name and not request.exact:
+            reason += " but is not as it was installed"
         self._refuse(code, path, owner, f"{reason}, and {request.name} brings it too")
         return False
 
     def _gives_way(self, request: Request, folder: str, name: str) -> bool:
         """Take a file into the stash if that was asked for; return whether it was."""
-        if request.mends and self.removal.take_edited(folder, name, request.change):
+        asked = request.mends or self._overwrite
+        if asked and self.removal.take_edited(folder, name, request.change):
             return True
         if self._overwrite and self.world.may_remove(f"{folder}/{name}"):
             self.removal.take_files(folder, [name], request.change)
@@ -312,7 +321,7 @@ class Planner:
         if self.world.ignores_case and not self.problems:
             self._claims.check_spellings(lambda path: self.world.files.status(path) is not None)
         if self.problems:
-            raise self._conflict()
+            raise conflict(self.problems, self._own, mends=self._mends)
         stash = tuple(self._with_state(item) for item in self.removal.ordered())
         return Plan(
             changes=tuple(changes),
@@ -332,18 +341,6 @@ class Planner:
     def _with_state(self, item: StashItem) -> StashItem:
         state = self._state(os.path.dirname(item.path) if item.kind == WHOLE else item.path)
         return replace(item, state=state) if state else item
-
-    def _conflict(self) -> Exception:
-        from linkinstall.errors import ConflictError
-
-        unique = list(dict.fromkeys(self.problems))
-        many = f"{len(unique)} paths are" if len(unique) > 1 else "One path is"
-        return ConflictError(
-            f"{many} in the way; nothing was changed.",
-            problems=unique,
-            next_step="Uninstall what owns them, or pass --overwrite-existing "
-            "to replace files (folders and links that lead out are never replaced).",
-        )
 
 
 def _phase(target: str) -> int:
