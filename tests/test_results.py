@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.cache import Cache
-from linkinstall.errors import FileSystemError, LinkInstallError, UsageError
+from linkinstall.errors import FileSystemError, LinkInstallError, UnsettledError, UsageError
 from linkinstall.fs import local
-from linkinstall.outcome import Change, FileCount, Outcome, Recovered
+from linkinstall.outcome import Change, FileCount, Outcome, Recovered, Warn
 from linkinstall.results import told, typed, unshared, with_outcome
 from linkinstall.transaction import Transaction
 from linkinstall.values import replace
@@ -143,6 +143,32 @@ def test_an_outcome_that_is_there_is_kept() -> None:
     typed(error, "/env", OUTCOME)
 
     assert "recover" == error.outcome.command
+
+
+@pytest.mark.parametrize("error", [UsageError("no"), KeyboardInterrupt(), OSError(errno.EIO, "no")])
+def test_what_was_put_back_is_not_told_as_replaced(error: BaseException) -> None:
+    """A failure keeps the warnings but those of a change that was not made.
+
+    A refused upgrade of a project without RECORD printed "replaced …, left behind by …" for files
+    that stood as before.
+    """
+    codes = ("damaged-replaced", "pth", "leftover-replaced")
+    outcome = replace(OUTCOME, warnings=tuple(Warn(code, "") for code in codes))
+
+    failed = typed(error, "/env", outcome)
+
+    assert ["pth"] == [one.code for one in getattr(failed, "outcome").warnings]  # noqa: B009
+
+
+def test_what_could_not_be_put_back_may_be_replaced() -> None:
+    """Where a change is neither made nor undone, all warnings of it stay."""
+    outcome = replace(OUTCOME, warnings=(Warn("leftover-replaced", ""),))
+
+    failed = typed(UnsettledError("no"), "/env", outcome)
+
+    assert isinstance(failed, UnsettledError)
+    assert failed.outcome is not None
+    assert outcome.warnings == failed.outcome.warnings
 
 
 def test_what_is_no_error_of_ours_passes() -> None:

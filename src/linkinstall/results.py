@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from linkinstall.settle import Settlement
 
 _SHARING = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
+_OF_A_CHANGE = ("damaged-replaced", "leftover-replaced")
+"""Warnings that tell what was done: where all is put back, nothing was."""
 _BUSY = (EBUSY, ETXTBSY)
 _STAGED = ("/.linkinstall", "/v1/tmp/")
 """Of a path of ours that people know nothing of: in a state folder, or unpacked in the cache."""
@@ -160,6 +162,9 @@ def with_outcome(error: BaseException, outcome: Outcome) -> None:
 
     if getattr(error, "outcome", None) is not None:
         return
+    if getattr(error, "state", "unchanged") == "unchanged":
+        warnings = tuple(one for one in outcome.warnings if one.code not in _OF_A_CHANGE)
+        outcome = replace(outcome, warnings=warnings)
     if isinstance(error, KeyboardInterrupt):
         error.outcome = replace(outcome, changes=(), files=FileCount())  # type: ignore[attr-defined]
     elif isinstance(error, LinkInstallError):
