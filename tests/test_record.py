@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from linkinstall.record import (
@@ -68,6 +68,7 @@ def test_what_csv_wrote_is_read(written: list[Row], line_end: str) -> None:
     if line_end == "\n":
         written = [Row(one.path.replace("\r", ""), one.hash, one.size) for one in written]
         written = [one for one in written if one.path]
+    assume(not (written and written[0].path.startswith("\ufeff")))  # that is a mark there
 
     expected = [Row(one.path.replace("\\", "/"), one.hash, one.size) for one in written]
     assert expected == parse(by_csv(written, line_end).encode())
@@ -88,10 +89,15 @@ def test_the_path_of_a_row_is_found(path: str, hash_: str, size: int | None) -> 
         ("a\\b.py,md5=x,3\n", [Row("a/b.py", "md5=x", 3)]),
         ("a,b,,3\n", [Row("a,b", "", 3)]),
         ('"a,b",,3\r\n', [Row("a,b", "", 3)]),
+        ("\ufeffa,,\nb,,", [Row("a", "", None), Row("b", "", None)]),
+        ('\ufeff"a",,\n', [Row("a", "", None)]),
     ],
 )
 def test_what_tools_write_is_read(text: str, expected: list[Row]) -> None:
-    """Empty lines, Windows separators and paths with a bare comma are taken as they are meant."""
+    """Empty lines, Windows separators, a byte order mark and bare commas are taken as meant.
+
+    The mark was taken for a part of the first path: that file was called missing, and stayed.
+    """
     assert expected == parse(text.encode())
 
 

@@ -16,6 +16,7 @@ Errors: :class:`ValueError` for text that is no RECORD.
 from __future__ import annotations
 
 from binascii import crc32
+from codecs import BOM_UTF8
 
 from linkinstall.values import value
 
@@ -59,7 +60,8 @@ def parse(data: bytes) -> list[Row]:
         message = "not a RECORD: it has a NUL, which is in no file's name"
         raise ValueError(message)
     rows = []
-    for fields in _columns(data.decode("utf-8")):
+    # Editors on Windows put a mark before the text. The codec for it would be one more import.
+    for fields in _columns(data.removeprefix(BOM_UTF8).decode("utf-8")):
         if len(fields) < _COLUMNS:
             message = f"not a RECORD row: {fields!r}"
             raise ValueError(message)
