@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import zipfile
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -151,13 +152,39 @@ def test_without_a_cache_none_is_asked(site: Site, wheel: Path) -> None:
 
 
 def test_a_wheel_that_would_be_refused_is_refused(tmp_path: Path, site: Site) -> None:
-    """A dry run says no where the run would, by what can be told without unpacking."""
+    """A dry run says no where the run would, for what its names and paths are."""
     bad = make_wheel(tmp_path / "bad", files={"../outside.py": "x"})
     before = snapshot(site.folder, exact=True)
     with pytest.raises(InvalidWheelError, match="outside"):
         foresee(site.cache, str(bad), "all")
 
     assert [] == differences(before, snapshot(site.folder, exact=True))
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_wheel_that_is_not_what_record_says_is_refused(site: Site, algorithm: str) -> None:
+    """A dry run refuses with the error and the problems of the run, and "none" accepts both.
+
+    Story: RECORD's digests were taken on trust, so that "would install" and status 0 were
+    told of a damaged wheel, which the run then refused.
+    """
+    files = ("app/core.py", "app/data.txt")
+    listed = make_wheel(
+        site.folder / "other", "app", files=dict.fromkeys(files, "?"), algorithm=algorithm
+    )
+    with zipfile.ZipFile(listed) as archive:
+        record = archive.read("app-1.0.dist-info/RECORD").decode()
+    wheel = site.wheel(files=dict.fromkeys(files, "!"), record=record)
+    foresee(site.cache, str(wheel), "none")
+    with pytest.raises(InvalidWheelError) as foretold:
+        foresee(site.cache, str(wheel), "all")
+    with pytest.raises(InvalidWheelError) as run:
+        site.cache.add(wheel)
+
+    assert sorted(files) == sorted(one.path for one in foretold.value.problems)
+    assert (str(run.value), run.value.problems, run.value.path) == (
+        str(foretold.value), foretold.value.problems, foretold.value.path,
+    )  # fmt: skip
 
 
 # ------------------------------------------------------------------ the changes

@@ -1,8 +1,7 @@
 """What a transaction would do, without writing anything.
 
-Purpose: foresee the entry a wheel would become (from its central directory and
-RECORD; a file for which that has no SHA-256 to go by is read), and turn a plan into the
-lines of ``--dry-run``.
+Purpose: foresee the entry a wheel would become, and turn a plan into the lines of
+``--dry-run``. A wheel that the cache does not have is read as unpacking reads it.
 
 Guarantees: nothing is written, the cache included.
 
@@ -13,10 +12,10 @@ refused.
 from __future__ import annotations
 
 import os
-from typing import cast
 
+from linkinstall import limits
 from linkinstall.cache import Entry
-from linkinstall.digest import hash_stream
+from linkinstall.digest import encode
 from linkinstall.manifest import EntryPoint, Folder, Manifest
 from linkinstall.outcome import FileCount, PlannedChange
 from linkinstall.policy import MODES, chain
@@ -29,8 +28,10 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from linkinstall.cache import Cache
+    from linkinstall.contents import Contents, LargeMember
     from linkinstall.linking import Preferences
     from linkinstall.plan import Placement, Plan
+    from linkinstall.vetting import VettedWheel
 
 __all__ = ["foresee", "planned_changes"]
 
@@ -52,18 +53,13 @@ def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, 
     with cache.file_system.open_read(path) as stream, reading(os.path.basename(path)):
         vetted, _archive = vet_file(stream, path, validate_record)
         contents = Contents(stream, vetted.members, vetted.directory)
-        members = {member.name: member for member in vetted.members}
+        digests = _digests(contents, vetted, path, compare=validate_record == "all")
         folders: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
         for file in vetted.files:
             folder, _, base = file.path.rpartition("/")
-            row = vetted.record.get(file.member)
-            # An entry's digests are SHA-256, whatever RECORD has; and RECORD is taken at its
-            # word only where unpacking would compare it.
-            if validate_record == "all" and row is not None and row.algorithm == "sha256":
-                digest = row.digest
-            else:
-                digest = hash_stream(cast("BinaryIO", contents.open(members[file.member])))
-            folders.setdefault((file.scheme, folder), []).append((base, str(file.size), digest))
+            folders.setdefault((file.scheme, folder), []).append(
+                (base, str(file.size), digests[file.member])
+            )
     manifest = Manifest(
         "", vetted.distribution, vetted.version, vetted.dist_info, vetted.root, 0,
         cache.file_system.umask(),
@@ -76,6 +72,41 @@ def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, 
         collisions=collisions((file.scheme, file.path) for file in vetted.files),
     )  # fmt: skip
     return Entry("", manifest), name.name, None
+
+
+def _digests(
+    contents: Contents, vetted: VettedWheel, path: str, *, compare: bool
+) -> dict[str, str]:
+    """Return the SHA-256 of each member that is no folder, whatever digests RECORD has.
+
+    :param compare: whether the members have to be what RECORD says
+    :raises InvalidWheelError: they are not, all reasons together, or cannot be read
+    """
+    from linkinstall.unpack import altered, mismatch
+
+    digests, problems = {}, []
+    for member in vetted.members:
+        if member.is_folder or member.name == f"{vetted.dist_info}/RECORD":
+            continue
+        row = vetted.record.get(member.name) if compare else None
+        algorithm = row.algorithm if row is not None else "sha256"
+        found = _hash(contents.open(member), {"sha256", algorithm})
+        digests[member.name] = found["sha256"]
+        if row is not None and (problem := mismatch(row, member.name, member.size, found)):
+            problems.append(problem)
+    if problems:
+        raise altered(path, problems)
+    return digests
+
+
+def _hash(stream: BinaryIO | LargeMember, algorithms: set[str]) -> dict[str, str]:
+    import hashlib
+
+    states = {name: hashlib.new(name) for name in algorithms}
+    while chunk := stream.read(limits.COPY_CHUNK):
+        for state in states.values():
+            state.update(chunk)
+    return {name: encode(state.digest()) for name, state in states.items()}
 
 
 def planned_changes(

@@ -33,7 +33,7 @@ from linkinstall.vetting import open_archive, reading, vet
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import zipfile
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from typing import BinaryIO
 
     from installer.scripts import ScriptSection
@@ -41,10 +41,9 @@ if TYPE_CHECKING:
     from installer.utils import Scheme
 
     from linkinstall.cache import Cache, Entry
-    from linkinstall.entry_writer import Written
     from linkinstall.vetting import RecordRow, VettedWheel
 
-__all__ = ["RecordingDestination", "rebuild", "unpack"]
+__all__ = ["RecordingDestination", "altered", "mismatch", "rebuild", "unpack"]
 
 
 class RecordingDestination(WheelDestination):
@@ -84,16 +83,10 @@ class RecordingDestination(WheelDestination):
         expected = self._record.get(member)
         algorithms = [expected.algorithm] if expected else []
         one = self.writer.add(scheme, name, stream, executable=is_executable, algorithms=algorithms)
-        if expected:
-            self._compare(member, one, expected)
+        digests = {"sha256": one.digest, **one.hashes}
+        if expected and (problem := mismatch(expected, member, one.size, digests)):
+            self.problems.append(problem)
         return RecordEntry(name, Hash("sha256", one.digest), one.size)
-
-    def _compare(self, member: str, one: Written, expected: RecordRow) -> None:
-        digest = one.hashes.get(expected.algorithm, one.digest)
-        if digest == expected.digest and expected.size in (None, one.size):
-            return
-        reason = f"{member!r} is not what RECORD says it is: a damaged or an altered wheel"
-        self.problems.append(Problem("record-mismatch", member, None, reason))
 
     def finalize_installation(
         self, scheme: Scheme, record_file_path: str, records: Iterable[tuple[Scheme, RecordEntry]]
@@ -202,6 +195,30 @@ def vet_file(
     return vetted, archive
 
 
+def mismatch(
+    expected: RecordRow, member: str, size: int, digests: Mapping[str, str]
+) -> Problem | None:
+    """Return the problem of a member that is not what its row of RECORD says, if it has one.
+
+    :param digests: encoded digests of its contents, by algorithm
+    """
+    same = digests[expected.algorithm or "sha256"] == expected.digest
+    if same and expected.size in (None, size):
+        return None
+    reason = f"{member!r} is not what RECORD says it is: a damaged or an altered wheel"
+    return Problem("record-mismatch", member, None, reason)
+
+
+def altered(path: str, problems: list[Problem]) -> InvalidWheelError:
+    """Return the error for a wheel whose members are not what its RECORD says."""
+    return InvalidWheelError(
+        f"{path} does not hold what its RECORD says.",
+        path=path,
+        problems=problems,
+        next_step="Nothing was installed. Fetch the wheel again, or build it again.",
+    )
+
+
 def _write_entry(
     cache: Cache,
     source: _VettedSource,
@@ -217,12 +234,7 @@ def _write_entry(
             warnings.simplefilter("ignore")  # what installer warns of, vetting has said
             install(source, destination, {})
         if destination.problems:
-            raise InvalidWheelError(
-                f"{path} does not hold what its RECORD says.",
-                path=path,
-                problems=destination.problems,
-                next_step="Nothing was installed. Fetch the wheel again, or build it again.",
-            )
+            raise altered(path, destination.problems)
         manifest = writer.manifest(
             vetted.distribution, vetted.version, vetted.dist_info, vetted.root
         )
