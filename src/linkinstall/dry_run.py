@@ -5,8 +5,7 @@ Purpose: foresee the entry a wheel would become, and turn a plan into the lines 
 
 Guarantees: nothing is written, the cache included.
 
-Errors: :class:`~linkinstall.errors.InvalidWheelError` for a wheel that would be
-refused.
+Errors: those of the run: a wheel, a conflict or a journal that would be refused is.
 """
 
 from __future__ import annotations
@@ -17,10 +16,11 @@ from linkinstall import limits
 from linkinstall.cache import Entry
 from linkinstall.digest import encode
 from linkinstall.manifest import EntryPoint, Folder, Manifest
-from linkinstall.outcome import FileCount, PlannedChange
+from linkinstall.outcome import FileCount, PlannedChange, Warn
+from linkinstall.plan import NOTHING
 from linkinstall.policy import MODES, chain
 from linkinstall.results import unshared
-from linkinstall.values import as_dict
+from linkinstall.values import as_dict, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,9 +31,11 @@ if TYPE_CHECKING:
     from linkinstall.contents import Contents, LargeMember
     from linkinstall.linking import Preferences
     from linkinstall.plan import Placement, Plan
+    from linkinstall.preparation import Preparation
     from linkinstall.vetting import VettedWheel
+    from linkinstall.world import World
 
-__all__ = ["foresee", "planned_changes"]
+__all__ = ["foresee", "plan_dry", "planned_changes"]
 
 _ACTIONS = {"installed": "install", "removed": "remove"}
 
@@ -107,6 +109,41 @@ def _hash(stream: BinaryIO | LargeMember, algorithms: set[str]) -> dict[str, str
         for state in states.values():
             state.update(chunk)
     return {name: encode(state.digest()) for name, state in states.items()}
+
+
+def plan_dry(preparation: Preparation, world: World) -> tuple[Plan, Preparation, list[Warn]]:
+    """Return the plan of a run that does nothing, what has made it, and its warnings.
+
+    A run settles an unfinished transaction before it plans. So what is in the way is no
+    refusal where that transaction has put it there: it is told, and taken for replaced.
+
+    :raises ConflictError: all that stands in the way
+    :raises JournalError: the run would refuse the state folder
+    """
+    if world.files.status(world.home) is None:
+        return preparation.plan(world, dry=True), preparation, []
+    from linkinstall.errors import ConflictError
+    from linkinstall.unfinished import look
+
+    unfinished = look(world)
+    told = [] if unfinished is None else [unfinished.warning()]
+    try:
+        return preparation.plan(world, dry=True), preparation, told
+    except ConflictError as error:
+        if unfinished is None or not all(unfinished.covers(one.path) for one in error.problems):
+            raise
+        told += [Warn("unfinished-transaction", one.message) for one in error.problems]
+    again = _overwriting(preparation)
+    try:
+        return again.plan(world, dry=True), again, told
+    except ConflictError:  # of the same paths: folders that are not there any more by then
+        return NOTHING, again, told
+
+
+def _overwriting(preparation: Preparation) -> Preparation:
+    options = replace(preparation.options, overwrite=True)
+    one = preparation
+    return type(one)(one.environment, one.cache, one.files, options, one.wishes)
 
 
 def planned_changes(

@@ -129,6 +129,8 @@ def read_journal(files: FileSystem, home: str, roots: Iterable[str]) -> tuple[st
             for other in journal.states[1:]:
                 _require_known(files, other)
             return state, journal
+    if holds_stash(files, home):
+        raise _unreadable(f"{home}/stash", "there is a stash without a journal")
     return STAGING, None
 
 
@@ -169,8 +171,6 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volume
         # there stays until the next.
         pending = sweep_trash(files, home)
         if journal is None:
-            if holds_stash(files, home):
-                raise _unreadable(f"{home}/stash", "there is a stash without a journal")
             files.unlink_all(home, ["journal"])  # a torn one
             for side in sides_of(files, home, roots):
                 pending += sweep_side(files, side)

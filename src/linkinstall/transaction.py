@@ -135,12 +135,14 @@ class Transaction(Asking):
         """Return what would be done; nothing is written, locked or recovered.
 
         :raises ConflictError: all that stands in the way
+        :raises JournalError: there is a state folder that would be refused
         """
-        from linkinstall.dry_run import planned_changes
+        from linkinstall.dry_run import plan_dry, planned_changes
 
         self._require_new()
         try:
-            plan = self._preparation.plan(World(self.files, self.environment), dry=True)
+            world = World(self.files, self.environment)
+            plan, self._preparation, warnings = plan_dry(self._preparation, world)
         except BaseException as error:
             raise self._typed(error) from error
         planned = planned_changes(
@@ -151,7 +153,7 @@ class Transaction(Asking):
             changes=(),
             plan=planned,
             status="done" if planned else "unchanged",
-            warnings=(*self._preparation.warnings, *plan.warnings),
+            warnings=(*warnings, *self._preparation.warnings, *plan.warnings),
         )
 
     def prepare(self) -> None:
