@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.errors import DistributionError
+from linkinstall.errors import DistributionError, JournalError
+from linkinstall.fs import local
 from linkinstall.verbs.check import list_distributions
+from tests.support.faulty import Killed
 from tests.support.sites import Site
+from tests.support.watched import Fault, Watched, before, process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -87,3 +91,82 @@ def test_a_name_that_is_not_installed_is_an_error(site: Site) -> None:
     """Asking about what is not there is refused, with the name."""
     with pytest.raises(DistributionError, match="nothing"):
         site.check("nothing")
+
+
+def upgrade(site: Site, ending: str, *, out: bool = False) -> None:
+    """Let an upgrade to 2.0, or a removal, die before a rename."""
+    transaction = site.transaction(Watched(local(), Fault(before("rename_new", ending))))
+    if out:
+        transaction.uninstall("app")
+    else:
+        transaction.install(site.wheel("app", "2.0"))
+    with process(), pytest.raises(Killed):
+        transaction.run()
+
+
+@pytest.mark.parametrize(
+    ("ending", "out", "listed"),
+    [
+        ("stash/0", False, ("app", "1.0", "half-installed")),
+        ("app-2.0.dist-info", False, ("app", "1.0", "half-installed")),
+        ("stash/1", True, ("app", "1.0", "half-removed")),
+    ],
+)
+def test_an_unfinished_transaction_is_told_project_by_project(
+    site: Site, ending: str, *, out: bool, listed: tuple[str, str, str]
+) -> None:
+    """A project inside an unfinished transaction is listed, and is a finding, wherever it lies.
+
+    Story: ``check app`` had no findings and status 0 of what ``list`` called half-installed.
+    While it was in the stash, ``list`` left it out, and ``check`` called it not installed; the
+    finding had no name and the health "whole".
+    """
+    site.install(site.wheel("other", files={"other.py": ""}))
+    upgrade(site, ending, out=out)
+    named, every = site.check("app"), site.check()
+
+    assert listed in [
+        (one.name, one.version, one.health) for one in list_distributions(site.environment)
+    ]
+    for findings in (named, every):
+        assert [("app", listed[2], str(site.home))] == [
+            (one.distribution, one.health, one.path)
+            for one in findings
+            if one.code == "unfinished-transaction"
+        ]
+    assert all("recover" in one.fix for one in named)
+    assert [] == site.check("other")
+
+
+def test_a_project_in_the_stash_is_listed_where_it_will_be(site: Site) -> None:
+    """What is listed has the path that settling leads to."""
+    upgrade(site, "app-2.0.dist-info")
+    (one,) = list_distributions(site.environment)
+    assert f"{site.library}/app-1.0.dist-info" == one.path
+
+    (site.home / "journal").rename(site.home / "committed")
+    (one,) = list_distributions(site.environment)
+    assert ("2.0", f"{site.library}/app-2.0.dist-info") == (one.version, one.path)
+
+
+@pytest.mark.parametrize("names", [(), ("app",)])
+def test_recover_mends_no_journal_that_cannot_be_read(site: Site, names: tuple[str, ...]) -> None:
+    """The fix of a finding does what it says: with the state folder aside, a repair can begin.
+
+    Story: ``recover`` was named, and refused the journal like every other command; no message
+    told a way out that there was.
+    """
+    upgrade(site, "app")
+    (site.home / "journal").write_bytes(b"garbage")
+    findings = site.check(*names)
+    (finding,) = [one for one in findings if one.code == "unfinished-transaction"]
+    assert ("", str(site.home)) == (finding.distribution, finding.path)
+    assert "cannot be understood" in str(finding.actual)
+    assert finding.fix.startswith(("mv ", "move "))
+    with pytest.raises(JournalError, match="refuse until") as refused:
+        site.recover()
+    assert str(site.home) in refused.value.next_step
+
+    shutil.move(site.home, f"{site.home}.aside")
+    site.install(site.wheel("app", "2.0"), overwrite_existing=True)
+    assert [] == site.check()

@@ -235,9 +235,13 @@ def _unknown(home: str, what: list[str]) -> Exception:
 def _unreadable(path: str, error: object) -> Exception:
     from linkinstall.errors import JournalError, Problem
 
+    home = os.path.dirname(path)
     return JournalError(
         f"{path} cannot be understood: {error}.",
         problems=[Problem("journal", path)],
-        next_step="Nothing was changed. It may be of another version of linkinstall; "
-        "use that one, or install the affected projects anew into a new environment.",
+        next_step="Nothing was changed, and every command that changes this environment will "
+        "refuse until this is settled.\nIf another version of linkinstall wrote it, run "
+        f"`recover` with that one. Otherwise move {home} away and keep it (its folder `stash` "
+        "holds what had been taken out of place), run `linkinstall check`, and install the "
+        "projects that it names again.",
     )

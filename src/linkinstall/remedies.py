@@ -71,6 +71,15 @@ class Remedies:
         """What settles an unfinished transaction and empties the trash."""
         return self.command("recover")
 
+    def aside(self, state: str) -> str:
+        """Return what lets other commands go on beside a state folder that nobody understands.
+
+        It is kept: what had been taken out of place lies in it.
+        """
+        from linkinstall.shell import moved
+
+        return moved(state, f"{state}.aside")
+
     @property
     def leftovers(self) -> str:
         """What takes away what other tools left behind."""

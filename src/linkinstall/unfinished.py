@@ -56,6 +56,8 @@ class Unfinished:
         """
         found = {}
         for change in self.journal.changes:
+            if not change.name:
+                continue
             old = (change.previous, change.olds[0].path if change.olds else "")
             new = (change.version, change.new)
             first, second = (new, old) if self.state == COMMITTED else (old, new)

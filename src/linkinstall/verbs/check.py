@@ -16,7 +16,6 @@ installed.
 from __future__ import annotations
 
 from linkinstall.distribution import (
-    HALF_INSTALLED,
     HALF_REMOVED,
     MODIFIED,
     WHOLE,
@@ -30,13 +29,15 @@ from linkinstall.world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from linkinstall.cache import Cache
     from linkinstall.distribution import Distribution
     from linkinstall.environment import Environment
+    from linkinstall.errors import JournalError
     from linkinstall.health import Examined
     from linkinstall.remedies import Remedies
+    from linkinstall.unfinished import Unfinished
 
 __all__ = ["check", "list_distributions", "require_installed"]
 
@@ -44,16 +45,22 @@ __all__ = ["check", "list_distributions", "require_installed"]
 def list_distributions(environment: Environment | None = None) -> list[DistributionState]:
     """Return every distribution with its health, sorted by canonical name."""
     world = _world(environment)
-    unfinished = _unfinished(world)
-    return [
+    unfinished, _ = _unfinished(world)
+    health = {} if unfinished is None else unfinished.health
+    found = find_distributions(world.files, world.libraries, world.bases)
+    states = [
         DistributionState(
-            one.name,
-            one.version,
-            unfinished.get(one.name) or quick_health(world.files, one),
-            one.path,
+            one.name, one.version, health.get(one.name) or quick_health(world.files, one), one.path
         )
-        for one in find_distributions(world.files, world.libraries, world.bases)
+        for one in found
     ]
+    if unfinished is not None:  # what it has taken out of place belongs to the environment still
+        places, seen = unfinished.places(), {one.name for one in found}
+        states += [
+            DistributionState(name, places[name][0], health[name], places[name][1])
+            for name in health.keys() - seen
+        ]
+    return sorted(states, key=lambda one: (one.name, one.version))
 
 
 def check(
@@ -81,12 +88,23 @@ def check(
     world = _world(environment)
     wanted = {canonicalize(name) for name in names}
     found = find_distributions(world.files, world.libraries, world.bases)
-    require_installed(wanted, found)
+    unfinished, unreadable = _unfinished(world)
+    health = {} if unfinished is None else unfinished.health
+    if unreadable is None:  # else what is not there may have been taken out of place
+        require_installed(wanted - health.keys(), found)
     chosen = words_of(world.environment) if words is None else words
     remedies = Remedies(world, cache or Cache(), chosen)
-    findings = _of_distributions(world, found, wanted, remedies, full=full)
+    findings = _of_distributions(world, found, wanted, remedies, health, full=full)
+    findings += [
+        Finding(name, of, "unfinished-transaction", world.home, fix=remedies.recover)
+        for name, of in health.items()
+        if not wanted or name in wanted
+    ]
+    if unreadable is not None:  # it may be of any project
+        reason, fix = unreadable.message, remedies.aside(world.home)
+        findings.append(Finding("", WHOLE, "unfinished-transaction", world.home, None, reason, fix))
     if not wanted:
-        findings += _state(world, remedies)
+        findings += _state(world, remedies, told=bool(health or unreadable))
         findings += _leftovers(world, found, remedies)
     return sorted(findings, key=lambda one: (one.distribution, one.path, one.code))
 
@@ -117,23 +135,17 @@ def _world(environment: Environment | None) -> World:
     return World(local(), environment)
 
 
-def _unfinished(world: World) -> dict[str, str]:
-    """Return name -> health of the projects of an unfinished transaction."""
+def _unfinished(world: World) -> tuple[Unfinished | None, JournalError | None]:
+    """Return the unfinished transaction of an environment, or why nobody can tell."""
     if world.files.status(world.home) is None:
-        return {}
+        return None, None
     from linkinstall.errors import JournalError
-    from linkinstall.recovery import read_journal
+    from linkinstall.unfinished import look
 
     try:
-        journal = read_journal(world.files, world.home, world.bounds)[1]
-    except JournalError:
-        return {}
-    if journal is None:
-        return {}
-    return {
-        canonicalize(change.name): HALF_REMOVED if change.action == "removed" else HALF_INSTALLED
-        for change in journal.changes
-    }
+        return look(world), None
+    except JournalError as error:
+        return None, error
 
 
 def _of_distributions(
@@ -141,12 +153,12 @@ def _of_distributions(
     found: list[Distribution],
     wanted: set[str],
     remedies: Remedies,
+    unfinished: Mapping[str, str],
     *,
     full: bool,
 ) -> list[Finding]:
     from linkinstall.health import ScriptsFolder, examine
 
-    unfinished = _unfinished(world)
     scripts = ScriptsFolder.of(world)
     examined = [
         examine(world.files, one, full=full, unfinished=unfinished.get(one.name), scripts=scripts)
@@ -170,14 +182,17 @@ def _duplicate(seen: Examined, twins: list[Examined], remedies: Remedies) -> Fin
     return Finding(one.name, MODIFIED, "duplicate", one.path, None, f"also {versions}", fix)
 
 
-def _state(world: World, remedies: Remedies) -> list[Finding]:
-    """Return what the state folder holds: an unfinished transaction, trash."""
+def _state(world: World, remedies: Remedies, *, told: bool) -> list[Finding]:
+    """Return what the state folder holds: an unfinished transaction, trash.
+
+    :param told: whether the transaction has been told of
+    """
     files, home = world.files, world.home
     if files.status(home) is None:
         return []
     findings = []
     names = {name for name, _ in files.scan(home)}
-    if names - {"trash"} or not names:
+    if not told and (names - {"trash"} or not names):
         fix = remedies.recover
         findings.append(Finding("", WHOLE, "unfinished-transaction", home, fix=fix))
     if "trash" in names:
