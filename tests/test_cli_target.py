@@ -40,7 +40,9 @@ def calls(*words: str, environ: Mapping[str, str] | None = None) -> list[tuple[A
     return seen
 
 
-CURRENT = ("current", None)
+CURRENT = ("current", None, False)
+NAMED = ("current", None, True)
+"""Folders are named, so that a tool's own interpreter will do."""
 
 
 @pytest.mark.parametrize(
@@ -48,12 +50,15 @@ CURRENT = ("current", None)
     [
         ([], [CURRENT]),
         (["--python=v"], [("of", "v", None)]),
-        (["--target=t"], [CURRENT, ("for_target", "t")]),
-        (["-pq"], [CURRENT, ("for_prefix", "q")]),
+        (["--target=t"], [NAMED, ("for_target", "t")]),
+        (["-pq"], [NAMED, ("for_prefix", "q")]),
         (["--python=v", "--prefix=q"], [("of", "v", None), ("for_prefix", "q")]),
         (["--python=v", "--target=t"], [("of", "v", None), ("for_target", "t")]),
-        (["--destdir=d"], [("current", ""), ("with_destdir", "d")]),
-        (["--destdir=d", "-pq"], [("current", ""), ("for_prefix", "q"), ("with_destdir", "d")]),
+        (["--destdir=d"], [("current", "", True), ("with_destdir", "d")]),
+        (
+            ["--destdir=d", "-pq"],
+            [("current", "", True), ("for_prefix", "q"), ("with_destdir", "d")],
+        ),
         (
             ["-i", "/usr/bin/env python3", "--script-kind=win-amd64"],
             [
@@ -96,7 +101,7 @@ def test_scheme_folders_one_by_one() -> None:
     words = ["--purelib=p", "--platlib=l", "--headers=h", "--scripts=s", "--data=d"]
     schemes = {"purelib": "p", "platlib": "l", "headers": "h", "scripts": "s", "data": "d"}
 
-    assert [CURRENT, ("from_schemes", schemes)] == calls(*words)
+    assert [NAMED, ("from_schemes", schemes)] == calls(*words)
 
 
 @pytest.mark.parametrize("word", ["--purelib", "--platlib"])
@@ -104,7 +109,7 @@ def test_one_library_stands_for_both(word: str) -> None:
     """Where only one library folder is named, modules of every wheel go there."""
     schemes = {"purelib": "x", "platlib": "x", "scripts": "s"}
 
-    assert [CURRENT, ("from_schemes", schemes)] == calls(f"{word}=x", "--scripts=s")
+    assert [NAMED, ("from_schemes", schemes)] == calls(f"{word}=x", "--scripts=s")
 
 
 @pytest.mark.parametrize(

@@ -169,6 +169,7 @@ def test_a_tools_environment_is_never_changed(
 
     with pytest.raises(UsageError, match="pipx"):
         Environment.current()
+    assert Environment.current(or_own=True).python
 
 
 def test_an_active_venv_that_is_gone_is_an_error(

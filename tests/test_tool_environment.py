@@ -112,6 +112,19 @@ def test_the_tool_itself_is_not_the_active_venv(
         environment_instead(str(tool))
 
 
+def test_where_folders_are_named_the_tool_s_interpreter_will_do(tmp_path: Path, tool: Path) -> None:
+    """Asked for an interpreter only, there is no need for another environment; a venv comes first.
+
+    Story: run by pipx or uv, ``--target`` and ``--destdir`` were usage errors that asked for
+    ``--python``, though nobody's environment was to be changed.
+    """
+    assert environment_instead(str(tool), or_own=True) is None
+
+    venv(tmp_path / "project" / ".venv")
+    instead = environment_instead(str(tool), or_own=True)
+    assert f"{tmp_path}/project/.venv" == forward(instead or "")
+
+
 def test_where_nothing_is_meant_the_person_is_asked(tool: Path) -> None:
     """Without either, the refusal names the tool and asks for --python."""
     with pytest.raises(UsageError) as caught:

@@ -88,18 +88,21 @@ class Environment:
     # ------------------------------------------------------------------ constructors
 
     @classmethod
-    def current(cls, *, cache_dir: str | None = None) -> Environment:
+    def current(cls, *, cache_dir: str | None = None, or_own: bool = False) -> Environment:
         """Return the running interpreter's environment.
 
         Where that is a tool's own (pipx, uv tool, uvx), the active venv, else ``./.venv``.
 
         :param cache_dir: see :meth:`of`
+        :param or_own: take the tool's where there is no other: its interpreter is all that counts
         :raises UsageError: a tool's environment runs this, and there is no other
         """
         from linkinstall.interpreters import running
         from linkinstall.tool_environment import environment_instead
 
-        instead = environment_instead(sys.prefix) if sys.prefix != sys.base_prefix else None
+        instead = None
+        if sys.prefix != sys.base_prefix:
+            instead = environment_instead(sys.prefix, or_own=or_own)
         return cls._from_report(running()) if instead is None else cls.of(instead, cache_dir)
 
     @classmethod

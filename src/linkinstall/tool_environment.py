@@ -36,11 +36,12 @@ def tool_of(prefix: str) -> str | None:
     return None
 
 
-def environment_instead(prefix: str) -> str | None:
+def environment_instead(prefix: str, *, or_own: bool = False) -> str | None:
     """Return the environment to take instead of a tool's own, None where there is no need.
 
     ``VIRTUAL_ENV``, unless it is the tool's environment again, else ``./.venv``.
 
+    :param or_own: whether the tool's own will do where there is neither
     :raises UsageError: there is neither
     """
     tool = tool_of(prefix)
@@ -53,6 +54,8 @@ def environment_instead(prefix: str) -> str | None:
     beside = os.path.abspath(".venv")
     if files.status(os.path.join(beside, "pyvenv.cfg")) is not None:
         return beside
+    if or_own:
+        return None
     from linkinstall.errors import UsageError
 
     raise UsageError(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["choose_environment", "uses_no_cache", "words_of"]
 
 SCHEMES = ("--purelib", "--platlib", "--headers", "--scripts", "--data")
+FOLDERS = ("--target", "--prefix", "--destdir", *SCHEMES)
+"""Options that name folders to install into: those of no environment, or of none yet."""
 
 
 def choose_environment(arguments: Arguments, environments: type[Environment]) -> Environment:
@@ -63,10 +65,9 @@ def words_of(arguments: Arguments, environment: Environment) -> list[str]:
 
     from linkinstall.remedies import words_of as words_of_environment
 
-    folders = ("--target", "--prefix", "--destdir", *SCHEMES)
-    given = [name for name in (*folders, "--cache-dir") if arguments.flag(name)]
+    given = [name for name in (*FOLDERS, "--cache-dir") if arguments.flag(name)]
     words = [word for name in given for word in (name, os.path.abspath(arguments.given[name]))]
-    if not set(given) & set(folders):
+    if not set(given) & set(FOLDERS):
         return [*words_of_environment(environment), *words]
     if arguments.flag("--python") and environment.compiler:
         words = ["--python", environment.compiler, *words]
@@ -81,7 +82,9 @@ def _base(arguments: Arguments, environments: type[Environment]) -> Environment:
     if arguments.flag("--python"):
         base = environments.of(arguments.value("--python"), cache_dir=cache_dir)
     else:
-        base = environments.current(cache_dir=cache_dir)
+        # Where folders are named, a tool's own interpreter is one like any other.
+        named = any(arguments.flag(name) for name in FOLDERS)
+        base = environments.current(cache_dir=cache_dir, or_own=named)
     # The kind first: it says where --target has its scripts, and which paths are absolute.
     if arguments.flag("--script-kind"):
         base = base.with_script_kind(arguments.value("--script-kind"))
