@@ -16,6 +16,7 @@ from linkinstall.distribution import (
     find_distributions,
     leftovers,
     library_path,
+    other_owner,
     owners_of,
     quick_health,
     read_installer,
@@ -281,8 +282,8 @@ def test_a_link_stands_for_its_target(
 
 
 @needs_symlinks
-def test_each_file_has_its_first_owner(tmp_path: Path) -> None:
-    """Owners are told by real path, also where a folder is reached through a link."""
+def test_each_file_has_its_owners(tmp_path: Path) -> None:
+    """All owners are told by real path, also where a folder is reached through a link."""
     (tmp_path / "lib").mkdir()
     (tmp_path / "lib64").symlink_to("lib")
     for name, rows in {
@@ -299,11 +300,22 @@ def test_each_file_has_its_first_owner(tmp_path: Path) -> None:
     found = owners_of(local(), find_distributions(local(), [library]))
 
     assert {
-        f"{library}/shared.py": "a",
+        f"{library}/shared.py": ("a", "b"),
         f"{library}/own_a.py": "a",
         f"{tmp_path}/bin/a": "a",
         f"{library}/own_b.py": "b",
     } == found
+
+
+@pytest.mark.parametrize(
+    ("owners", "expected"),
+    [(None, None), ("app", "app"), ("lib", "lib"), (("app", "lib"), "lib"), (("lib", "a"), "lib")],
+)
+def test_another_owner_is_preferred(
+    owners: str | tuple[str, ...] | None, expected: str | None
+) -> None:
+    """Of a path with several owners, the one that is told is not the project itself."""
+    assert expected == other_owner(owners, "app")
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,21 @@ def test_all_problems_come_together(site: Site) -> None:
     } == refused(site, wheel)
 
 
+@pytest.mark.parametrize("first", ["aaa", "zzz"])
+def test_of_two_owners_the_other_one_is_told(site: Site, first: str) -> None:
+    """A file that the project itself lists too is told to belong to the other project.
+
+    Story: the owner was the first by name, and so a project stood in the way of its own upgrade.
+    """
+    second = {"aaa": "zzz", "zzz": "aaa"}[first]
+    site.install(site.wheel(first, files={"shared.txt": "1"}))
+    site.install(site.wheel(second, files={"shared.txt": "22"}), overwrite_existing=True)
+    for name, other in ((first, second), (second, first)):
+        with pytest.raises(ConflictError) as caught:
+            site.install(site.wheel(name, "2.0", files={"shared.txt": "333"}))
+        assert [("owned", other)] == [(one.code, one.owner) for one in caught.value.problems]
+
+
 def test_a_leftover_that_gives_way_is_told(site: Site) -> None:
     """A file that a half-removed version has left, and no RECORD lists, is named."""
     site.install(site.wheel("app"))

@@ -42,6 +42,7 @@ __all__ = [
     "leftovers",
     "library_path",
     "no_file",
+    "other_owner",
     "owners_of",
     "quick_health",
     "read_installer",
@@ -222,14 +223,30 @@ def same_size(files: FileSystem, path: str, size: int | None, status: os.stat_re
         return False
 
 
-def owners_of(files: FileSystem, installed: Iterable[Distribution]) -> dict[str, str]:
-    """Return real path -> canonical name for every file that some RECORD lists."""
-    owners: dict[str, str] = {}
+def owners_of(
+    files: FileSystem, installed: Iterable[Distribution]
+) -> dict[str, str | tuple[str, ...]]:
+    """Return real path -> canonical name for every file that some RECORD lists.
+
+    Where several list it, all their names: rare, and this is for every row there is.
+    """
+    owners: dict[str, str | tuple[str, ...]] = {}
     folders: dict[str, str] = {}
     for one in installed:
         for row in read_rows(files, one) or ():
             folder, _, name = library_path(one.base, row.path).rpartition("/")
             if folder not in folders:
                 folders[folder] = files.real_path(folder)
-            owners.setdefault(f"{folders[folder]}/{name}", one.name)
+            path = f"{folders[folder]}/{name}"
+            first = owners.setdefault(path, one.name)
+            if first != one.name:
+                names = (first,) if isinstance(first, str) else first
+                owners[path] = names if one.name in names else (*names, one.name)
     return owners
+
+
+def other_owner(owners: str | tuple[str, ...] | None, name: str) -> str | None:
+    """Return an owner of a path, another one than ``name`` where there is one."""
+    if owners is None or isinstance(owners, str):
+        return owners
+    return next((one for one in owners if one != name), owners[0])

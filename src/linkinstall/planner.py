@@ -22,7 +22,7 @@ import os
 from itertools import compress
 
 from linkinstall.claims import Claims, is_compiled_file
-from linkinstall.distribution import find_distributions, owners_of, same_size
+from linkinstall.distribution import find_distributions, other_owner, owners_of, same_size
 from linkinstall.manifest import column
 from linkinstall.outcome import Kept, Warn
 from linkinstall.paths import normal
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from linkinstall.cache import Entry
-    from linkinstall.distribution import Distribution
     from linkinstall.errors import Problem
     from linkinstall.removal import Removal
     from linkinstall.requests import Generated, Request
@@ -84,16 +83,17 @@ class Planner:
         self._claims = Claims(self._refuse)
         self._new: dict[tuple[str, str], tuple[int, str, str]] = {}
         self._states = {world.device(world.libraries[0]): world.home}
-        self._owners: dict[str, str] | None = None
+        self._owners: dict[str, str | tuple[str, ...]] | None = None
         self._overwrite = overwrite
         self._own: set[str] = set()  # the projects whose old versions go
         self._mends = False
+        self._name = ""
 
     # ---------------------------------------------------------------- requests
 
     def install(self, request: Request) -> None:
         """Plan one wheel."""
-        self._overwrite = self.overwrite or request.overwrite
+        self._overwrite, self._name = self.overwrite or request.overwrite, request.name
         self._mends = self._mends or request.mends
         if not request.exact:
             self._own.add(request.name)
@@ -295,12 +295,10 @@ class Planner:
 
     def _owner(self, path: str) -> str | None:
         if self._owners is None:
-            self._owners = owners_of(self.world.files, self._installed())
-        return self._owners.get(path)
-
-    def _installed(self) -> list[Distribution]:
-        world = self.world
-        return find_distributions(world.files, world.libraries, world.bases)
+            world = self.world
+            found = find_distributions(world.files, world.libraries, world.bases)
+            self._owners = owners_of(world.files, found)
+        return other_owner(self._owners.get(path), self._name)
 
     def _refuse_path(self, code: str, path: str, reason: str) -> None:
         self._refuse(code, path, self._owner(path), reason)
