@@ -81,14 +81,29 @@ def test_what_an_encoding_lacks_is_escaped() -> None:
     assert b"na\\xefve\n\\u65e5\n" == stream.detach().getvalue()
 
 
-def test_closed_descriptors_are_no_error() -> None:
-    """Without the streams (``>&-``) everything is swallowed."""
+def test_without_descriptors_only_a_result_is_missed() -> None:
+    """Without the streams (``2>&-``) messages are swallowed."""
     console = Console(None, None)
     console.message("hello")
     console.error("oh")
-    console.result(["one"])
 
     assert console.close() is None
+
+
+def test_a_result_without_a_stream_is_lost() -> None:
+    """A closed standard output (``>&-``) is reported as a full disk is.
+
+    Story: `list --json >&-` ended with status 0, and nobody had its result.
+    """
+    closed = io.StringIO()
+    closed.close()
+    for stream in (None, closed):
+        console = Console(stream, io.StringIO())
+        console.result(["one"])
+        lost = console.close()
+
+        assert lost is not None
+        assert "closed" in str(lost.strerror)
 
 
 def test_a_reader_that_has_gone_is_no_error() -> None:

@@ -38,8 +38,8 @@ _READER_GONE = (errno.EPIPE, errno.EINVAL) if os.name == "nt" else (errno.EPIPE,
 class Console:
     """The two streams of a call.
 
-    :param stdout: takes results; None (a closed descriptor) swallows them
-    :param stderr: takes messages, warnings and errors; None likewise
+    :param stdout: takes results; None is a closed descriptor
+    :param stderr: takes messages, warnings and errors; None swallows them
     """
 
     def __init__(self, stdout: TextIO | None, stderr: TextIO | None) -> None:
@@ -94,15 +94,17 @@ class Console:
     def close(self) -> OSError | None:
         """Write the results; return what prevented it, unless the reader has gone."""
         self._end_progress()
-        if not self._results or self._stdout is None:
+        if not self._results:
             return None
+        if self._stdout is None:
+            return _closed()
         text = "".join(f"{line}\n" for line in self._results)
         self._results.clear()
         try:
             self._stdout.write(_encodable(text, self._stdout))
             self._stdout.flush()
-        except ValueError:
-            return None  # closed by the caller
+        except ValueError:  # closed by the caller
+            return _closed()
         except OSError as error:
             _discard(self._stdout)
             return None if error.errno in _READER_GONE else error
@@ -148,6 +150,10 @@ def _encodable(text: str, stream: TextIO) -> str:
     if text.isascii() or not encoding:
         return text
     return text.encode(encoding, "backslashreplace").decode(encoding)
+
+
+def _closed() -> OSError:
+    return OSError(errno.EBADF, "standard output is closed")
 
 
 def _discard(stream: TextIO) -> None:
