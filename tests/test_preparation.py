@@ -26,10 +26,10 @@ def site(tmp_path: Path) -> Site:
 def prepared(site: Site, *wheels: Path, out: tuple[str, ...] = (), **chosen: Any) -> Preparation:
     """Return the preparation of wheels in and projects out, planned."""
     wishes = Wishes()
-    for wheel in wheels:
-        wishes.want(Wish(str(wheel), None))
     for name in out:
         wishes.want_removal(name)
+    for wheel in wheels:
+        wishes.want(Wish(str(wheel), None))
     options = Options(**{"compile_levels": (), **chosen})
     preparation = Preparation(site.environment, site.cache, local(), options, wishes)
     preparation.plan(site.world())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.distribution import Distribution
 from linkinstall.errors import ConflictError, DistributionError, Problem
+from linkinstall.paths import forward
 from linkinstall.refusals import conflict, refuse_linked, refuse_twice, refuse_unremovable
 from linkinstall.wishes import Exactly
 from tests.support.platforms import needs_symlinks
@@ -34,17 +36,24 @@ def test_one_wheel_of_each_project_passes(names: list[str]) -> None:
 
 
 def test_every_project_that_comes_twice_is_named() -> None:
-    """Two wheels of one project in a command are refused, each project once and in order."""
+    """Two wheels of one project in a command are refused, in order, each by its absolute path.
+
+    Story: ``path`` was the name of the project.
+    """
     names = ["web", "app", "web", "once", "app", "web"]
     wheels = ["a/web-1.whl", None, "b/web-1.whl", "once-1.whl", None, "web-2.whl"]
 
     with pytest.raises(ConflictError) as caught:
         refuse_twice(names, wheels)
 
-    assert [
-        ("claimed-twice", "app", "app comes twice"),
-        ("claimed-twice", "web", "web comes twice: a/web-1.whl and b/web-1.whl and web-2.whl"),
-    ] == [(problem.code, problem.owner, problem.message) for problem in caught.value.problems]
+    here = forward(os.getcwd())
+    assert [("claimed-twice", "", "app", "app comes twice")] + [
+        ("claimed-twice", f"{here}/{path}", "web", f"web comes twice: {path}")
+        for path in ("a/web-1.whl", "b/web-1.whl", "web-2.whl")
+    ] == [
+        (problem.code, problem.path, problem.owner, problem.message)
+        for problem in caught.value.problems
+    ]
     assert "app, web" in caught.value.message
     assert "Nothing was changed." in caught.value.next_step
 
@@ -197,3 +206,24 @@ def test_the_next_step_helps_with_each_problem(
 
     assert isinstance(error, ConflictError)
     assert step == error.next_step
+
+
+def test_a_project_is_not_installed_and_then_removed_in_one(tmp_path: Path) -> None:
+    """To ask for a wheel and then for the removal of its project is refused, and names it.
+
+    Story: the removal was dropped without a word. The other order is a replacement.
+    """
+    site = Site(tmp_path)
+    transaction = site.transaction(compile_levels=())
+    transaction.uninstall("app")
+    transaction.install(site.wheel("app", "1.0"))
+    assert ["installed"] == [one.action for one in transaction.run().changes]
+    before = site.tree()
+    transaction = site.transaction(compile_levels=())
+    transaction.install(site.wheel("app", "2.0"))
+    transaction.uninstall("App")
+    with pytest.raises(ConflictError, match="cannot do both: app") as caught:
+        transaction.run()
+
+    assert [("", "app")] == [(one.path, one.owner) for one in caught.value.problems]
+    assert before == site.tree()

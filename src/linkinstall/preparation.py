@@ -21,7 +21,13 @@ from linkinstall.installed import OTHER, SAME, compare
 from linkinstall.linking import Linking
 from linkinstall.outcome import BytecodeCount, Change, Warn
 from linkinstall.plan import NOTHING, PlanChange
-from linkinstall.refusals import refuse_both, refuse_linked, refuse_twice, refuse_unremovable
+from linkinstall.refusals import (
+    refuse_both,
+    refuse_linked,
+    refuse_twice,
+    refuse_undone,
+    refuse_unremovable,
+)
 from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.requests import Wanted, make_request, metadata_of, unlisted
 from linkinstall.values import value
@@ -157,6 +163,7 @@ class Preparation:
         coming = [name for _, _, name, _ in wanted]
         refuse_twice(coming, [wish.path for wish, _, _, _ in wanted])
         refuse_both(self.wishes.outgoing, (name for wish, _, name, _ in wanted if wish.exactly))
+        refuse_undone(coming, self.wishes.removed_after)
         present: Installed = {}
         for one in find_distributions(self.files, world.libraries, world.bases):
             present.setdefault(one.name, []).append(one)

@@ -12,6 +12,7 @@ import os
 
 from linkinstall.distribution import read_installer
 from linkinstall.entry_check import LEVELS
+from linkinstall.paths import forward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ __all__ = [
     "refuse_odd_options",
     "refuse_one_text",
     "refuse_twice",
+    "refuse_undone",
     "refuse_unremovable",
 ]
 
@@ -142,9 +144,10 @@ def refuse_twice(names: Sequence[str], wheels: Sequence[str | None]) -> None:
         problems = []
         for name in twice:
             files = [path for one, path in zip(names, wheels, strict=True) if one == name]
-            given = " and ".join(path for path in files if path is not None)
-            reason = f"{name} comes twice" + (f": {given}" if given else "")
-            problems.append(Problem("claimed-twice", name, name, reason))
+            for path in dict.fromkeys(files):
+                where = forward(os.path.abspath(path)) if path is not None else ""
+                reason = f"{name} comes twice" + (f": {path}" if path is not None else "")
+                problems.append(Problem("claimed-twice", where, name, reason))
         raise ConflictError(
             f"Two wheels of one command are of the same project: {', '.join(twice)}.",
             problems=problems,
@@ -166,7 +169,7 @@ def refuse_both(leaving: Iterable[str], placed: Iterable[str]) -> None:
         reason = "is to be removed, and a LinkDestination installs it"
         raise ConflictError(
             f"One transaction cannot do both: {both[0]} {reason}.",
-            problems=[Problem("claimed-twice", one, one, f"{one} {reason}") for one in both],
+            problems=[Problem("claimed-twice", "", one, f"{one} {reason}") for one in both],
             next_step="Nothing was changed. Remove it in a transaction before, or install the "
             "wheel by Transaction.install, which replaces it.",
         )
@@ -193,6 +196,26 @@ def refuse_linked(world: World, leaving: Iterable[Distribution]) -> None:
         next_step="Nothing was changed. Move the folder itself to the place of the link, "
         "and run the same command again.",
     )
+
+
+def refuse_undone(coming: Sequence[str], removed_after: Mapping[str, int]) -> None:
+    """Refuse to remove a project whose wheel was asked for before, in one transaction.
+
+    The other order is a replacement. In this one nobody can tell which of them is meant.
+
+    :param coming: what is to be installed, in the order in which it was asked for
+    :param removed_after: how many of these were asked for before a project's removal was
+    """
+    both = sorted(name for name, number in removed_after.items() if name in coming[:number])
+    if both:
+        from linkinstall.errors import ConflictError, Problem
+
+        reason = "is to be installed, and then removed"
+        raise ConflictError(
+            f"One transaction cannot do both: {both[0]} {reason}.",
+            problems=[Problem("claimed-twice", "", one, f"{one} {reason}") for one in both],
+            next_step="Nothing was changed. Ask for one of them.",
+        )
 
 
 def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:

@@ -110,11 +110,15 @@ class Parting:
 
 
 class Wishes:
-    """What comes in, in the order it was asked for, and what goes out."""
+    """What comes in, in the order it was asked for, and what goes out.
+
+    ``removed_after`` says how many came in before the last request to remove a project.
+    """
 
     def __init__(self) -> None:
         self.incoming: list[Wish] = []
         self.outgoing: list[str] = []
+        self.removed_after: dict[str, int] = {}
         self.partings: list[Parting] = []
         self.leftovers: list[str] = []
         self.idle: list[Change] = []
@@ -140,3 +144,4 @@ class Wishes:
         canonical = canonicalize(name.strip())
         if canonical not in self.outgoing:
             self.outgoing.append(canonical)
+        self.removed_after[canonical] = len(self.incoming)

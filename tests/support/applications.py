@@ -45,10 +45,10 @@ def planned(
 ) -> tuple[Plan, Preparation]:
     """Return the plan for wheels in and projects out, and what has made it."""
     wishes = Wishes()
-    for wheel in wheels:
-        wishes.want(Wish(str(wheel), None))
     for name in out:
         wishes.want_removal(name)
+    for wheel in wheels:
+        wishes.want(Wish(str(wheel), None))
     chosen: dict[str, Any] = {"compile_levels": (), "link_mode": "hardlink", **options}
     port = files or local()
     preparation = Preparation(site.environment, site.cache, port, Options(**chosen), wishes)
