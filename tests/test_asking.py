@@ -178,6 +178,19 @@ def test_one_text_in_the_place_of_several_is_refused(site: Site, several: str) -
     assert before == snapshot(site.root, exact=True)
 
 
+@pytest.mark.parametrize("what", ["environment", "cache"])
+def test_a_path_in_the_place_of_an_object_is_refused(site: Site, what: str) -> None:
+    """An environment or a cache that is given as its path is refused with what to give instead.
+
+    Story: that ended with an AttributeError, from within.
+    """
+    given: Any = {"environment": site.environment, what: str(site.root)}
+    for call in (install, check, uninstall):
+        with pytest.raises(UsageError, match=f"{what} is a path") as caught:
+            call([], **given)
+        assert "(path)" in caught.value.next_step
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import installer
 import pytest
@@ -10,7 +10,7 @@ from installer.sources import WheelFile
 
 from linkinstall import entry_check, looking
 from linkinstall.destination import LinkDestination
-from linkinstall.errors import ConflictError, TransactionError
+from linkinstall.errors import ConflictError, TransactionError, UsageError
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -147,3 +147,39 @@ def test_write_to_fs_cannot_be_overridden(site: Site) -> None:
 
     with pytest.raises(TypeError, match="override placed"):
         Overriding(dict(site.environment.schemes), "/usr/bin/python3", "posix", cache=site.cache)
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("script_kind", "zz"),
+        ("hash_algorithm", "nope"),
+        ("hash_algorithm", "shake_128"),
+        ("cache", "folder"),
+    ],
+)
+def test_a_value_that_means_nothing_is_refused_at_once(site: Site, option: str, value: str) -> None:
+    """What cannot work is an error of ours, before a file is written.
+
+    Story: kinds of scripts and hash algorithms that there are not ended with errors of others,
+    when the first file came, a cache that was a path with an AttributeError, and a scheme
+    without a folder with a KeyError.
+    """
+    chosen: Any = {
+        "scheme_dict": dict(site.environment.schemes),
+        "interpreter": "/usr/bin/python3",
+        "script_kind": "posix",
+        option: value,
+    }
+    with pytest.raises(UsageError, match=option):
+        LinkDestination(**chosen)
+
+
+def test_a_scheme_without_a_folder_is_refused_where_it_is_needed(site: Site) -> None:
+    """A file of a scheme that the destination was given no folder for is a UsageError."""
+    schemes = {"purelib": str(site.library)}
+    join(site, site.wheel("one"), site.transaction(), schemes)
+    with pytest.raises(UsageError, match="scheme_dict has no 'data'"):
+        join(
+            site, site.wheel("two", files={"two-1.0.data/data/x": "1"}), site.transaction(), schemes
+        )

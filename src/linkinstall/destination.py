@@ -39,10 +39,12 @@ from linkinstall.errors import (
     PathError,
     Problem,
     TransactionError,
+    UsageError,
 )
 from linkinstall.fs import local
 from linkinstall.policy import Capabilities, chain, copies_binaries
 from linkinstall.recorded import Recorded
+from linkinstall.refusals import refuse_odd_kinds, refuse_texts
 from linkinstall.source import CachedStream
 from linkinstall.transaction import Transaction
 from linkinstall.wishes import Exactly
@@ -82,7 +84,7 @@ class LinkDestination(SchemeDictionaryDestination):
         """Refuse what cannot work.
 
         :raises TypeError: a subclass overrides ``write_to_fs``, which is never called
-        :raises UsageError: an unknown link mode
+        :raises UsageError: an unknown link mode, kind of script or hash algorithm
         """
         if type(self).write_to_fs is not LinkDestination.write_to_fs:
             message = (
@@ -90,6 +92,8 @@ class LinkDestination(SchemeDictionaryDestination):
                 "call for each file: override placed(path, record), called after the commit"
             )
             raise TypeError(message)
+        refuse_odd_kinds(self.script_kind, self.hash_algorithm)
+        refuse_texts(cache=self.cache)
         chain(self.link_mode, Capabilities(), binary=False)
         copies_binaries(self.copy_binaries)
         self._failed = False
@@ -235,8 +239,10 @@ class LinkDestination(SchemeDictionaryDestination):
     def _inner_path(self, scheme: str, path: str) -> str:
         """Return a path normalised, relative to its scheme.
 
-        :raises ValueError: it leads out of the scheme's folder
+        :raises ValueError: it leads out of the scheme's folder, or there is no such folder
         """
+        if scheme not in self.scheme_dict:
+            raise UsageError(f"scheme_dict has no {scheme!r}, where {path!r} would go")
         # The parent's own test, so that both refuse the same.
         try:
             self._path_with_destdir(Scheme(scheme), path)

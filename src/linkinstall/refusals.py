@@ -24,10 +24,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "conflict",
+    "refuse_both",
     "refuse_linked",
+    "refuse_odd_kinds",
     "refuse_odd_metadata",
     "refuse_odd_options",
     "refuse_one_text",
+    "refuse_texts",
     "refuse_twice",
     "refuse_undone",
     "refuse_unremovable",
@@ -43,6 +46,11 @@ _CHOICES = {
 _STAYS = ("folder-in-the-way", "leads-out", "link-in-the-way")
 """Codes of what no option replaces."""
 _COMPILE_LEVELS = (-1, 0, 1, 2)
+_SCRIPT_KINDS = ("posix", "win-ia32", "win-amd64", "win-arm", "win-arm64")
+_MADE_OF_PATHS = {
+    "environment": ("an Environment", "Environment.of"),
+    "cache": ("a Cache", "Cache"),
+}
 
 
 def conflict(problems: Iterable[Problem], own: Container[str], *, mends: bool) -> Exception:
@@ -112,6 +120,41 @@ def refuse_one_text(given: object, what: str) -> None:
             f"{what} is one text, and not a list of them: {given!r}.",
             next_step="Nothing was changed. Give a list, if it holds one only.",
         )
+
+
+def refuse_texts(**given: object) -> None:
+    """Refuse a text or a path where an object is wanted that knows the place.
+
+    :param given: ``environment`` or ``cache``, as it was given
+    :raises UsageError: it is a text or a path
+    """
+    for what, one in given.items():
+        if isinstance(one, (str, bytes, os.PathLike)):
+            from linkinstall.errors import UsageError
+
+            raise UsageError(
+                f"{what} is a path, and not {_MADE_OF_PATHS[what][0]}: {one!r}.",
+                next_step=f"Nothing was changed. Give {_MADE_OF_PATHS[what][1]}(path).",
+            )
+
+
+def refuse_odd_kinds(script_kind: str, hash_algorithm: str) -> None:
+    """Refuse what a destination has no launchers or no digests of.
+
+    :raises UsageError: there is no such kind, or no such algorithm
+    """
+    from linkinstall.errors import UsageError
+
+    if script_kind not in _SCRIPT_KINDS:
+        raise UsageError(f"unknown script_kind {script_kind!r}: one of {', '.join(_SCRIPT_KINDS)}")
+    import hashlib
+
+    try:
+        sized = hashlib.new(hash_algorithm).digest_size
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"unknown hash_algorithm {hash_algorithm!r}: {error}") from error
+    if not sized:  # SHAKE
+        raise UsageError(f"hash_algorithm {hash_algorithm!r} has no digests of one length")
 
 
 def refuse_odd_metadata(metadata: Mapping[str, object]) -> None:

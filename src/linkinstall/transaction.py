@@ -33,7 +33,7 @@ from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.preparation import Preparation
 from linkinstall.recovery import not_durable, unsettled
-from linkinstall.refusals import refuse_odd_options
+from linkinstall.refusals import refuse_odd_options, refuse_texts
 from linkinstall.results import outcome_of, typed
 from linkinstall.session import Session
 from linkinstall.values import replace
@@ -98,6 +98,7 @@ class Transaction(Asking):
         files: FileSystem | None = None,
         command: str = "transaction",
     ) -> None:
+        refuse_texts(environment=environment, cache=cache)
         if environment is None:
             from linkinstall.environment import Environment
 

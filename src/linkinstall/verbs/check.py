@@ -81,10 +81,11 @@ def check(
     :raises DistributionError: one of them is not installed
     """
     from linkinstall.cache import Cache
-    from linkinstall.refusals import refuse_one_text
+    from linkinstall.refusals import refuse_one_text, refuse_texts
     from linkinstall.remedies import Remedies, words_of
 
     refuse_one_text(names, "names")
+    refuse_texts(environment=environment, cache=cache)
     world = _world(environment)
     wanted = {canonicalize(name) for name in names}
     found = find_distributions(world.files, world.libraries, world.bases)
