@@ -10,6 +10,7 @@ import pytest
 
 from linkinstall import entry_check, limits, looking
 from linkinstall.cache import UNFLUSHED
+from linkinstall.errors import InvalidWheelError
 from linkinstall.fs import crew
 from tests.support.entries import lose
 from tests.support.sites import Site, differences, snapshot
@@ -152,3 +153,29 @@ def test_who_asked_is_written_down(tmp_path: Path) -> None:
     assert b"pdm" == (one / "INSTALLER").read_bytes()
     assert (False, True) == tuple((info / "REQUESTED").exists() for info in (one, two))
     assert (True, False) == tuple((info / "direct_url.json").exists() for info in (one, two))
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_all_wheels_that_cannot_be_taken_are_named(tmp_path: Path, *, dry_run: bool) -> None:
+    """Everything that is wrong with several wheels is one error, which says of which each is.
+
+    Story: only the first bad wheel was reported, and a problem did not tell whose member it was.
+    """
+    site = Site(tmp_path)
+    good = site.wheel("good")
+    one, two = (site.wheel(name, files={"../x.py": "1"}) for name in ("one", "two"))
+    gone, nothing = site.folder / "gone-1.0-py3-none-any.whl", site.folder / "nothing"
+    before = snapshot(site.root, exact=True)
+    with pytest.raises(InvalidWheelError, match="4 wheels") as caught:
+        site.install(good, one, two, gone, nothing, dry_run=dry_run)
+    told = {problem.path: problem.message for problem in caught.value.problems}
+    members = [f"{one.as_posix()}/../x.py", f"{two.as_posix()}/../x.py"]
+
+    assert [*members, gone.as_posix(), nothing.as_posix()] == list(told)
+    assert told[members[1]].startswith(f"{two.name}: ")
+    assert caught.value.outcome is not None
+    assert (1, "refused") == (caught.value.outcome.exit, caught.value.outcome.status)
+    with pytest.raises(InvalidWheelError, match="gone") as alone:
+        site.install(good, gone, dry_run=dry_run)
+    assert [gone] == [Path(problem.path) for problem in alone.value.problems]
+    assert before == snapshot(site.root, exact=True)

@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
+    from linkinstall.cache import Cache
     from linkinstall.distribution import Distribution
     from linkinstall.errors import Problem
     from linkinstall.world import World
@@ -34,6 +35,7 @@ __all__ = [
     "refuse_twice",
     "refuse_undone",
     "refuse_unremovable",
+    "refused_together",
 ]
 
 _CHOICES = {
@@ -196,6 +198,46 @@ def refuse_twice(names: Sequence[str], wheels: Sequence[str | None]) -> None:
             problems=problems,
             next_step="Nothing was changed. Give one wheel for each project.",
         )
+
+
+def refused_together(
+    error: ValueError, cache: Cache, wheels: Iterable[str], validate_record: str
+) -> ValueError:
+    """Return the error for all wheels that cannot be taken, where one of them cannot.
+
+    Only then the others are looked at for it; nothing is written. Another error stays.
+    """
+    from linkinstall.dry_run import foresee
+    from linkinstall.errors import InvalidWheelError, Problem
+    from linkinstall.results import with_outcome
+
+    if not isinstance(error, InvalidWheelError):
+        return error
+    refused: list[str] = []
+    problems: list[Problem] = []
+    for wheel in dict.fromkeys(wheels):
+        path, name = forward(os.path.abspath(wheel)), os.path.basename(wheel)
+        try:
+            foresee(cache, wheel, validate_record)
+        except InvalidWheelError as one:
+            refused.append(path)
+            for each in one.problems or [Problem("invalid-wheel", path, None, one.message)]:
+                member = f"{path}/{each.path}" if each.path else path
+                where = path if forward(each.path) == path else member
+                problems.append(Problem(each.code, where, each.owner, f"{name}: {each.message}"))
+        except OSError:  # it was one for the run, too, or is one from now on: another error
+            continue
+    if refused[1:]:
+        together = InvalidWheelError(
+            f"{len(refused)} wheels cannot be installed.",
+            path=refused[0],
+            problems=problems,
+            next_step="Nothing was installed. Fetch these wheels again, or build them again.",
+        )
+        if error.outcome is not None:
+            with_outcome(together, error.outcome)
+        return together
+    return error
 
 
 def refuse_both(leaving: Iterable[str], placed: Iterable[str]) -> None:

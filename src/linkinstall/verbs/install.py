@@ -12,12 +12,13 @@ Errors: everything in :mod:`linkinstall.errors`; ``error.outcome`` is the failur
 
 from __future__ import annotations
 
-from linkinstall.refusals import refuse_one_text
+import os
+
+from linkinstall.refusals import refuse_one_text, refused_together
 from linkinstall.transaction import Transaction
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Iterable, Mapping
 
     from linkinstall.cache import Cache
@@ -74,9 +75,16 @@ def install(
         processes=processes,
         command="install",
     )
-    for wheel in wheels:
+    given = [os.fspath(wheel) for wheel in wheels]
+    for wheel in given:
         transaction.install(wheel, metadata=metadata, requested=requested, direct_url=direct_url)
-    return run(transaction, dry_run=dry_run)
+    try:
+        return run(transaction, dry_run=dry_run)
+    except ValueError as error:  # as a wheel that is refused
+        together = refused_together(error, transaction.cache, given, validate_record)
+        if together is error:
+            raise
+        raise together from error
 
 
 def run(transaction: Transaction, *, dry_run: bool) -> Outcome:
