@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import installer
@@ -14,7 +16,9 @@ from linkinstall.errors import ConflictError, TransactionError, UsageError
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
+
+    from installer.sources import WheelContentElement
 
     from linkinstall.cache import Entry
     from linkinstall.entry_check import Inspection
@@ -136,6 +140,43 @@ def test_a_file_in_the_way_is_refused_before_anything_changes(site: Site) -> Non
 
     transaction.roll_back()
     assert before == site.tree()
+
+
+class Broken(WheelFile):
+    """A wheel whose second file cannot be read."""
+
+    def get_contents(self) -> Iterator[WheelContentElement]:
+        """Yield one file, and fail."""
+        yield from islice(super().get_contents(), 1)
+        raise ConnectionError("the source is lost")
+
+
+@pytest.mark.parametrize("lost", [True, False])
+def test_a_wheel_that_failed_does_not_come_with_the_next(site: Site, *, lost: bool) -> None:
+    """A destination that serves several wheels installs nothing of one that it was told in part.
+
+    What it had been told was dropped at the end of a finalization alone: the files and scripts of
+    a wheel that was refused, or could not be read to its end, came into the environment with the
+    next wheel, listed in no RECORD.
+    """
+    files = {"first/a.py": "", "first/b.py": "", "taken.py": "theirs\n"}
+    first = site.wheel("first", files=files, entry_points="[console_scripts]\nfirst = first.a:f\n")
+    (site.library / "taken.py").write_text("mine\n")
+    before = set(site.tree())
+    destination = LinkDestination(
+        dict(site.environment.schemes), "/usr/bin/python3", "posix", cache=site.cache
+    )
+    expected: type[Exception] = ConnectionError if lost else ConflictError
+    with (Broken if lost else WheelFile).open(first) as source, pytest.raises(expected):
+        installer.install(source, destination, {"INSTALLER": b"frontend"})
+    with WheelFile.open(site.wheel("second")) as source:
+        installer.install(source, destination, {"INSTALLER": b"frontend"})
+
+    came = set(site.tree()) - before
+    assert ["second-1.0.dist-info"] == installed(site)
+    assert [] == [path for path in came if "first" in path]
+    (entry,) = Path(site.cache.root, "entries").iterdir()
+    assert not [path for path in entry.glob("files/*/first*/*") if path.is_file()]
 
 
 def test_write_to_fs_cannot_be_overridden(site: Site) -> None:

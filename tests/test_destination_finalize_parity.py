@@ -80,6 +80,7 @@ ROWS: dict[str, Callable[[Rows], Any]] = {
     "an iterator": iter,
     "reversed": lambda rows: list(reversed(rows)),
     "some left out": lambda rows: rows[::2],
+    "the first left out": lambda rows: rows[1:],
     "some twice": lambda rows: rows + rows[:2],
     "only RECORD": lambda rows: rows[-1:],
     "none": lambda _rows: [],

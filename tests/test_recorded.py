@@ -81,7 +81,7 @@ def test_what_is_written_becomes_an_entry(cache: Cache, recorded: Recorded) -> N
     """Contents from anywhere are an entry of the cache, known by what they are."""
     write(recorded, INIT, b"code\n")
     write(recorded, ("scripts", "run"), b"#!/bin/sh\n", executable=True)
-    recorded.entry_points.append(("app", "app.cli", "main", "console"))
+    recorded.entry_points.append((("scripts", "app"), ("app", "app.cli", "main", "console")))
     made, skipped = recorded.entry("purelib", DIST_INFO)
 
     assert {"purelib/app/__init__.py": b"code\n", "scripts/run": b"#!/bin/sh\n"} == contents_of(
@@ -109,6 +109,28 @@ def test_what_is_generated_stays_out_of_the_cache(recorded: Recorded) -> None:
 
     assert {key: Generated(*key, b"pip\n")} == recorded.generated
     assert ["purelib/app/__init__.py"] == list(contents_of(made))
+
+
+def test_what_was_noted_before_a_wheel_is_dropped(recorded: Recorded, entry: Entry) -> None:
+    """Of what is not listed the earlier goes, script and contents; the later stays."""
+    recorded.generate(("scripts", "old"), b"", executable=True)
+    recorded.entry_points.append((("scripts", "old"), ("old", "old", "main", "console")))
+    write(recorded, ("purelib", "old.py"), b"old\n")
+    take_all(recorded, entry)
+    recorded.generate(("purelib", "unlisted"), b"", executable=False)
+    recorded.begin_with(set(streams(entry)))
+
+    assert [("purelib", "unlisted")] == list(recorded.generated)
+    assert (entry, frozenset()) == recorded.entry("purelib", DIST_INFO)
+    assert [] == recorded.entry_points
+
+
+def test_nothing_is_dropped_where_nothing_listed_was_noted(recorded: Recorded) -> None:
+    """A list that names nothing of what was noted does not say where a wheel begins."""
+    write(recorded, INIT, b"")
+    recorded.begin_with({DATA})
+
+    assert recorded.knows(INIT)
 
 
 def test_every_noted_path_is_known(recorded: Recorded, entry: Entry) -> None:

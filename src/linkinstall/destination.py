@@ -122,7 +122,8 @@ class LinkDestination(SchemeDictionaryDestination):
             self.interpreter, self.script_kind
         )
         record = self._generate("scripts", file_name, data, executable=True)
-        self._told.entry_points.append((name, module, attr, section))
+        key = "scripts", self._inner_path("scripts", file_name)
+        self._told.entry_points.append((key, (name, module, attr, section)))
         return record
 
     def write_file(
@@ -183,7 +184,11 @@ class LinkDestination(SchemeDictionaryDestination):
                 next_step="Nothing was changed. Install the wheel with a new destination.",
             )
         rows = list(records)
-        self._require_free(scheme, self._inner_path(scheme, record_file_path))
+        self._require_free(scheme, own := self._inner_path(scheme, record_file_path))
+        listed: set[tuple[str, str]] = {(one, self._inner_path(one, row.path)) for one, row in rows}
+        if (scheme, own) in listed and os.path.dirname(own).endswith(".dist-info"):
+            # As installer.install lists them: all that it has written since it began.
+            self._told.begin_with(listed)
         self._note_record(scheme, record_file_path, rows)
         self._failed = True
         try:
@@ -193,7 +198,7 @@ class LinkDestination(SchemeDictionaryDestination):
                 tuple(self._told.generated.values()),
                 skipped,
                 tuple(self.bytecode_optimization_levels),
-                frozenset(f"{one}/{self._inner_path(one, row.path)}" for one, row in rows),
+                frozenset("/".join(key) for key in listed),
                 self.overwrite_existing,
                 self._told.written,
                 self._told.wheel,

@@ -3,8 +3,8 @@
 Purpose: the files, scripts and contents that ``installer`` hands to a
 :class:`~linkinstall.destination.LinkDestination`, and the entry they become.
 
-Calling sequence: ``write``, ``take`` and ``generate`` for each file, then ``entry``,
-then ``let_go``.
+Calling sequence: ``write``, ``take`` and ``generate`` for each file, ``begin_with`` where it
+is known which of them are one wheel, then ``entry``, then ``let_go``.
 
 Guarantees: nothing but the cache is written. Contents that come from the cache are not
 read. A cache that cannot be written is replaced by a temporary one.
@@ -22,6 +22,7 @@ from linkinstall.requests import Generated
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from collections.abc import Set as AbstractSet
     from typing import BinaryIO
 
     from linkinstall.cache import Entry
@@ -43,7 +44,7 @@ class Recorded:
 
     def __init__(self, cache: Cache | None, *, symlinks: bool) -> None:
         self.generated: dict[Key, Generated] = {}
-        self.entry_points: list[tuple[str, str, str, str]] = []
+        self.entry_points: list[tuple[Key, tuple[str, str, str, str]]] = []
         self._chosen = cache
         self._symlinks = symlinks
         self._store: Cache | None = None
@@ -52,6 +53,7 @@ class Recorded:
         self._taken: dict[Key, CachedStream] = {}
         self._executables: set[Key] = set()
         self._stay_executable: set[Key] = set()
+        self._order: dict[Key, None] = {}
 
     # ---------------------------------------------------------------- noting
 
@@ -68,10 +70,12 @@ class Recorded:
         """Note contents that are made for this environment."""
         executable = executable or key in self._stay_executable
         self.generated[key] = Generated(*key, data, executable)
+        self._order[key] = None
 
     def take(self, key: Key, stream: CachedStream, *, executable: bool) -> None:
         """Note contents that are in the cache already."""
         self._taken[key] = stream
+        self._order[key] = None
         if executable or key in self._stay_executable:
             self._executables.add(key)
 
@@ -80,11 +84,14 @@ class Recorded:
     ) -> Written:
         """Write contents into the cache."""
         executable = executable or key in self._stay_executable
-        return self._writing().add(*key, stream, executable=executable, algorithms=algorithms)
+        one = self._writing().add(*key, stream, executable=executable, algorithms=algorithms)
+        self._order[key] = None
+        return one
 
     def forget(self, key: Key) -> None:
         """Drop what was noted for a path that comes again: the last contents count."""
         # The mode of a file that is written over stays executable, there as here.
+        self._order.pop(key, None)
         before = self.generated.pop(key, None)
         executable = (before is not None and before.executable) or key in self._executables
         self._taken.pop(key, None)
@@ -94,6 +101,22 @@ class Recorded:
             executable = executable or (written is not None and written.executable)
         if executable:
             self._stay_executable.add(key)
+
+    def begin_with(self, listed: AbstractSet[Key]) -> None:
+        """Drop what was noted before the first of these: it is of a wheel that was given up.
+
+        :param listed: the paths of a wheel that was noted whole
+        """
+        if listed.isdisjoint(self._order):
+            return
+        for key in list(self._order):
+            if key in listed:
+                break
+            self.forget(key)
+            self.entry_points = [one for one in self.entry_points if one[0] != key]
+        if self._writer is not None and not self._writer.written:
+            self._writer.discard()
+            self._writer = None
 
     # ---------------------------------------------------------------- the cache
 
@@ -154,7 +177,7 @@ class Recorded:
         for key, stream in self._taken.items():
             with self.store.file_system.open_read(stream.name) as contents:
                 writer.add(*key, contents, executable=key in self._executables)
-        for point in self.entry_points:
+        for _, point in self.entry_points:
             writer.add_entry_point(*point)
         project, _, version = dist_info.removesuffix(".dist-info").rpartition("-")
         manifest = writer.manifest(project or dist_info, version, dist_info, scheme)
