@@ -10,7 +10,7 @@ import installer
 import pytest
 from installer.sources import WheelFile
 
-from linkinstall import entry_check, looking
+from linkinstall import Cache, CachedWheel, entry_check, looking
 from linkinstall.destination import LinkDestination
 from linkinstall.errors import ConflictError, TransactionError, UsageError
 from tests.support.sites import Site
@@ -224,3 +224,31 @@ def test_a_scheme_without_a_folder_is_refused_where_it_is_needed(site: Site) -> 
         join(
             site, site.wheel("two", files={"two-1.0.data/data/x": "1"}), site.transaction(), schemes
         )
+
+
+@pytest.mark.parametrize("joined", [True, False])
+@pytest.mark.parametrize("passing", [True, False])
+def test_symbolic_links_lead_into_the_cache_of_the_destination(
+    site: Site, tmp_path: Path, *, joined: bool, passing: bool
+) -> None:
+    """What a wheel has in another cache is copied first, and the environment is noted there.
+
+    The links led into the other cache: a temporary one was gone when the wheel was closed, and
+    in one that stays nothing told `cache clean` who links into it.
+    """
+    other = Cache.none() if passing else Cache(tmp_path / "other")
+    how: dict[str, Any] = {"link_mode": "symlink", "cache": site.cache}
+    transaction = site.transaction(compile_levels=(), link_mode="symlink")
+    if joined:
+        how = {"transaction": transaction, "cache": other}
+    destination = LinkDestination(
+        dict(site.environment.schemes), "/usr/bin/python3", "posix", **how
+    )
+    with CachedWheel.open(site.wheel("one"), other) as source:
+        installer.install(source, destination, {})
+    transaction.run()
+
+    module = site.library / "one" / "__init__.py"
+    assert module.is_symlink()
+    assert module.resolve().is_relative_to(Path(site.cache.path).resolve())
+    assert list(Path(site.cache.root, "dependents").iterdir())

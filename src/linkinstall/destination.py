@@ -102,7 +102,9 @@ class LinkDestination(SchemeDictionaryDestination):
     def _reset(self) -> None:
         chosen, mode = self.cache, self.link_mode
         if self.transaction is not None:
-            chosen, mode = chosen or self.transaction.cache, self.transaction.link_mode
+            mode = self.transaction.link_mode
+            # Symbolic links are noted in the transaction's cache: they lead nowhere else.
+            chosen = (mode != "symlink" and chosen) or self.transaction.cache
         elif chosen is None and self.destdir is None:
             chosen = Cache()
         self._told = Recorded(chosen, symlinks=mode == "symlink")

@@ -184,12 +184,16 @@ class Recorded:
         return writer.publish(manifest, self.store.entry_folder(manifest.id)), frozenset()
 
     def _same_entry(self) -> tuple[Entry, frozenset[str]] | None:
-        """Return the one entry that everything comes from, where that is so."""
+        """Return the one entry that everything comes from, where that is so and will do."""
         origins = {id(stream.entry): stream.entry for stream in self._taken.values()}
         moved = any(key != (one.scheme, one.path) for key, one in self._taken.items())
         if self._writer is not None or len(origins) != 1 or moved:
             return None
         (entry,) = origins.values()
+        if self._symlinks and not entry.folder.startswith(
+            tuple(f"{one}/" for one in self.store.roots)
+        ):
+            return None  # of a cache that may go, and in which nobody notes who links into it
         manifest = entry.manifest
         keys = frozenset("/".join(key) for key in self._taken)
         if manifest.executables & keys != {"/".join(key) for key in self._executables}:
