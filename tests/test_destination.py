@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -252,3 +253,26 @@ def test_symbolic_links_lead_into_the_cache_of_the_destination(
     assert module.is_symlink()
     assert module.resolve().is_relative_to(Path(site.cache.path).resolve())
     assert list(Path(site.cache.root, "dependents").iterdir())
+
+
+@pytest.mark.parametrize("levels", [(), (0,)])
+def test_a_transaction_without_a_cache_is_joined(site: Site, levels: tuple[int, ...]) -> None:
+    """What is missing by its commit is unpacked and compiled in a folder of the target.
+
+    Where nothing but a destination had joined, no such folder was chosen: "/dev/null: it is no
+    folder", for a file to be compiled and for a wheel whose temporary cache had been closed.
+    """
+    with site.transaction(compile_levels=(), cache=Cache.none()) as transaction:
+        destination = LinkDestination(
+            dict(site.environment.schemes),
+            sys.executable,
+            "posix",
+            bytecode_optimization_levels=levels,
+            transaction=transaction,
+        )
+        with CachedWheel.open(site.wheel("one"), Cache.none()) as source:
+            installer.install(source, destination, {})
+
+    assert ["one-1.0.dist-info"] == installed(site)
+    assert (site.library / "one" / "__init__.py").is_file()
+    assert not (site.library / ".linkinstall").exists()

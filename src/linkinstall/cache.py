@@ -135,7 +135,7 @@ class Cache:
     def none(cls) -> Cache:
         """Return a stand-in that asks for unpacking next to the target (``--no-cache``)."""
         cache = cls(os.devnull, tiers=())  # replaced by a folder of the target before it is used
-        cache.temporary = True
+        cache.temporary, cache._distrust = True, "it is no folder"
         return cache
 
     @classmethod

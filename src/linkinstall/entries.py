@@ -84,8 +84,8 @@ class Entries:
             from linkinstall.unwritable import passed_over
 
             self.warnings += passed_over(self.cache)
-        if not (brings and self.temporary and self.cache.temporary):
-            return
+        if not (brings and self.cache.temporary and self.cache.distrust):
+            return  # that of a destination is a folder already
         if self._symlinks:
             from linkinstall.errors import UsageError
 

@@ -119,8 +119,7 @@ class Preparation:
 
     def settle_cache(self, home: str, timeout: float, notify: Notify | None) -> None:
         """Settle which cache it is; nobody takes anything out of it until :meth:`let_go`."""
-        brings = self.wishes.later or any(wish.entry is None for wish in self.wishes.incoming)
-        self._entries.settle(home, brings=bool(brings))
+        self._entries.settle(home, brings=self.wishes.may_write)
         if self.wishes.may_bring and not self._entries.temporary:
             self._held = self.cache.hold(timeout=timeout, notify=notify)
 

@@ -129,6 +129,14 @@ class Wishes:
         """Whether anything comes in, or may yet, so that the cache has a part in it."""
         return bool(self.later or self.incoming)
 
+    @property
+    def may_write(self) -> bool:
+        """Whether anything may have to be unpacked or compiled into the cache.
+
+        So may what a destination asks for, whose own cache may have gone by now.
+        """
+        return bool(self.later) or any(one.entry is None or one.exactly for one in self.incoming)
+
     def look(self, world: World, cache: Cache) -> None:
         """Let what depends on the environment's state say now what it wants."""
         later, self.later = self.later, []
