@@ -136,6 +136,32 @@ def test_a_path_can_come_once(cache: Cache) -> None:
     writer.discard()
 
 
+class Torn(io.BytesIO):
+    """A stream that fails after its first three bytes."""
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        """Return three bytes once."""
+        if self.tell():
+            raise ConnectionError("the source is lost")
+        return super().read(3)
+
+
+def test_a_file_whose_stream_fails_may_come_again(cache: Cache) -> None:
+    """What was written of it goes at once, and the error is the stream's own.
+
+    The half file stayed: a second try ended with "File exists", and without one the entry was
+    published with a file that no manifest names.
+    """
+    writer = EntryWriter(cache)
+    with pytest.raises(ConnectionError):
+        writer.add("purelib", "a/b", Torn(b"abcdef"), executable=False)
+    assert [] == os.listdir(os.path.join(writer.folder, "files/purelib/a"))
+
+    one = writer.add("purelib", "a/b", io.BytesIO(b"abcdef"), executable=False)
+    assert (6, 0) == (one.size, one.order)
+    writer.discard()
+
+
 def test_what_is_forgotten_may_come_again(cache: Cache) -> None:
     """A forgotten file leaves no trace in the manifest."""
     writer = begun(cache, {"scripts/a.exe": b"#!python\n"})

@@ -122,14 +122,20 @@ class EntryWriter:
         self._make_parents(target.rpartition("/")[0])
         state = hashlib.sha256()
         others = {name: hashlib.new(name) for name in algorithms if name != "sha256"}
-        with self.files.create(target, executable=executable) as output:
-            first = chunk = stream.read(limits.COPY_CHUNK)
-            while chunk:
-                state.update(chunk)
-                for other in others.values():
-                    other.update(chunk)
-                result.size += write_all(output, chunk)
-                chunk = stream.read(limits.COPY_CHUNK)
+        output = self.files.create(target, executable=executable)
+        try:
+            with output:
+                first = chunk = stream.read(limits.COPY_CHUNK)
+                while chunk:
+                    state.update(chunk)
+                    for other in others.values():
+                        other.update(chunk)
+                    result.size += write_all(output, chunk)
+                    chunk = stream.read(limits.COPY_CHUNK)
+        except BaseException:
+            # A part of a file is none of the entry's, and the caller may try again.
+            self.files.unlink_all(os.path.dirname(target), [os.path.basename(target)])
+            raise
         self.files.set_time(target, self.mtime)
         result.digest = encode_digest(state.digest())
         result.hashes = {name: encode_digest(other.digest()) for name, other in others.items()}
