@@ -130,6 +130,22 @@ def test_a_destination_that_comes_late_is_refused(site: Site) -> None:
     assert ["one-1.0.dist-info"] == installed(site)
 
 
+def test_a_destination_that_is_refused_lets_the_cache_go(site: Site) -> None:
+    """What came too late for a transaction holds nothing, however long that one lives.
+
+    It waited for the end of a transaction that had ended: nobody could clean the cache up as
+    long as the object was there.
+    """
+    transaction = site.transaction(compile_levels=())
+    transaction.run()
+    with pytest.raises(TransactionError, match="has ended"):
+        join(site, site.wheel("two"), transaction)
+
+    lock = site.cache.hold(alone=True, timeout=0)
+    assert lock is not None
+    lock.release()
+
+
 def test_a_file_in_the_way_is_refused_before_anything_changes(site: Site) -> None:
     """A file of nobody in a wheel's place is a FileExistsError, and stays."""
     (site.library / "one").mkdir()

@@ -192,7 +192,7 @@ class LinkDestination(SchemeDictionaryDestination):
             # As installer.install lists them: all that it has written since it began.
             self._told.begin_with(listed)
         self._note_record(scheme, record_file_path, rows)
-        self._failed = True
+        self._failed, joined = True, False
         try:
             entry, skipped = self._told.entry(scheme, os.path.dirname(record_file_path))
             transaction = self.transaction or self._own_transaction()
@@ -206,6 +206,7 @@ class LinkDestination(SchemeDictionaryDestination):
                 self._told.wheel,
             )
             transaction.install_exactly(entry, exactly, self._environment().schemes)
+            joined = self.transaction is not None
             if type(self).placed is not LinkDestination.placed:
                 transaction.on_commit(lambda: self._tell_placed(rows))
             if transaction is not self.transaction:
@@ -213,7 +214,7 @@ class LinkDestination(SchemeDictionaryDestination):
                     pass
             self._failed = False
         finally:
-            self._let_go()
+            self._let_go(joined=joined)
 
     def placed(self, path: str, record: RecordEntry) -> None:
         """Do nothing; for subclasses: a file of RECORD is in place, the commit is made.
@@ -344,10 +345,10 @@ class LinkDestination(SchemeDictionaryDestination):
         for scheme, record in rows:
             self.placed(os.fspath(self._path_with_destdir(scheme, record.path)), record)
 
-    def _let_go(self) -> None:
+    def _let_go(self, *, joined: bool) -> None:
         told = self._told
         told.let_go()
-        if self.transaction is not None:
+        if joined and self.transaction is not None:
             self.transaction.on_end(told.end)
         else:
             told.end()
