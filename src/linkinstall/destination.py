@@ -47,6 +47,7 @@ from linkinstall.recorded import Recorded
 from linkinstall.refusals import refuse_odd_kinds, refuse_texts
 from linkinstall.source import CachedStream
 from linkinstall.transaction import Transaction
+from linkinstall.unkept import Theirs, typed_writing
 from linkinstall.wishes import Exactly
 
 TYPE_CHECKING = False
@@ -61,7 +62,6 @@ __all__ = ["LinkDestination"]
 
 _SHOWN = 60
 """Characters of a path too long that its message has."""
-_ADDED_BY_INSTALLERS = frozenset(("INSTALLER", "REQUESTED", "direct_url.json"))
 
 
 @dataclass
@@ -155,17 +155,20 @@ class LinkDestination(SchemeDictionaryDestination):
 
         :raises FileExistsError: the path is taken and ``overwrite_existing`` is false
         :raises ValueError: the path leads out of the scheme's folder
+        :raises FileSystemError: the cache cannot be written
         """
         inner = self._inner_path(scheme, path)
-        if isinstance(stream, io.BytesIO) and self._is_added(scheme, inner):
+        if isinstance(stream, io.BytesIO) and self._told.is_added((scheme, inner)):
             return self._generate(scheme, path, stream.read(), executable=is_executable)
         self._require_free(scheme, inner)
         if isinstance(stream, CachedStream) and not stream.tell():
             return self._take(scheme, inner, path, stream, executable=is_executable)
         algorithm = self.hash_algorithm
-        one = self._told.write(
-            (scheme, inner), stream, executable=is_executable, algorithms=[algorithm]
-        )
+        target = os.fspath(self._path_with_destdir(scheme, inner))
+        with typed_writing(target, theirs := Theirs(stream)):
+            one = self._told.write(
+                (scheme, inner), theirs, executable=is_executable, algorithms=[algorithm]
+            )
         digest = one.hashes.get(algorithm, one.digest)
         return RecordEntry(path, Hash(algorithm, digest), one.size)
 
@@ -194,7 +197,8 @@ class LinkDestination(SchemeDictionaryDestination):
         self._note_record(scheme, record_file_path, rows)
         self._failed, joined = True, False
         try:
-            entry, skipped = self._told.entry(scheme, os.path.dirname(record_file_path))
+            with typed_writing(self.scheme_dict[scheme]):
+                entry, skipped = self._told.entry(scheme, os.path.dirname(record_file_path))
             transaction = self.transaction or self._own_transaction()
             exactly = Exactly(
                 tuple(self._told.generated.values()),
@@ -263,17 +267,6 @@ class LinkDestination(SchemeDictionaryDestination):
         base = os.path.abspath(self.scheme_dict[scheme])
         relative = os.path.relpath(os.path.abspath(os.path.join(base, path)), base)
         return relative.replace("\\", "/") if os.name == "nt" else relative
-
-    def _is_added(self, scheme: str, inner: str) -> bool:
-        """Return whether the caller adds this to dist-info: it is not part of the wheel."""
-        folder, _, name = inner.rpartition("/")
-        return (
-            folder.endswith(".dist-info")
-            and "/" not in folder
-            and (
-                name in _ADDED_BY_INSTALLERS or (scheme, f"{folder}/WHEEL") in self._told.contents()
-            )
-        )
 
     def _require_free(self, scheme: str, inner: str) -> None:
         key = (scheme, inner)

@@ -44,10 +44,16 @@ from linkinstall.values import replace
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from typing import BinaryIO
+    from typing import BinaryIO, Protocol
 
     from linkinstall.cache import Cache
     from linkinstall.fs.port import FileSystem
+
+    class Readable(Protocol):
+        """What contents are read from."""
+
+        def read(self, size: int, /) -> bytes: ...
+
 
 __all__ = ["EntryWriter", "Written", "collisions", "is_same", "renew"]
 
@@ -102,7 +108,7 @@ class EntryWriter:
         self,
         scheme: str,
         path: str,
-        stream: BinaryIO,
+        stream: Readable,
         *,
         executable: bool,
         algorithms: Iterable[str] = (),

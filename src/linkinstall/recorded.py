@@ -23,16 +23,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from collections.abc import Set as AbstractSet
-    from typing import BinaryIO
 
     from linkinstall.cache import Entry
-    from linkinstall.entry_writer import Written
+    from linkinstall.entry_writer import Readable, Written
     from linkinstall.fs.lock import FolderLock
     from linkinstall.source import CachedStream
 
     Key = tuple[str, str]
 
 __all__ = ["Recorded"]
+
+_ADDED_BY_INSTALLERS = frozenset(("INSTALLER", "REQUESTED", "direct_url.json"))
 
 
 class Recorded:
@@ -66,6 +67,16 @@ class Recorded:
         written: Collection[Key] = self._writer.written if self._writer is not None else ()
         return self._taken.keys() | written if self._taken else written
 
+    def is_added(self, key: Key) -> bool:
+        """Return whether the caller adds this to dist-info: it is not part of the wheel."""
+        scheme, path = key
+        folder, _, name = path.rpartition("/")
+        return (
+            folder.endswith(".dist-info")
+            and "/" not in folder
+            and (name in _ADDED_BY_INSTALLERS or (scheme, f"{folder}/WHEEL") in self.contents())
+        )
+
     def generate(self, key: Key, data: bytes, *, executable: bool) -> None:
         """Note contents that are made for this environment."""
         executable = executable or key in self._stay_executable
@@ -80,7 +91,7 @@ class Recorded:
             self._executables.add(key)
 
     def write(
-        self, key: Key, stream: BinaryIO, *, executable: bool, algorithms: Iterable[str]
+        self, key: Key, stream: Readable, *, executable: bool, algorithms: Iterable[str]
     ) -> Written:
         """Write contents into the cache."""
         executable = executable or key in self._stay_executable
