@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
@@ -270,3 +271,20 @@ def test_an_entry_that_is_edited_while_it_is_open_is_made_anew(
     placed = root / "purelib/pkg/__init__.py"
     assert replaced is not placed.exists()
     assert replaced or FILES["pkg/__init__.py"] == placed.read_bytes()
+
+
+def test_a_forked_process_leaves_the_wheel_open(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a child of the caller leaves the block, the parent's temporary cache stays.
+
+    It was removed by a child that ended by ``sys.exit``, while the parent was reading from it.
+    """
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    opened = CachedWheel.open(wheel, Cache.none())
+    source = opened.__enter__()
+    with monkeypatch.context() as child:
+        child.setattr(os, "getpid", lambda: -1)
+        opened.__exit__(None, None, None)
+
+    assert FILES["pkg/__init__.py"] == elements(source)["pkg/__init__.py"][2]

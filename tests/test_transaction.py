@@ -51,6 +51,28 @@ def site(tmp_path: Path) -> Site:
     return Site(tmp_path)
 
 
+@pytest.mark.parametrize("failed", [True, False])
+def test_a_forked_process_leaves_the_block_to_its_parent(
+    site: Site, monkeypatch: pytest.MonkeyPatch, *, failed: bool
+) -> None:
+    """What a child of the caller does on its way out changes nothing; the parent commits.
+
+    A child that ended by ``sys.exit`` left the block, too, and rolled back under its parent.
+    """
+    with site.transaction() as transaction:
+        transaction.install(site.wheel("app"))
+        transaction.prepare()
+        prepared = site.tree()
+        with monkeypatch.context() as child:
+            child.setattr(os, "getpid", lambda: -1)
+            error = SystemExit() if failed else None
+            transaction.__exit__(type(error) if error else None, error, None)
+        assert prepared == site.tree()
+
+    assert (site.library / "app/__init__.py").is_file()
+    assert not site.home.exists()
+
+
 def test_leaving_the_block_commits(site: Site) -> None:
     """A block that ends well leaves the wheel installed and nothing of the state folder."""
     with site.transaction() as transaction:

@@ -18,6 +18,7 @@ from linkinstall.wishes import Wish, Wishes
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from typing import Self
 
     from linkinstall.cache import Cache, Entry
     from linkinstall.environment import Environment
@@ -40,6 +41,16 @@ class Asking:
         self._wishes = Wishes()
         self._on_commit: list[Callable[[], None]] = []
         self._on_end: list[Callable[[], None]] = []
+        self._process = 0
+
+    def __enter__(self) -> Self:
+        """Begin the block; nothing is touched yet."""
+        self._process = os.getpid()
+        return self
+
+    def _is_ours(self) -> bool:
+        """Return whether this is the process that began the block, and not one forked in it."""
+        return self._process in (0, os.getpid())
 
     def install(
         self,

@@ -136,12 +136,14 @@ class CachedWheel(WheelSource):
             chosen = Cache.in_temporary_folder()
         refuse_distrusted(chosen)
         held = chosen.hold()  # nobody takes the entry away while it is read
+        process = os.getpid()
         try:
             yield cls(chosen.add(path), os.path.abspath(path))
         finally:
-            if held is not None:
-                held.release()
-            chosen.remove()
+            if os.getpid() == process:  # one that was forked meanwhile leaves it to its parent
+                if held is not None:
+                    held.release()
+                chosen.remove()
 
     @property
     def dist_info_dir(self) -> str:

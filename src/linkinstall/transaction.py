@@ -44,7 +44,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
-    from typing import Self
 
     from linkinstall.application import Application, Origin
     from linkinstall.environment import Environment
@@ -275,17 +274,15 @@ class Transaction(Asking):
 
     # ---------------------------------------------------------------- the block
 
-    def __enter__(self) -> Self:
-        """Begin the block; nothing is touched yet."""
-        return self
-
     def __exit__(
         self,
         kind: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Commit, or roll back where the block raised."""
+        """Commit, or roll back where the block raised; a forked process leaves it to its parent."""
+        if not self._is_ours():
+            return
         if error is not None:
             self._abort(error)
             return
