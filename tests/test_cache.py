@@ -649,16 +649,6 @@ def test_the_path_of_an_entry_has_a_version(cache: Cache) -> None:
     assert f"{entry.folder}/files/data" == entry.files("data", "")
 
 
-def test_a_temporary_cache_goes(wheel: str) -> None:
-    """One that is made for a single install is removed with all it holds."""
-    cache = Cache.in_temporary_folder()
-    cache.add(wheel)
-
-    assert cache.temporary
-    cache.remove()
-    assert not os.path.exists(cache.path)
-
-
 def test_a_lasting_cache_stays(cache: Cache, wheel: str) -> None:
     """Only a temporary cache can be removed in this way; ``none`` is only a sign."""
     cache.add(wheel)

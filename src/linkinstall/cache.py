@@ -138,17 +138,8 @@ class Cache:
         cache.temporary, cache._distrust = True, "it is no folder"
         return cache
 
-    @classmethod
-    def in_temporary_folder(cls) -> Cache:
-        """Return a cache of its own for one install; :meth:`remove` it afterwards."""
-        cache = cls(trees.make_temporary_folder(), tiers=(), ours=True)
-        cache.temporary = True
-        return cache
-
     def remove(self) -> None:
-        """Delete a temporary cache."""
-        if self.temporary:
-            trees.remove_tree(self.file_system, self.path)
+        """Delete a temporary cache; any other stays."""
 
     def __repr__(self) -> str:
         """Name the folder."""

@@ -15,7 +15,6 @@ Errors: those of :class:`~linkinstall.entry_writer.EntryWriter`;
 
 from __future__ import annotations
 
-from linkinstall.cache import Cache
 from linkinstall.entry_writer import EntryWriter
 from linkinstall.requests import Generated
 
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from collections.abc import Set as AbstractSet
 
-    from linkinstall.cache import Entry
+    from linkinstall.cache import Cache, Entry
     from linkinstall.entry_writer import Readable, Written
     from linkinstall.fs.lock import FolderLock
     from linkinstall.source import CachedStream
@@ -149,7 +148,9 @@ class Recorded:
                 "Link mode symlink needs a cache that stays.",
                 next_step="Nothing was changed. Pass a cache, or take another link mode.",
             )
-        return Cache.in_temporary_folder()
+        from linkinstall.passing import PassingCache
+
+        return PassingCache()
 
     def _writing(self) -> EntryWriter:
         if self._writer is None:

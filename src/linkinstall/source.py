@@ -133,7 +133,9 @@ class CachedWheel(WheelSource):
 
         chosen = cache or Cache()
         if chosen.temporary:
-            chosen = Cache.in_temporary_folder()
+            from linkinstall.passing import PassingCache
+
+            chosen = PassingCache()
         refuse_distrusted(chosen)
         held = chosen.hold()  # nobody takes the entry away while it is read
         process = os.getpid()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_IFDIR, S_IFMT, S_ISDIR, S_ISVTX, S_IWOTH
+from stat import S_IFDIR, S_IFMT, S_IMODE, S_ISDIR, S_ISVTX, S_IWOTH
 
 from linkinstall import limits
 from linkinstall.fs.named import UNREADABLE
 from linkinstall.fs.port import FILE, FOLDER
+from linkinstall.paths import forward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "keeps_names",
     "make_folders",
     "make_temporary_folder",
+    "own_temporary_folders",
     "read_if_readable",
     "remove_files",
     "remove_folder_if_empty",
@@ -46,6 +48,8 @@ CLOSED = 0o775
 PART = ".part"
 """What the name of a file ends with that :func:`write_whole` has not put into place yet."""
 
+_TEMPORARY = "linkinstall-cache-"
+"""What the name of a folder of ours in the folder for temporary files begins with."""
 _KIND_AND_OPEN = S_IFMT(0xFFFF) | S_IWOTH
 """Of a mode: what kind of file it is, and whether everybody can write to it."""
 _USED = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
@@ -77,7 +81,29 @@ def make_temporary_folder() -> str:
     """Make a folder of our own in the folder for temporary files."""
     import tempfile
 
-    return tempfile.mkdtemp(prefix="linkinstall-")
+    return tempfile.mkdtemp(prefix=_TEMPORARY)
+
+
+def own_temporary_folders(files: FileSystem) -> Iterator[str]:
+    """Yield the folders that :func:`make_temporary_folder` has made for this user.
+
+    Others may make folders of such names, too: one that is not closed to them is passed over.
+    """
+    import tempfile
+
+    parent = forward(tempfile.gettempdir())
+    for name, kind in files.scan(parent):
+        if kind == FOLDER and name.startswith(_TEMPORARY):
+            status = files.status(f"{parent}/{name}")
+            if status is not None and _is_own(status):
+                yield f"{parent}/{name}"
+
+
+def _is_own(status: os.stat_result) -> bool:
+    # Windows tells no owner; there the folder for temporary files is the user's own.
+    if not hasattr(os, "geteuid"):
+        return True
+    return status.st_uid == os.geteuid() and not S_IMODE(status.st_mode) & 0o077
 
 
 def temporary_file() -> IO[bytes] | None:
