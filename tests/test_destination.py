@@ -52,6 +52,17 @@ def installed(site: Site) -> list[str]:
     return sorted(path.name for path in site.library.glob("*.dist-info"))
 
 
+def test_an_environment_tells_a_destination_all_it_needs(site: Site) -> None:
+    """Folders, interpreter and script kind can be passed on as they are, types included.
+
+    ``script_kind`` was any string to a type checker: mypy refused the example in README.
+    """
+    env = site.environment
+    destination = LinkDestination(env.scheme_for("app"), env.python, env.script_kind)
+
+    assert env.script_kind == destination.script_kind
+
+
 def test_installs_and_a_removal_are_one_change(site: Site) -> None:
     """Nothing is touched before the block ends; then both wheels are in and the old is out."""
     site.install(site.wheel("old"), compile_levels=())

@@ -35,6 +35,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from installer.scripts import LauncherKind
+
     from linkinstall.fs.lock import FolderLock
     from linkinstall.interpreter_report import Report
 
@@ -74,7 +76,7 @@ class Environment:
     schemes: dict[str, str]
     runtime: dict[str, str]
     layout: dict[str, str]
-    script_kind: str
+    script_kind: LauncherKind
     cache_tag: str
     version: tuple[int, int]
     stdlib: str = ""
@@ -290,7 +292,7 @@ class Environment:
             schemes=schemes,
             runtime=schemes,
             layout={name: report[f"layout.{name}"] for name in SCHEMES},
-            script_kind=report["script_kind"],
+            script_kind=report["script_kind"],  # type: ignore[arg-type]  # one of these
             cache_tag=report["cache_tag"],
             version=(int(major), int(minor)),
             stdlib=report["stdlib"],
