@@ -640,6 +640,13 @@ def test_the_folder_can_be_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert f"{tmp_path}/variable" == Cache().path
 
 
+def test_a_path_may_be_bytes(tmp_path: Path) -> None:
+    """Paths are taken as the system gives them; bytes ended with a ``TypeError``."""
+    cache = Cache(os.fsencode(tmp_path), tiers=[os.fsencode(tmp_path / "tier")])  # type: ignore[arg-type, list-item]
+
+    assert (str(tmp_path), (f"{tmp_path}/tier",)) == (cache.path, cache.tiers)
+
+
 def test_the_path_of_an_entry_has_a_version(cache: Cache) -> None:
     """Another layout gets another folder: both can be used side by side."""
     entry: Entry = made_entry(cache)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from linkinstall import Cache, Transaction
+from linkinstall import Cache, Environment, Transaction
 from linkinstall.errors import (
     ConflictError,
     FileSystemError,
@@ -71,6 +71,44 @@ def test_a_forked_process_leaves_the_block_to_its_parent(
 
     assert (site.library / "app/__init__.py").is_file()
     assert not site.home.exists()
+
+
+def test_a_wheel_is_where_it_was_when_it_was_asked_for(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is one of the folder that was the current one then.
+
+    It was looked for in the folder that the caller had gone to by the time of the commit.
+    """
+    wheel = site.wheel("app")
+    monkeypatch.chdir(wheel.parent)
+    with site.transaction() as transaction:
+        transaction.install(wheel.name)
+        monkeypatch.chdir(site.folder)
+
+    assert (site.library / "app/__init__.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("files", "scheme"), [({"app-1.0.data/data/x": ""}, "data"), ({"app/a.py": ""}, "scripts")]
+)
+def test_a_scheme_without_a_folder_is_refused(
+    site: Site, files: dict[str, str], scheme: str
+) -> None:
+    """Where folders are given one by one, a wheel that needs another one is a usage error.
+
+    It ended with a bare ``KeyError``.
+    """
+    points = "[console_scripts]\napp = app.a:main\n" if scheme == "scripts" else ""
+    wheel = site.wheel("app", files=files, entry_points=points)
+    environment = Environment.from_schemes({"purelib": site.library})
+    before = site.tree()
+    transaction = Transaction(environment, cache=site.cache, sync="off", compile_levels=())
+    transaction.install(wheel)
+    with pytest.raises(UsageError, match=f"has files for {scheme}"):
+        transaction.run()
+
+    assert before == site.tree()
 
 
 def test_leaving_the_block_commits(site: Site) -> None:

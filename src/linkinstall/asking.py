@@ -13,7 +13,7 @@ from __future__ import annotations
 import os
 
 from linkinstall.refusals import refuse_odd_metadata
-from linkinstall.wishes import Wish, Wishes
+from linkinstall.wishes import Wish, Wishes, current_folder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,7 +70,9 @@ class Asking:
         """
         self._require_new()
         refuse_odd_metadata(metadata or {})
-        wish = Wish(os.fspath(wheel), None, metadata, requested, direct_url)
+        path = os.fsdecode(wheel)
+        folder = "" if os.path.isabs(path) else current_folder()
+        wish = Wish(path, None, metadata, requested, direct_url, folder=folder)
         self._wishes.want(wish)
 
     def install_entry(self, entry: Entry, *, metadata: Mapping[str, bytes]) -> None:

@@ -26,6 +26,7 @@ from linkinstall.refusals import (
     refuse_linked,
     refuse_twice,
     refuse_undone,
+    refuse_unplaceable,
     refuse_unremovable,
 )
 from linkinstall.remains import damage_of, damage_test, legacy, remains
@@ -222,6 +223,7 @@ class Preparation:
         version = entry.manifest.version
         if wish.exactly is not None:
             return self._step_exactly(wish.exactly, entry, name)
+        refuse_unplaceable(self.environment, entry)
         previous = olds[0].version if olds else None
         likeness = OTHER
         if len(olds) == 1:

@@ -12,14 +12,16 @@ import os
 
 from linkinstall.distribution import read_installer
 from linkinstall.entry_check import LEVELS
+from linkinstall.interpreter_report import SCHEMES
 from linkinstall.paths import forward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
 
-    from linkinstall.cache import Cache
+    from linkinstall.cache import Cache, Entry
     from linkinstall.distribution import Distribution
+    from linkinstall.environment import Environment
     from linkinstall.errors import Problem
     from linkinstall.world import World
 
@@ -34,6 +36,7 @@ __all__ = [
     "refuse_texts",
     "refuse_twice",
     "refuse_undone",
+    "refuse_unplaceable",
     "refuse_unremovable",
     "refused_together",
 ]
@@ -322,3 +325,24 @@ def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:
         next_step="Nothing was changed. Install a wheel of the project over it "
         "(that replaces the remains), then uninstall it.",
     )
+
+
+def refuse_unplaceable(environment: Environment, entry: Entry) -> None:
+    """Refuse a wheel with files for a scheme that the environment has no folder for.
+
+    :raises UsageError: folders were given one by one, and not all that it needs
+    """
+    if len(environment.schemes) >= len(SCHEMES):
+        return
+    manifest = entry.manifest
+    used = {folder.scheme for folder in manifest.folders} | {manifest.root}
+    used |= {"scripts"} if manifest.entry_points else set()
+    missing = sorted(used - set(environment.scheme_for(manifest.distribution)))
+    if missing:
+        from linkinstall.errors import UsageError
+
+        raise UsageError(
+            f"{manifest.distribution} has files for {' and '.join(missing)}, and the "
+            "environment names no such folder.",
+            next_step="Nothing was changed. Name a folder for each scheme that the wheel has.",
+        )

@@ -4,14 +4,17 @@ Purpose: the options of a transaction and its wishes: wheel files, entries, what
 destination wants placed exactly so, names to remove, and what depends on the state the
 environment is in once it is locked and settled.
 
-Guarantees: plain values; nothing is looked at before :meth:`Wishes.look`.
+Guarantees: plain values; nothing is looked at before :meth:`Wishes.look`, save where a
+relative path begins.
 
 Errors: none.
 """
 
 from __future__ import annotations
 
-from linkinstall.values import value
+import os
+
+from linkinstall.values import replace, value
 from linkinstall.wheel import canonicalize
 
 TYPE_CHECKING = False
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from linkinstall.requests import Generated
     from linkinstall.world import World
 
-__all__ = ["Exactly", "Options", "Parting", "Wish", "Wishes", "asked_how"]
+__all__ = ["Exactly", "Options", "Parting", "Wish", "Wishes", "asked_how", "current_folder"]
 
 
 @value
@@ -87,6 +90,7 @@ class Wish:
     """One wheel that is wanted: a file, or an entry that is there already.
 
     :param mends: it is to replace the same one, whatever that looks like
+    :param folder: the current folder when it was asked for, where ``path`` is relative
     """
 
     path: str | None
@@ -96,6 +100,7 @@ class Wish:
     direct_url: str | None = None
     exactly: Exactly | None = None
     mends: bool = False
+    folder: str = ""
 
 
 @value
@@ -138,7 +143,13 @@ class Wishes:
         return bool(self.later) or any(one.entry is None or one.exactly for one in self.incoming)
 
     def look(self, world: World, cache: Cache) -> None:
-        """Let what depends on the environment's state say now what it wants."""
+        """Let what depends on the environment's state say now what it wants.
+
+        Wheels are named as they were, unless the caller has gone to another folder since.
+        """
+        if any(one.folder for one in self.incoming):
+            now = current_folder()
+            self.incoming = [_from_there(one, now) for one in self.incoming]
         later, self.later = self.later, []
         for call in later:
             call(world, cache, self)
@@ -153,3 +164,17 @@ class Wishes:
         if canonical not in self.outgoing:
             self.outgoing.append(canonical)
         self.removed_after[canonical] = len(self.incoming)
+
+
+def current_folder() -> str:
+    """Return the current folder; "" where it has been deleted, which is told later."""
+    try:
+        return os.getcwd()
+    except FileNotFoundError:
+        return ""
+
+
+def _from_there(wish: Wish, now: str) -> Wish:
+    if wish.folder in ("", now):
+        return wish
+    return replace(wish, path=os.path.join(wish.folder, wish.path or ""), folder="")
