@@ -17,6 +17,7 @@ from linkinstall.fs import local
 from linkinstall.wishes import Options
 from tests.support.entries import lose
 from tests.support.faulty import Denying, LocalFileSystem
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
@@ -462,3 +463,38 @@ def test_a_temporary_cache_has_the_same_tiers(site: Site) -> None:
 
     assert ["cache-unwritable"] == [one.code for one in asked.warnings]
     assert made.folder == asked.bring(wheel).entry.folder
+
+
+@needs_symlinks
+@pytest.mark.parametrize("mode", ["symlink", "hardlink"])
+def test_what_is_unchanged_is_noted_where_it_is(site: Site, mode: str) -> None:
+    """An install that finds its links in place notes that the environment depends on the entry.
+
+    Nothing was noted then: an environment that had been moved stayed unknown at its new place,
+    and the next prune took away what its links lead to.
+    """
+    wheel = site.wheel()
+    site.install(wheel, link_mode=mode, compile_levels=())
+    notes = Path(site.cache.root, "dependents")
+    before = {note.name for note in notes.glob("*")}
+    for name in before:
+        (notes / name).unlink()
+    outcome = site.install(wheel, link_mode=mode, compile_levels=())
+
+    assert "unchanged" == outcome.status
+    assert before == {note.name for note in notes.glob("*")}
+    assert (mode == "symlink") == bool(before)
+
+
+@needs_symlinks
+def test_a_cache_that_cannot_be_noted_in_changes_nothing(site: Site) -> None:
+    """What is unchanged stays so where the cache cannot be written."""
+    wheel = site.wheel()
+    site.install(wheel, link_mode="symlink", compile_levels=())
+    notes = Path(site.cache.root, "dependents")
+    for note in notes.iterdir():
+        note.unlink()
+    notes.rmdir()
+    notes.touch()
+
+    assert "unchanged" == site.install(wheel, link_mode="symlink", compile_levels=()).status

@@ -20,6 +20,7 @@ for a cache that cannot be written where a temporary one would not do (symbolic 
 from __future__ import annotations
 
 import time
+from stat import S_ISLNK
 
 from linkinstall import limits
 from linkinstall.cache import Cache
@@ -210,27 +211,23 @@ class Entries:
             pass
 
     def _note_dependent(self, entry: Entry) -> bool:
-        """Note that this environment is about to hold symbolic links into an entry.
+        """Note that this environment holds symbolic links into an entry, or is about to."""
+        from linkinstall.registry import note_dependent
 
-        A note that a power cut has emptied is written anew.
+        return note_dependent(self.cache, entry, self.environment, self._key())
 
-        :return: whether it was noted only now
+    def keep(self, entry: Entry, installed: str) -> None:
+        """Note this environment where links in it lead into an entry: it may have been moved.
+
+        :param installed: the dist-info folder of what is there and stays
         """
-        path = f"{self.cache.root}/dependents/{entry.manifest.id}.{self._key()}"
-        from linkinstall.registry import read, register
-
-        try:
-            if read(self.cache.file_system, path) is not None:
-                return False
-        except ValueError:  # damaged: it is written anew
-            pass
-        try:
-            register(self.cache, path, self.environment)
-        except OSError:
-            if entry.folder.startswith(f"{self.cache.root}/"):
-                raise
-            return False  # a tier's: whoever takes it away there has to know who reads it
-        return True
+        files = self.cache.file_system
+        status = None if self.temporary else files.status(f"{installed}/METADATA")
+        if status is not None and S_ISLNK(status.st_mode):
+            try:
+                self._note_dependent(entry)
+            except OSError:  # a cache that cannot be written: nothing is linked into it now
+                pass
 
     def _key(self) -> str:
         """Return the name under which this environment is noted: what it is and where."""

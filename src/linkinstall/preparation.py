@@ -229,6 +229,8 @@ class Preparation:
         if len(olds) == 1:
             likeness = compare(self.files, olds[0], entry, self.environment)
         if likeness == SAME and not (self.options.reinstall or wish.mends):
+            if not dry:
+                self._entries.keep(entry, olds[0].path)
             return _Step(Change(name, version, previous, "unchanged"), olds)
         sets: list[Entry] = []
         if not dry:

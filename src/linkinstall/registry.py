@@ -32,11 +32,11 @@ from linkinstall.values import value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from linkinstall.cache import Cache
+    from linkinstall.cache import Cache, Entry
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["Registration", "read", "register"]
+__all__ = ["Registration", "note_dependent", "read", "register"]
 
 _CHECKSUM_LENGTH = 8
 STATE = ".linkinstall"
@@ -156,3 +156,26 @@ def _mount_point(files: FileSystem, path: str) -> str:
             break
         folder = os.path.dirname(folder)
     return forward(folder)
+
+
+def note_dependent(cache: Cache, entry: Entry, environment: Environment, key: str) -> bool:
+    """Note that an environment holds symbolic links into an entry, or is about to.
+
+    A note that a power cut has emptied is written anew.
+
+    :param key: the name under which the environment is noted
+    :return: whether it was noted only now
+    """
+    path = f"{cache.root}/dependents/{entry.manifest.id}.{key}"
+    try:
+        if read(cache.file_system, path) is not None:
+            return False
+    except ValueError:  # damaged: it is written anew
+        pass
+    try:
+        register(cache, path, environment)
+    except OSError:
+        if entry.folder.startswith(f"{cache.root}/"):
+            raise
+        return False  # a tier's: whoever takes it away there has to know who reads it
+    return True
