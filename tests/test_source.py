@@ -288,3 +288,10 @@ def test_a_forked_process_leaves_the_wheel_open(
         opened.__exit__(None, None, None)
 
     assert FILES["pkg/__init__.py"] == elements(source)["pkg/__init__.py"][2]
+
+
+def test_a_path_may_be_bytes(wheel: Path, tmp_path: Path) -> None:
+    """A wheel's path is taken as the system gives it; bytes ended with a ``TypeError``."""
+    cache = Cache(tmp_path / "cache")
+    with CachedWheel.open(os.fsencode(wheel), cache) as source:  # type: ignore[arg-type]
+        assert str(wheel) == source.path

@@ -264,7 +264,7 @@ class Cache:
         :raises LockTimeoutError: something was being taken away for too long
         :raises OSError: the cache cannot be written
         """
-        found = self.find(path := os.fspath(path))
+        found = self.find(path := os.fsdecode(path))
         if found is not None and is_whole(self.file_system, found.entry):
             return found
         from linkinstall.unpack import rebuild

@@ -140,7 +140,7 @@ class CachedWheel(WheelSource):
         held = chosen.hold()  # nobody takes the entry away while it is read
         process = os.getpid()
         try:
-            yield cls(chosen.add(path), os.path.abspath(path))
+            yield cls(chosen.add(path), os.path.abspath(os.fsdecode(path)))
         finally:
             if os.getpid() == process:  # one that was forked meanwhile leaves it to its parent
                 if held is not None:
