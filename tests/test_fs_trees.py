@@ -13,6 +13,7 @@ import pytest
 
 from linkinstall.fs import local
 from linkinstall.fs.trees import (
+    absolute,
     busy_in_tree,
     files_below,
     is_closed_to_others,
@@ -342,3 +343,31 @@ def test_a_temporary_file_is_had_where_one_can_be_made(
     assert [] == list(tmp_path.iterdir())
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     assert temporary_file() is None
+
+
+@pytest.mark.posix("Windows drops a part with the `..` after it before it looks")
+def test_a_path_with_a_parent_is_made_absolute_as_the_system_takes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder above a link is that above its target; a link at the end stays one.
+
+    ``venv remove link/../env`` removed another environment than the one that ``ls`` shows there.
+    """
+    (tmp_path / "far" / "sub").mkdir(parents=True)
+    (tmp_path / "far" / "last").symlink_to("sub")
+    (tmp_path / "s").symlink_to("far/sub")
+    monkeypatch.chdir(tmp_path)
+    far = os.path.realpath(tmp_path / "far")
+
+    expected = {
+        "s/../env": f"{far}/env",
+        "s/../last": f"{far}/last",
+        "s/..//last/": f"{far}/last",
+        "s/..": far,
+        "s/.": f"{far}/sub",
+        "s": str(tmp_path / "s"),
+        "./s/": str(tmp_path / "s"),
+        "": str(tmp_path),
+        "/../x": "/x",
+    }
+    assert expected == {path: absolute(local(), path) for path in expected}

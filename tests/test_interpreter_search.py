@@ -235,3 +235,17 @@ def test_a_file_that_is_no_program_is_refused(tmp_path: Path) -> None:
     path.write_text("")
 
     assert f"{path} is no program that can be run, nor a folder." == refusal(path)
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_a_parent_after_a_link_is_that_of_its_target(tmp_path: Path) -> None:
+    """A venv is the one that every other program finds at the path.
+
+    ``install --python link/../env`` installed into ``./env``.
+    """
+    (tmp_path / "far" / "sub").mkdir(parents=True)
+    (tmp_path / "here" / "s").symlink_to(tmp_path / "far" / "sub")
+    for folder in ("far", "here"):
+        venv(tmp_path / folder / "env", "python")
+
+    assert str(tmp_path / "far" / "env" / "bin" / "python") == locate("s/../env")

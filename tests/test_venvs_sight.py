@@ -156,3 +156,26 @@ def test_dangling_links_and_loops(tmp_path: Path) -> None:
 
     assert [DANGLING, DANGLING] == [kind(tmp_path / "link"), kind(tmp_path / "loop")]
     assert str(tmp_path / "nothing") == look(local(), str(tmp_path / "link")).place
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+@pytest.mark.parametrize("name", ["s/../v", "link", "s/../link"])
+def test_a_parent_after_a_link_is_that_of_its_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What is done is done to the environment that every other program finds at the path.
+
+    ``venv remove s/../v`` removed ``v``, where ``s`` is a link to ``far/sub``, and so it was
+    where a link to an environment was written like that.
+    """
+    (tmp_path / "far" / "sub").mkdir(parents=True)
+    (tmp_path / "s").symlink_to("far/sub")
+    for folder in (tmp_path, tmp_path / "far"):
+        make_venv(folder / "v")
+        (folder / "link").symlink_to(tmp_path / "s" / ".." / "v")
+    monkeypatch.chdir(tmp_path)
+
+    sight = look(local(), name)
+
+    assert (str(tmp_path / "far" / "v"), VENV) == (sight.place, sight.kind)
+    assert ".." not in sight.path

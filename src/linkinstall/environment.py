@@ -27,6 +27,7 @@ import stat
 import sys
 
 from linkinstall.fs import local
+from linkinstall.fs.trees import absolute
 from linkinstall.interpreter_report import SCHEMES
 from linkinstall.paths import device_in
 from linkinstall.values import replace, value
@@ -323,7 +324,7 @@ def _folder(path: Path) -> str:
         from linkinstall.errors import UsageError
 
         raise UsageError(f"{text} cannot be a folder: Windows takes {device} for a device.")
-    return os.path.abspath(text)
+    return absolute(local(), text)
 
 
 def _below(root: str, layout: Mapping[str, str]) -> dict[str, str]:

@@ -19,6 +19,7 @@ import os
 import stat
 
 from linkinstall.fs import local
+from linkinstall.fs.trees import absolute
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def locate(spec: str) -> str | None:
     """
     if not spec:
         raise not_found("An empty text names no interpreter.")
-    path = os.path.abspath(spec)
+    path = absolute(local(), spec)
     if local().status(path) is not None:
         found = _interpreter_at(path)
         if found is not None:
@@ -75,7 +76,7 @@ def refuse_remains(spec: str, executable: str, report: Report) -> None:
     :param report: what it says of itself
     :raises EnvironmentNotFoundError: it does
     """
-    root, prefix = os.path.abspath(spec), report["prefix"]
+    root, prefix = absolute(local(), spec), report["prefix"]
     if not executable.startswith(root + os.sep):
         # Its own word for where it is: a shim, as pyenv's, lies elsewhere.
         scripts = os.path.dirname(report["executable"])

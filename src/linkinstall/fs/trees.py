@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CLOSED",
+    "absolute",
     "busy_in_tree",
     "files_below",
     "is_closed_to_others",
@@ -55,6 +56,20 @@ _KIND_AND_OPEN = S_IFMT(0xFFFF) | S_IWOTH
 """Of a mode: what kind of file it is, and whether everybody can write to it."""
 _USED = frozenset((errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR))
 """Error numbers that say: there is something in the folder, or something else in its place."""
+
+
+def absolute(files: FileSystem, path: str) -> str:
+    """Return a path absolute and normalised, without changing where it leads.
+
+    What stands before a ``..`` is resolved, and all of a path that ends in one or in a dot: the
+    folder above a link is that above its target. Windows drops a part with the ``..`` after it
+    before it looks, and so that is done there.
+    """
+    parts = path.split("/") if os.sep == "/" else []
+    if ".." in parts or parts[-1:] == ["."]:
+        end = len(parts) if parts[-1] == "." else len(parts) - parts[::-1].index("..")
+        path = os.path.join(files.real_path("/".join(parts[:end])), *parts[end:])
+    return os.path.abspath(path)
 
 
 def make_folders(files: FileSystem, path: str, mode: int = 0o777) -> list[str]:

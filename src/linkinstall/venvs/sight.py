@@ -24,6 +24,7 @@ import os
 from stat import S_ISDIR, S_ISLNK
 
 from linkinstall import limits
+from linkinstall.fs.trees import absolute
 from linkinstall.paths import INNER, normal, state_folders
 from linkinstall.values import value
 
@@ -89,7 +90,7 @@ class Sight:
 
 def look(files: FileSystem, path: str) -> Sight:
     """Return what stands at ``path``, which is not empty."""
-    named = normal(os.path.abspath(path))
+    named = normal(absolute(files, path))
     place, links = _resolve(files, named)
     status = files.status(place)
     if status is None or S_ISLNK(status.st_mode):
@@ -116,7 +117,7 @@ def _resolve(files: FileSystem, path: str) -> tuple[str, tuple[str, ...]]:
             # Windows takes a name in any case; as it is written it is compared.
             return (path if status is None else files.real_path(path)), tuple(links)
         links.append(path)
-        path = normal(os.path.abspath(os.path.join(os.path.dirname(path), files.read_link(path))))
+        path = normal(absolute(files, os.path.join(real, files.read_link(path))))
     return path, tuple(links)
 
 
