@@ -16,7 +16,7 @@ from linkinstall import interpreter_report, limits
 from linkinstall.errors import EnvironmentNotFoundError
 from linkinstall.interpreter_report import SCHEMES
 from linkinstall.interpreters import ask, report_of, running
-from linkinstall.venvs.aside import MAKING
+from linkinstall.venvs.sight import MAKING
 from tests.support.gates import require, suited
 from tests.support.interpreters import VERSIONS, interpreter, make_venv, say
 

@@ -343,6 +343,25 @@ def _ending(acquire: Callable[[FolderLock], bool], aside: Aside) -> Callable[[Fo
     return acquired
 
 
+def test_what_lies_in_an_unfinished_environment_is_not_installed_into(site: Site) -> None:
+    """A folder in an environment goes with it, when that is settled.
+
+    ``install --target e/vendor`` ended with success where a ``venv clear e`` had been killed, and
+    the next ``venv`` command deleted what it had installed.
+    """
+    aside = Aside(local(), str(site.root), sync="off")
+    aside.begin("clear")
+    before = snapshot(site.root)
+
+    session = on(Environment.for_target(site.root / "vendor", base=site.environment))
+    with pytest.raises(UnsettledError, match="was killed") as caught:
+        session.begin(timeout=0, notify=None)
+    session.end()
+
+    assert before == snapshot(site.root)
+    assert f"create {site.root}`" in caught.value.next_step
+
+
 @pytest.mark.usefixtures("root")
 @pytest.mark.posix("files have owners")
 def test_the_state_of_a_stranger_refuses_nothing(site: Site, session: Session) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.fs import local
-from linkinstall.venvs.aside import MAKING, Aside
+from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.settling import settle
-from linkinstall.venvs.sight import INNER, state_folders
+from linkinstall.venvs.sight import INNER, MAKING, state_folders
 from tests.support.faulty import Denying, Faulty, Killed, LocalFileSystem, Recording
 from tests.support.venvs import LIBRARY, Held, contents, make_venv
 

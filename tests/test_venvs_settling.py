@@ -13,10 +13,10 @@ from linkinstall.errors import NotAVenvError, UnsettledError, VenvError
 from linkinstall.fs import local
 from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.settling import Settled, settle
-from linkinstall.venvs.sight import state_folders
+from linkinstall.venvs.sight import INNER, MAKING, state_folders
 from linkinstall.verbs.venv import clear_venv, create_venv, remove_venv
-from tests.support.faulty import Change, Denying, Recording
-from tests.support.venvs import contents, make_venv
+from tests.support.faulty import Change, Denying, Faulty, Killed, LocalFileSystem, Recording
+from tests.support.venvs import LIBRARY, contents, make_venv
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -267,3 +267,147 @@ def test_what_does_not_reach_the_disk_is_not_settled(tmp_path: Path) -> None:
     assert 3 == caught.value.exit_status
     assert ["rolled-back"] == [one.action for one in settle(local(), str(place)).recovered]
     assert before == contents(tmp_path)
+
+
+def half_made(place: Path, what: str) -> Aside:
+    """Leave what virtualenv makes, as a run does that is killed right before its commit."""
+    aside = begun(place, what)
+    aside.mark()
+    make_venv(place)
+    shutil.rmtree(place / LIBRARY / "pkg")
+    (place / "bin" / "tool.exe").unlink()
+    for name in ("pip", "pip-26.3.dist-info", "__pycache__"):
+        (place / LIBRARY / name).mkdir()
+        (place / LIBRARY / name / "any").write_text("a seed")
+    return aside
+
+
+@pytest.mark.parametrize("what", ["create", "clear"])
+@pytest.mark.parametrize("theirs", ["notes.txt", f"{LIBRARY}/rich/__init__.py", "bin/rich"])
+def test_what_somebody_put_into_a_half_made_environment_is_kept(
+    tmp_path: Path, what: str, theirs: str
+) -> None:
+    """A killed run leaves what looks like a whole environment: what is put into it is not ours.
+
+    The next ``venv`` command deleted it with all that a person or pip had put there.
+    """
+    place = tmp_path / ".venv"
+    if what == "clear":
+        make_venv(place)
+    before = contents(tmp_path)
+    half_made(place, what)
+    (place / theirs).parent.mkdir(exist_ok=True)
+    (place / theirs).write_text("theirs")
+    made = contents(place)
+    del made[MAKING]
+
+    settled = settle(local(), str(place))
+
+    kept = kept_in(tmp_path)
+    assert [str(kept)] == [one.path for one in settled.kept]
+    assert made == contents(kept)
+    shutil.rmtree(tmp_path / ".linkinstall-.venv")
+    assert before == contents(tmp_path)
+
+
+@pytest.mark.parametrize("what", ["create", "clear"])
+def test_what_virtualenv_made_alone_is_not_kept(tmp_path: Path, what: str) -> None:
+    """A killed run that nobody has touched since leaves nothing."""
+    place = tmp_path / ".venv"
+    if what == "clear":
+        make_venv(place)
+    before = contents(tmp_path)
+    half_made(place, what)
+
+    assert () == settle(local(), str(place)).kept
+    assert before == contents(tmp_path)
+
+
+def test_the_folder_that_stood_there_empty_stays_in_its_place(tmp_path: Path) -> None:
+    """Where an environment was begun in an empty folder, what is in it goes, and not the folder."""
+    place = tmp_path / "v"
+    place.mkdir()
+    aside = Aside(local(), str(place), sync="off")
+    aside.begin("create")
+    aside.mark()
+    (place / "notes").write_text("theirs")
+    inode = place.stat().st_ino
+
+    settle(local(), str(place))
+
+    assert (inode, []) == (place.stat().st_ino, os.listdir(place))
+    assert {"notes": "theirs"} == contents(kept_in(tmp_path))
+
+
+@pytest.mark.parametrize("at", [".venv/data", ".linkinstall-.venv/1"])
+def test_where_a_volume_is_mounted_since_nothing_is_settled(tmp_path: Path, at: str) -> None:
+    """What is mounted in the place, or in what was taken from it, keeps its contents.
+
+    They were deleted with what had been half made.
+    """
+
+    class Mounted(LocalFileSystem):
+        def mount_points(self) -> set[str]:
+            return {"/", str(tmp_path / at)}
+
+    place = make_venv(tmp_path / ".venv")
+    half_made(place, "clear")
+    (tmp_path / at).mkdir(exist_ok=True)
+    before = contents(tmp_path)
+
+    with pytest.raises(UnsettledError, match="mounted"):
+        create_venv(place, files=Mounted())
+
+    assert before == contents(tmp_path)
+
+
+def test_in_what_is_unfinished_nothing_is_made(tmp_path: Path) -> None:
+    """A place in an environment that is half made goes with that, and is refused until then.
+
+    ``venv create e/inner`` ended with success, and the next ``venv`` command at ``e`` deleted it.
+    """
+    place = make_venv(tmp_path / ".venv")
+    half_made(place, "clear")
+    before = contents(tmp_path)
+
+    with pytest.raises(UnsettledError, match="lies in") as caught:
+        create_venv(place / "inner")
+
+    assert before == contents(tmp_path)
+    assert f"create {place}`" in caught.value.next_step
+
+
+class Inside(Aside):
+    """What keeps its state inside the environment, as where no folder can be made beside it."""
+
+    def _make_state(self) -> str:
+        return self._make(f"{self.place}/{INNER}")
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_what_is_kept_is_kept_whenever_that_is_killed(tmp_path: Path, *, inside: bool) -> None:
+    """Killed before any change while it is kept, and settled then: nobody has lost anything."""
+    for number in range(1_000):
+        root = tmp_path / str(number)
+        place = make_venv(root / ".venv")
+        before = contents(place)
+        if inside:
+            aside: Aside = Inside(local(), str(place), sync="off")
+            aside.begin("clear")
+            aside.take()
+        else:
+            aside = begun(place, "clear")
+        aside.mark()
+        make_venv(place)
+        files = Faulty(local(), number)
+        try:
+            settle(files, str(place))
+        except Killed:
+            settle(local(), str(place))
+        kept = {path: text for path, text in contents(root).items() if "/kept-" in path}
+        now = contents(place)
+        assert before == {path: now[path] for path in now if not path.startswith(INNER)}, number
+        assert any(path.endswith("pkg/fast.pyd") for path in kept), number
+        if not files.fired:
+            assert number > 4, "too few changes to be true"
+            return

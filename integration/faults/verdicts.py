@@ -29,8 +29,7 @@ from integration.faults.snapshot import Node, Snapshot, take
 from integration.faults.states import Worlds
 from integration.faults.sweep import References
 from linkinstall.cache import QUARANTINED
-from linkinstall.venvs.aside import MAKING
-from linkinstall.venvs.sight import state_folders
+from linkinstall.venvs.sight import MAKING, state_folders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -104,7 +104,7 @@ def _is_same(one: str, other: str) -> bool:
 
 def _was_venv(root: str, scripts: str) -> bool:
     """Tell whether a venv was here, or is being made, by what only venvs have."""
-    from linkinstall.venvs.aside import MAKING
+    from linkinstall.venvs.sight import MAKING
 
     files = local()
     if files.status(os.path.join(root, MAKING)) is not None:

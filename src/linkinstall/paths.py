@@ -24,9 +24,18 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["INNER", "device_in", "folded", "forward", "normal", "plain", "state_folders"]
+__all__ = [
+    "INNER",
+    "device_in",
+    "folded",
+    "forward",
+    "normal",
+    "plain",
+    "state_folders",
+    "states_around",
+]
 
 INNER = ".linkinstall.venv"
 """Name of the state of a virtual environment inside it: none that :func:`state_folders` gives to
@@ -45,6 +54,17 @@ def state_folders(place: str) -> tuple[str, str]:
     """Return where the state of a virtual environment may be: beside it, and inside it."""
     parent, name = os.path.split(place)
     return forward(os.path.join(parent, f".linkinstall-{name}")), f"{place}/{INNER}"
+
+
+def states_around(place: str) -> Iterator[tuple[str, str]]:
+    """Yield a folder and each one above it, with each place where its state may be."""
+    while True:
+        for state in state_folders(place):
+            yield place, state
+        parent = os.path.dirname(place)
+        if parent == place:
+            return
+        place = parent
 
 
 def plain(path: str) -> str:

@@ -28,7 +28,7 @@ import os
 
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
 from linkinstall.interrupts import deferred
-from linkinstall.paths import forward, state_folders
+from linkinstall.paths import forward, states_around
 from linkinstall.recovery import Report, recover_environment
 from linkinstall.world import World
 
@@ -82,8 +82,7 @@ class Session:
         if is_venv and not self._has_settings():
             lock.release(remove=True)
             raise self._gone()
-        if is_venv:
-            self._refuse_unsettled()
+        self._refuse_unsettled()
         world = World(self.files, self.environment)
         self.home = world.home
         with deferred():
@@ -97,13 +96,13 @@ class Session:
         return any(self.files.status(f"{one}/pyvenv.cfg") is not None for one in places)
 
     def _refuse_unsettled(self) -> None:
-        """Refuse a venv that is being made, emptied or removed as a whole.
+        """Refuse what is, or lies in, a venv that is being made, emptied or removed as a whole.
 
         :raises EnvironmentNotFoundError: that is still under way
         :raises UnsettledError: a journal says so, and nobody is at it
         """
-        root = self.files.real_path(self.environment.root)
-        for state in state_folders(root):
+        # A folder in it (--target, another venv) goes with it.
+        for root, state in states_around(self.files.real_path(self.environment.root)):
             try:
                 if self.files.status(f"{state}/journal") is None:
                     continue

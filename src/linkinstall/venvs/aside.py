@@ -35,6 +35,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
+from itertools import count
 from stat import S_ISDIR
 
 from linkinstall import limits
@@ -45,6 +46,7 @@ from linkinstall.fs.trees import (
     remove_folder_if_empty,
     remove_named,
     remove_tree,
+    rename_folder,
 )
 from linkinstall.fs.volumes import Volumes
 from linkinstall.outcome import Kept, Pending
@@ -57,7 +59,8 @@ from linkinstall.venvs.moving import (
     take_entries,
     take_whole,
 )
-from linkinstall.venvs.sight import INNER, KEPT, SETTINGS, state_folders
+from linkinstall.venvs.sight import INNER, KEPT, MAKING, SETTINGS, state_folders
+from linkinstall.venvs.unfinished import first_foreign
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -65,10 +68,8 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["MAKING", "Aside"]
+__all__ = ["Aside"]
 
-MAKING = ".linkinstall-making"
-"""Name of the file that says that what stands at a place is being made by us."""
 _IGNORE = b"# linkinstall: what is in this folder goes with the next run, but for kept-*\n*\n"
 
 
@@ -156,8 +157,10 @@ class Aside:
         take_entries(self.files, self.place, self.stash)
 
     def _take_whole(self) -> bool:
-        inside = self.state.startswith(f"{self.place}/")
-        return not inside and take_whole(self.files, self.place, self.stash)
+        return not self._is_inside() and take_whole(self.files, self.place, self.stash)
+
+    def _is_inside(self) -> bool:
+        return self.state.startswith(f"{self.place}/")
 
     def mark(self) -> None:
         """Make the place, and say in it that what will stand there is ours."""
@@ -177,6 +180,8 @@ class Aside:
                 remove_named(self.files, self.place, [MAKING])
                 if not stashed:
                     self._leave(self.place)
+            elif reported and first_foreign(self.files, self.place):
+                self._keep_half_made(stashed=stashed)
             else:
                 self._take_half_made()
         if stashed and self._is_others():
@@ -219,6 +224,25 @@ class Aside:
         if not self.change.stood or self.files.status(self.stash) is not None:
             remove_folder_if_empty(self.files, self.place)
 
+    def _keep_half_made(self, *, stashed: bool) -> None:
+        """Set what we were making aside for good: somebody else has put something into it since.
+
+        :param stashed: the folder itself is aside; else it may have stood there before
+        """
+        kept = self._free_name()
+        as_one = not self._is_inside() and (stashed or not self.change.stood)
+        if not as_one or not rename_folder(self.files, self.place, kept, RENAME_REFUSALS):
+            take_entries(self.files, self.place, kept)  # the mark last
+            if as_one:
+                remove_folder_if_empty(self.files, self.place)
+        remove_named(self.files, kept, [MAKING])
+
+    def _free_name(self) -> str:
+        """Return a path in the state folder for what is to be kept there."""
+        name = f"{self.state}/{KEPT}{self.change.id or '0'}"
+        ways = (f"{name}-{number}" if number else name for number in count())
+        return next(path for path in ways if self.files.status(path) is None)
+
     def _to_trash(self, path: str) -> None:
         trash = f"{self.state}/{self.change.number + 1}"
         make_folders(self.files, trash)
@@ -237,7 +261,7 @@ class Aside:
     def _keep_stash(self) -> None:
         """Keep what cannot be put back: whoever began this may want it, and can remove it."""
         if self.kept and self.files.status(self.stash) is not None:
-            self.files.rename_new(self.stash, f"{self.state}/{KEPT}{self.change.id or '0'}")
+            self.files.rename_new(self.stash, self._free_name())
 
     def drop_made(self) -> None:
         """Remove the folders that were made on the way to the place, where they are empty."""

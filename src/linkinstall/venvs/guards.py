@@ -4,26 +4,29 @@ Purpose: a slip in a path must never cost more than a virtual environment.
 
 Calling sequence: ``refuse_removal(files, sight, force=...)``; ``refuse_creation(...)``;
 ``refuse_decoupling(...)``;
-``refuse_strange_state(files, place, state)`` before a state folder is believed.
+``refuse_strange_state(files, place, state)`` and ``refuse_mounts(...)`` before a state folder is
+believed.
 
 Guarantees: reads only. Some places are refused whatever is forced: a file system's
 root, a home folder or one above it, an installation of Python, what users installed for
 themselves, a place with mount points in it, and the environment that the running program's
 own code lies in.
 
-Errors: :class:`~linkinstall.errors.NotAVenvError`, with every reason, and
-:class:`~linkinstall.errors.JournalError` for a state folder that is not ours.
+Errors: :class:`~linkinstall.errors.NotAVenvError`, with every reason,
+:class:`~linkinstall.errors.JournalError` for a state folder that is not ours, and
+:class:`~linkinstall.errors.UnsettledError` for a place in what is unfinished.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import site
 import sys
 from stat import S_ISDIR, S_ISREG
 
 from linkinstall.fs.port import FILE, FOLDER
-from linkinstall.paths import device_in
+from linkinstall.paths import device_in, states_around
 from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, KEPT, VENV
 
 TYPE_CHECKING = False
@@ -36,9 +39,11 @@ if TYPE_CHECKING:
 __all__ = [
     "refuse_creation",
     "refuse_decoupling",
+    "refuse_mounts",
     "refuse_removal",
     "refuse_strange_state",
     "refuse_unusable_path",
+    "refuse_within_unsettled",
 ]
 
 _INSTEAD = {"running": "Run linkinstall from another environment."}
@@ -141,6 +146,45 @@ def refuse_strange_state(files: FileSystem, place: str, state: str) -> None:
     for name, kind in files.scan(state):
         if kind != (FOLDER if name.isdecimal() or name.startswith(KEPT) else FILE):
             raise _strange(state, f"{name} in it is of another kind than linkinstall makes")
+
+
+def refuse_within_unsettled(files: FileSystem, place: str) -> None:
+    """Refuse a place in an environment that is being changed as a whole, or was by a killed run.
+
+    What settles that takes away what stands there.
+
+    :raises UnsettledError: a journal of a folder above says so
+    """
+    for above, state in states_around(os.path.dirname(place)):
+        try:
+            if files.status(f"{state}/journal") is None:
+                continue
+        except PermissionError:  # of nobody who may change the place
+            continue
+        from linkinstall.errors import JournalError, UnsettledError
+
+        try:
+            refuse_strange_state(files, above, state)
+        except JournalError:  # anybody may have put it there
+            continue
+        raise UnsettledError(
+            f"{place} lies in {above}, which a `venv` command is changing as a whole, or did so "
+            f"when it was killed: {state} has its journal.",
+            next_step="Nothing was changed. Unless such a command still runs, `linkinstall venv "
+            f"create {above}` settles that, and changes nothing else.",
+        )
+
+
+def refuse_mounts(files: FileSystem, place: str, state: str, *, begun: bool) -> None:
+    """Refuse to settle what a volume has been mounted in since: its contents would go, too.
+
+    :param begun: what is to be put back was begun and not committed: the place counts as well
+    :raises OSError: one is mounted; the place itself may always have been a mount point
+    """
+    for one in sorted(files.mount_points()):
+        in_place = begun and one != place and _is_within(one, place)
+        if in_place or _is_within(one, state):
+            raise OSError(errno.EBUSY, "A volume is mounted here; unmount it first", one)
 
 
 # ------------------------------------------------------------------ whatever is forced

@@ -21,7 +21,7 @@ from stat import S_ISDIR
 
 from linkinstall.fs.port import FOLDER
 from linkinstall.fs.trees import busy_in_tree, remove_folder_if_empty, rename_folder
-from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, INNER, SETTINGS
+from linkinstall.venvs.sight import FOLDERS_OF_SCRIPTS, INNER, MAKING, SETTINGS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ def _take(files: FileSystem, place: str, stash: str, sub: str) -> None:
 
 
 def _busy_first(entry: tuple[str, str]) -> tuple[int, str]:
-    """Order entries: scripts and binaries, then the rest, ``pyvenv.cfg`` last."""
+    """Order entries: scripts and binaries, then the rest, ``pyvenv.cfg`` last, and our mark."""
     name, _ = entry
     if name in FOLDERS_OF_SCRIPTS or name.lower().endswith((".exe", ".dll", ".pyd")):
         return 0, name
-    return (2 if name == SETTINGS else 1), name
+    return {SETTINGS: 2, MAKING: 3}.get(name, 1), name
 
 
 def merge(files: FileSystem, stashed: str, place: str) -> Iterator[str]:

@@ -30,7 +30,7 @@ from linkinstall.refusals import refuse_odd_options
 from linkinstall.results import told, with_outcome
 from linkinstall.values import replace
 from linkinstall.venvs.aside import Aside
-from linkinstall.venvs.guards import refuse_removal, refuse_unusable_path
+from linkinstall.venvs.guards import refuse_removal, refuse_unusable_path, refuse_within_unsettled
 from linkinstall.venvs.making import Wanted, make
 from linkinstall.venvs.settling import Settled, settle
 from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, VENV, look, state_folders
@@ -123,6 +123,7 @@ class Place:
         status = self.files.status(place)
         if status is not None and S_ISLNK(status.st_mode):
             return  # links that lead round in a circle: nothing can be below them
+        refuse_within_unsettled(self.files, place)
         try:
             found = settle(self.files, place, sync=self.sync)
         except OSError as error:

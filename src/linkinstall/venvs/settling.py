@@ -19,7 +19,7 @@ from __future__ import annotations
 from linkinstall.outcome import Kept, Outcome, Pending, Recovered
 from linkinstall.values import replace, value
 from linkinstall.venvs.aside import Aside
-from linkinstall.venvs.guards import refuse_strange_state
+from linkinstall.venvs.guards import refuse_mounts, refuse_strange_state
 from linkinstall.venvs.sight import KEPT, state_folders
 
 TYPE_CHECKING = False
@@ -73,15 +73,17 @@ def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
         if files.status(state) is None:
             continue
         refuse_strange_state(files, place, state)
-        aside = Aside(files, place, sync=sync, state=state)
         names = {name for name, _ in files.scan(state)}
+        begun = "journal" in names and "committed" not in names
+        refuse_mounts(files, place, state, begun=begun)
+        aside = Aside(files, place, sync=sync, state=state)
         actions: list[str] = []
         pending: list[Pending] = []
         if "committed" in names:
             aside.volumes.make_durable(state)
             pending += aside.finish()
             actions.append("finished")
-        elif "journal" in names:
+        elif begun:
             aside.put_back(reported=True)
             actions.append("rolled-back")
         pending += aside.sweep()
@@ -96,5 +98,5 @@ def _waiting(files: FileSystem, state: str) -> Iterator[Kept]:
         return
     for name, _ in files.scan(state):
         if name.startswith(KEPT):
-            reason = "stood here before, and could not be put back; remove it if nobody needs it"
+            reason = "stood here, and could not be put back or stay; remove it if nobody needs it"
             yield Kept(f"{state}/{name}", reason)

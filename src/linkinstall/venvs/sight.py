@@ -39,6 +39,7 @@ __all__ = [
     "EMPTY",
     "INNER",
     "KEPT",
+    "MAKING",
     "OTHER",
     "VENV",
     "Sight",
@@ -58,6 +59,8 @@ ABSENT, DANGLING, EMPTY, VENV, BROKEN, OTHER = (
 one; anything else."""
 
 SETTINGS = "pyvenv.cfg"
+MAKING = ".linkinstall-making"
+"""Name of the file that says that what stands at a place is being made by us."""
 KEPT = "kept-"
 """How the name of a folder in the state folder begins that has what could not be put back."""
 FOLDERS_OF_SCRIPTS = ("bin", "Scripts")
