@@ -73,18 +73,41 @@ def test_an_environment_that_somebody_made_in_between_stays_theirs(tmp_path: Pat
     assert [] == os.listdir(tmp_path)
 
 
-def test_a_file_that_somebody_made_in_between_stays_theirs(tmp_path: Path) -> None:
-    """What can be put back is; the old file waits, and both are told."""
+@pytest.mark.parametrize("name", ["notes", "conda-meta/history", "lib/python3.11/mine.py"])
+def test_what_somebody_made_in_between_stays_theirs(tmp_path: Path, name: str) -> None:
+    """Where the environment went whole, nothing is put into what stands in its place by now.
+
+    Whatever had no pyvenv.cfg, as an environment of conda, had the old one mixed into it.
+    """
     place = make_venv(tmp_path / ".venv")
-    (place / "notes").write_text("old")
+    before = contents(place)
     begun(place, "remove")
-    place.mkdir()
+    (place / name).parent.mkdir(parents=True)
+    (place / name).write_text("theirs")
+    theirs = contents(place)
+
+    settled = settle(local(), str(place))
+
+    assert theirs == contents(place)
+    assert [str(place), str(kept_in(tmp_path))] == [one.path for one in settled.kept]
+    assert before == contents(kept_in(tmp_path))
+
+
+def test_what_could_not_go_is_put_back_beside_what_somebody_made(tmp_path: Path) -> None:
+    """What can be put back is, where not all of it had gone; the old file waits, and both are told."""
+    place = make_venv(tmp_path / ".venv")
+    before = contents(place)
+    (place / "notes").write_text("old")
+    aside = Aside(local(), str(place), sync="off")
+    aside.begin("remove")
+    (tmp_path / ".linkinstall-.venv" / "1").mkdir()
+    for one in ("bin", "notes"):
+        (place / one).rename(f"{aside.stash}/{one}")
     (place / "notes").write_text("theirs")
 
     settled = settle(local(), str(place))
 
-    assert "theirs" == (place / "notes").read_text()
-    assert (place / "pyvenv.cfg").exists()
+    assert {**before, "notes": "theirs"} == contents(place)
     assert [f"{place}/notes", str(kept_in(tmp_path))] == [one.path for one in settled.kept]
     assert "old" == (kept_in(tmp_path) / "notes").read_text()
 

@@ -42,6 +42,7 @@ from linkinstall import limits
 from linkinstall.fs.clearing import remove_large_tree
 from linkinstall.fs.port import FOLDER
 from linkinstall.fs.trees import (
+    files_below,
     make_folders,
     remove_folder_if_empty,
     remove_named,
@@ -252,8 +253,17 @@ class Aside:
         self.files.rename_new(path, target)
 
     def _is_others(self) -> bool:
-        """Return whether somebody has made an environment there since."""
-        return all(self.files.status(f"{one}/{SETTINGS}") for one in (self.place, self.stash))
+        """Return whether somebody has made something there since, and all of ours is aside.
+
+        That is so where its settings are: they are the last to go, and the first to come back.
+        Folders that could not go may be left, but no file.
+        """
+        if self.files.status(f"{self.stash}/{SETTINGS}") is None:
+            return False
+        status = self.files.status(self.place)
+        if status is None or not S_ISDIR(status.st_mode) or self._is_inside():
+            return self.files.status(f"{self.place}/{SETTINGS}") is not None
+        return next(files_below(self.files, self.place), None) is not None
 
     def _leave(self, path: str) -> None:
         self.kept.append(Kept(path, "somebody else has put it there since"))

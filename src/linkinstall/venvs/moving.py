@@ -89,7 +89,9 @@ def merge(files: FileSystem, stashed: str, place: str) -> Iterator[str]:
     if not S_ISDIR(status.st_mode):
         yield place
         return
-    for name, kind in files.scan(stashed):
+    entries = files.scan(stashed)
+    # The settings first: where they are at the place, what else is there may be ours.
+    for name, kind in sorted(entries, key=lambda entry: entry[0] != SETTINGS):
         source, target = f"{stashed}/{name}", f"{place}/{name}"
         if files.status(target) is None:
             files.rename_new(source, target)
