@@ -94,7 +94,7 @@ def test_what_somebody_made_in_between_stays_theirs(tmp_path: Path, name: str) -
 
 
 def test_what_could_not_go_is_put_back_beside_what_somebody_made(tmp_path: Path) -> None:
-    """What can be put back is, where not all of it had gone; the old file waits, and both are told."""
+    """What can be put back is, where not all had gone; the old file waits, and both are told."""
     place = make_venv(tmp_path / ".venv")
     before = contents(place)
     (place / "notes").write_text("old")
