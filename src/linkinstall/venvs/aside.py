@@ -35,24 +35,22 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from itertools import count
 from stat import S_ISDIR
 
 from linkinstall import limits
 from linkinstall.fs.clearing import remove_large_tree
+from linkinstall.fs.lock import REMOVABLE_WHILE_HELD
 from linkinstall.fs.port import FOLDER
 from linkinstall.fs.trees import (
     files_below,
     make_folders,
     remove_folder_if_empty,
     remove_named,
-    remove_tree,
-    rename_folder,
 )
 from linkinstall.fs.volumes import Volumes
 from linkinstall.outcome import Kept, Pending
 from linkinstall.trash import waiting
-from linkinstall.venvs.change import Change, decode, encode, is_made_by_others
+from linkinstall.venvs.change import Change, decode, encode
 from linkinstall.venvs.moving import (
     RENAME_REFUSALS,
     drop_emptied,
@@ -60,13 +58,14 @@ from linkinstall.venvs.moving import (
     take_entries,
     take_whole,
 )
-from linkinstall.venvs.sight import INNER, KEPT, MAKING, SETTINGS, state_folders
-from linkinstall.venvs.unfinished import first_foreign
+from linkinstall.venvs.sight import MAKING, SETTINGS, state_folders
+from linkinstall.venvs.unfinished import HalfMade, first_foreign, free_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from linkinstall.fs.lock import FolderLock
     from linkinstall.fs.port import FileSystem
 
 __all__ = ["Aside"]
@@ -80,17 +79,26 @@ class Aside:
     :param place: the folder of the environment, free of links
     :param sync: off, normal (flushed before the first rename and before the commit) or full
     :param state: the state folder, where there is one already
+    :param hold: locks the state folder once it is there, before anything counts that is in it
     :ivar stays: why the state folder, with nothing in it that counts, could not go
     """
 
     def __init__(
-        self, files: FileSystem, place: str, *, sync: str = "normal", state: str = ""
+        self,
+        files: FileSystem,
+        place: str,
+        *,
+        sync: str = "normal",
+        state: str = "",
+        hold: Callable[[str], FolderLock] | None = None,
     ) -> None:
         self.files = files
         self.place = place
         self.volumes = Volumes(files, sync)
         self.state = state
+        self.lock: FolderLock | None = None
         self.kept: list[Kept] = []
+        self._hold = hold
         self._made: list[str] = []
         self._finished = False
         self.stays: OSError | None = None
@@ -136,6 +144,8 @@ class Aside:
             self._made += make_folders(self.files, state)
             if self.files.status(f"{state}/.gitignore") is None:
                 self.files.write_new(f"{state}/.gitignore", _IGNORE)
+            if self._hold is not None:
+                self.lock = self._hold(state)
         except BaseException:  # nobody sweeps it, as long as it is not in ``self.state``
             if not older:
                 with suppress(OSError):  # the first error decides where it is made
@@ -176,15 +186,16 @@ class Aside:
             journal goes. Otherwise the journal stays where somebody else is in the way
         """
         stashed = self.files.status(self.stash) is not None
-        if self._is_being_made():
-            if reported and self._is_taken_over():  # else it is this very run that makes it
+        half = HalfMade(self.files, self.place, self.state, self.change)
+        if half.is_there():
+            if reported and half.is_taken_over():  # else it is this very run that makes it
                 remove_named(self.files, self.place, [MAKING])
                 if not stashed:
                     self._leave(self.place)
             elif reported and first_foreign(self.files, self.place):
-                self._keep_half_made(stashed=stashed)
+                half.keep(stashed=stashed)
             else:
-                self._take_half_made()
+                half.drop(stashed=stashed)
         if stashed and self._is_others():
             self._leave(self.place)
         elif stashed:
@@ -196,61 +207,6 @@ class Aside:
             self._keep_stash()
             self.volumes.make_durable(self.state)
         remove_named(self.files, self.state, ["journal", "journal.new"])
-
-    def _is_being_made(self) -> bool:
-        """Return whether this very change has begun to make what stands at the place."""
-        try:
-            mark = self.files.read(f"{self.place}/{MAKING}", limits.VENV_JOURNAL_SIZE)
-        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
-            return False
-        return self.change.has_made(mark)
-
-    def _is_taken_over(self) -> bool:
-        """Return whether another tool has made an environment of what we have begun to make."""
-        path = f"{self.place}/{SETTINGS}"
-        try:
-            return is_made_by_others(self.files.read(path, limits.SETTINGS_SIZE))
-        except OSError:  # none, or none that anybody could use
-            return False
-
-    def _take_half_made(self) -> None:
-        """Drop what we were making, the file that says so last; what is busy to the trash."""
-        for name, _ in self.files.scan(self.place):
-            if name not in {INNER, MAKING}:
-                for path, _error in remove_tree(self.files, f"{self.place}/{name}"):
-                    self._to_trash(path)
-                remove_tree(self.files, f"{self.place}/{name}")  # the folders above them
-        remove_named(self.files, self.place, [MAKING])
-        # Where the whole folder is aside, it comes back in one rename.
-        if not self.change.stood or self.files.status(self.stash) is not None:
-            remove_folder_if_empty(self.files, self.place)
-
-    def _keep_half_made(self, *, stashed: bool) -> None:
-        """Set what we were making aside for good: somebody else has put something into it since.
-
-        :param stashed: the folder itself is aside; else it may have stood there before
-        """
-        kept = self._free_name()
-        as_one = not self._is_inside() and (stashed or not self.change.stood)
-        if not as_one or not rename_folder(self.files, self.place, kept, RENAME_REFUSALS):
-            take_entries(self.files, self.place, kept)  # the mark last
-            if as_one:
-                remove_folder_if_empty(self.files, self.place)
-        remove_named(self.files, kept, [MAKING])
-
-    def _free_name(self) -> str:
-        """Return a path in the state folder for what is to be kept there."""
-        name = f"{self.state}/{KEPT}{self.change.id or '0'}"
-        ways = (f"{name}-{number}" if number else name for number in count())
-        return next(path for path in ways if self.files.status(path) is None)
-
-    def _to_trash(self, path: str) -> None:
-        trash = f"{self.state}/{self.change.number + 1}"
-        make_folders(self.files, trash)
-        number = 0
-        while self.files.status(target := f"{trash}/{number}") is not None:
-            number += 1
-        self.files.rename_new(path, target)
 
     def _is_others(self) -> bool:
         """Return whether somebody has made something there since, and all of ours is aside.
@@ -271,7 +227,16 @@ class Aside:
     def _keep_stash(self) -> None:
         """Keep what cannot be put back: whoever began this may want it, and can remove it."""
         if self.kept and self.files.status(self.stash) is not None:
-            self.files.rename_new(self.stash, self._free_name())
+            self.files.rename_new(self.stash, free_name(self.files, self.state, self.change))
+
+    def is_overtaken(self) -> bool:
+        """Return whether the journal that stands here by now is another command's."""
+        try:
+            data = self.files.read(f"{self.state}/journal", limits.VENV_JOURNAL_SIZE)
+        except FileNotFoundError:
+            return False
+        change = decode(data)
+        return change is not None and change.id != self.change.id
 
     def drop_made(self) -> None:
         """Remove the folders that were made on the way to the place, where they are empty."""
@@ -284,6 +249,9 @@ class Aside:
         """Make the change final: one rename, once what was made is on the disk."""
         if self.change.what != "remove":
             self.volumes.flush(self.place)
+        if self.is_overtaken():
+            reason = "Another command has settled this change, and begun its own"
+            raise FileExistsError(errno.EEXIST, reason, self.state)
         self.files.rename(f"{self.state}/journal", f"{self.state}/committed")
 
     def finish(self, *, processes: bool = False) -> list[Pending]:
@@ -331,6 +299,8 @@ class Aside:
     def _drop_state(self) -> None:
         if {name for name, _ in self.files.scan(self.state)} <= {".gitignore"}:
             try:
+                if self.lock is not None and not REMOVABLE_WHILE_HELD:
+                    self.lock.release()
                 remove_named(self.files, self.state, [".gitignore"])
                 self.files.remove_folder(self.state)
             except OSError as error:

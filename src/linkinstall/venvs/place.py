@@ -17,7 +17,7 @@ Errors: those of :mod:`linkinstall.verbs.venv`.
 from __future__ import annotations
 
 import os
-from errno import EEXIST, ELOOP
+from errno import ELOOP
 from stat import S_ISLNK
 
 from linkinstall import limits
@@ -27,13 +27,15 @@ from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.recovery import not_durable, unsettled
 from linkinstall.refusals import refuse_odd_options
-from linkinstall.results import told, with_outcome
+from linkinstall.results import with_outcome
 from linkinstall.values import replace
 from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.guards import refuse_removal, refuse_unusable_path, refuse_within_unsettled
+from linkinstall.venvs.holding import hold_for_change, hold_states
 from linkinstall.venvs.making import Wanted, make
 from linkinstall.venvs.settling import Settled, settle
 from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, VENV, look, state_folders
+from linkinstall.venvs.undoing import NEXT, Undoing, refused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,8 +50,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Place"]
 
-_NEXT = "the next `linkinstall venv` command for this path"
-"""What settles a place: the other verbs look for environments, and there may be none."""
 _AGAIN = "should a link be back, the same command"
 """What finishes a change of links alone."""
 
@@ -114,8 +114,7 @@ class Place:
 
         lock = private_path(f"venv {place}")
         self._lock(FolderLock(lock, what=f"the place {place}", private=True))
-        with deferred():  # half put back it would not be "as it was"
-            self._settle()
+        self._settle()
         self.sight = look(self.files, self.sight.path)
 
     def _settle(self) -> None:
@@ -124,11 +123,18 @@ class Place:
         if status is not None and S_ISLNK(status.st_mode):
             return  # links that lead round in a circle: nothing can be below them
         refuse_within_unsettled(self.files, place)
+        held: dict[str, FolderLock | None] = {}
         try:
-            found = settle(self.files, place, sync=self.sync)
+            # Another user, or one with another folder for temporary files, has another lock of it.
+            held = hold_states(self.files, place, timeout=self._wait, notify=self._notify)
+            with deferred():  # half put back it would not be "as it was"
+                found = settle(self.files, place, sync=self.sync, held=held)
+                self.settled = self.settled.and_then(found.recovered, found.pending, found.kept)
         except OSError as error:
-            raise unsettled(_state(self.files, place), error, _NEXT) from error
-        self.settled = self.settled.and_then(found.recovered, found.pending, found.kept)
+            raise unsettled(_state(self.files, place), error, NEXT) from error
+        finally:
+            for lock in filter(None, held.values()):
+                lock.release()
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         """Let the place go; an error gets what is known of the outcome."""
@@ -147,9 +153,9 @@ class Place:
 
     def _release_environment(self) -> None:
         """Let the environment's own lock go: where open files hold a folder, ours does too."""
-        for lock in self._locks[1:]:
+        for lock in self._locks[2:]:
             lock.release()
-        del self._locks[1:]
+        del self._locks[2:]  # but not those of the state and of the place
 
     # ---------------------------------------------------------------- what is done
 
@@ -175,7 +181,7 @@ class Place:
                 try:
                     self.files.unlink(link)
                 except OSError as error:
-                    raise _refused(error, link, self.files) from error
+                    raise refused(error, link, self.files) from error
             held.too_late = True
             outcome = self._outcome((), warning, action="unlinked")
             self._keep_unlinked(links, outcome)
@@ -213,13 +219,18 @@ class Place:
 
             place = self.sight.place
             self._lock(FolderLock(f"{place}/.lock", what=f"the environment {place}"))
-        aside = Aside(self.files, self.sight.place, sync=self.sync)
+        aside = Aside(self.files, self.sight.place, sync=self.sync, hold=self._hold)
         with self._undoing(aside):
             aside.begin(what)
         return aside
 
-    def _undoing(self, aside: Aside) -> _Undoing:
-        return _Undoing(self, aside)
+    def _undoing(self, aside: Aside) -> Undoing:
+        return Undoing(self, aside)
+
+    def _hold(self, state: str) -> FolderLock:
+        lock = hold_for_change(self.files, state)
+        self._locks.insert(0, lock)  # let go last
+        return lock
 
     def _end(self, aside: Aside, action: str, links: tuple[str, ...] = ()) -> Outcome:
         """Commit and clean up; Ctrl-C does not hide what is done by then.
@@ -239,7 +250,7 @@ class Place:
         try:
             aside.volumes.make_durable(aside.state)
         except OSError as error:
-            failure = not_durable(aside.state, error, _NEXT)
+            failure = not_durable(aside.state, error, NEXT)
             with_outcome(failure, self._outcome((), action=action))
             raise failure from error
         pending, warnings = self._finish(aside)
@@ -300,50 +311,6 @@ class Place:
                 failure = not_durable(folder, error, _AGAIN)
                 with_outcome(failure, outcome)
                 raise failure from error
-
-
-class _Undoing:
-    """A block after whose failure everything is put back."""
-
-    def __init__(self, place: Place, aside: Aside) -> None:
-        self.place = place
-        self.aside = aside
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
-        if error is None:
-            return
-        aside = self.aside
-        with deferred():
-            try:
-                self._put_back()
-            except OSError as cause:
-                raise unsettled(aside.state, cause, _NEXT) from error
-        if isinstance(error, OSError):
-            raise _refused(error, aside.place, self.place.files) from error
-
-    def _put_back(self) -> None:
-        aside = self.aside
-        if aside.state:
-            aside.put_back()
-            pending = aside.sweep(others=False)  # what earlier ones have left was told to wait
-            self.place.settled = self.place.settled.and_then((), pending, aside.kept)
-        aside.drop_made()
-        if aside.kept:
-            reason = "somebody else has put it there meanwhile"
-            raise FileExistsError(EEXIST, reason, aside.kept[0].path)
-
-
-def _refused(error: OSError, place: str, files: FileSystem) -> Exception:
-    """Return the error that names what cannot be moved, and who holds it."""
-    from linkinstall.errors import FileSystemError
-
-    path, reason, next_step = told(error, place, files)
-    return FileSystemError(
-        f"{path}: {reason}. {place} is as it was.", path=path, cause=error, next_step=next_step
-    )
 
 
 def _state(files: FileSystem, place: str) -> str:

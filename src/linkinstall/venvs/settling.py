@@ -24,8 +24,9 @@ from linkinstall.venvs.sight import KEPT, state_folders
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
+    from linkinstall.fs.lock import FolderLock
     from linkinstall.fs.port import FileSystem
 
 __all__ = ["Settled", "settle"]
@@ -66,10 +67,19 @@ class Settled:
         )
 
 
-def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
-    """Put back or finish what an earlier run began at ``place``, and sweep its trash."""
+def settle(
+    files: FileSystem,
+    place: str,
+    *,
+    sync: str = "normal",
+    held: Mapping[str, FolderLock | None] | None = None,
+) -> Settled:
+    """Put back or finish what an earlier run began at ``place``, and sweep its trash.
+
+    :param held: the state folders, where not all of them, each with its lock
+    """
     settled = Settled()
-    for state in state_folders(place):
+    for state in state_folders(place) if held is None else held:
         if files.status(state) is None:
             continue
         refuse_strange_state(files, place, state)
@@ -77,6 +87,7 @@ def settle(files: FileSystem, place: str, *, sync: str = "normal") -> Settled:
         begun = "journal" in names and "committed" not in names
         refuse_mounts(files, place, state, begun=begun)
         aside = Aside(files, place, sync=sync, state=state)
+        aside.lock = held[state] if held is not None else None
         actions: list[str] = []
         pending: list[Pending] = []
         if "committed" in names:

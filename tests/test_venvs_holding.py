@@ -1,0 +1,98 @@
+"""Tests of ``linkinstall.venvs.holding``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from linkinstall.errors import LockTimeoutError
+from linkinstall.fs import local
+from linkinstall.venvs.aside import Aside
+from linkinstall.venvs.holding import hold_for_change, hold_states
+from linkinstall.venvs.sight import state_folders
+from linkinstall.verbs.venv import create_venv, remove_venv
+from tests.support.venvs import contents, make_venv
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from linkinstall.fs.lock import FolderLock
+
+
+def begun(place: Path) -> tuple[Aside, FolderLock]:
+    """Begin a change at a place, and hold its state as a live command does."""
+    aside = Aside(
+        local(), str(place), sync="off", hold=lambda state: hold_for_change(local(), state)
+    )
+    aside.begin("clear")
+    assert aside.lock is not None
+    return aside, aside.lock
+
+
+@pytest.mark.parametrize("verb", [create_venv, remove_venv])
+def test_a_change_that_is_under_way_is_not_settled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: object
+) -> None:
+    """Who has another folder for temporary files waits for the command that works at the place.
+
+    The second command took the first for a killed one and put back what that was making, and the
+    first then committed the second one's journal, and said that it had made an environment.
+    """
+    place = make_venv(tmp_path / "v")
+    aside, lock = begun(place)
+    aside.take()
+    before = contents(tmp_path)
+    (tmp_path / "other").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "other"))
+
+    with pytest.raises(LockTimeoutError, match="state"):
+        verb(place, lock_timeout=0.05)  # type: ignore[operator]
+    os.rmdir(tmp_path / "other")
+    assert before == contents(tmp_path)
+
+    lock.release()
+    remove_venv(place)
+    assert [] == os.listdir(tmp_path)
+
+
+def test_what_has_come_to_an_end_is_waited_for_no_more(tmp_path: Path) -> None:
+    """Where nothing is left of a state folder, or nothing to lock in it, nobody is waited for."""
+    place = make_venv(tmp_path / "v")
+    assert {} == hold_states(local(), str(place), timeout=0, notify=None)
+    state = state_folders(str(place))[0]
+    os.mkdir(state)
+    assert {state: None} == hold_states(local(), str(place), timeout=0, notify=None)
+
+
+def test_a_change_begins_only_where_none_is_begun(tmp_path: Path) -> None:
+    """What another command has begun since the place was settled is not written over.
+
+    Its journal was replaced.
+    """
+    place = make_venv(tmp_path / "v")
+    begun(place)[1].release()
+    before = contents(tmp_path)
+
+    with pytest.raises(FileExistsError, match="Another command"):
+        begun(place)
+
+    assert before == contents(tmp_path)
+
+
+def test_a_change_that_somebody_has_settled_is_not_committed(tmp_path: Path) -> None:
+    """The journal of another command is not made final, where locks do not help.
+
+    The command ended with success, and the other one's change was half done.
+    """
+    place = make_venv(tmp_path / "v")
+    aside, _ = begun(place)
+    other = Aside(local(), str(place), sync="off", state=aside.state)
+    other.begin("remove")
+
+    with pytest.raises(FileExistsError, match="settled"):
+        aside.commit()
+
+    assert aside.is_overtaken()
+    assert not other.is_overtaken()
