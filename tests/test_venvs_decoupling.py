@@ -249,3 +249,47 @@ def test_what_an_earlier_command_left_is_settled_and_told(tmp_path: Path, *, tak
     assert ["rolled-back"] == [one.action for one in outcome.recovered]
     assert (place / "pyvenv.cfg").exists()
     assert {"v"} == set(os.listdir(tmp_path))
+
+
+@pytest.mark.posix("files have modes and owners")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o750, 0o666])
+def test_a_copy_is_for_those_whom_its_original_was_for(site: Site, mode: int) -> None:
+    """A file keeps its mode, whatever the umask is.
+
+    A key that was for its owner alone could be read by everybody.
+    """
+    path = site.library / "pkg" / "data.bin"
+    path.chmod(mode)
+
+    act(site, every=True)
+
+    status = path.stat()
+    assert (1, mode) == (status.st_nlink, status.st_mode & 0o7777)
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.posix("files have modes and owners")
+def test_a_copy_belongs_to_the_owner_of_its_original(site: Site) -> None:
+    """Another user's file stays that user's, and keeps the bits that a change of owner takes."""
+    path = site.library / "pkg" / "quick.so"
+    os.chown(path, 65534, 65533)
+    path.chmod(0o6750)
+
+    act(site)
+
+    status = path.stat()
+    assert (1, 65534, 65533) == (status.st_nlink, status.st_uid, status.st_gid)
+    assert 0o6750 == status.st_mode & 0o7777
+
+
+@pytest.mark.posix("files have modes and owners")
+def test_what_a_copy_could_not_belong_to_is_left_alone(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file whose owner this user cannot give stays linked, and is named."""
+    monkeypatch.setattr(os, "geteuid", lambda: 65534)
+
+    kept = act(site).kept
+
+    assert BINARIES == {os.path.basename(one.path) for one in kept}
+    assert coupled(site) >= BINARIES

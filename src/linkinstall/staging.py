@@ -23,6 +23,7 @@ import os
 from errno import ENOENT
 
 from linkinstall.digest import hash_data, hash_file
+from linkinstall.fs.named import close_to_others, pass_on_rights
 from linkinstall.fs.placing import make_below
 from linkinstall.fs.trees import (
     make_folders,
@@ -165,12 +166,20 @@ class Staging:
         return folder
 
     def _copy_fresh(self, one: Fresh) -> None:
-        """Copy a file of the environment itself; its time stays, so compiled files stay valid."""
+        """Copy a file of the environment itself; its time stays, so compiled files stay valid.
+
+        So do its owner and its mode, and until it has them nobody else can look at it: the folder
+        itself never comes into the environment.
+        """
         folder = self._made_for(one)
+        close_to_others(folder)
         source, name = os.path.split(one.source)
+        origin = self.files.status(one.source)
         for _, error in self.files.place("copy", source, folder, [name]):
             raise error
         path = f"{folder}/{name}"
+        if origin is not None:
+            pass_on_rights(path, origin)
         status = self.files.status(path)
         if status is None:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)

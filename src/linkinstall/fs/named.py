@@ -18,7 +18,7 @@ from __future__ import annotations
 import errno
 import os
 from io import FileIO
-from stat import S_ISREG
+from stat import S_IMODE, S_IRWXU, S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,7 +28,10 @@ __all__ = [
     "UNREADABLE",
     "UNWRITABLE",
     "NamedFile",
+    "can_pass_on",
+    "close_to_others",
     "open_plain",
+    "pass_on_rights",
     "set_times",
     "status_of",
     "with_path",
@@ -65,6 +68,36 @@ def set_times(descriptor: int, path: str, status: os.stat_result) -> None:
         os.utime(descriptor, ns=(status.st_atime_ns, status.st_mtime_ns))
     except OSError as error:
         raise with_path(error, path) from error
+
+
+def can_pass_on(status: os.stat_result) -> bool:
+    """Return whether a copy that this user makes can have the owner and the group of a file."""
+    if not hasattr(os, "geteuid") or os.geteuid() == 0:
+        return True
+    return status.st_uid == os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}
+
+
+def pass_on_rights(path: str, status: os.stat_result) -> None:
+    """Give a file that was just made the owner, the group and the mode of another."""
+    if not hasattr(os, "chown"):
+        return
+    try:
+        made = os.lstat(path)
+        if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
+            os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
+            made = os.lstat(path)  # it takes set-user-ID away
+        if S_IMODE(made.st_mode) != S_IMODE(status.st_mode):
+            os.chmod(path, S_IMODE(status.st_mode))
+    except OSError as error:
+        raise with_path(error, path) from error
+
+
+def close_to_others(folder: str) -> None:
+    """Let nobody but its owner into a folder that was just made."""
+    try:
+        os.chmod(folder, S_IRWXU)
+    except OSError as error:
+        raise with_path(error, folder) from error
 
 
 def open_plain(path: str) -> NamedFile:

@@ -8,8 +8,8 @@ Calling sequence: ``decouple(files, sight, environment, every=False, ...)``.
 
 Guarantees: one journaled transaction, as an install is: all files or none, and the next
 run settles a kill. Contents and times of the files stay, so ``RECORD`` and compiled files
-stay true. Links are not followed. A file on another volume than the library folder is
-left alone, and named.
+stay true, and so do their owners and modes. Links are not followed. A file on another volume
+than the library folder, or with an owner that this user cannot give, is left alone, and named.
 
 Errors: those of a transaction.
 """
@@ -21,6 +21,7 @@ from stat import S_ISREG
 
 from linkinstall.application import Application, Origin
 from linkinstall.cache import Cache
+from linkinstall.fs.named import can_pass_on
 from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.fs.volumes import Volumes
 from linkinstall.interrupts import deferred
@@ -181,6 +182,9 @@ def _coupled(
                 continue
             if library is not None and status.st_dev != library.st_dev:
                 kept.append(Kept(path, "it lies on another volume than the library folder"))
+                continue
+            if not can_pass_on(status):
+                kept.append(Kept(path, "it belongs to another user or group than a copy would"))
                 continue
             found.append(name)
         if found:
