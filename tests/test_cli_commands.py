@@ -437,11 +437,15 @@ def test_check_fails_with_findings(count: int) -> None:
             ["venv", "remove", "v", "--follow"],
             {"follow": True, "force": False, "processes": True},
         ),
-        (["venv", "decouple", "v", "--all"], {"every": True}),
+        (["venv", "decouple", "v", "--all"], {"every": True, "cache_dir": None}),
+        (["venv", "decouple", "v", "--cache-dir=c"], {"every": False, "cache_dir": "c"}),
     ],
 )
 def test_venv_commands_pass_their_own_options(words: list[str], options: dict[str, Any]) -> None:
-    """A command of virtual environments gets its path, its own options and the common ones."""
+    """A command of virtual environments gets its path, its own options and the common ones.
+
+    ``venv decouple --cache-dir`` remembered what the interpreter had said in the default cache.
+    """
     recorder, outcome = run(*words, "--sync=off", "--lock-timeout=3")
 
     common = {"sync": "off", "lock_timeout": 3.0, "notify": None}

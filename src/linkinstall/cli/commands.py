@@ -276,7 +276,7 @@ OF_VENVS: dict[str, dict[str, tuple[str, Any]]] = {
     "venv create": {**_MADE_WITH, "clear": ("--clear", False)},
     "venv clear": _MADE_WITH,
     "venv remove": {"follow": ("--follow", False), "force": ("--force", False)},
-    "venv decouple": {"every": ("--all", False)},
+    "venv decouple": {"every": ("--all", False), "cache_dir": ("--cache-dir", None)},
 }
 """Parameter of the verb -> the option that gives it, and its value without it."""
 OF_ENVIRONMENTS: dict[str, Callable[[Arguments, Any, Environment, Any], Any]] = {

@@ -125,6 +125,7 @@ def decouple_venv(
     path: Path,
     *,
     every: bool = False,
+    cache_dir: str | None = None,
     sync: str = "normal",
     lock_timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
@@ -133,6 +134,7 @@ def decouple_venv(
     """Give each binary that shares its inode with another place a private copy.
 
     :param every: each file, not binaries alone
+    :param cache_dir: the cache that remembers interpreters' answers
     :raises NotAVenvError: what stands there is no whole virtual environment
     :raises EnvironmentNotFoundError: its interpreter does not run
     """
@@ -144,7 +146,7 @@ def decouple_venv(
         outcome = decouple(
             place.files,
             place.sight,
-            Environment.of(place.sight.path),
+            Environment.of(place.sight.path, cache_dir),
             every=every,
             sync=sync,
             lock_timeout=limits.LOCK_WAIT if lock_timeout is None else lock_timeout,
