@@ -465,3 +465,31 @@ def test_what_cannot_be_put_back_is_told_and_put_back_later(tmp_path: Path) -> N
     with pytest.raises(NotAVenvError, match="already"):
         create_venv(place, **FAST)
     assert before == contents(tmp_path)
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_links_to_what_is_gone_go_with_it_after_all(tmp_path: Path) -> None:
+    """Killed between its commit and its end, ``--follow`` is brought to its end when repeated.
+
+    The environment was gone, the links stayed, and the same command refused them for ever.
+    """
+    (tmp_path / "one").symlink_to("real")
+    (tmp_path / "two").symlink_to("one")
+
+    outcome = remove_venv(tmp_path / "two", follow=True)
+
+    assert [] == os.listdir(tmp_path)
+    assert outcome.venv is not None
+    assert "unlinked" == outcome.venv["action"]
+    assert ["dangling-link"] == [one.code for one in outcome.warnings]
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_links_that_lead_round_in_a_circle_are_removed_each_once(tmp_path: Path) -> None:
+    """With ``--follow`` all links of a circle go, and each is there once."""
+    (tmp_path / "one").symlink_to("two")
+    (tmp_path / "two").symlink_to("one")
+
+    remove_venv(tmp_path / "two", follow=True)
+
+    assert [] == os.listdir(tmp_path)

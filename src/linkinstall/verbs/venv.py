@@ -25,7 +25,7 @@ from linkinstall import limits
 from linkinstall.venvs.guards import refuse_creation, refuse_decoupling
 from linkinstall.venvs.making import Wanted, wanted_again
 from linkinstall.venvs.place import Place
-from linkinstall.venvs.sight import ABSENT
+from linkinstall.venvs.sight import ABSENT, DANGLING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -114,8 +114,11 @@ def remove_venv(
     with Place(
         path, "venv remove", files, sync, lock_timeout, notify, processes=processes
     ) as place:
-        if place.sight.links and not follow:
-            return place.drop_links(place.sight.links[:1])
+        links = place.sight.links
+        if links and not follow:
+            return place.drop_links(links[:1])
+        if place.sight.kind == DANGLING:  # so it is where this was killed after its commit
+            return place.drop_links(tuple(dict.fromkeys(links)))  # of a circle each once
         if place.sight.kind == ABSENT:
             return place.nothing_there()
         return place.remove(force=force)
