@@ -136,3 +136,56 @@ def test_settings_without_end_tell_nothing(tmp_path: Path) -> None:
     (tmp_path / "pyvenv.cfg").write_text(f"prompt = red\n{text}\n", encoding="utf-8")
 
     assert Wanted() == wanted_again(local(), str(tmp_path), Wanted())
+
+
+@pytest.mark.posix("a path on Windows has a colon")
+def test_a_path_that_virtualenv_refuses_is_told_in_its_words(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The error says why, and nothing but the error is printed.
+
+    It said "2", after all of virtualenv's usage, which ``--quiet`` did not keep back.
+    """
+    with pytest.raises(VenvError, match="path separator") as caught:
+        make(f"{tmp_path}/a:b", Wanted(sys.executable))
+
+    assert ("", "") == capfd.readouterr()
+    assert "" == caught.value.next_step
+    assert "\n" not in caught.value.message
+
+
+def test_of_a_traceback_the_last_line_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a process of virtualenv's dies of is told in a line, and blamed on no interpreter.
+
+    On a full disk the message was two tracebacks, one in the other, with the advice to name
+    another interpreter.
+    """
+
+    def full(*_words: object, **_options: object) -> None:
+        message = "failed\nTraceback (most recent call last):\nOSError: No space left on device\n"
+        raise RuntimeError(message)
+
+    monkeypatch.setattr("virtualenv.cli_run", full)
+
+    with pytest.raises(VenvError) as caught:
+        make(str(tmp_path / "v"), Wanted(sys.executable))
+
+    assert caught.value.message.endswith("/v: OSError: No space left on device")
+    assert "" == caught.value.next_step
+
+
+def test_what_virtualenv_says_of_what_it_has_made_is_passed_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A warning of virtualenv is not lost."""
+
+    def warning(*_words: object, **_options: object) -> None:
+        sys.stderr.write("a warning")
+
+    monkeypatch.setattr("virtualenv.cli_run", warning)
+
+    make(str(tmp_path / "v"), Wanted())
+
+    assert "a warning" == capsys.readouterr().err

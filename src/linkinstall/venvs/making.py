@@ -14,6 +14,9 @@ have been made at ``path`` by then.
 from __future__ import annotations
 
 import os
+import sys
+from contextlib import redirect_stderr
+from io import StringIO
 
 from linkinstall import limits
 from linkinstall.paths import forward
@@ -29,6 +32,9 @@ __all__ = ["Wanted", "make", "wanted_again"]
 _SETTINGS = {"VIRTUALENV_CLEAR": "false"}
 """What its environment and its configuration file say otherwise is not heeded: it would empty the
 place, in which there may be what a killed change is settled by."""
+
+_NOT_FOUND = ("failed to find interpreter", "No virtualenv implementation")
+"""How it begins to say that an interpreter is none, or none that it can use."""
 
 
 @value
@@ -59,16 +65,23 @@ def make(path: str, wanted: Wanted) -> None:
         arguments.append(f"--prompt={wanted.prompt}")  # one that begins with a hyphen, too
     if wanted.system_site_packages:
         arguments.append("--system-site-packages")
+    said = StringIO()  # how it is used, where its parser refuses the path
     try:
-        cli_run(arguments, setup_logging=False, env={**os.environ, **_SETTINGS})
+        with redirect_stderr(said):
+            cli_run(arguments, setup_logging=False, env={**os.environ, **_SETTINGS})
     except (Exception, SystemExit) as error:
         from linkinstall.errors import VenvError
 
-        reason = str(error).strip() or type(error).__name__
+        text = said.getvalue() if isinstance(error, SystemExit) else str(error)
+        # What a process of its own says on a full disk is a traceback, and the last line tells.
+        reason = (text.strip() or str(error).strip() or type(error).__name__).splitlines()[-1]
+        not_found = wanted.python and text.startswith(_NOT_FOUND)
         raise VenvError(
             f"virtualenv could not make {path}: {reason}",
-            next_step="--python names another interpreter." if wanted.python else "",
+            next_step="--python names another interpreter." if not_found else "",
         ) from error
+    if said.getvalue():
+        sys.stderr.write(said.getvalue())
 
 
 def wanted_again(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
