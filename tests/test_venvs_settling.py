@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -17,9 +17,6 @@ from linkinstall.venvs.sight import INNER, MAKING, state_folders
 from linkinstall.verbs.venv import clear_venv, create_venv, remove_venv
 from tests.support.faulty import Change, Denying, Faulty, Killed, LocalFileSystem, Recording
 from tests.support.venvs import LIBRARY, contents, make_venv
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 def begun(place: Path, what: str) -> Aside:
@@ -434,3 +431,19 @@ def test_what_is_kept_is_kept_whenever_that_is_killed(tmp_path: Path, *, inside:
         if not files.fired:
             assert number > 4, "too few changes to be true"
             return
+
+
+def test_what_is_kept_beside_what_was_kept_has_a_name_of_its_own(tmp_path: Path) -> None:
+    """Whatever is kept already under a name, what could not be put back is kept beside it.
+
+    Where two journals were torn, each ``venv`` command ended with "kept-0: File exists".
+    """
+    place = make_venv(tmp_path / ".venv")
+    for _ in range(3):
+        aside = begun(place, "clear")
+        make_venv(place)
+        Path(aside.state, "journal").write_text("torn")
+        settle(local(), str(place))
+
+    names = {one.name for one in tmp_path.glob(".linkinstall-*/kept-*")}
+    assert {"kept-0", "kept-0-1", "kept-0-2"} == names
