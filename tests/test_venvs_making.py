@@ -174,18 +174,3 @@ def test_of_a_traceback_the_last_line_is_told(
 
     assert caught.value.message.endswith("/v: OSError: No space left on device")
     assert "" == caught.value.next_step
-
-
-def test_what_virtualenv_says_of_what_it_has_made_is_passed_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A warning of virtualenv is not lost."""
-
-    def warning(*_words: object, **_options: object) -> None:
-        sys.stderr.write("a warning")
-
-    monkeypatch.setattr("virtualenv.cli_run", warning)
-
-    make(str(tmp_path / "v"), Wanted())
-
-    assert "a warning" == capsys.readouterr().err

@@ -14,7 +14,6 @@ have been made at ``path`` by then.
 from __future__ import annotations
 
 import os
-import sys
 from contextlib import redirect_stderr
 from io import StringIO
 
@@ -80,8 +79,6 @@ def make(path: str, wanted: Wanted) -> None:
             f"virtualenv could not make {path}: {reason}",
             next_step="--python names another interpreter." if not_found else "",
         ) from error
-    if said.getvalue():
-        sys.stderr.write(said.getvalue())
 
 
 def wanted_again(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
