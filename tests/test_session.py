@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import threading
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -20,18 +21,18 @@ from linkinstall.errors import (
     UnsettledError,
 )
 from linkinstall.fs import local
-from linkinstall.fs.lock import FolderLock, private_path
 from linkinstall.fs.port import FileSystem
 from linkinstall.outcome import Recovered
 from linkinstall.recovery import Report
 from linkinstall.session import Session
 from linkinstall.venvs.aside import Aside
+from linkinstall.venvs.holding import hold_for_change
 from linkinstall.venvs.settling import settle
 from tests.support.applications import OFF
 from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 
@@ -308,39 +309,21 @@ def test_what_a_venv_command_has_begun_is_not_installed_into(site: Site, what: s
     session.end()
 
 
-@pytest.mark.parametrize("ends", [False, True])
-def test_a_venv_command_that_is_under_way_leaves_nothing_unsettled(
-    site: Site, monkeypatch: pytest.MonkeyPatch, *, ends: bool
-) -> None:
+def test_a_venv_command_that_is_under_way_leaves_nothing_unsettled(site: Site) -> None:
     """Beside a ``venv`` command that still runs, an install says that the environment is not there.
 
     It said that a transaction was unfinished, status 3, where nothing was to be settled; the race
     found that now and then.
     """
-    aside = Aside(local(), str(site.root), sync="off")
+    files = local()
+    aside = Aside(files, str(site.root), sync="off", hold=partial(hold_for_change, files))
     aside.begin("clear")
-    lock = FolderLock(private_path(f"venv {site.root}"), what="the place", private=True)
-    if ends:  # right after its journal was seen
-        monkeypatch.setattr(FolderLock, "try_acquire", _ending(FolderLock.try_acquire, aside))
-    else:
-        assert lock.try_acquire()
 
     session = on(site.environment)
     with pytest.raises(EnvironmentNotFoundError, match="making it anew"):
         session.begin(timeout=0, notify=None)
     session.end()
-    lock.release(remove=True)
-
-
-def _ending(acquire: Callable[[FolderLock], bool], aside: Aside) -> Callable[[FolderLock], bool]:
-    """Return the taking of a lock which is let go by a command that has put all back."""
-
-    def acquired(lock: FolderLock) -> bool:
-        if lock.private:
-            aside.put_back()
-        return acquire(lock)
-
-    return acquired
+    aside.put_back()
 
 
 def test_what_lies_in_an_unfinished_environment_is_not_installed_into(site: Site) -> None:

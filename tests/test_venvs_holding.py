@@ -10,7 +10,7 @@ import pytest
 from linkinstall.errors import LockTimeoutError
 from linkinstall.fs import local
 from linkinstall.venvs.aside import Aside
-from linkinstall.venvs.holding import hold_for_change, hold_states
+from linkinstall.venvs.holding import hold_for_change, hold_states, is_at_work
 from linkinstall.venvs.sight import state_folders
 from linkinstall.verbs.venv import create_venv, remove_venv
 from tests.support.venvs import contents, make_venv
@@ -96,3 +96,19 @@ def test_a_change_that_somebody_has_settled_is_not_committed(tmp_path: Path) -> 
 
     assert aside.is_overtaken()
     assert not other.is_overtaken()
+
+
+def test_who_is_at_work_is_told_from_who_was_killed(tmp_path: Path) -> None:
+    """A journal whose state is locked is that of a live command; one that is gone has ended."""
+    place = make_venv(tmp_path / "v")
+    aside, lock = begun(place)
+    state = aside.state
+
+    assert is_at_work(local(), state)
+    lock.release()
+    assert not is_at_work(local(), state)
+    os.unlink(f"{state}/.gitignore")
+    assert not is_at_work(local(), state)
+    assert not os.path.exists(f"{state}/.gitignore")
+    os.unlink(f"{state}/journal")
+    assert is_at_work(local(), state)

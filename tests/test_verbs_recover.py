@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.errors import RecoveryRefusedError, UnsettledError
+from linkinstall.fs.lock import private_path
 from linkinstall.requests import Generated
 from linkinstall.verbs.recover import recover
 from linkinstall.wishes import Exactly
@@ -15,8 +17,6 @@ from tests.support.faulty import Undurable
 from tests.support.sites import Site, differences
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from linkinstall.transaction import Transaction
 
 
@@ -165,6 +165,23 @@ def test_what_was_finished_is_what_was_asked_for(site: Site) -> None:
     assert ["finished"] == [one.action for one in site.recover("finish").recovered]
     assert "new" == (site.library / "theirs.py").read_text()
     assert "#!/usr/bin/env python3" == (site.scripts / "tool").read_text().splitlines()[0]
+
+
+def test_the_lock_of_the_place_goes_too(
+    site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A killed ``venv decouple`` leaves the lock of its place; recovery is what follows it.
+
+    The kill sweep found the file in the folder for temporary files.
+    """
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    path = Path(private_path(f"venv {site.root.resolve()}"))
+    path.touch()
+
+    recover(site.environment)
+
+    assert not path.exists()
 
 
 def test_what_a_destination_has_begun_is_rolled_back(site: Site) -> None:

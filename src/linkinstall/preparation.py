@@ -31,9 +31,8 @@ from linkinstall.refusals import (
 )
 from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.requests import Wanted, make_request, metadata_of, unlisted
-from linkinstall.values import value
 from linkinstall.wheel import canonicalize
-from linkinstall.wishes import asked_how
+from linkinstall.wishes import Step, asked_how
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ if TYPE_CHECKING:
     from linkinstall.linking import Preferences, Refused
     from linkinstall.plan import Plan
     from linkinstall.removal import Removal
-    from linkinstall.wishes import Exactly, Options, Parting, Wish, Wishes
+    from linkinstall.wishes import Exactly, Options, Wish, Wishes
     from linkinstall.world import World
 
     Notify = Callable[[str], None]
@@ -56,21 +55,6 @@ if TYPE_CHECKING:
 __all__ = ["Preparation"]
 
 _IDLE = ("unchanged", "skipped")
-
-
-@value
-class _Step:
-    """One change: what it is, what goes for it, what comes.
-
-    :param part: one dist-info that goes alone, with what it owns
-    :param leftovers: what belongs to no project, and goes
-    """
-
-    change: Change
-    olds: tuple[Distribution, ...] = ()
-    wanted: Wanted | None = None
-    part: Parting | None = None
-    leftovers: tuple[str, ...] = ()
 
 
 class Preparation:
@@ -175,12 +159,12 @@ class Preparation:
         self._entries.start_looking()
         leaving = (o for s in steps if s.change.action == "removed" for o in s.olds)
         refuse_unremovable(world, leaving)
-        steps += [_parting(part) for part in self.wishes.partings]
+        steps += [Step.parting(part) for part in self.wishes.partings]
         refuse_linked(world, (o for s in steps if s.change.action not in _IDLE for o in s.olds))
         self.changes = (*(step.change for step in steps), *self.wishes.idle)
         if self.wishes.leftovers:
             nothing = Change("", None, None, "removed")
-            steps.append(_Step(nothing, leftovers=tuple(self.wishes.leftovers)))
+            steps.append(Step(nothing, leftovers=tuple(self.wishes.leftovers)))
         return self._make(world, present, [s for s in steps if s.change.action not in _IDLE])
 
     def _entry_of(self, wish: Wish, *, dry: bool) -> tuple[Entry, str, str | None]:
@@ -195,9 +179,9 @@ class Preparation:
         added = self._entries.bring(path)
         return added.entry, added.name.name, added.hash
 
-    def _step_out(self, world: World, name: str, olds: tuple[Distribution, ...]) -> _Step:
+    def _step_out(self, world: World, name: str, olds: tuple[Distribution, ...]) -> Step:
         if olds:
-            return _Step(Change(name, olds[0].version, olds[0].version, "removed"), olds)
+            return Step(Change(name, olds[0].version, olds[0].version, "removed"), olds)
         if path := legacy(world, name):
             from linkinstall.errors import DistributionError, Problem
 
@@ -207,7 +191,7 @@ class Preparation:
                 next_step="Nothing was changed. Remove it with the tool that installed it.",
             )
         self._warnings.append(Warn("not-installed", f"{name} is not installed; skipped"))
-        return _Step(Change(name, None, None, "skipped"))
+        return Step(Change(name, None, None, "skipped"))
 
     def _step_in(
         self,
@@ -219,7 +203,7 @@ class Preparation:
         olds: tuple[Distribution, ...],
         *,
         dry: bool,
-    ) -> _Step:
+    ) -> Step:
         version = entry.manifest.version
         if wish.exactly is not None:
             return self._step_exactly(wish.exactly, entry, name)
@@ -231,7 +215,7 @@ class Preparation:
         if likeness == SAME and not (self.options.reinstall or wish.mends):
             if not dry:
                 self._entries.keep(entry, olds[0].path)
-            return _Step(Change(name, version, previous, "unchanged"), olds)
+            return Step(Change(name, version, previous, "unchanged"), olds)
         sets: list[Entry] = []
         if not dry:
             entry, *sets = self._entries.use(entry, wish.path, self.options.compile_levels)
@@ -242,9 +226,9 @@ class Preparation:
         listed = self.environment.metadata
         metadata = metadata_of(wish, hash_, listed=listed)
         wanted = Wanted(name, entry, metadata, tuple(sets), list_compiled=listed, mends=wish.mends)
-        return _Step(Change(name, version, previous, action), olds, wanted)
+        return Step(Change(name, version, previous, action), olds, wanted)
 
-    def _step_exactly(self, exactly: Exactly, entry: Entry, name: str) -> _Step:
+    def _step_exactly(self, exactly: Exactly, entry: Entry, name: str) -> Step:
         """Plan what a destination asks for: nothing that is there counts as an old version."""
         if exactly.written:
             self._entries.trust((entry.folder, entry.mark))
@@ -258,9 +242,9 @@ class Preparation:
             skipped=exactly.skipped | unlisted(compiled, exactly.sources),
             overwrite=exactly.overwrite,
         )
-        return _Step(Change(name, entry.manifest.version, None, "installed"), (), wanted)
+        return Step(Change(name, entry.manifest.version, None, "installed"), (), wanted)
 
-    def _make(self, world: World, present: Installed, steps: list[_Step]) -> Plan:
+    def _make(self, world: World, present: Installed, steps: list[Step]) -> Plan:
         self._note_intent(steps)
         if not steps:
             return NOTHING
@@ -282,7 +266,7 @@ class Preparation:
                 planner.install(make_request(self.files, self.environment, wanted, index, damaged))
         return planner.finish([self._plan_change(world, removal, step, present) for step in steps])
 
-    def _take_out(self, world: World, removal: Removal, step: _Step, index: int) -> None:
+    def _take_out(self, world: World, removal: Removal, step: Step, index: int) -> None:
         for old in step.olds:
             removal.take(old, index, step.part.rows if step.part else None)
         wanted = step.wanted
@@ -296,7 +280,7 @@ class Preparation:
             self._warnings.append(Warn("leftover-replaced", message))
 
     def _plan_change(
-        self, world: World, removal: Removal, step: _Step, present: Installed
+        self, world: World, removal: Removal, step: Step, present: Installed
     ) -> PlanChange:
         change, wanted = step.change, step.wanted
         new = entry = ""
@@ -333,27 +317,12 @@ class Preparation:
         """Return the entries whose files may not have reached the disk yet."""
         return [entry for entry in self._entries.used if not entry.flushed]
 
-    def _note_intent(self, steps: list[_Step]) -> None:
+    def _note_intent(self, steps: list[Step]) -> None:
         cache = "" if self._entries.temporary else self.cache.path
         self._intent += asked_how(self.environment, self.options, cache)
-        note = self._intent.append
         for step in steps:
-            name, wanted = step.change.name, step.wanted
-            if wanted is None or wanted.generated is not None:
-                # A destination generated what it asked for, and is gone: that cannot be repeated.
-                alone = step.part is not None or step.leftovers or wanted is not None
-                note(("part", name) if alone else ("uninstall", name))
-                continue
-            note(("install", f"{name} {wanted.entry.manifest.id}"))
-            for file, data in wanted.metadata.items():
-                note(("metadata", f"{name} {file} {data.hex()}"))
+            self._intent += step.asked()
 
     def intent(self) -> tuple[tuple[str, str], ...]:
         """Return how the transaction was asked for, for ``recover --finish``."""
         return tuple(self._intent)
-
-
-def _parting(part: Parting) -> _Step:
-    one = part.distribution
-    change = Change(one.name, one.version, one.version, "removed")
-    return _Step(change, (one,), part=part)

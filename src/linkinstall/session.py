@@ -110,12 +110,13 @@ class Session:
                 continue
             from linkinstall.errors import JournalError, UnsettledError
             from linkinstall.venvs.guards import refuse_strange_state
+            from linkinstall.venvs.holding import is_at_work
 
             try:
                 refuse_strange_state(self.files, root, state)
             except JournalError:  # anybody may have put it there
                 continue
-            if self._is_under_way(root, state):
+            if is_at_work(self.files, state):
                 raise self._gone()
             raise UnsettledError(
                 f"The virtual environment {root} is being made, emptied or removed, or a command "
@@ -123,21 +124,6 @@ class Session:
                 next_step="Nothing was changed. Unless such a command still runs, `linkinstall "
                 f"venv create {root}` settles that, and changes nothing else.",
             )
-
-    def _is_under_way(self, root: str, state: str) -> bool:
-        """Return whether a ``venv`` command works there, or has ended since its journal was seen.
-
-        That of another user cannot be told from one that was killed.
-        """
-        from linkinstall.fs.lock import FolderLock, private_path
-
-        place = FolderLock(private_path(f"venv {root}"), what=f"the place {root}", private=True)
-        if not place.try_acquire():
-            return True
-        try:
-            return self.files.status(f"{state}/journal") is None
-        finally:
-            place.release(remove=True)
 
     def _gone(self) -> Exception:
         """Return the error for a venv that somebody has removed since it was found."""

@@ -2,7 +2,7 @@
 
 Purpose: the options of a transaction and its wishes: wheel files, entries, what a
 destination wants placed exactly so, names to remove, and what depends on the state the
-environment is in once it is locked and settled.
+environment is in once it is locked and settled; and what each of them comes to, a step.
 
 Guarantees: plain values; nothing is looked at before :meth:`Wishes.look`, save where a
 relative path begins.
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 
+from linkinstall.outcome import Change
 from linkinstall.values import replace, value
 from linkinstall.wheel import canonicalize
 
@@ -24,12 +25,11 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache, Entry
     from linkinstall.distribution import Distribution
     from linkinstall.environment import Environment
-    from linkinstall.outcome import Change
     from linkinstall.record import Row
-    from linkinstall.requests import Generated
+    from linkinstall.requests import Generated, Wanted
     from linkinstall.world import World
 
-__all__ = ["Exactly", "Options", "Parting", "Wish", "Wishes", "asked_how", "current_folder"]
+__all__ = ["Exactly", "Options", "Parting", "Step", "Wish", "Wishes", "asked_how", "current_folder"]
 
 
 @value
@@ -164,6 +164,39 @@ class Wishes:
         if canonical not in self.outgoing:
             self.outgoing.append(canonical)
         self.removed_after[canonical] = len(self.incoming)
+
+
+@value
+class Step:
+    """One change: what it is, what goes for it, what comes.
+
+    :param part: one dist-info that goes alone, with what it owns
+    :param leftovers: what belongs to no project, and goes
+    """
+
+    change: Change
+    olds: tuple[Distribution, ...] = ()
+    wanted: Wanted | None = None
+    part: Parting | None = None
+    leftovers: tuple[str, ...] = ()
+
+    @classmethod
+    def parting(cls, part: Parting) -> Step:
+        """Return the step of one dist-info that goes alone."""
+        one = part.distribution
+        return cls(Change(one.name, one.version, one.version, "removed"), (one,), part=part)
+
+    def asked(self) -> Iterator[tuple[str, str]]:
+        """Yield how it was asked for, for ``recover --finish``: key and value."""
+        name, wanted = self.change.name, self.wanted
+        if wanted is None or wanted.generated is not None:
+            # A destination generated what it asked for, and is gone: that cannot be repeated.
+            alone = self.part is not None or self.leftovers or wanted is not None
+            yield ("part", name) if alone else ("uninstall", name)
+            return
+        yield "install", f"{name} {wanted.entry.manifest.id}"
+        for file, data in wanted.metadata.items():
+            yield "metadata", f"{name} {file} {data.hex()}"
 
 
 def current_folder() -> str:

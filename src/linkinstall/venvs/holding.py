@@ -8,6 +8,7 @@ Calling sequence::
 
     held = hold_states(files, place, timeout=300.0, notify=print)     # before they are settled
     lock = hold_for_change(files, state)                              # before a journal is written
+    is_at_work(files, state)                                          # asked by whoever comes by
 
 Guarantees: what is locked is the ``.gitignore`` that each state folder has, so nothing is made and
 nothing stays for it. On Windows, where nothing that is open can be removed, it has to be let go
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["hold_for_change", "hold_states"]
+__all__ = ["hold_for_change", "hold_states", "is_at_work"]
 
 
 def hold_states(
@@ -70,6 +71,23 @@ def hold_for_change(files: FileSystem, state: str) -> FolderLock:
             lock.release()
             raise FileExistsError(EEXIST, "Another command has begun a change here", state)
     return lock
+
+
+def is_at_work(files: FileSystem, state: str) -> bool:
+    """Return whether a command works with a state folder, or has ended since its journal was seen.
+
+    Nothing is made where it has.
+    """
+    journal = f"{state}/journal"
+    if files.status(f"{state}/.gitignore") is not None:
+        lock = _lock_of(state)
+        try:
+            if not lock.try_acquire():
+                return True
+            lock.release()
+        except (FileNotFoundError, PermissionError):  # gone by now, or somebody else's
+            pass
+    return files.status(journal) is None
 
 
 def _lock_of(state: str) -> FolderLock:
