@@ -11,7 +11,6 @@ import sys
 import tempfile
 import time
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,11 +18,12 @@ import pytest
 from linkinstall import limits
 from linkinstall.errors import LockTimeoutError
 from linkinstall.fs import lock as lock_module
-from linkinstall.fs.lock import MARK, FolderLock, drop_private, private_path, temporary_folder
+from linkinstall.fs.lock import MARK, FolderLock, temporary_folder
 from tests.support.platforms import WINDOWS, needs_modes, needs_symlinks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 NOBODY = 65534
 # What uv does: flock(2) on the file, LockFileEx on all of it, by a program that is not ours.
@@ -525,23 +525,6 @@ def test_a_private_lock_passes_over_another_users_file(tmp_path: Path) -> None:
     assert f"{path}.1" == lock.path == second.path
     lock.release(remove=True)
     assert [path] == list(tmp_path.iterdir())
-
-
-def test_a_private_lock_is_dropped_where_nobody_holds_it(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What a killed run has left goes; what is held stays, and nothing is made."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
-    drop_private("a key")
-    assert [] == list(tmp_path.iterdir())
-
-    lock = lock_at(Path(private_path("a key")), private=True)
-    lock.acquire()
-    drop_private("a key")
-    assert [lock.path] == [str(path) for path in tmp_path.iterdir()]
-    lock.release()
-    drop_private("a key")
-    assert [] == list(tmp_path.iterdir())
 
 
 @needs_symlinks

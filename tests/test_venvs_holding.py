@@ -9,16 +9,15 @@ import pytest
 
 from linkinstall.errors import LockTimeoutError
 from linkinstall.fs import local
+from linkinstall.fs.lock import FolderLock, private_path
 from linkinstall.venvs.aside import Aside
-from linkinstall.venvs.holding import hold_for_change, hold_states, is_at_work
+from linkinstall.venvs.holding import drop_lock_of_place, hold_for_change, hold_states, is_at_work
 from linkinstall.venvs.sight import state_folders
 from linkinstall.verbs.venv import create_venv, remove_venv
 from tests.support.venvs import contents, make_venv
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from linkinstall.fs.lock import FolderLock
 
 
 def begun(place: Path) -> tuple[Aside, FolderLock]:
@@ -112,3 +111,20 @@ def test_who_is_at_work_is_told_from_who_was_killed(tmp_path: Path) -> None:
     assert not os.path.exists(f"{state}/.gitignore")
     os.unlink(f"{state}/journal")
     assert is_at_work(local(), state)
+
+
+def test_the_lock_of_a_place_is_dropped_where_nobody_holds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed run has left goes; what is held stays, and nothing is made."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    drop_lock_of_place(local(), "/a/place")
+    assert [] == os.listdir(tmp_path)
+
+    lock = FolderLock(private_path("venv /a/place"), what="the place", private=True)
+    lock.acquire()
+    drop_lock_of_place(local(), "/a/place")
+    assert [os.path.basename(lock.path)] == os.listdir(tmp_path)
+    lock.release()
+    drop_lock_of_place(local(), "/a/place")
+    assert [] == os.listdir(tmp_path)

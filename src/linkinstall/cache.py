@@ -273,7 +273,7 @@ class Cache:
         return rebuild(*what, timeout=timeout, notify=notify, progress=progress)
 
     def remember(self, alias: str, entry_id: str, hash_: str, stamp: str) -> None:
-        """Note which entry a wheel file unpacks to, and which file it is that has the hash."""
+        """Note which entry a wheel file unpacks to, and which file has the hash."""
         text = f"{entry_id}\n{hash_}\n{stamp}\n"
         self.write(f"{self.root}/aliases/{alias}", text.encode("ascii"))
 

@@ -121,7 +121,9 @@ class Sweep:
     def _transaction(self, watched: Watched) -> Transaction:
         kind = self.scenario.cache
         cache = Cache(self.site.cache.path, files=None if kind == "warm" else watched)
-        cache.temporary = kind == "none"
+        if kind == "none":
+            cache = Cache.none()
+            cache.file_system = watched
         options = {"sync": "full", "compile_levels": (), **self.scenario.options}
         return self.site.transaction(watched, cache=cache, **options)
 

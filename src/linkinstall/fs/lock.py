@@ -36,14 +36,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "MARK",
-    "REMOVABLE_WHILE_HELD",
-    "FolderLock",
-    "drop_private",
-    "private_path",
-    "temporary_folder",
-]
+__all__ = ["MARK", "REMOVABLE_WHILE_HELD", "FolderLock", "private_path", "temporary_folder"]
 
 MARK = b"linkinstall\n"
 """Contents of a lock file that we made; uv leaves its own empty."""
@@ -238,19 +231,6 @@ def private_path(key: str) -> str:
     digest = sha256(os.fsencode(key)).hexdigest()[:16]
     user = os.geteuid() if os.name == "posix" else 0
     return os.path.join(temporary_folder(), f"linkinstall-{user}-{digest}.lock")
-
-
-def drop_private(key: str) -> None:
-    """Remove the private lock that a killed run has left, where nobody holds it."""
-    path = private_path(key)
-    if not os.path.lexists(path):
-        return
-    lock = FolderLock(path, what=key, private=True)
-    try:
-        if lock.try_acquire():
-            lock.release(remove=True)
-    except OSError:  # it is in nobody's way
-        pass
 
 
 def temporary_folder() -> str:

@@ -183,14 +183,14 @@ def write_whole(files: FileSystem, path: str, data: bytes, temporary: str) -> No
 
 
 def stamp_of(files: FileSystem, path: str) -> str:
-    """Return what tells a file from others, and from itself before it was written to.
+    """Return what tells a file from one that was written later: its size and its time.
 
-    Of a link it is that of what it leads to.
+    A copy that keeps the time is the same file by that. Of a link it is that of what it leads to.
     """
     status = files.status(path)
     if status is not None and S_ISLNK(status.st_mode):
         status = files.status(files.real_path(path))
-    return "gone" if status is None else f"{status.st_size} {status.st_mtime_ns} {status.st_ino}"
+    return "gone" if status is None else f"{status.st_size} {status.st_mtime_ns}"
 
 
 def read_if_readable(files: FileSystem, path: str) -> bytes:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from errno import EEXIST
 
-from linkinstall.fs.lock import FolderLock
+from linkinstall.fs.lock import FolderLock, private_path
 from linkinstall.venvs.guards import refuse_strange_state
 from linkinstall.venvs.sight import state_folders
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["hold_for_change", "hold_states", "is_at_work"]
+__all__ = ["drop_lock_of_place", "hold_for_change", "hold_states", "is_at_work"]
 
 
 def hold_states(
@@ -88,6 +88,19 @@ def is_at_work(files: FileSystem, state: str) -> bool:
         except (FileNotFoundError, PermissionError):  # gone by now, or somebody else's
             pass
     return files.status(journal) is None
+
+
+def drop_lock_of_place(files: FileSystem, place: str) -> None:
+    """Remove the lock of a place that a killed run has left, where nobody holds it."""
+    path = private_path(f"venv {place}")
+    if files.status(path) is None:
+        return
+    lock = FolderLock(path, what=f"the place {place}", private=True)
+    try:
+        if lock.try_acquire():
+            lock.release(remove=True)
+    except OSError:  # it is in nobody's way
+        pass
 
 
 def _lock_of(state: str) -> FolderLock:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from linkinstall.cache import Cache
 from linkinstall.distribution import find_distributions
-from linkinstall.fs.lock import drop_private
 from linkinstall.journal import COMMITTED
 from linkinstall.recovery import read_journal
 from linkinstall.transaction import Transaction
@@ -68,9 +67,11 @@ def recover(
         redo = _redo(transaction.environment, journal, options)
     outcome = transaction.run()
     if transaction.environment.keeps_lock:
-        # Of the place: after a killed `venv decouple` no other `venv` command may ever come.
+        from linkinstall.venvs.holding import drop_lock_of_place
+
+        # After a killed `venv decouple` no other `venv` command may ever come.
         place = transaction.files.real_path(transaction.environment.root)
-        drop_private(f"venv {place}")
+        drop_lock_of_place(transaction.files, place)
     if redo is not None and journal is not None:
         return _finish(outcome, _changed_since(transaction, journal) or redo)
     if policy == "rollback" and state == COMMITTED:
