@@ -319,10 +319,13 @@ def test_a_venv_command_that_is_under_way_leaves_nothing_unsettled(site: Site) -
     aside = Aside(files, str(site.root), sync="off", hold=partial(hold_for_change, files))
     aside.begin("clear")
 
-    session = on(site.environment)
-    with pytest.raises(EnvironmentNotFoundError, match="making it anew"):
-        session.begin(timeout=0, notify=None)
-    session.end()
+    within = Environment.for_target(site.root / "vendor", base=site.environment)
+    for environment in (site.environment, within):
+        session = on(environment)
+        with pytest.raises(EnvironmentNotFoundError, match="making it anew") as caught:
+            session.begin(timeout=0, notify=None)
+        session.end()
+        assert f"The virtual environment {site.root} is" in caught.value.message
     aside.put_back()
 
 

@@ -117,7 +117,7 @@ class Session:
             except JournalError:  # anybody may have put it there
                 continue
             if is_at_work(self.files, state):
-                raise self._gone()
+                raise self._gone(root)
             raise UnsettledError(
                 f"The virtual environment {root} is being made, emptied or removed, or a command "
                 f"that did so was killed: {state} has its journal.",
@@ -125,13 +125,16 @@ class Session:
                 f"venv create {root}` settles that, and changes nothing else.",
             )
 
-    def _gone(self) -> Exception:
-        """Return the error for a venv that somebody has removed since it was found."""
+    def _gone(self, root: str = "") -> Exception:
+        """Return the error for a venv that somebody has removed since it was found.
+
+        :param root: of the venv; default the environment itself
+        """
         from linkinstall.errors import EnvironmentNotFoundError
 
         return EnvironmentNotFoundError(
-            f"The virtual environment {self.environment.root} is not there any more: another "
-            "process is removing it or making it anew, or has done so.",
+            f"The virtual environment {root or self.environment.root} is not there any more: "
+            "another process is removing it or making it anew, or has done so.",
             next_step="Nothing was changed. Run the command again once it is there.",
         )
 
