@@ -109,6 +109,30 @@ def test_what_could_not_go_is_put_back_beside_what_somebody_made(tmp_path: Path)
     assert "old" == (kept_in(tmp_path) / "notes").read_text()
 
 
+@pytest.mark.parametrize("name", [".lock", MAKING])
+def test_what_is_nobodys_environment_keeps_nothing_from_coming_back(
+    tmp_path: Path, name: str
+) -> None:
+    """The lock of who waited for the environment, or a mark that was to go next, is nobody's work.
+
+    Where the folder could not be renamed, as one of an image's layer, the environment was kept
+    aside for good then, and nothing stood at its place.
+    """
+    place = make_venv(tmp_path / ".venv")
+    (place / ".lock").write_text("")
+    before = contents(place)
+    aside = begun(place, "remove")
+    place.mkdir()
+    (place / name).write_text("")
+    after = before if name == ".lock" else {**before, name: ""}
+
+    settled = settle(local(), str(place))
+
+    assert () == settled.kept
+    assert after == contents(place)
+    assert not os.path.exists(aside.state)
+
+
 def test_a_file_at_the_place_of_what_is_gone_is_left(tmp_path: Path) -> None:
     """A removal that was committed is finished, whatever somebody has put there since.
 

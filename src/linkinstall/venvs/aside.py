@@ -35,7 +35,7 @@ from __future__ import annotations
 import errno
 import os
 from contextlib import suppress
-from stat import S_ISDIR
+from stat import S_ISDIR, S_ISREG
 
 from linkinstall import limits
 from linkinstall.fs.clearing import remove_large_tree
@@ -58,7 +58,7 @@ from linkinstall.venvs.moving import (
     take_entries,
     take_whole,
 )
-from linkinstall.venvs.sight import MAKING, SETTINGS, state_folders
+from linkinstall.venvs.sight import LOCK, MAKING, SETTINGS, state_folders
 from linkinstall.venvs.unfinished import HalfMade, first_foreign, free_name
 
 TYPE_CHECKING = False
@@ -199,6 +199,7 @@ class Aside:
         if stashed and self._is_others():
             self._leave(self.place)
         elif stashed:
+            self._prefer_lock()
             for path in merge(self.files, self.stash, self.place):
                 self._leave(path)
         if self.kept and not reported:
@@ -212,14 +213,25 @@ class Aside:
         """Return whether somebody has made something there since, and all of ours is aside.
 
         That is so where its settings are: they are the last to go, and the first to come back.
-        Folders that could not go may be left, but no file.
+        Folders that could not go may be left, but no file: only the lock of who came for the
+        environment meanwhile, and a mark that goes after the settings.
         """
         if self.files.status(f"{self.stash}/{SETTINGS}") is None:
             return False
         status = self.files.status(self.place)
         if status is None or not S_ISDIR(status.st_mode) or self._is_inside():
             return self.files.status(f"{self.place}/{SETTINGS}") is not None
-        return next(files_below(self.files, self.place), None) is not None
+        nobodys = {f"/{LOCK}", f"/{MAKING}"}
+        return any(path not in nobodys for path in files_below(self.files, self.place))
+
+    def _prefer_lock(self) -> None:
+        """Leave the lock that stands at the place by now: somebody may hold it, and one is as good.
+
+        Who waited for the one that went aside entry by entry has made it.
+        """
+        new, old = (self.files.status(f"{one}/{LOCK}") for one in (self.place, self.stash))
+        if new is not None and old is not None and S_ISREG(old.st_mode):
+            remove_named(self.files, self.stash, [LOCK])
 
     def _leave(self, path: str) -> None:
         self.kept.append(Kept(path, "somebody else has put it there since"))

@@ -34,7 +34,7 @@ from linkinstall.venvs.guards import refuse_removal, refuse_unusable_path, refus
 from linkinstall.venvs.holding import hold_for_change, hold_states
 from linkinstall.venvs.making import Wanted, make
 from linkinstall.venvs.settling import Settled, settle
-from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, VENV, look, state_folders
+from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, LOCK, VENV, look, state_folders
 from linkinstall.venvs.undoing import NEXT, Undoing, refused
 
 TYPE_CHECKING = False
@@ -218,7 +218,7 @@ class Place:
             from linkinstall.fs.lock import FolderLock
 
             place = self.sight.place
-            self._lock(FolderLock(f"{place}/.lock", what=f"the environment {place}"))
+            self._lock(FolderLock(f"{place}/{LOCK}", what=f"the environment {place}"))
         aside = Aside(self.files, self.sight.place, sync=self.sync, hold=self._hold)
         with self._undoing(aside):
             aside.begin(what)

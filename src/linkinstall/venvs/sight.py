@@ -39,6 +39,7 @@ __all__ = [
     "EMPTY",
     "INNER",
     "KEPT",
+    "LOCK",
     "MAKING",
     "OTHER",
     "VENV",
@@ -59,6 +60,8 @@ ABSENT, DANGLING, EMPTY, VENV, BROKEN, OTHER = (
 one; anything else."""
 
 SETTINGS = "pyvenv.cfg"
+LOCK = ".lock"
+"""Name of the lock of an environment, in it: whoever comes for it makes it."""
 MAKING = ".linkinstall-making"
 """Name of the file that says that what stands at a place is being made by us."""
 KEPT = "kept-"
