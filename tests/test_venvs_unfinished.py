@@ -32,6 +32,22 @@ def test_what_virtualenv_makes_is_known(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "path",
+    [".Python", "lib/libpython3.11.so.1.0", "lib/libpython3.dylib", "bin/libpypy3.10-c.so"],
+)
+def test_the_library_of_an_interpreter_is_known(tmp_path: Path, path: str) -> None:
+    """Virtualenv brings it where it copies the interpreter, with PyPy and on macOS.
+
+    What a killed run had half made was kept aside for good there, each time.
+    """
+    found = tmp_path / path
+    found.parent.mkdir(parents=True, exist_ok=True)
+    found.touch()
+
+    assert first_foreign(local(), os.fspath(tmp_path)) is None
+
+
+@pytest.mark.parametrize(
+    "path",
     [
         "LICENSE",
         "lib",
@@ -41,6 +57,7 @@ def test_what_virtualenv_makes_is_known(tmp_path: Path) -> None:
         "include/mine.h",
         "include/python3.11/mine.h",
         "lib/mine",
+        "lib/libpq.so.5",
         "lib/python3.11/mine.py",
         f"{LIBRARY}/mine.pth",
         f"{LIBRARY}/pip_tools-7.dist-info",

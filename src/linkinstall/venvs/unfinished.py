@@ -63,6 +63,7 @@ class Known:
 
 _PYTHON = r"(python|pypy)[\d.]*t?"
 _CACHE = Known("__pycache__", _ANY)
+_LIBRARY = Known(r"lib(python|pypy)\d[-\w.]*", _FILES)  # of PyPy, and beside copied interpreters
 _MODULES = Known(
     "site-packages",
     (FOLDER,),
@@ -74,6 +75,7 @@ _MODULES = Known(
 )
 _SCRIPTS = (
     _CACHE,
+    _LIBRARY,
     Known(r"(de)?activate(_this)?(\.\w+)?|pydoc\.bat", _FILES),
     Known(r"(python|pypy)w?[\d.]*t?(\.exe|\.zip|\._pth)?|.*\.(dll|pyd)", _FILES),
     Known(r"(pip|wheel|easy_install)(-?[\d.]+)?(\.exe)?", _FILES),
@@ -83,7 +85,8 @@ _ENVIRONMENT = (
     Known(rf"{re.escape(MAKING)}|pyvenv\.cfg|\.gitignore|\.lock|cachedir\.tag", _FILES),
     Known("bin|scripts", (FOLDER,), _SCRIPTS),
     Known("lib64", (LINK,)),
-    Known("lib|lib64", (FOLDER,), (_MODULES, Known(_PYTHON, (FOLDER,), (_MODULES,)))),
+    Known("lib|lib64", (FOLDER,), (_LIBRARY, _MODULES, Known(_PYTHON, (FOLDER,), (_MODULES,)))),
+    Known(r"\.python", _FILES),  # the library of a framework of macOS
     Known("include", (FOLDER,), (Known(_PYTHON, (LINK, FOLDER), ()),)),
 )
 
