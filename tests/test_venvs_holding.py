@@ -14,6 +14,7 @@ from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.holding import drop_lock_of_place, hold_for_change, hold_states, is_at_work
 from linkinstall.venvs.sight import state_folders
 from linkinstall.verbs.venv import create_venv, remove_venv
+from tests.support.faulty import LocalFileSystem
 from tests.support.venvs import contents, make_venv
 
 if TYPE_CHECKING:
@@ -78,6 +79,26 @@ def test_a_change_begins_only_where_none_is_begun(tmp_path: Path) -> None:
         begun(place)
 
     assert before == contents(tmp_path)
+
+
+def test_who_comes_in_between_keeps_the_lock(tmp_path: Path) -> None:
+    """Who was faster while the state folder was made does not lose what is locked in it.
+
+    A third command found nothing to wait for then, and settled what was still under way.
+    """
+    place = make_venv(tmp_path / "v")
+    first: list[Aside] = []
+
+    class Slow(LocalFileSystem):
+        def make_folder(self, path: str, mode: int = 0o777) -> None:
+            if not first:
+                first.append(begun(place)[0])
+            super().make_folder(path, mode)
+
+    with pytest.raises((LockTimeoutError, FileExistsError)):
+        Aside(Slow(), str(place), hold=lambda state: hold_for_change(local(), state)).begin("clear")
+
+    assert {".gitignore", "journal"} == set(os.listdir(first[0].state))
 
 
 def test_a_change_that_somebody_has_settled_is_not_committed(tmp_path: Path) -> None:

@@ -147,12 +147,19 @@ class Aside:
             if self._hold is not None:
                 self.lock = self._hold(state)
         except BaseException:  # nobody sweeps it, as long as it is not in ``self.state``
-            if not older:
+            if not older and not self._is_begun(state):
                 with suppress(OSError):  # the first error decides where it is made
                     self.files.unlink_all(state, [".gitignore"])
                 remove_folder_if_empty(self.files, state)
             raise
         return state
+
+    def _is_begun(self, state: str) -> bool:
+        """Return whether another command came in between, and what it has locked must stay."""
+        with suppress(OSError):
+            names = ("journal.new", "journal", "committed")
+            return any(self.files.status(f"{state}/{name}") is not None for name in names)
+        return False
 
     def take(self, between: Callable[[], None] | None = None) -> None:
         """Take what stands at the place aside, by renames only.
