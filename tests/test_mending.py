@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,7 @@ from linkinstall.wishes import Wishes
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
 
 @pytest.fixture
@@ -94,11 +95,12 @@ def test_every_one_by_status_or_in_full(site: Site, *, full: bool) -> None:
     assert ["app"] == mended(wishes(site, "app"))
 
 
-def test_a_wheel_that_is_named_is_taken(site: Site) -> None:
+@pytest.mark.parametrize("kind", [str, os.fsencode])
+def test_a_wheel_that_is_named_is_taken(site: Site, kind: Callable[[Path], str]) -> None:
     """``--from`` comes before the cache, and names the project if nothing else does."""
     break_(site, "app")
     wheel = str(site.wheel("app"))
-    (wish,) = wishes(site, wheels=[wheel]).incoming
+    (wish,) = wishes(site, wheels=[kind(Path(wheel))]).incoming
 
     assert (wheel, None, "none", False) == (wish.path, wish.entry, wish.direct_url, wish.requested)
 

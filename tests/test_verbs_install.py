@@ -155,6 +155,14 @@ def test_who_asked_is_written_down(tmp_path: Path) -> None:
     assert (True, False) == tuple((info / "direct_url.json").exists() for info in (one, two))
 
 
+def test_bad_wheels_may_be_given_as_bytes(tmp_path: Path) -> None:
+    """Wheels that cannot be taken are told whatever type their paths have, and not a TypeError."""
+    site = Site(tmp_path)
+    bad = [os.fsencode(site.wheel(name, files={"../x.py": "1"})) for name in ("one", "two")]
+    with pytest.raises(InvalidWheelError, match="2 wheels"):
+        site.install(*bad)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("dry_run", [False, True])
 def test_all_wheels_that_cannot_be_taken_are_named(tmp_path: Path, *, dry_run: bool) -> None:
     """Everything that is wrong with several wheels is one error, which says of which each is.

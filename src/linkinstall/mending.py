@@ -73,7 +73,7 @@ class Mending:
         leftovers: bool = False,
         full: bool = False,
     ) -> None:
-        self.given = [_given(os.fspath(wheel)) for wheel in wheels]
+        self.given = [_given(os.fsdecode(wheel)) for wheel in wheels]
         self.names = dict.fromkeys(canonicalize(name.strip()) for name in names)
         if not (self.names or every):
             self.names = dict.fromkeys(one.name.name for one in self.given)

@@ -75,7 +75,7 @@ def install(
         processes=processes,
         command="install",
     )
-    given = [os.fspath(wheel) for wheel in wheels]
+    given = [os.fsdecode(wheel) for wheel in wheels]
     for wheel in given:
         transaction.install(wheel, metadata=metadata, requested=requested, direct_url=direct_url)
     try:
