@@ -149,6 +149,18 @@ def test_a_record_that_has_lost_its_end_is_no_obstacle(site: Site, cut: str) -> 
         site.install(site.wheel("app", "2.0", files={**files, "mine.py": "theirs"}))
 
 
+@pytest.mark.parametrize("last", ["bigapp/", "RECORD,,"])
+def test_a_record_without_a_last_line_end_is_whole(site: Site, last: str) -> None:
+    """Not all tools end the last row; an upgrade then replaced the user's files in the package."""
+    old, manifest = installed(site)
+    record = Path(old.path) / "RECORD"
+    lines = sorted(record.read_text().splitlines(), key=lambda line: last in line)
+    assert last in lines[-1]
+    record.write_text("\n".join(lines))
+
+    assert not damage_test(site.world(), "big-app", [old], manifest)(f"{site.library}/bigapp")
+
+
 def test_a_record_with_absolute_rows_is_whole(site: Site) -> None:
     """A row may be an absolute path, as the specification has it.
 

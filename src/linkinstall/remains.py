@@ -97,7 +97,7 @@ def _seems_cut(world: World, old: Distribution, manifest: Manifest) -> bool:
 
     Rows are sorted, so those of METADATA and RECORD come early, and say nothing of the others.
     """
-    if not read_record(world.files, old).endswith(b"\n"):
+    if not (read_record(world.files, old).endswith(b"\n") or _ends_with_a_row(world, old)):
         return True
     if old.version != manifest.version:
         return False
@@ -116,6 +116,19 @@ def _seems_cut(world: World, old: Distribution, manifest: Manifest) -> bool:
         if path.startswith(own) and not (path.startswith(info) or is_compiled(path))
     }
     return listed.items() < brought.items()
+
+
+def _ends_with_a_row(world: World, old: Distribution) -> bool:
+    """Return whether the last row is whole: some tools write no line end behind it."""
+    rows = read_rows(world.files, old)
+    if not rows:
+        return False
+    row = rows[-1]
+    path = library_path(old.base, row.path)
+    if path == f"{old.base}/{old.folder}/RECORD":
+        return True
+    status = world.files.status(path)
+    return status is not None and status.st_size == row.size
 
 
 def damage_of(world: World, old: Distribution) -> Iterable[Warn]:
