@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall.environment import Environment
+from linkinstall.fs import local
 from linkinstall.places import Places
 from linkinstall.removal import Removal
+from linkinstall.world import World
 from tests.support.sites import Site, snapshot
 
 if TYPE_CHECKING:
@@ -85,6 +88,27 @@ def test_a_link_below_a_library_is_refused(site: Site, target: str, *, overwrite
 
     assert planned.places.resolve(f"{site.library}/pkg/sub") is None
     assert [("link-in-the-way", f"{site.library}/pkg")] == planned.refused
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_data_follows_a_link_where_library_and_data_are_one_folder(tmp_path: Path) -> None:
+    """With ``--target`` a linked ``share/man`` is data's, and a linked package is nobody's."""
+    root = tmp_path / "target"
+    for name in ("man", "real", "share"):
+        (root / name).mkdir(parents=True)
+    (root / "share" / "man").symlink_to("../man")
+    (root / "pkg").symlink_to("real")
+    folders = {name: str(root) for name in ("purelib", "platlib", "data")}
+    environment = Environment.from_schemes({**folders, "scripts": f"{root}/bin"})
+    refused: list[str] = []
+    world = World(local(), environment)
+    places = Places(world, Removal(world, []), lambda _code, path, _reason: refused.append(path))
+    places.begin(environment.schemes.values(), 0, overwrite=False)
+
+    assert f"{root}/man/man1" == places.resolve(f"{root}/share/man/man1", data=True)
+    assert [] == refused
+    assert places.resolve(f"{root}/pkg/sub") is None
+    assert [f"{root}/pkg"] == refused
 
 
 def test_a_link_to_a_file_is_a_file(site: Site) -> None:

@@ -6,8 +6,9 @@ folder that has to be made for it.
 Calling sequence: ``begin`` for each request, then ``resolve`` and ``top_absent``.
 
 Guarantees: reads only. Below a scheme root a link is followed only where it stays
-inside the environment, and below a library none is: distributions alone have folders there,
-and where one is a link, somebody has put it there since. What a removal of the same plan
+inside the environment, and below a library none is, save for data where that is the data
+folder as well: distributions alone have packages there, and where one's folder is a link,
+somebody has put it there since. What a removal of the same plan
 takes does not stand any more.
 
 Errors: none; what is refused is told to the planner.
@@ -43,7 +44,7 @@ class Places:
         self.removal = removal
         self._refuse = refuse
         self._absent: dict[str, str | None] = {}
-        self._resolved: dict[str, str | None] = {}
+        self._resolved: dict[tuple[str, bool], str | None] = {}
         self._roots: set[str] = set()
         self._change = 0
         self._overwrite = False
@@ -57,20 +58,24 @@ class Places:
         self._change = change
         self._overwrite = overwrite
 
-    def resolve(self, folder: str) -> str | None:
-        """Return the folder's real path in the planned world, None where it is refused."""
-        if folder not in self._resolved:
+    def resolve(self, folder: str, *, data: bool = False) -> str | None:
+        """Return the folder's real path in the planned world, None where it is refused.
+
+        :param data: whether it is wanted for data, and not for a package
+        """
+        key = folder, data
+        if key not in self._resolved:
             parent = os.path.dirname(folder)
             if folder in self._roots or parent == folder:
                 # Where a root leads is the user's choice; links below it are not.
-                self._resolved[folder] = self.world.real_folder(folder)
+                self._resolved[key] = self.world.real_folder(folder)
             else:
-                above = self.resolve(parent)
+                above = self.resolve(parent, data=data)
                 name = os.path.basename(folder)
-                self._resolved[folder] = above and self._step(above, name)
-        return self._resolved[folder]
+                self._resolved[key] = above and self._step(above, name, data=data)
+        return self._resolved[key]
 
-    def _step(self, parent: str, name: str) -> str | None:
+    def _step(self, parent: str, name: str, *, data: bool) -> str | None:
         """Return the real path of ``name`` in a real folder, None where it is refused."""
         path = f"{parent}/{name}"
         if self.top_absent(parent) is not None or path in self.removal.gone_folders:
@@ -81,7 +86,9 @@ class Places:
         if kind == "link":
             real = self.world.real_folder(path)
             if self.world.inside(real + "/") and self.world.kind(real) == "folder":
-                if not self.world.in_library(path):
+                # With --target one folder is the library and the data folder at once.
+                one_folder = self.world.roots.get("data") in self.world.libraries
+                if (data and one_folder) or not self.world.in_library(path):
                     return real
                 self._refuse("link-in-the-way", path, f"is a link to {real}: it is not followed")
                 return None

@@ -145,9 +145,9 @@ class Planner:
             return ()
         base = request.schemes[scheme]
         first, _, inner = path.partition("/")
-        found = self._new.get((base, first)) or self._new_folder(base, first)
+        found = self._new.get((base, first)) or self._new_folder(base, first, data=scheme == "data")
         if found is None:
-            return self._locate_among(request, base, path, names, sizes)
+            return self._locate_among(request, scheme, path, names, sizes)
         # Mostly a package is new from its top-most folder on, and then nothing below
         # that has to be looked at.
         group, sub, folder = found
@@ -157,11 +157,11 @@ class Planner:
         self._note_folders(group, sub)
         return ((group, sub, names),)
 
-    def _new_folder(self, base: str, first: str) -> tuple[int, str, str] | None:
+    def _new_folder(self, base: str, first: str, *, data: bool) -> tuple[int, str, str] | None:
         """Return group, folder below its target, and path of a folder that is not there yet."""
         if not first:
             return None
-        folder = self._places.resolve(normal(f"{base}/{first}"))
+        folder = self._places.resolve(normal(f"{base}/{first}"), data=data)
         top = folder and self._places.top_absent(folder)
         if not folder or not top:
             return None
@@ -173,13 +173,15 @@ class Planner:
     def _locate_among(
         self,
         request: Request,
-        base: str,
+        scheme: str,
         path: str,
         names: tuple[str, ...],
         sizes: str,
     ) -> Iterable[tuple[int, str, tuple[str, ...]]]:
         """Yield the same for a folder that may stand, or whose top-most folder does."""
-        folder = self._places.resolve(normal(f"{base}/{path}" if path else base))
+        base = request.schemes[scheme]
+        named = normal(f"{base}/{path}" if path else base)
+        folder = self._places.resolve(named, data=scheme == "data")
         if folder is None:
             return
         top = self._places.top_absent(folder)
