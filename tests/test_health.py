@@ -102,6 +102,20 @@ def test_an_unreadable_file_has_changed(site: Site) -> None:
     assert "its mode is 0" == examined.findings[0].actual
 
 
+@needs_symlinks
+def test_what_lies_in_a_linked_folder_is_there(tmp_path: Path) -> None:
+    """Data right in a folder that is a link, as ``share/man`` may be, was told as missing."""
+    site = Site(tmp_path)
+    for name in ("man", "share"):
+        (site.root / name).mkdir()
+    (site.root / "share/man").symlink_to("../man")
+    site.install(site.wheel("app", files={"app-1.0.data/data/share/man/app.1": "1"}))
+    assert [] == told(seen(site))
+
+    (site.root / "man/app.1").unlink()
+    assert [("missing", "app.1")] == told(seen(site))
+
+
 WITH_SCRIPTS = {
     "app/__init__.py": "",
     "app-1.0.data/scripts/run": "#!python\n",

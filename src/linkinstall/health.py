@@ -187,10 +187,9 @@ class _Comparison:
             folder, _, name = library_path(self.one.base, row.path).rpartition("/")
             folders.setdefault(folder, {})[name] = row
         for folder, members in folders.items():
-            place = folder
-            if folder == f"{self.one.base}/{self.one.folder}":  # which may be a link
-                place = self.files.real_path(folder)
-            statuses = self.files.statuses(place, members)
+            statuses = self.files.statuses(folder, members)
+            if not any(statuses):  # a link, as ``share/man`` or the dist-info folder itself may be
+                statuses = self.files.statuses(self.files.real_path(folder), members)
             for (name, row), status in zip(members.items(), statuses, strict=True):
                 finding = self._difference(f"{folder}/{name}", row, status)
                 if finding is not None:
