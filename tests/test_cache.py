@@ -93,6 +93,17 @@ def test_a_wheel_is_unpacked_once(cache: Cache, wheel: str) -> None:
     assert is_sound(cache, first.entry)
 
 
+@needs_symlinks
+def test_a_parent_after_a_link_is_that_of_its_target(tmp_path: Path) -> None:
+    """A cache and its tiers are where every other program finds them by the same path."""
+    (tmp_path / "far/sub").mkdir(parents=True)
+    (tmp_path / "s").symlink_to("far/sub")
+    cache = Cache(tmp_path / "s/../cache", tiers=[f"{tmp_path}/s/../tier"])
+
+    far = (tmp_path / "far").resolve().as_posix()
+    assert (f"{far}/cache", (f"{far}/tier",)) == (cache.path, cache.tiers)
+
+
 @pytest.mark.parametrize("replaced", [False, True])
 def test_the_hash_is_that_of_the_file(
     cache: Cache, wheel: str, tmp_path: Path, *, replaced: bool

@@ -134,6 +134,11 @@ def test_contradictions_are_usage_errors(words: list[str], named: str) -> None:
         (["--python=v"], ["--python", "/v"]),
         (["--cache-dir=c"], ["--python", "/v", "--cache-dir", "/here/c"]),
         (["--target=t"], ["--target", "/here/t"]),
+        pytest.param(
+            ["--target=link/../t"],
+            ["--target", "/far/t"],
+            marks=pytest.mark.posix("Windows drops a part with the `..` after it itself"),
+        ),
         (["--python=v", "--prefix=/q"], ["--python", "/v/bin/python", "--prefix", "/q"]),
         (
             ["--purelib=p", "--data=d"],
@@ -146,6 +151,7 @@ def test_words_name_the_same_target_again(
 ) -> None:
     """A remedy names environment and cache by absolute paths, whatever folder it is typed in."""
     monkeypatch.setattr("os.path.abspath", lambda path: posixpath.join("/here", path))
+    monkeypatch.setattr("os.path.realpath", lambda _path, **_: "/far")
     environment: Any = SimpleNamespace(
         kind="venv", root="/v", python="/v/bin/python", compiler="/v/bin/python", destdir=None
     )

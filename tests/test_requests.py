@@ -17,6 +17,7 @@ from installer.utils import construct_record_file
 from linkinstall.errors import CacheError
 from linkinstall.fs import local
 from linkinstall.requests import Wanted, direct_url, direct_url_of, make_request, prefix_of
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 from tests.support.wheels import record_hash
 
@@ -150,6 +151,16 @@ def test_a_local_wheel_has_a_file_url(tmp_path: Path) -> None:
     assert ("file", "", "", "") == (parts.scheme, parts.netloc, parts.query, parts.fragment)
     assert path == Path(url2pathname(parts.path))
     assert {"hash": "sha256=" + "ab" * 32, "hashes": {"sha256": "ab" * 32}} == data["archive_info"]
+
+
+@needs_symlinks
+def test_the_url_of_a_wheel_behind_a_link_leads_to_it(tmp_path: Path) -> None:
+    """A ``..`` after a link is that of its target: the URL led to a file that is not there."""
+    (tmp_path / "far/sub").mkdir(parents=True)
+    (tmp_path / "s").symlink_to("far/sub")
+
+    data = json.loads(direct_url(f"{tmp_path}/s/../a.whl", None))
+    assert tmp_path.resolve() / "far/a.whl" == Path(url2pathname(urlsplit(data["url"]).path))
 
 
 def test_a_given_url_is_kept_and_json_is_sound() -> None:

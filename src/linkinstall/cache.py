@@ -124,11 +124,13 @@ class Cache:
         if tiers is None:
             tiers = filter(None, os.environ.get("LINKINSTALL_CACHE_TIERS", "").split(os.pathsep))
         self._distrust: str | None = "" if ours else None
-        self.path = normal(os.path.abspath(os.fsdecode(path)))
-        self.root = f"{self.path}/{VERSION}"
-        self.tiers = tuple(normal(os.path.abspath(os.fsdecode(one))) for one in tiers)
-        self._passed_over: dict[str, str] | None = None
         self.file_system = files or local()
+        self.path = normal(trees.absolute(self.file_system, os.fsdecode(path)))
+        self.root = f"{self.path}/{VERSION}"
+        self.tiers = tuple(
+            normal(trees.absolute(self.file_system, os.fsdecode(one))) for one in tiers
+        )
+        self._passed_over: dict[str, str] | None = None
         self.temporary = False
 
     @classmethod

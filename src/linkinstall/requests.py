@@ -18,6 +18,8 @@ import os
 from bisect import bisect_left, bisect_right
 
 from linkinstall.digest import hash_data
+from linkinstall.fs import local
+from linkinstall.fs.trees import absolute
 from linkinstall.record import path_of, row, unsealed
 from linkinstall.scripts import MARK, launcher, rewrite
 from linkinstall.values import value
@@ -303,7 +305,7 @@ def metadata_of(wish: Wish, hash_: str | None, *, listed: bool) -> dict[str, byt
 
 def direct_url(path: str, hash_: str | None) -> bytes:
     """Return ``direct_url.json`` for a local wheel file (PyPA "direct URL" data)."""
-    return direct_url_of("file://" + _quote(os.path.abspath(path)), hash_)
+    return direct_url_of("file://" + _quote(absolute(local(), path)), hash_)
 
 
 def direct_url_of(url: str, hash_: str | None) -> bytes:

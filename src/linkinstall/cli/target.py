@@ -61,12 +61,12 @@ def words_of(arguments: Arguments, environment: Environment) -> list[str]:
 
     They hold whatever folder that is made in, and whichever interpreter runs it.
     """
-    import os
-
+    from linkinstall.fs import local
+    from linkinstall.fs.trees import absolute
     from linkinstall.remedies import words_of as words_of_environment
 
     given = [name for name in (*FOLDERS, "--cache-dir") if arguments.flag(name)]
-    words = [word for name in given for word in (name, os.path.abspath(arguments.given[name]))]
+    words = [word for name in given for word in (name, absolute(local(), arguments.given[name]))]
     if not set(given) & set(FOLDERS):
         return [*words_of_environment(environment), *words]
     if arguments.flag("--python") and environment.compiler:
