@@ -12,6 +12,7 @@ import pytest
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
+from linkinstall import Environment, install
 from linkinstall.errors import ConflictError
 from linkinstall.fs import local
 from linkinstall.places import Places
@@ -178,6 +179,21 @@ def test_a_link_that_stays_inside_is_followed(site: Site) -> None:
     site.install(site.wheel("app", files={"app-1.0.data/data/doc/a.txt": "a"}))
 
     assert "a" == (site.root / "share/a.txt").read_text()
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_data_goes_through_a_link_of_a_target(tmp_path: Path) -> None:
+    """With ``--target`` data for a linked ``share/man`` was refused, as a package's link is."""
+    site = Site(tmp_path)
+    root = tmp_path / "target"
+    for name in ("man", "share"):
+        (root / name).mkdir(parents=True)
+    (root / "share" / "man").symlink_to("../man")
+    target = Environment.for_target(str(root), base=site.environment)
+    wheel = site.wheel("app", files={"app-1.0.data/data/share/man/app.1": "1"})
+    install([wheel], environment=target, cache=site.cache)
+
+    assert "1" == (root / "man/app.1").read_text()
 
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
@@ -408,9 +424,9 @@ def test_nothing_is_looked_for_below_a_folder_that_is_new(
     asked: list[str] = []
     resolve = Places.resolve
 
-    def noted(places: Places, folder: str) -> str | None:
+    def noted(places: Places, folder: str, *, data: bool = False) -> str | None:
         asked.append(folder)
-        return resolve(places, folder)
+        return resolve(places, folder, data=data)
 
     monkeypatch.setattr(Places, "resolve", noted)
     applications.planned(site, site.wheel("app", files={"app/a/b/c.py": "1", "app/d/e.py": "2"}))
