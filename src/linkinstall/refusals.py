@@ -214,11 +214,12 @@ def refused_together(
     from linkinstall.errors import InvalidWheelError, Problem
     from linkinstall.results import with_outcome
 
-    if not isinstance(error, InvalidWheelError):
-        return error
+    given = list(dict.fromkeys(wheels))
+    if not isinstance(error, InvalidWheelError) or not given[1:]:
+        return error  # of one wheel it says all: to look again would take as long again
     refused: list[str] = []
     problems: list[Problem] = []
-    for wheel in dict.fromkeys(wheels):
+    for wheel in given:
         path, name = forward(os.path.abspath(wheel)), os.path.basename(wheel)
         try:
             foresee(cache, wheel, validate_record)

@@ -115,7 +115,7 @@ def _seems_cut(world: World, old: Distribution, manifest: Manifest) -> bool:
         for path in [library_path(old.base, row.path)]
         if path.startswith(own) and not (path.startswith(info) or is_compiled(path))
     }
-    return listed.items() < brought.items()
+    return bool(listed) and listed.items() < brought.items()
 
 
 def _ends_with_a_row(world: World, old: Distribution) -> bool:
