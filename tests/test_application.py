@@ -10,6 +10,7 @@ import pytest
 
 from linkinstall import limits, manifest
 from linkinstall.fs import local
+from linkinstall.fs.port import FileSystem
 from linkinstall.fs.windows import WindowsFileSystem
 from linkinstall.journal import ABSENT, COMMITTED, OPEN, decode
 from tests.support.applications import applied, journal_of
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from linkinstall.fs.port import FileSystem
     from tests.support.sites import Snapshot
 
 SCRIPT = "[console_scripts]\ntool = app:main\n"
@@ -346,7 +346,7 @@ class ClosedAbove(RigidFolders):
 
     def __init__(self, inner: FileSystem) -> None:
         super().__init__(inner)
-        self.folder_rename_refusals = inner.folder_rename_refusals
+        self.folder_rename_refusals = FileSystem.folder_rename_refusals
 
 
 @pytest.mark.parametrize("upgrading", [True, False])

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import threading
 import zipfile
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,6 +36,8 @@ from tests.support.platforms import needs_symlinks
 from tests.support.wheels import make_record, make_wheel
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from linkinstall.cache import Added, Entry
 
 # Says when it is ready, and goes on when it is told to, so that two go on at once.
@@ -102,49 +103,6 @@ def test_a_parent_after_a_link_is_that_of_its_target(tmp_path: Path) -> None:
 
     far = (tmp_path / "far").resolve().as_posix()
     assert (f"{far}/cache", (f"{far}/tier",)) == (cache.path, cache.tiers)
-
-
-@pytest.mark.parametrize("replaced", [False, True])
-def test_the_hash_is_that_of_the_file(
-    cache: Cache, wheel: str, tmp_path: Path, *, replaced: bool
-) -> None:
-    """A file that differs where neither its directory nor RECORD tells has no known hash.
-
-    It was found as the wheel that it is, and with the hash of the first file: ``direct_url.json``
-    told a digest that the file does not have.
-    """
-    first = cache.add(wheel)
-    data = bytearray(Path(wheel).read_bytes())
-    at = data.index(b"PK\3\4") + 10  # the time of the first member, in its local header
-    data[at : at + 2] = b"\x34\x12"
-    other = Path(wheel) if replaced else tmp_path / "other" / os.path.basename(wheel)
-    other.parent.mkdir(exist_ok=True)
-    other.write_bytes(data)
-    again = cache.add(other)
-
-    assert (False, first.entry) == (again.unpacked, again.entry)
-    assert again.hash is None
-
-
-def test_an_alias_of_before_tells_no_hash(cache: Cache, wheel: str) -> None:
-    """One that does not say which file it is about still finds the entry."""
-    added = cache.add(wheel)
-    with open(alias_of(cache), "wb") as stream:
-        stream.write(f"{added.entry.manifest.id}\n{added.hash}\n".encode())
-    found = cache.find(wheel)
-
-    assert found is not None
-    assert (added.entry, None) == (found.entry, found.hash)
-
-
-@needs_symlinks
-def test_a_linked_wheel_has_the_hash_of_its_file(cache: Cache, wheel: str, tmp_path: Path) -> None:
-    """A link to the file is that file."""
-    first = cache.add(wheel)
-    link = tmp_path / os.path.basename(wheel)
-    link.symlink_to(wheel)
-
-    assert first.hash == cache.add(link).hash
 
 
 def test_a_warm_hit_reads_no_payload(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from installer.sources import WheelFile
 from linkinstall import Cache, CachedWheel, entry_check, looking
 from linkinstall.destination import LinkDestination
 from linkinstall.errors import ConflictError, TransactionError, UsageError
+from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -254,6 +255,7 @@ def test_a_scheme_without_a_folder_is_refused_where_it_is_needed(site: Site) -> 
         )
 
 
+@needs_symlinks
 @pytest.mark.parametrize("joined", [True, False])
 @pytest.mark.parametrize("passing", [True, False])
 def test_symbolic_links_lead_into_the_cache_of_the_destination(

@@ -228,7 +228,7 @@ class TestDirectUrl:
     @pytest.fixture
     def wheel(self, site: Site) -> Path:
         """Return the wheel that the distribution says it was installed from."""
-        (wheel,) = (site.folder / "wheels").glob("app-1.0-*.whl")
+        wheel = site.wheel("app", files=FILES)
         site.install(wheel, link_mode="copy", reinstall=True)
         edit_payload(site)
         return wheel

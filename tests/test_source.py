@@ -17,6 +17,7 @@ from installer.sources import WheelFile
 from linkinstall.cache import Cache
 from linkinstall.destination import LinkDestination
 from linkinstall.errors import CacheError, InvalidWheelError
+from linkinstall.paths import forward
 from linkinstall.source import CachedStream, CachedWheel
 from tests.support.entries import file_of, made_entry
 from tests.support.platforms import WINDOWS
@@ -294,4 +295,4 @@ def test_a_path_may_be_bytes(wheel: Path, tmp_path: Path) -> None:
     """A wheel's path is taken as the system gives it; bytes ended with a ``TypeError``."""
     cache = Cache(tmp_path / "cache")
     with CachedWheel.open(os.fsencode(wheel), cache) as source:  # type: ignore[arg-type]
-        assert str(wheel) == source.path
+        assert str(wheel) == forward(source.path)

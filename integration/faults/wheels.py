@@ -7,14 +7,13 @@ races ``clasha`` and ``clashb``, which own one file, and ``bulk``, which compile
 
 Calling sequence: ``wheels()["pluggy-1.6.0"]`` is a path.
 
-Guarantees: the same bytes, and the same times of what is made here, in each run.
+Guarantees: the same bytes in each run and on each machine.
 
 Errors: ``ValueError`` if one cannot be fetched.
 """
 
 from __future__ import annotations
 
-import os
 import tempfile
 from pathlib import Path
 
@@ -34,7 +33,6 @@ REAL = (
     "zope.event==5.1",
 )
 
-MOMENT = 1_600_000_000
 _SLOW = "".join(
     f"def f{number}(a, b=({number}, 'x')):\n    return [a, b]\n" for number in range(800)
 )
@@ -78,7 +76,5 @@ def _made(
 ) -> str:
     with tempfile.TemporaryDirectory(dir=KEPT) as folder:
         made = make_wheel(Path(folder), name, version, files, entry_points=entry_points)
-        # Several runs may make it at once: all make the same bytes, and the same time, by which
-        # its sha256 is known to be that of the file.
-        os.utime(made, (MOMENT, MOMENT))
+        # Several runs may make it at once: all make the same bytes.
         return str(made.replace(KEPT / made.name))

@@ -235,16 +235,12 @@ class Cache:
             alias = f"{root}/aliases/{identity.alias}"
             try:
                 text = self.file_system.read(alias, limits.ALIAS_SIZE).decode("ascii")
-                entry_id, hash_, *stamp, end = text.split("\n")
-                if end or len(stamp) > 1:
-                    continue
+                entry_id, hash_, _end = text.split("\n")
             except (OSError, ValueError):
                 continue
             entry = self.open(entry_id)
             if entry and name.means(entry.manifest.distribution, entry.manifest.version):
-                # Of another file only what its directory and RECORD say is known to be the same.
-                known = stamp == [trees.stamp_of(self.file_system, path)]
-                return Added(entry, name, hash_ if known else None, unpacked=False)
+                return Added(entry, name, hash_ or None, unpacked=False)
         return None
 
     # ------------------------------------------------------------------ making
@@ -274,10 +270,9 @@ class Cache:
         what = self, path, validate_record
         return rebuild(*what, timeout=timeout, notify=notify, progress=progress)
 
-    def remember(self, alias: str, entry_id: str, hash_: str, stamp: str) -> None:
-        """Note which entry a wheel file unpacks to, and which file has the hash."""
-        text = f"{entry_id}\n{hash_}\n{stamp}\n"
-        self.write(f"{self.root}/aliases/{alias}", text.encode("ascii"))
+    def remember(self, alias: str, entry_id: str, hash_: str) -> None:
+        """Note which entry a wheel file unpacks to."""
+        self.write(f"{self.root}/aliases/{alias}", f"{entry_id}\n{hash_}\n".encode("ascii"))
 
     def mark_flushed(self, entry: Entry) -> None:
         """Note that an entry's files have reached the disk.

@@ -188,7 +188,7 @@ class Evidence:
         """Return the entry that a wheel file with this digest was unpacked to."""
         for path in self._listed("aliases") if digest else ():
             try:
-                entry_id, known, *_ = self.files.read(path).decode("ascii").split("\n")
+                entry_id, known, _ = self.files.read(path).decode("ascii").split("\n")
             except (OSError, ValueError):
                 continue
             if known == digest:

@@ -71,6 +71,7 @@ def typed_writing(path: str, theirs: Theirs | None = None) -> Iterator[None]:
 
 
 def _typed(error: OSError, path: str) -> LinkInstallError:
+    path = forward(path)
     # The folder in which an entry is written says nothing to anybody.
     cache, temporary, _ = forward(os.fsdecode(error.filename or "")).partition(_TEMPORARY)
     if temporary and isinstance(error, (FileExistsError, NotADirectoryError, IsADirectoryError)):

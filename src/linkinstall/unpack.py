@@ -28,7 +28,6 @@ from linkinstall.cache import Added
 from linkinstall.contents import Contents
 from linkinstall.entry_writer import EntryWriter
 from linkinstall.errors import InvalidWheelError, Problem
-from linkinstall.fs.trees import stamp_of
 from linkinstall.vetting import open_archive, reading, vet
 
 TYPE_CHECKING = False
@@ -141,7 +140,6 @@ def unpack(
     :raises InvalidWheelError: the wheel is refused, all reasons together
     """
     name, _ = cache.identify(path)
-    stamp = stamp_of(cache.file_system, path)
     with cache.file_system.open_read(path) as stream:
         vetted, archive = vet_file(stream, path, validate_record)
         contents = Contents(stream, vetted.members, vetted.directory, progress)
@@ -149,9 +147,7 @@ def unpack(
         entry = _write_entry(cache, source, vetted, path, damaged, validate_record)
         hash_ = contents.sha256()
     if vetted.alias is not None and validate_record == "all":
-        # Written to, or replaced, meanwhile: then nobody can tell which file was digested.
-        stamp = stamp if stamp == stamp_of(cache.file_system, path) else "changed"
-        cache.remember(vetted.alias, entry.manifest.id, hash_, stamp)
+        cache.remember(vetted.alias, entry.manifest.id, hash_)
     return Added(entry, name, hash_, unpacked=True, warnings=vetted.warnings)
 
 

@@ -49,7 +49,6 @@ LINKS = [
 ]
 each_link = pytest.mark.parametrize(("kind", "link_mode", "binaries"), LINKS)
 """For sweeps of an environment beside it."""
-MOMENT = 1_600_000_000
 LINKED = {"always": 21, "never": 23, "auto": 0}
 """How many files the two environments share, by what becomes of binaries."""
 
@@ -61,10 +60,7 @@ def quick(site: Site, version: str = "1.0") -> Path:
         "quick/fast.pyd": f"MZ module {version}",
         f"quick-{version}.data/scripts/quick.exe": f"MZ program {version}",
     }
-    wheel = site.wheel("quick", version, files)
-    # Made anew, it is the same file by its time, and its sha256 is known.
-    os.utime(wheel, (MOMENT, MOMENT))
-    return wheel
+    return site.wheel("quick", version, files)
 
 
 class HeldFiles:

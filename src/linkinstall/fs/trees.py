@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import errno
 import os
-from stat import S_IFDIR, S_IFMT, S_IMODE, S_ISDIR, S_ISLNK, S_ISVTX, S_IWOTH
+from stat import S_IFDIR, S_IFMT, S_IMODE, S_ISDIR, S_ISVTX, S_IWOTH
 
 from linkinstall import limits
 from linkinstall.fs.named import UNREADABLE
@@ -40,7 +40,6 @@ __all__ = [
     "remove_tree",
     "remove_unused_folder",
     "rename_folder",
-    "stamp_of",
     "temporary_file",
     "write_whole",
 ]
@@ -180,17 +179,6 @@ def write_whole(files: FileSystem, path: str, data: bytes, temporary: str) -> No
                 raise
         else:
             return
-
-
-def stamp_of(files: FileSystem, path: str) -> str:
-    """Return what tells a file from one that was written later: its size and its time.
-
-    A copy that keeps the time is the same file by that. Of a link it is that of what it leads to.
-    """
-    status = files.status(path)
-    if status is not None and S_ISLNK(status.st_mode):
-        status = files.status(files.real_path(path))
-    return "gone" if status is None else f"{status.st_size} {status.st_mtime_ns}"
 
 
 def read_if_readable(files: FileSystem, path: str) -> bytes:
