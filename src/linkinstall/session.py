@@ -122,7 +122,7 @@ class Session:
                 f"The virtual environment {root} is being made, emptied or removed, or a command "
                 f"that did so was killed: {state} has its journal.",
                 next_step="Nothing was changed. Unless such a command still runs, `linkinstall "
-                f"venv create {root}` settles that, and changes nothing else.",
+                f"venv create {root}` settles that, and keeps what is there then.",
             )
 
     def _gone(self, root: str = "") -> Exception:

@@ -171,7 +171,7 @@ def refuse_within_unsettled(files: FileSystem, place: str) -> None:
             f"{place} lies in {above}, which a `venv` command is changing as a whole, or did so "
             f"when it was killed: {state} has its journal.",
             next_step="Nothing was changed. Unless such a command still runs, `linkinstall venv "
-            f"create {above}` settles that, and changes nothing else.",
+            f"create {above}` settles that, and keeps what is there then.",
         )
 
 
