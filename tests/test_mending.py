@@ -102,7 +102,10 @@ def test_a_wheel_that_is_named_is_taken(site: Site, kind: Callable[[Path], str])
     wheel = str(site.wheel("app"))
     (wish,) = wishes(site, wheels=[kind(Path(wheel))]).incoming
 
-    assert (wheel, None, "none", False) == (wish.path, wish.entry, wish.direct_url, wish.requested)
+    assert wish.path is not None
+    assert (wheel, None, "none", False) == (
+        forward(wish.path), wish.entry, wish.direct_url, wish.requested
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
