@@ -371,3 +371,24 @@ def test_a_path_with_a_parent_is_made_absolute_as_the_system_takes_it(
         "/../x": "/x",
     }
     assert expected == {path: absolute(local(), path) for path in expected}
+
+
+def test_a_temporary_file_is_made_without_a_trial(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written into the folder for temporary files to find out whether that can be.
+
+    ``tempfile`` does so where it has to choose the folder, and removes the file again: a cold
+    install that was killed in between left it there, as the kill sweep found.
+    """
+
+    def asked() -> str:
+        raise AssertionError
+
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.gettempdir", asked)
+
+    stream = temporary_file()
+    assert stream is not None
+    with stream:
+        assert 4 == stream.write(b"said")

@@ -12,6 +12,7 @@ import os
 from stat import S_IFDIR, S_IFMT, S_IMODE, S_ISDIR, S_ISVTX, S_IWOTH
 
 from linkinstall import limits
+from linkinstall.fs.lock import temporary_folder
 from linkinstall.fs.named import UNREADABLE
 from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.paths import forward
@@ -96,7 +97,7 @@ def make_temporary_folder() -> str:
     """Make a folder of our own in the folder for temporary files."""
     import tempfile
 
-    return tempfile.mkdtemp(prefix=_TEMPORARY)
+    return tempfile.mkdtemp(prefix=_TEMPORARY, dir=temporary_folder())
 
 
 def own_temporary_folders(files: FileSystem) -> Iterator[str]:
@@ -104,9 +105,7 @@ def own_temporary_folders(files: FileSystem) -> Iterator[str]:
 
     Others may make folders of such names, too: one that is not closed to them is passed over.
     """
-    import tempfile
-
-    parent = forward(tempfile.gettempdir())
+    parent = forward(temporary_folder())
     for name, kind in files.scan(parent):
         if kind == FOLDER and name.startswith(_TEMPORARY):
             status = files.status(f"{parent}/{name}")
@@ -126,7 +125,9 @@ def temporary_file() -> IO[bytes] | None:
     import tempfile
 
     try:
-        return tempfile.TemporaryFile()
+        # Asked for its folder, tempfile writes a file there and removes it again: a kill in
+        # between leaves it.
+        return tempfile.TemporaryFile(dir=temporary_folder())
     except OSError:
         return None
 
