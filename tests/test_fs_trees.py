@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.fs import local
+from linkinstall.fs import local, trees
 from linkinstall.fs.trees import (
     absolute,
     busy_in_tree,
@@ -334,14 +334,14 @@ def test_a_temporary_file_is_had_where_one_can_be_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has no name in its folder, and that there is no such folder is no error."""
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
     with_one = temporary_file()
     assert with_one is not None
     with with_one:
         assert 4 == with_one.write(b"said")
 
     assert [] == list(tmp_path.iterdir())
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr(trees, "temporary_folder", lambda: str(tmp_path / "gone"))
     assert temporary_file() is None
 
 
