@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.fs.named import NamedFile, set_times, status_of, with_path
+from linkinstall.fs.named import (
+    FILE_REFUSALS,
+    VOLUME_REFUSALS,
+    NamedFile,
+    refusal_or_raise,
+    set_times,
+    status_of,
+    with_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,3 +142,18 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_an_unforeseen_error_is_raised_with_the_whole_path() -> None:
+    """Only errors that another link mode may help against are returned."""
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "name")
+
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
+        refusal_or_raise(full, "/whole/name")
+    assert "/whole/name" == caught.value.filename
+    for number in VOLUME_REFUSALS | FILE_REFUSALS:
+        returned = refusal_or_raise(OSError(number, "refused", "name"), "/whole/name")
+        assert (number, "/whole/name") == (returned.errno, returned.filename)
+    of_a_source = OSError(errno.EACCES, "refused", "/the/source")
+    assert of_a_source is refusal_or_raise(of_a_source, "/whole/name")
+    assert isinstance(with_path(OSError(errno.EEXIST, "taken"), "/a"), FileExistsError)

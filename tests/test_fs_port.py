@@ -12,16 +12,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.fs import local
+from linkinstall.fs.named import VOLUME_REFUSALS
 from linkinstall.fs.port import (
     FILE,
-    FILE_REFUSALS,
     FOLDER,
     LINK,
     OTHER,
-    VOLUME_REFUSALS,
     FileSystem,
-    refusal_or_raise,
-    with_path,
 )
 from linkinstall.fs.posix import PosixFileSystem
 from tests.support.faulty import Denying, NoHardLinks
@@ -337,21 +334,6 @@ def test_a_volume_without_clones_refuses_each(tmp_path: Path) -> None:
     assert ["plain", "program"] == [name for name, _ in refused]
     assert {errno.ENOTSUP} == {error.errno for _, error in refused} & VOLUME_REFUSALS
     assert [] == names(tmp_path / "target")
-
-
-def test_an_unforeseen_error_is_raised_with_the_whole_path() -> None:
-    """Only errors that another link mode may help against are returned."""
-    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "name")
-
-    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)) as caught:
-        refusal_or_raise(full, "/whole/name")
-    assert "/whole/name" == caught.value.filename
-    for number in VOLUME_REFUSALS | FILE_REFUSALS:
-        returned = refusal_or_raise(OSError(number, "refused", "name"), "/whole/name")
-        assert (number, "/whole/name") == (returned.errno, returned.filename)
-    of_a_source = OSError(errno.EACCES, "refused", "/the/source")
-    assert of_a_source is refusal_or_raise(of_a_source, "/whole/name")
-    assert isinstance(with_path(OSError(errno.EEXIST, "taken"), "/a"), FileExistsError)
 
 
 def test_link_new_gives_a_second_name(files: FileSystem, tmp_path: Path) -> None:

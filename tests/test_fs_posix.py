@@ -76,6 +76,44 @@ def test_where_the_status_does_not_tell_the_umask_it_is_set_and_put_back(
     assert expected == PosixFileSystem().umask()
 
 
+def test_a_copy_gets_the_rights_of_its_source(tmp_path: Path) -> None:
+    """The mode and the owner of another file are passed on, set-user-ID with them."""
+    (tmp_path / "source").write_text("1")
+    (tmp_path / "copy").write_text("1")
+    user = 12345 if os.geteuid() == 0 else os.geteuid()
+    os.chown(tmp_path / "source", user, -1)
+    (tmp_path / "source").chmod(0o4750)
+    wanted = (tmp_path / "source").stat()
+    files = PosixFileSystem()
+    files.pass_on_rights(f"{tmp_path}/copy", wanted)
+    made = (tmp_path / "copy").stat()
+
+    assert files.can_pass_on(wanted)
+    assert (user, wanted.st_gid, 0o104750) == (made.st_uid, made.st_gid, made.st_mode)
+
+
+def test_who_is_not_root_passes_on_only_what_is_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file of another user, or of a group that one is not in, is told beforehand."""
+    files, (user, group) = PosixFileSystem(), (5, 6)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "getegid", lambda: group)
+    monkeypatch.setattr(os, "getgroups", lambda: [7])
+
+    def can(user: int, group: int) -> bool:
+        return files.can_pass_on(os.stat_result((0o100644, 1, 1, 1, user, group, 0, 0, 0, 0)))
+
+    assert (True, True) == (can(5, 6), can(5, 7))
+    assert (False, False) == (can(4, 6), can(5, 8))
+
+
+def test_a_folder_is_closed_to_others(tmp_path: Path) -> None:
+    """Nobody but the owner gets into a folder that was closed."""
+    (tmp_path / "folder").mkdir(mode=0o755)
+    PosixFileSystem().close_to_others(f"{tmp_path}/folder")
+
+    assert 0o40700 == (tmp_path / "folder").stat().st_mode
+
+
 @pytest.mark.parametrize("side", ["origin", "target"])
 def test_hard_links_are_not_made_through_a_linked_folder(
     origin: Path, tmp_path: Path, side: str

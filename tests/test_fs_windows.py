@@ -18,7 +18,7 @@ import pytest
 
 from linkinstall import limits
 from linkinstall.fs import windows
-from linkinstall.fs.port import FILE_REFUSALS, VOLUME_REFUSALS
+from linkinstall.fs.named import FILE_REFUSALS, VOLUME_REFUSALS
 from linkinstall.fs.windows import WindowsFileSystem, extended, translated
 from linkinstall.fs.windows_calls import Calls
 

@@ -18,7 +18,7 @@ from linkinstall.values import replace
 from tests.support.applications import OFF
 from tests.support.faulty import Change, Denying, Killed, OtherVolume, Undurable
 from tests.support.sites import Site, differences, of_state, snapshot
-from tests.support.watched import Fault, Watched, before, process
+from tests.support.watched import Fault, Watched, before, killed, process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,15 +32,6 @@ def site(tmp_path: Path) -> Site:
     site = Site(tmp_path)
     site.install(site.wheel(), compile_levels=())
     return site
-
-
-def killed(site: Site, verb: str, ending: str) -> None:
-    """Let an upgrade to 2.0 die before a call."""
-    files = Watched(local(), Fault(before(verb, ending)))
-    transaction = site.transaction(files, compile_levels=())
-    transaction.install(site.wheel(version="2.0"))
-    with process(), pytest.raises(Killed):
-        transaction.run()
 
 
 def settle(site: Site) -> Report:

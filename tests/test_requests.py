@@ -145,7 +145,7 @@ def test_a_local_wheel_has_a_file_url(tmp_path: Path) -> None:
     """``direct_url.json`` of a file is an absolute ``file:`` URL that leads back to it."""
     path = tmp_path / "a b#c%é?.whl"
 
-    data = json.loads(direct_url(str(path), "ab" * 32))
+    data = json.loads(direct_url(str(path), "ab" * 32, local()))
 
     parts = urlsplit(data["url"])
     assert ("file", "", "", "") == (parts.scheme, parts.netloc, parts.query, parts.fragment)
@@ -159,7 +159,7 @@ def test_the_url_of_a_wheel_behind_a_link_leads_to_it(tmp_path: Path) -> None:
     (tmp_path / "far/sub").mkdir(parents=True)
     (tmp_path / "s").symlink_to("far/sub")
 
-    data = json.loads(direct_url(f"{tmp_path}/s/../a.whl", None))
+    data = json.loads(direct_url(f"{tmp_path}/s/../a.whl", None, local()))
     assert tmp_path.resolve() / "far/a.whl" == Path(url2pathname(urlsplit(data["url"]).path))
 
 

@@ -10,9 +10,9 @@ import pytest
 from linkinstall.errors import ConflictError, JournalError
 from linkinstall.fs import local
 from linkinstall.unfinished import look
-from tests.support.faulty import Killed, Wrapper
+from tests.support.faulty import Wrapper
 from tests.support.sites import Site, differences, snapshot
-from tests.support.watched import Fault, Watched, before, process
+from tests.support.watched import killed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,17 +26,6 @@ def site(tmp_path: Path) -> Site:
     site = Site(tmp_path)
     site.install(site.wheel(), compile_levels=())
     return site
-
-
-def killed(site: Site, verb: str, ending: str, *, out: str = "") -> None:
-    """Let an upgrade to 2.0, or a removal, die before a call."""
-    transaction = site.transaction(Watched(local(), Fault(before(verb, ending))), compile_levels=())
-    if out:
-        transaction.uninstall(out)
-    else:
-        transaction.install(site.wheel(version="2.0"))
-    with process(), pytest.raises(Killed):
-        transaction.run()
 
 
 def foretold(site: Site, wheel: Path) -> Outcome:

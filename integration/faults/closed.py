@@ -58,6 +58,7 @@ WAYS = {"chmod": "EACCES", "chattr": "EPERM"}
 FS_IOC_GETFLAGS, FS_IOC_SETFLAGS, FS_IMMUTABLE_FL = 0x80086601, 0x40086602, 0x10
 _FLAGS = struct.Struct("l")
 _REMOVAL = "remove"
+"""``venv remove``: the one verb after which the empty top folder may be left."""
 LEFT_OUT = ("temp", "home")
 """Below these nothing of the world is closed: what is in them is nobody's."""
 
@@ -108,7 +109,8 @@ class Close:
             else:
                 os.fchmod(handle, mode)
             os.close(handle)
-        return Injected(fired=True, calls=(), paths=(folder,), completed=completed)
+        struck = f"closed {folder}, {point.call}"
+        return Injected(fired=True, calls=(struck,), paths=(folder,), completed=completed)
 
 
 def _set_immutable(handle: int, on: int) -> None:

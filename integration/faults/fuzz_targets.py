@@ -45,6 +45,7 @@ from integration.faults.mutations import mutated
 from linkinstall import distribution, interpreter_report, journal, manifest, record, requests, trash
 from linkinstall.cache import Cache
 from linkinstall.errors import CacheError, InvalidWheelError
+from linkinstall.fs import local
 from linkinstall.remembered_interpreters import RememberedInterpreters
 from linkinstall.venvs.making import Wanted, wanted_again
 from linkinstall.vetting.entry_points import read_entry_points
@@ -230,7 +231,7 @@ def read_url(data: bytes) -> None:
     _check_same(written, json.loads(requests.direct_url_of(written, "00"))["url"])
     if "@" not in url:
         _check_same(url, written)
-    json.loads(requests.direct_url(url, None))
+    json.loads(requests.direct_url(url, None, local()))
 
 
 # ---------------------------------------------------------------- all of them

@@ -104,7 +104,8 @@ class LinkDestination(SchemeDictionaryDestination):
         if self.transaction is not None:
             mode = self.transaction.link_mode
             # Symbolic links are noted in the transaction's cache: they lead nowhere else.
-            chosen = (mode != "symlink" and chosen) or self.transaction.cache
+            if chosen is None or mode == "symlink":
+                chosen = self.transaction.cache
         elif chosen is None and self.destdir is None:
             chosen = Cache()
         self._told = Recorded(chosen, symlinks=mode == "symlink")

@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from errno import EMLINK
 
-from linkinstall.fs.port import VOLUME_REFUSALS
+from linkinstall.fs.named import VOLUME_REFUSALS
 from linkinstall.linking import Refused
 from linkinstall.outcome import FileCount
 from linkinstall.policy import chain

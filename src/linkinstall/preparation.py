@@ -224,7 +224,7 @@ class Preparation:
         again = "replaced" if likeness == OTHER and not wish.mends else "reinstalled"
         action = again if olds else "installed"
         listed = self.environment.metadata
-        metadata = metadata_of(wish, hash_, listed=listed)
+        metadata = metadata_of(wish, hash_, listed=listed, files=self.files)
         wanted = Wanted(name, entry, metadata, tuple(sets), list_compiled=listed, mends=wish.mends)
         return Step(Change(name, version, previous, action), olds, wanted)
 

@@ -18,7 +18,6 @@ import os
 from bisect import bisect_left, bisect_right
 
 from linkinstall.digest import hash_data
-from linkinstall.fs import local
 from linkinstall.fs.trees import absolute
 from linkinstall.record import path_of, row, unsealed
 from linkinstall.scripts import MARK, launcher, rewrite
@@ -285,7 +284,9 @@ def _row_of(one: Generated) -> str:
     return row(one.path, f"sha256={hash_data(one.data)}", len(one.data))
 
 
-def metadata_of(wish: Wish, hash_: str | None, *, listed: bool) -> dict[str, bytes]:
+def metadata_of(
+    wish: Wish, hash_: str | None, *, listed: bool, files: FileSystem
+) -> dict[str, bytes]:
     """Return the dist-info files that the installing tool adds: name -> contents.
 
     :param hash_: SHA-256 of the wheel file, where it is known
@@ -297,15 +298,15 @@ def metadata_of(wish: Wish, hash_: str | None, *, listed: bool) -> dict[str, byt
     if wish.requested:
         metadata["REQUESTED"] = b""
     if wish.direct_url is None:
-        metadata["direct_url.json"] = direct_url(wish.path, hash_)
+        metadata["direct_url.json"] = direct_url(wish.path, hash_, files)
     elif wish.direct_url != "none":
         metadata["direct_url.json"] = direct_url_of(wish.direct_url, hash_)
     return {**metadata, **(wish.metadata or {})}
 
 
-def direct_url(path: str, hash_: str | None) -> bytes:
+def direct_url(path: str, hash_: str | None, files: FileSystem) -> bytes:
     """Return ``direct_url.json`` for a local wheel file (PyPA "direct URL" data)."""
-    return direct_url_of("file://" + _quote(absolute(local(), path)), hash_)
+    return direct_url_of("file://" + _quote(absolute(files, path)), hash_)
 
 
 def direct_url_of(url: str, hash_: str | None) -> bytes:

@@ -23,7 +23,6 @@ import os
 from errno import ENOENT
 
 from linkinstall.digest import hash_data, hash_file
-from linkinstall.fs.named import close_to_others, pass_on_rights
 from linkinstall.fs.placing import make_below
 from linkinstall.fs.trees import (
     make_folders,
@@ -172,14 +171,14 @@ class Staging:
         itself never comes into the environment.
         """
         folder = self._made_for(one)
-        close_to_others(folder)
+        self.files.close_to_others(folder)
         source, name = os.path.split(one.source)
         origin = self.files.status(one.source)
         for _, error in self.files.place("copy", source, folder, [name]):
             raise error
         path = f"{folder}/{name}"
         if origin is not None:
-            pass_on_rights(path, origin)
+            self.files.pass_on_rights(path, origin)
         status = self.files.status(path)
         if status is None:
             raise FileNotFoundError(ENOENT, os.strerror(ENOENT), path)

@@ -41,12 +41,14 @@ else:
 # their source stand among the arguments. The other verbs of the port are made of these.
 LOOKS = frozenset(
     "status statuses scan read open_read read_link real_path umask link_limit mount_points"
-    " holders busy open_volume".split()
+    " holders busy open_volume can_pass_on".split()
 )
 CHANGES = {
     "make_folder": (0, None),
     "set_time": (0, None),
     "inherit_group": (0, None),
+    "close_to_others": (0, None),
+    "pass_on_rights": (0, None),
     "unlink": (0, None),
     "remove_folder": (0, None),
     "open_to_owner": (0, None),

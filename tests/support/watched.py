@@ -23,6 +23,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+import pytest
+
+from linkinstall.fs import local
 from linkinstall.fs.lock import FolderLock
 from linkinstall.temporary import TemporaryFolder
 from tests.support.faulty import LOOKS, Change, Killed, Wrapper
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from linkinstall.fs.port import FileSystem
+    from tests.support.sites import Site
 
 WRITE_ERRORS = frozenset((errno.ENOSPC, errno.EIO, errno.EDQUOT))
 """Errors that can come while a file is written that could be made."""
@@ -170,3 +174,14 @@ def process() -> Iterator[None]:
                 one._release()
             for lock in held:
                 lock.release()
+
+
+def killed(site: Site, verb: str, ending: str, *, out: str = "") -> None:
+    """Let an upgrade to 2.0, or a removal, die before a call."""
+    transaction = site.transaction(Watched(local(), Fault(before(verb, ending))), compile_levels=())
+    if out:
+        transaction.uninstall(out)
+    else:
+        transaction.install(site.wheel(version="2.0"))
+    with process(), pytest.raises(Killed):
+        transaction.run()

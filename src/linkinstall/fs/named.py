@@ -18,20 +18,20 @@ from __future__ import annotations
 import errno
 import os
 from io import FileIO
-from stat import S_IMODE, S_IRWXU, S_ISREG
+from stat import S_ISREG
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
+    "FILE_REFUSALS",
     "UNREADABLE",
     "UNWRITABLE",
+    "VOLUME_REFUSALS",
     "NamedFile",
-    "can_pass_on",
-    "close_to_others",
     "open_plain",
-    "pass_on_rights",
+    "refusal_or_raise",
     "set_times",
     "status_of",
     "with_path",
@@ -45,6 +45,14 @@ UNREADABLE = frozenset(
     (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTDIR, errno.ELOOP)
 )
 """Error numbers that say: what stands there is no plain file, or not for this user to read."""
+VOLUME_REFUSALS = frozenset(
+    (errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EINVAL)
+)
+"""Error numbers that say: this volume (or pair of volumes) cannot link this way."""
+FILE_REFUSALS = frozenset(
+    (errno.EMLINK, errno.EPERM, errno.EACCES, errno.ENAMETOOLONG, errno.ETXTBSY, errno.ELOOP)
+)
+"""Error numbers that say: this one file cannot be linked this way."""
 _AT_ONCE: int = getattr(os, "O_NONBLOCK", 0)
 """Opens a FIFO without waiting for somebody who writes; plain files do not mind."""
 
@@ -52,6 +60,17 @@ _AT_ONCE: int = getattr(os, "O_NONBLOCK", 0)
 def with_path(error: OSError, path: str) -> OSError:
     """Return an error of the same type that names the whole path."""
     return OSError(error.errno, error.strerror, path)
+
+
+def refusal_or_raise(error: OSError, path: str) -> OSError:
+    """Return ``error`` if another link mode may help, else raise it with its path."""
+    known = error.filename
+    # A copy names the one of its two files that it is about; a link only half of one.
+    whole = error.filename2 is None and isinstance(known, str) and os.path.isabs(known)
+    named = error if whole else with_path(error, path)
+    if error.errno in VOLUME_REFUSALS or error.errno in FILE_REFUSALS:
+        return named
+    raise named from error
 
 
 def status_of(descriptor: int, path: str) -> os.stat_result:
@@ -68,36 +87,6 @@ def set_times(descriptor: int, path: str, status: os.stat_result) -> None:
         os.utime(descriptor, ns=(status.st_atime_ns, status.st_mtime_ns))
     except OSError as error:
         raise with_path(error, path) from error
-
-
-def can_pass_on(status: os.stat_result) -> bool:
-    """Return whether a copy that this user makes can have the owner and the group of a file."""
-    if not hasattr(os, "geteuid") or os.geteuid() == 0:
-        return True
-    return status.st_uid == os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}
-
-
-def pass_on_rights(path: str, status: os.stat_result) -> None:
-    """Give a file that was just made the owner, the group and the mode of another."""
-    if not hasattr(os, "chown"):
-        return
-    try:
-        made = os.lstat(path)
-        if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
-            os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
-            made = os.lstat(path)  # it takes set-user-ID away
-        if S_IMODE(made.st_mode) != S_IMODE(status.st_mode):
-            os.chmod(path, S_IMODE(status.st_mode))
-    except OSError as error:
-        raise with_path(error, path) from error
-
-
-def close_to_others(folder: str) -> None:
-    """Let nobody but its owner into a folder that was just made."""
-    try:
-        os.chmod(folder, S_IRWXU)
-    except OSError as error:
-        raise with_path(error, folder) from error
 
 
 def open_plain(path: str) -> NamedFile:

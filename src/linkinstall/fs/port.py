@@ -24,7 +24,15 @@ from _thread import allocate_lock  # threading is costly to import
 from io import BufferedReader
 
 from linkinstall import limits
-from linkinstall.fs.named import NamedFile, open_plain, status_of, with_path
+from linkinstall.fs.named import (
+    FILE_REFUSALS,
+    VOLUME_REFUSALS,
+    NamedFile,
+    open_plain,
+    refusal_or_raise,
+    status_of,
+    with_path,
+)
 from linkinstall.fs.placing import Placing
 
 TYPE_CHECKING = False
@@ -37,27 +45,15 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FILE",
-    "FILE_REFUSALS",
     "FOLDER",
     "LINK",
     "OTHER",
-    "VOLUME_REFUSALS",
     "FileSystem",
     "is_junction",
-    "refusal_or_raise",
     "with_path",
 ]
 
 FOLDER, FILE, LINK, OTHER = "folder", "file", "link", "other"
-
-VOLUME_REFUSALS = frozenset(
-    (errno.EXDEV, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.ENOTTY, errno.EINVAL)
-)
-"""Error numbers that say: this volume (or pair of volumes) cannot link this way."""
-FILE_REFUSALS = frozenset(
-    (errno.EMLINK, errno.EPERM, errno.EACCES, errno.ENAMETOOLONG, errno.ETXTBSY, errno.ELOOP)
-)
-"""Error numbers that say: this one file cannot be linked this way."""
 
 _UMASK = allocate_lock()
 
@@ -185,6 +181,16 @@ class FileSystem:
 
     def inherit_group(self, folder: str, parent: str) -> None:
         """Give a folder that was just made the group that one made in ``parent`` would have."""
+
+    def close_to_others(self, folder: str) -> None:
+        """Let nobody but its owner into a folder that was just made."""
+
+    def can_pass_on(self, status: os.stat_result) -> bool:  # noqa: ARG002 - see posix
+        """Return whether a copy that this user makes can have the owner and group of a file."""
+        return True
+
+    def pass_on_rights(self, path: str, status: os.stat_result) -> None:
+        """Give a file that was just made the owner, the group and the mode of another."""
 
     # ---------------------------------------------------------------- place
 
@@ -314,17 +320,6 @@ class FileSystem:
             wanted := mode | 0o111
         ):
             os.fchmod(descriptor, wanted)
-
-
-def refusal_or_raise(error: OSError, path: str) -> OSError:
-    """Return ``error`` if another link mode may help, else raise it with its path."""
-    known = error.filename
-    # A copy names the one of its two files that it is about; a link only half of one.
-    whole = error.filename2 is None and isinstance(known, str) and os.path.isabs(known)
-    named = error if whole else with_path(error, path)
-    if error.errno in VOLUME_REFUSALS or error.errno in FILE_REFUSALS:
-        return named
-    raise named from error
 
 
 def _kind(entry: os.DirEntry[str]) -> str:

@@ -14,8 +14,8 @@ import os
 from stat import S_IMODE, S_IRWXU, S_ISDIR, S_ISGID
 
 from linkinstall import limits
-from linkinstall.fs.named import NamedFile, set_times, status_of, with_path
-from linkinstall.fs.port import FileSystem, refusal_or_raise
+from linkinstall.fs.named import NamedFile, refusal_or_raise, set_times, status_of, with_path
+from linkinstall.fs.port import FileSystem
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,6 +75,25 @@ class PosixFileSystem(FileSystem):
             os.chown(folder, -1, os.getegid(), follow_symlinks=False)
         if inherited != mine.st_mode & S_ISGID:
             os.chmod(folder, S_IMODE(mine.st_mode) & ~S_ISGID | inherited)
+
+    def close_to_others(self, folder: str) -> None:
+        """Let nobody but its owner into a folder that was just made."""
+        os.chmod(folder, S_IRWXU)
+
+    def can_pass_on(self, status: os.stat_result) -> bool:
+        """Return whether this user may give a file this owner and this group."""
+        if os.geteuid() == 0:
+            return True
+        return status.st_uid == os.geteuid() and status.st_gid in {os.getegid(), *os.getgroups()}
+
+    def pass_on_rights(self, path: str, status: os.stat_result) -> None:
+        """Give a file that was just made the owner, the group and the mode of another."""
+        made = os.lstat(path)
+        if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
+            os.chown(path, status.st_uid, status.st_gid, follow_symlinks=False)
+            made = os.lstat(path)  # it takes set-user-ID away
+        if S_IMODE(made.st_mode) != S_IMODE(status.st_mode):
+            os.chmod(path, S_IMODE(status.st_mode))
 
     def open_to_owner(self, folder: str) -> bool:
         """Give a folder's owner all rights to it, through a handle that follows no link."""

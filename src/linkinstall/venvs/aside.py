@@ -51,6 +51,7 @@ from linkinstall.fs.volumes import Volumes
 from linkinstall.outcome import Kept, Pending
 from linkinstall.trash import waiting
 from linkinstall.venvs.change import Change, decode, encode
+from linkinstall.venvs.half_made import HalfMade, first_foreign, free_name
 from linkinstall.venvs.moving import (
     RENAME_REFUSALS,
     drop_emptied,
@@ -59,7 +60,6 @@ from linkinstall.venvs.moving import (
     take_whole,
 )
 from linkinstall.venvs.sight import LOCK, MAKING, SETTINGS, state_folders
-from linkinstall.venvs.unfinished import HalfMade, first_foreign, free_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

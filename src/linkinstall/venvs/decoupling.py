@@ -21,7 +21,6 @@ from stat import S_ISREG
 
 from linkinstall.application import Application, Origin
 from linkinstall.cache import Cache
-from linkinstall.fs.named import can_pass_on
 from linkinstall.fs.port import FILE, FOLDER
 from linkinstall.fs.volumes import Volumes
 from linkinstall.interrupts import deferred
@@ -183,7 +182,7 @@ def _coupled(
             if library is not None and status.st_dev != library.st_dev:
                 kept.append(Kept(path, "it lies on another volume than the library folder"))
                 continue
-            if not can_pass_on(status):
+            if not files.can_pass_on(status):
                 kept.append(Kept(path, "it belongs to another user or group than a copy would"))
                 continue
             found.append(name)

@@ -1,4 +1,4 @@
-"""Tests of ``linkinstall.venvs.unfinished``."""
+"""Tests of ``linkinstall.venvs.half_made``."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import pytest
 from virtualenv import cli_run
 
 from linkinstall.fs import local
+from linkinstall.venvs.half_made import first_foreign
 from linkinstall.venvs.sight import INNER, MAKING
-from linkinstall.venvs.unfinished import first_foreign
 from tests.support.venvs import LIBRARY
 
 if TYPE_CHECKING:
