@@ -106,7 +106,7 @@ def test_a_file_where_another_wheel_has_a_folder_is_refused() -> None:
         own.free(ONE, first[0], (first[1],), "1")
         own.free(TWO, second[0], (second[1],), "1")
         own.check_files_against_folders()
-        assert [("file-in-the-way", "/e/pkg")] == [(code, path) for code, path, *_ in refused]
+        assert [("claimed-twice", "/e/pkg")] == [(code, path) for code, path, *_ in refused]
 
 
 def test_folders_beside_files_pass() -> None:
@@ -134,7 +134,7 @@ def test_a_file_above_a_folder_of_another_wheel_is_refused() -> None:
     own.check_files_against_folders()
 
     reason = "would be a file and a folder at once"
-    assert [("file-in-the-way", "/e/ns/foo", "one", reason)] == refused
+    assert [("claimed-twice", "/e/ns/foo", "one", reason)] == refused
 
 
 def test_spellings_of_one_name_are_refused_once() -> None:

@@ -115,7 +115,7 @@ def test_a_file_of_one_wheel_cannot_be_a_folder_of_another(site: Site) -> None:
     one = site.wheel("one", files={"both": "1"})
     two = site.wheel("two", files={"both/a.py": "2"})
 
-    assert ("file-in-the-way", "both") in refused(site, one, two)
+    assert ("claimed-twice", "both") in refused(site, one, two)
 
 
 def test_identical_empty_inits_are_no_conflict(site: Site) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.distribution import Distribution
-from linkinstall.errors import ConflictError, DistributionError, Problem
+from linkinstall.errors import ConflictError, DistributionError
 from linkinstall.paths import forward
-from linkinstall.refusals import conflict, refuse_linked, refuse_twice, refuse_unremovable
+from linkinstall.refusals import refuse_linked, refuse_twice, refuse_unremovable
 from linkinstall.wishes import Exactly
 from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site, differences, snapshot
@@ -168,44 +168,6 @@ def test_dist_infos_that_are_folders_pass(tmp_path: Path) -> None:
     one = installed(site, "app", RECORD="app-1.0.dist-info/RECORD,,\n")
 
     refuse_linked(site.world(), [one])
-
-
-_FOLDERS = "Move folders and links elsewhere: they are never replaced."
-_FILES = (
-    "Uninstall what owns the files or move them elsewhere, "
-    "or pass --overwrite-existing to replace them."
-)
-_EDITED = "Move {} elsewhere, or pass --overwrite-existing to replace what changed."
-
-
-@pytest.mark.parametrize(
-    ("found", "step"),
-    [
-        ([("owned", "other")], _FILES),
-        ([("unowned", None), ("unowned", None)], _FILES),
-        ([("folder-in-the-way", None)], _FOLDERS),
-        ([("link-in-the-way", "app"), ("leads-out", None)], _FOLDERS),
-        ([("leads-out", None), ("owned", "other")], f"{_FOLDERS} {_FILES}"),
-        (
-            [("owned", "app")],
-            _EDITED.format("/0"),
-        ),
-        (
-            [("owned", "app"), ("owned", "app"), ("unowned", None)],
-            f"{_EDITED.format('the edited files')} {_FILES}",
-        ),
-    ],
-)
-def test_the_next_step_helps_with_each_problem(
-    found: list[tuple[str, str | None]], step: str
-) -> None:
-    """An option is advised for what it replaces alone."""
-    problems = [Problem(code, f"/{n}", owner, "") for n, (code, owner) in enumerate(found)]
-
-    error = conflict(problems, {"app"}, mends=False)
-
-    assert isinstance(error, ConflictError)
-    assert step == error.next_step
 
 
 def test_a_project_is_not_installed_and_then_removed_in_one(tmp_path: Path) -> None:

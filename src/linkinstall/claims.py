@@ -80,7 +80,7 @@ class Claims:
             for request, names, _ in self._claims.get(parent, ()):
                 if name in names:
                     reason = "would be a file and a folder at once"
-                    self._refuse("file-in-the-way", folder, request.name, reason)
+                    self._refuse("claimed-twice", folder, request.name, reason)
 
     def check_spellings(self, stands: Callable[[str], bool]) -> None:
         """Refuse paths of several wheels that are one where case and Unicode form do not count.

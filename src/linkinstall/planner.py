@@ -41,7 +41,6 @@ from linkinstall.plan import (
     StashItem,
     Tree,
 )
-from linkinstall.refusals import conflict
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -321,6 +320,8 @@ class Planner:
         if self.world.ignores_case and not self.problems:
             self._claims.check_spellings(lambda path: self.world.files.status(path) is not None)
         if self.problems:
+            from linkinstall.conflicts import conflict
+
             raise conflict(self.problems, self._own, mends=self._mends)
         stash = tuple(self._with_state(item) for item in self.removal.ordered())
         return Plan(

@@ -17,16 +17,14 @@ from linkinstall.paths import forward
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from linkinstall.cache import Cache, Entry
     from linkinstall.distribution import Distribution
     from linkinstall.environment import Environment
-    from linkinstall.errors import Problem
     from linkinstall.world import World
 
 __all__ = [
-    "conflict",
     "refuse_both",
     "refuse_linked",
     "refuse_odd_kinds",
@@ -48,52 +46,12 @@ _CHOICES = {
     "verify_cache": LEVELS,
 }
 """Options that have a handful of values, and these."""
-_STAYS = ("folder-in-the-way", "leads-out", "link-in-the-way")
-"""Codes of what no option replaces."""
 _COMPILE_LEVELS = (-1, 0, 1, 2)
 _SCRIPT_KINDS = ("posix", "win-ia32", "win-amd64", "win-arm", "win-arm64")
 _MADE_OF_PATHS = {
     "environment": ("an Environment", "Environment.of"),
     "cache": ("a Cache", "Cache"),
 }
-
-
-def conflict(problems: Iterable[Problem], own: Container[str], *, mends: bool) -> Exception:
-    """Return the error for all that stands in a plan's way.
-
-    :param own: the projects whose old versions go: what is left of these was edited
-    :param mends: a repair asks, which has no option to replace what others own
-    """
-    from linkinstall.errors import ConflictError
-
-    unique = list(dict.fromkeys(problems))
-    many = f"{len(unique)} paths are" if len(unique) > 1 else "One path is"
-    message = f"{many} in the way; nothing was changed."
-    return ConflictError(message, problems=unique, next_step=_way_out(unique, own, mends=mends))
-
-
-def _way_out(problems: list[Problem], own: Container[str], *, mends: bool) -> str:
-    if mends:
-        return (
-            "Move what is in the way elsewhere, or uninstall what owns it, "
-            "and run the same command again."
-        )
-    stays = [one for one in problems if one.code in _STAYS]
-    edited = [one for one in problems if one.code == "owned" and one.owner in own]
-    steps = []
-    if stays:
-        steps.append("Move folders and links elsewhere: they are never replaced.")
-    if edited:
-        what = edited[0].path if len(edited) == 1 else "the edited files"
-        steps.append(
-            f"Move {what} elsewhere, or pass --overwrite-existing to replace what changed."
-        )
-    if len(stays) + len(edited) < len(problems):
-        steps.append(
-            "Uninstall what owns the files or move them elsewhere, "
-            "or pass --overwrite-existing to replace them."
-        )
-    return " ".join(steps)
 
 
 def refuse_odd_options(levels: tuple[int, ...], **chosen: str) -> None:
