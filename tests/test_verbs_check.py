@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall import limits
 from linkinstall.errors import DistributionError, JournalError
 from linkinstall.fs import local
 from linkinstall.verbs.check import list_distributions
-from tests.support.faulty import Killed
+from tests.support.faulty import Killed, Wrapper
 from tests.support.sites import Site
 from tests.support.watched import Fault, Watched, before, process
 
@@ -50,6 +53,50 @@ def test_a_folder_of_compiled_files_need_not_be_there(site: Site) -> None:
 
     assert [] == site.check()
     assert ["whole"] == [one.health for one in list_distributions(site.environment)]
+
+
+class Leaving(Wrapper):
+    """Lets somebody take a distribution away, a few times right before it is looked into."""
+
+    def __init__(self, folder: Path, times: int) -> None:
+        super().__init__(local())
+        self.folder, self.times = folder, times
+        self.scan = self._scan  # type: ignore[method-assign]
+
+    def _scan(self, folder: str) -> list[tuple[str, str]]:
+        if folder == str(self.folder):
+            self.times -= 1
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), folder)
+        found = self.inner.scan(folder)
+        if self.times:
+            return found
+        return [one for one in found if one[0] != self.folder.name]
+
+
+@pytest.mark.parametrize("times", [1, limits.RETRIES - 1])
+def test_what_goes_while_it_is_looked_at_is_no_error(
+    site: Site, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    """A distribution that somebody uninstalls meanwhile is not there: all is looked at again.
+
+    Story: ``list`` beside an uninstall ended with an error of the disk, in one contest of some
+    thirty.
+    """
+    site.install(site.wheel("going", files={"going.py": "1"}))
+    leaving = Leaving(site.library / "going-1.0.dist-info", times)
+    monkeypatch.setattr("linkinstall.verbs.check.local", lambda: leaving)
+
+    assert ["app"] == [one.name for one in list_distributions(site.environment)]
+
+
+def test_what_never_stands_still_is_an_error(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of looks is bounded, and the last one's error is told."""
+    leaving = Leaving(site.library / "app-1.0.dist-info", limits.RETRIES)
+    monkeypatch.setattr("linkinstall.verbs.check.local", lambda: leaving)
+
+    with pytest.raises(FileNotFoundError, match="app-"):
+        list_distributions(site.environment)
+    assert 0 == leaving.times
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,10 @@ Calling sequence::
     for finding in check(environment=Environment.of(".venv")):
         print(finding.path, finding.fix)
 
-Guarantees: reads only, takes no lock. :func:`list_distributions` looks at presence and
-size alone; ``check`` also at times, and reads what those do not clear; with ``full`` it
-reads every file.
+Guarantees: reads only, takes no lock. Where somebody else takes away what is being looked at,
+all is looked at once more, a few times (``limits.RETRIES``). :func:`list_distributions` looks
+at presence and size alone; ``check`` also at times, and reads what those do not clear; with
+``full`` it reads every file.
 
 Errors: :class:`~linkinstall.errors.DistributionError` for a name that is not
 installed.
@@ -15,6 +16,7 @@ installed.
 
 from __future__ import annotations
 
+from linkinstall import limits
 from linkinstall.distribution import (
     HALF_REMOVED,
     MODIFIED,
@@ -29,7 +31,8 @@ from linkinstall.world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import TypeVar
 
     from linkinstall.cache import Cache
     from linkinstall.distribution import Distribution
@@ -39,12 +42,17 @@ if TYPE_CHECKING:
     from linkinstall.remedies import Remedies
     from linkinstall.unfinished import Unfinished
 
+    Seen = TypeVar("Seen")
+
 __all__ = ["check", "list_distributions", "require_installed"]
 
 
 def list_distributions(environment: Environment | None = None) -> list[DistributionState]:
     """Return every distribution with its health, sorted by canonical name."""
-    world = _world(environment)
+    return _looked(lambda: _listed(_world(environment)))
+
+
+def _listed(world: World) -> list[DistributionState]:
     unfinished, _ = _unfinished(world)
     health = {} if unfinished is None else unfinished.health
     found = find_distributions(world.files, world.libraries, world.bases)
@@ -86,15 +94,22 @@ def check(
 
     refuse_one_text(names, "names")
     refuse_texts(environment=environment, cache=cache)
-    world = _world(environment)
     wanted = {canonicalize(name) for name in names}
+
+    def look() -> list[Finding]:
+        world = _world(environment)
+        chosen = words_of(world.environment) if words is None else words
+        return _findings(world, wanted, Remedies(world, cache or Cache(), chosen), full=full)
+
+    return _looked(look)
+
+
+def _findings(world: World, wanted: set[str], remedies: Remedies, *, full: bool) -> list[Finding]:
     found = find_distributions(world.files, world.libraries, world.bases)
     unfinished, unreadable = _unfinished(world)
     health = {} if unfinished is None else unfinished.health
     if unreadable is None:  # else what is not there may have been taken out of place
         require_installed(wanted - health.keys(), found)
-    chosen = words_of(world.environment) if words is None else words
-    remedies = Remedies(world, cache or Cache(), chosen)
     findings = _of_distributions(world, found, wanted, remedies, health, full=full)
     findings += [
         Finding(name, of, "unfinished-transaction", world.home, fix=remedies.recover)
@@ -126,6 +141,16 @@ def require_installed(wanted: set[str], found: Iterable[Distribution]) -> None:
             ],
             next_step="`linkinstall list` shows what is installed.",
         )
+
+
+def _looked(look: Callable[[], Seen]) -> Seen:
+    """Look, and look again where what was just found has gone: nothing is locked for this."""
+    for _ in range(limits.RETRIES - 1):
+        try:
+            return look()
+        except FileNotFoundError:
+            continue
+    return look()
 
 
 def _world(environment: Environment | None) -> World:
