@@ -319,6 +319,31 @@ def test_a_row_that_climbs_leads_no_other_astray(site: Site) -> None:
     assert not (site.library / "app").exists()
 
 
+@needs_symlinks
+@pytest.mark.parametrize("how", ["file", "link to a file", "link to nothing"])
+def test_a_file_where_a_package_was_stays(site: Site, how: str) -> None:
+    """What somebody has put at the place of a package's folder is theirs, and no folder of ours.
+
+    A person's file there went into the stash as if it were the folder, and so did one that a link
+    there led to. It could not be deleted as a folder, every later command refused the state
+    folder that held it, and the person's file was in there.
+    """
+    site.install(site.wheel("app", files={"app/a.py": "1", "app/sub/b.py": "2"}))
+    place, notes = site.library / "app", site.library / "notes.txt"
+    shutil.rmtree(place)
+    notes.write_text("mine")
+    if how == "file":
+        place.write_text("mine")
+    else:
+        place.symlink_to("notes.txt" if how == "link to a file" else "nothing.txt")
+    before = snapshot(site.library, skipping=lambda path: path.startswith("app-1.0.dist-info"))
+
+    outcome = site.uninstall("app")
+
+    assert (0, ()) == (outcome.exit, outcome.warnings)
+    assert [] == differences(before, snapshot(site.library))
+
+
 def test_a_folder_where_record_names_a_file_stays(site: Site) -> None:
     """What somebody keeps in a folder of a listed file's name is kept, and told."""
     site.install(site.wheel("app", files={"app/a.py": "1"}))

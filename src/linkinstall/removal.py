@@ -285,7 +285,8 @@ class Removal:
         return answer
 
     def _stands(self, folder: str) -> bool:
-        return self.world.files.status(folder) is not None
+        # A file of somebody may have taken the place of a package's folder.
+        return self.world.kind(folder) == "folder"
 
     def _names(self, folder: str, sub: str) -> Iterator[tuple[str, tuple[str, ...]]]:
         entries = self.world.entries(folder)
