@@ -122,10 +122,11 @@ def test_a_link_to_a_dist_info_is_a_distribution(tmp_path: Path) -> None:
 
 
 def test_all_folders_are_looked_through(tmp_path: Path) -> None:
-    """Distributions of several library folders come sorted; a missing folder has none."""
+    """Distributions of several library folders come sorted; a missing folder has none, nor a file."""
     for path in ("one/b-1.dist-info", "two/a-1.dist-info", "two/b-2.dist-info"):
         (tmp_path / path).mkdir(parents=True)
-    folders = [f"{tmp_path}/one", f"{tmp_path}/absent", f"{tmp_path}/two"]
+    (tmp_path / "file").write_text("no folder")
+    folders = [f"{tmp_path}/{name}" for name in ("one", "absent", "file", "two")]
 
     found = find_distributions(local(), folders, {f"{tmp_path}/two": "/env/lib64"})
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import shutil
 from binascii import crc32
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -21,8 +22,6 @@ from tests.support.sites import Site, differences, of_state, snapshot
 from tests.support.watched import Fault, Watched, before, killed, process
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.support.sites import Snapshot
 
 
@@ -360,3 +359,22 @@ def test_another_version_in_the_other_library_is_seen(tmp_path: Path) -> None:
 
     assert [] == list(site.library.glob("*.dist-info"))
     assert ["app-3.0.dist-info"] == [path.name for path in platlib.iterdir()]
+
+
+@pytest.mark.parametrize("scheme", ["headers", "scripts"])
+def test_a_file_where_a_scheme_s_folder_was_stops_nothing(site: Site, scheme: str) -> None:
+    """What no change needs is no obstacle: a folder of a scheme that has become a file.
+
+    Distributions were looked for in each scheme's folder. Where somebody had put a file at the
+    place of that for headers, a removal that was killed could not be put back by any command.
+    """
+    place = Path(site.environment.schemes[scheme])
+    shutil.rmtree(place, ignore_errors=True)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("mine")
+    old = payload(site)
+    killed(site, "rename", "/committed", out="app")
+
+    settle(site)
+
+    assert [] == differences(old, payload(site))

@@ -94,7 +94,8 @@ def find_distributions(
     """
     found = []
     for library in libraries:
-        if files.status(library) is None:
+        status = files.status(library)
+        if status is None or not S_ISDIR(status.st_mode):
             continue
         for name, kind in files.scan(library):
             if not name.endswith(".dist-info") or name.startswith("~"):
