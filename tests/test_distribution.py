@@ -122,7 +122,7 @@ def test_a_link_to_a_dist_info_is_a_distribution(tmp_path: Path) -> None:
 
 
 def test_all_folders_are_looked_through(tmp_path: Path) -> None:
-    """Distributions of several library folders come sorted; a missing folder has none, nor a file."""
+    """Distributions of several library folders are sorted; a missing one has none, nor a file."""
     for path in ("one/b-1.dist-info", "two/a-1.dist-info", "two/b-2.dist-info"):
         (tmp_path / path).mkdir(parents=True)
     (tmp_path / "file").write_text("no folder")
@@ -306,6 +306,16 @@ def test_each_file_has_its_owners(tmp_path: Path) -> None:
         f"{tmp_path}/bin/a": "a",
         f"{library}/own_b.py": "b",
     } == found
+
+
+def test_a_file_has_its_owner_where_another_row_is_odd(library: Path) -> None:
+    """A file that is listed beside a row that cannot be read is not nobody's."""
+    (library / INFO / "RECORD").write_bytes(b"odd.py,sha256=x,many\npkg/a.py,,\n")
+    [one] = find_distributions(local(), [str(library)])
+
+    owners = owners_of(local(), [one])
+
+    assert {f"{library}/odd.py": "pkg", f"{library}/pkg/a.py": "pkg"} == owners
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from linkinstall.record import (
     is_sealed,
     parse,
     path_of,
+    paths_in,
     render,
     row,
     seal,
@@ -139,6 +140,27 @@ def test_plain_rows_need_no_csv() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert "False" == done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        (b"a/b.py,sha256=x,many", ["a/b.py"]),
+        (b"a\\b.py,sha256=x,many\r", ["a/b.py"]),
+        (b"a,b.py,,many", ["a,b.py"]),
+        (b'"a,b.py",,many', ["a,b.py"]),
+        (b"a/b.py", ["a/b.py"]),
+        (b"a/b.py,", ["a/b.py"]),
+        (b"caf\xe9.py,,", ["caf\udce9.py"]),
+        (b"\0\0\0", []),
+        (b"", []),
+    ],
+)
+def test_paths_are_read_out_of_odd_rows(line: bytes, expected: list[str]) -> None:
+    """One odd row hides no other, and its own path is told as far as it can be made out."""
+    assert ["first.py", *expected, "last.py"] == paths_in(
+        b"first.py,,1\n" + line + b"\nlast.py,sha256=y,2\n"
+    )
 
 
 @pytest.mark.parametrize("rows", [b"", b"a,,", b"a,,\n\tdata\tb,sha256=x,1"])

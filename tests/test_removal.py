@@ -67,6 +67,24 @@ def test_what_another_distribution_lists_in_its_way_is_kept(site: Site, written:
     assert [("also owned by other")] == [one.reason for one in outcome.kept]
 
 
+@pytest.mark.parametrize("odd", [b"other.py,sha256=x,many\n", b"other.py\n", b"caf\xe9.txt,,\n"])
+def test_what_another_distribution_lists_beside_an_odd_row_is_kept(site: Site, odd: bytes) -> None:
+    """A row that cannot be read says nothing of the others: their files stay that distribution's.
+
+    Where another distribution's RECORD had one row without a size that is a number, without
+    columns, or in another encoding than UTF-8, none of its rows counted: a file that both list
+    was removed with the first.
+    """
+    site.install(site.wheel("app", files={"common.txt": "shared", "app.py": "1"}))
+    other = site.library / "other-1.0.dist-info"
+    other.mkdir()
+    (other / "RECORD").write_bytes(odd + b"common.txt,,\nother-1.0.dist-info/RECORD,,\n")
+
+    site.uninstall("app")
+
+    assert "shared" == (site.library / "common.txt").read_text()
+
+
 def test_a_folder_that_holds_nothing_else_goes_as_a_whole(site: Site) -> None:
     """A package and the dist-info are one rename each, the dist-info last."""
     site.install(site.wheel("app", files={"app/a.py": "1", "app/sub/b.py": "2"}))

@@ -20,7 +20,7 @@ from errno import EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 from linkinstall.paths import normal
-from linkinstall.record import is_compiled, parse
+from linkinstall.record import is_compiled, parse, paths_in
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
 
@@ -41,6 +41,7 @@ __all__ = [
     "is_cut",
     "leftovers",
     "library_path",
+    "listed_paths",
     "no_file",
     "other_owner",
     "owners_of",
@@ -127,6 +128,15 @@ def read_rows(files: FileSystem, distribution: Distribution) -> list[Row] | None
         return parse(files.read(distribution.path + "/RECORD")) or None
     except (OSError, ValueError):
         return None
+
+
+def listed_paths(files: FileSystem, distribution: Distribution) -> list[str]:
+    """Return what RECORD lists, as paths: also where some of its rows cannot be read."""
+    try:
+        names = paths_in(files.read(distribution.path + "/RECORD"))
+    except OSError:
+        return []
+    return [library_path(distribution.base, name) for name in names]
 
 
 def read_record(files: FileSystem, distribution: Distribution) -> bytes:
@@ -234,8 +244,8 @@ def owners_of(
     owners: dict[str, str | tuple[str, ...]] = {}
     folders: dict[str, str] = {}
     for one in installed:
-        for row in read_rows(files, one) or ():
-            folder, _, name = library_path(one.base, row.path).rpartition("/")
+        for nominal in listed_paths(files, one):
+            folder, _, name = nominal.rpartition("/")
             if folder not in folders:
                 folders[folder] = files.real_path(folder)
             path = f"{folders[folder]}/{name}"

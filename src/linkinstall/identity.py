@@ -26,7 +26,7 @@ import os
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 from linkinstall.digest import hash_file
-from linkinstall.distribution import find_distributions, library_path, read_rows
+from linkinstall.distribution import find_distributions, listed_paths
 from linkinstall.plan import WHOLE
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
@@ -282,8 +282,7 @@ class Identity:
             indices = range(len(self.journal.changes))
             libraries = {folder for index in indices for folder in self._libraries(index)}
             for one in find_distributions(self.files, libraries):
-                for row in read_rows(self.files, one) or ():
-                    nominal = library_path(one.base, row.path)
+                for nominal in listed_paths(self.files, one):
                     folder = self.files.real_path(os.path.dirname(nominal))
                     self._listed.add(f"{folder}/{os.path.basename(nominal)}")
         return path in self._listed

@@ -6,6 +6,7 @@ installed projects": CSV with default dialect, ``path,algorithm=digest,size``).
 Calling sequence: :func:`parse` what another tool wrote, :func:`row` and
 :func:`render` what this one writes. What an entry of the cache keeps for RECORD gets a
 checksum by :func:`seal`; :func:`is_sealed` tests it, and :func:`unsealed` takes it away.
+:func:`paths_in` is for whoever asks whose a file is.
 
 Guarantees: a rendered row is byte for byte what ``csv.writer`` gives for the same
 fields; rows without a quote are parsed without importing ``csv``. Pure, no I/O.
@@ -31,6 +32,7 @@ __all__ = [
     "is_sealed",
     "parse",
     "path_of",
+    "paths_in",
     "render",
     "row",
     "seal",
@@ -68,6 +70,28 @@ def parse(data: bytes) -> list[Row]:
         path, hash_, size = fields[0], fields[1], fields[2]
         rows.append(Row(path.replace("\\", "/"), hash_, int(size) if size else None))
     return rows
+
+
+def paths_in(data: bytes) -> list[str]:
+    """Return the paths that a RECORD names, in rows that can be read and in others.
+
+    A size that is no number, or one name in another encoding, says nothing of the other files:
+    they are not nobody's.
+    """
+    try:
+        return [row.path for row in parse(data)]
+    except ValueError:
+        pass
+    found = []
+    for line in data.removeprefix(BOM_UTF8).split(b"\n"):
+        try:
+            found += [row.path for row in parse(line.rstrip(b"\r"))]
+        except ValueError:
+            if b"\0" not in line:
+                text = line.decode("utf-8", "surrogateescape").rstrip("\r")
+                path = text.rsplit(",", max(1, min(text.count(","), _COLUMNS - 1)))[0]
+                found.append(path.strip('"').replace("\\", "/"))
+    return found
 
 
 def _columns(text: str) -> list[list[str]]:

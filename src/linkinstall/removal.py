@@ -23,7 +23,7 @@ import os
 from linkinstall.distribution import library_path, no_file, read_record
 from linkinstall.outcome import Kept
 from linkinstall.plan import LOOSE, WHOLE, OldDistInfo, StashItem
-from linkinstall.record import is_compiled, is_compiled_of
+from linkinstall.record import is_compiled, is_compiled_of, paths_in
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -206,10 +206,10 @@ class Removal:
             plain = b'"' not in data and b"\\" not in data and not linked
             if plain and not any(token in data for token in encoded):
                 continue
-            for row in self.world.rows(other) or ():
-                path = library_path(other.base, row.path)
-                folder = self.world.real_folder(os.path.dirname(path))
-                name = _name(row)
+            rows = self.world.rows(other)
+            for listed in [row.path for row in rows] if rows else paths_in(data):
+                path = library_path(other.base, listed)
+                folder, name = self.world.real_folder(os.path.dirname(path)), os.path.basename(path)
                 if name in owned.get(folder, ()):
                     owned[folder].discard(name)
                     self.kept.append(Kept(f"{folder}/{name}", f"also owned by {other.name}"))
@@ -328,10 +328,6 @@ def _by_folder(base: str, rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
                 written[inner] = members
         members[name] = row
     return folders
-
-
-def _name(row: Row) -> str:
-    return row.path.rpartition("/")[2]
 
 
 def _below(folder: str, top: str) -> bool:
