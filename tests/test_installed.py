@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -9,12 +10,14 @@ import pytest
 from linkinstall.distribution import find_distributions
 from linkinstall.fs import local
 from linkinstall.installed import DAMAGED, OTHER, SAME, compare
+from linkinstall.record import is_sealed
 from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
+
+    from linkinstall.cache import Entry
 
 FILES = {"app/__init__.py": "value = 1\n", "app/data.txt": "data\n"}
 EVERYWHERE = {
@@ -195,3 +198,56 @@ def test_compiled_files_of_a_wheel_may_be_gone(tmp_path: Path) -> None:
     (site.library / "app" / "old.pyc").unlink()
 
     assert compared(site, wheel) == SAME
+
+
+def lose_rows(site: Site, wheel: Path, left: bytes | None) -> Entry:
+    """Return the entry of a wheel, with something else for the rows that it kept."""
+    found = site.cache.find(str(wheel))
+    assert found is not None
+    record = Path(found.entry.folder, "record")
+    record.unlink()
+    if left is not None:
+        record.write_bytes(left)
+    return found.entry
+
+
+LEFT = [None, b"", b"app/__init__.py,sha2", b"\tno scheme\tx,,\n", b"\0" * 80]
+
+
+@pytest.mark.parametrize("left", LEFT)
+@pytest.mark.parametrize("prefix", ["", "./"])
+def test_rows_that_the_entry_has_lost_are_those_of_its_manifest(
+    tmp_path: Path, left: bytes | None, prefix: str
+) -> None:
+    """What an entry keeps for RECORD is taken as it stands only where its seal is whole.
+
+    Nobody had looked at the entry by then. Where that file was cut, installing or repairing what
+    was installed from it ended with a ValueError that called itself a mistake in linkinstall, and
+    none of these commands came as far as the look that mends the entry.
+    """
+    site = Site(tmp_path)
+    wheel = site.wheel(files=EVERYWHERE, entry_points=CONSOLE)
+    site.install(wheel)
+    record = site.library / "app-1.0.dist-info" / "RECORD"
+    record.write_text("".join(prefix + row for row in record.read_text().splitlines(keepends=True)))
+    entry = lose_rows(site, wheel, left)
+    world = site.world()
+    (installed,) = find_distributions(world.files, world.libraries, world.bases)
+
+    assert compare(local(), installed, entry, site.environment) == SAME
+
+
+@pytest.mark.parametrize("left", LEFT)
+def test_an_entry_that_has_lost_its_rows_is_made_anew_where_it_is_used(
+    tmp_path: Path, left: bytes | None
+) -> None:
+    """Installing over damage mends the entry as well, and leaves what is right."""
+    site = Site(tmp_path)
+    wheel = site.wheel(files=FILES)
+    site.install(wheel)
+    (site.library / "app" / "data.txt").unlink()
+    entry = lose_rows(site, wheel, left)
+
+    assert site.install(wheel).exit == 0
+    assert [] == site.check()
+    assert is_sealed(Path(entry.folder, "record").read_bytes(), entry.manifest.id)
