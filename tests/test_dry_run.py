@@ -11,7 +11,7 @@ import pytest
 
 from linkinstall import Cache
 from linkinstall.dry_run import foresee, planned_changes
-from linkinstall.errors import InvalidWheelError
+from linkinstall.errors import InvalidWheelError, UsageError
 from linkinstall.fs import local
 from linkinstall.values import as_dict, replace
 from tests.support.applications import planned
@@ -257,6 +257,19 @@ def test_a_link_mode_that_cannot_be_had_is_not_told(site: Site, wheel: Path) -> 
     assert 0 == told.files["hardlink"]
     assert sum(told.files.values()) == len(told.added)
     assert told.files["copy"] + told.files["written"] == len(told.added)
+
+
+def test_links_into_a_cache_that_goes_are_refused(site: Site, wheel: Path) -> None:
+    """What the run refuses for its link mode, the dry run refuses, too.
+
+    With ``--no-cache --link-mode symlink`` it told "would install", and the run ended with a
+    usage error.
+    """
+    asked: dict[str, Any] = {"cache": Cache.none(), "link_mode": "symlink"}
+
+    for dry_run in (True, False):
+        with pytest.raises(UsageError, match="needs a cache that stays"):
+            site.install(wheel, dry_run=dry_run, **asked)
 
 
 def test_nothing_to_do_is_told_as_nothing(site: Site, wheel: Path) -> None:

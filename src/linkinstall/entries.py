@@ -85,16 +85,20 @@ class Entries:
             from linkinstall.unwritable import passed_over
 
             self.warnings += passed_over(self.cache)
-        if not (brings and self.cache.temporary and self.cache.distrust):
-            return  # that of a destination is a folder already
-        if self._symlinks:
+        if self.needs_temporary(brings=brings):
+            self._use_temporary()
+
+    def needs_temporary(self, *, brings: bool) -> bool:
+        """Return whether there is no cache that stays; links into one that goes are refused."""
+        needed = brings and self.cache.temporary and bool(self.cache.distrust)  # not a folder yet
+        if needed and self._symlinks:
             from linkinstall.errors import UsageError
 
             raise UsageError(
                 "Link mode symlink needs a cache that stays.",
                 next_step="Leave out --no-cache, or take another --link-mode.",
             )
-        self._use_temporary()
+        return needed
 
     def _use_temporary(self) -> None:
         old = self.cache

@@ -140,7 +140,9 @@ class Preparation:
 
     def _plan(self, world: World, *, dry: bool) -> Plan:
         self.wishes.look(world, self.cache)
-        if not dry:
+        if dry:
+            self._entries.needs_temporary(brings=self.wishes.may_write)
+        else:
             wheels = [wish.path for wish in self.wishes.incoming if wish.path is not None]
             self._entries.fill(wheels, self.options.compile_levels)
         wanted = [(wish, *self._entry_of(wish, dry=dry)) for wish in self.wishes.incoming]
