@@ -10,7 +10,7 @@ import pytest
 from linkinstall.distribution import Distribution
 from linkinstall.errors import ConflictError, DistributionError
 from linkinstall.paths import forward
-from linkinstall.refusals import refuse_linked, refuse_twice, refuse_unremovable
+from linkinstall.refusals import refuse_linked, refuse_twice
 from linkinstall.wishes import Exactly
 from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site, differences, snapshot
@@ -56,36 +56,6 @@ def test_every_project_that_comes_twice_is_named() -> None:
     ]
     assert "app, web" in caught.value.message
     assert "Nothing was changed." in caught.value.next_step
-
-
-def test_what_has_a_record_may_be_removed(tmp_path: Path) -> None:
-    """A distribution whose RECORD says something is not refused, metadata or not."""
-    site = Site(tmp_path)
-    one = installed(site, "app", RECORD="app-1.0.dist-info/RECORD,,\n")
-
-    refuse_unremovable(site.world(), [one])
-
-
-def test_everything_without_a_record_is_named(tmp_path: Path) -> None:
-    """Without RECORD, or with an empty one, nothing is removed; each is named with its tool."""
-    site = Site(tmp_path)
-    leaving = [
-        installed(site, "web", METADATA="", RECORD=""),
-        installed(site, "sound", RECORD="sound.py,,\n"),
-        installed(site, "app", INSTALLER="conda\n"),
-    ]
-
-    with pytest.raises(DistributionError) as caught:
-        refuse_unremovable(site.world(), leaving)
-
-    base = str(site.library)
-    assert [
-        ("record-missing", f"{base}/web-1.0.dist-info/RECORD", "web"),
-        ("record-missing", f"{base}/app-1.0.dist-info/RECORD", "app"),
-    ] == [(one.code, one.path, one.owner) for one in caught.value.problems]
-    assert "app, web" in caught.value.message
-    assert "(installed by conda)" in str(caught.value)
-    assert "Install a wheel of the project over it" in caught.value.next_step
 
 
 def test_a_project_is_not_removed_and_placed_in_one(tmp_path: Path) -> None:

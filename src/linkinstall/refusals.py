@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import os
 
-from linkinstall.distribution import read_installer
 from linkinstall.entry_check import LEVELS
 from linkinstall.interpreter_report import SCHEMES
 from linkinstall.paths import forward
@@ -35,7 +34,6 @@ __all__ = [
     "refuse_twice",
     "refuse_undone",
     "refuse_unplaceable",
-    "refuse_unremovable",
     "refused_together",
 ]
 
@@ -263,27 +261,6 @@ def refuse_undone(coming: Sequence[str], removed_after: Mapping[str, int]) -> No
             problems=[Problem("claimed-twice", "", one, f"{one} {reason}") for one in both],
             next_step="Nothing was changed. Ask for one of them.",
         )
-
-
-def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:
-    """Refuse to remove distributions that have no RECORD (PyPA: tools must not)."""
-    lost = [old for old in leaving if world.rows(old) is None]
-    if not lost:
-        return
-    from linkinstall.errors import DistributionError, Problem
-
-    problems = []
-    for old in lost:
-        by = read_installer(world.files, old)
-        reason = f"{old.path} has no RECORD" + (f" (installed by {by})" if by else "")
-        problems.append(Problem("record-missing", f"{old.path}/RECORD", old.name, reason))
-    raise DistributionError(
-        f"Cannot tell which files belong to {', '.join(sorted({one.name for one in lost}))}: "
-        "RECORD is missing.",
-        problems=problems,
-        next_step="Nothing was changed. Install a wheel of the project over it "
-        "(that replaces the remains), then uninstall it.",
-    )
 
 
 def refuse_unplaceable(environment: Environment, entry: Entry) -> None:
