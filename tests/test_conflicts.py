@@ -29,6 +29,7 @@ _EDITED = "Move {} elsewhere, or pass --overwrite-existing to replace what chang
         ([("leads-out", None), ("owned", "other")], f"{_FOLDERS} {_FILES}"),
         ([("claimed-twice", "other")], _WHEELS),
         ([("claimed-twice", "other"), ("unowned", None)], f"{_WHEELS} {_FILES}"),
+        ([("no-folder", None)], "Move /0 elsewhere: a folder of the environment goes there."),
         (
             [("owned", "app")],
             _EDITED.format("/0"),

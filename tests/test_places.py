@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.environment import Environment
+from linkinstall.errors import ConflictError
 from linkinstall.fs import local
 from linkinstall.places import Places
 from linkinstall.removal import Removal
@@ -60,6 +61,28 @@ def test_where_a_root_leads_is_the_users_choice(site: Site) -> None:
 
     assert f"{outside}/run" == planned.places.resolve(f"{site.scripts}/run")
     assert [] == planned.refused
+
+
+@pytest.mark.parametrize("above", ["include", "include/site/python3.11"])
+@pytest.mark.parametrize("asked", [{}, {"dry_run": True}, {"overwrite_existing": True}])
+def test_a_file_where_a_root_must_be_is_refused(
+    site: Site, above: str, asked: dict[str, bool]
+) -> None:
+    """A file at the place of a scheme's folder, or above it, is in the way, and told as such.
+
+    The dry run told what would be installed, and the run ended with "File exists".
+    """
+    place = site.root / above
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text("mine")
+    wheel = site.wheel("app", files={"app.py": "", "app-1.0.data/headers/app.h": "h"})
+
+    with pytest.raises(ConflictError) as caught:
+        site.install(wheel, **asked)
+
+    assert [("no-folder", str(place))] == [(one.code, one.path) for one in caught.value.problems]
+    assert "mine" == place.read_text()
+    assert 0 == site.install(site.wheel("other")).exit
 
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")

@@ -19,6 +19,8 @@ __all__ = ["conflict"]
 
 _STAYS = ("folder-in-the-way", "leads-out", "link-in-the-way")
 """Codes of what no option replaces."""
+_ROOT = "no-folder"
+"""The code of a file at the place of a scheme's folder."""
 _TOGETHER = "claimed-twice"
 """The code of what two wheels of one command bring: no option says which of them is meant."""
 
@@ -43,7 +45,8 @@ def _way_out(problems: list[Problem], own: Container[str], *, mends: bool) -> st
         )
     stays = [one for one in problems if one.code in _STAYS]
     edited = [one for one in problems if one.code == "owned" and one.owner in own]
-    steps = []
+    roots = [one for one in problems if one.code == _ROOT]
+    steps = [f"Move {one.path} elsewhere: a folder of the environment goes there." for one in roots]
     if stays:
         steps.append("Move folders and links elsewhere: they are never replaced.")
     if edited:
@@ -57,7 +60,7 @@ def _way_out(problems: list[Problem], own: Container[str], *, mends: bool) -> st
             "Leave out one of the wheels that bring the same path, "
             "or install it by a command of its own with --overwrite-existing."
         )
-    if len(stays) + len(edited) + len(twice) < len(problems):
+    if len(stays) + len(edited) + len(twice) + len(roots) < len(problems):
         steps.append(
             "Uninstall what owns the files or move them elsewhere, "
             "or pass --overwrite-existing to replace them."

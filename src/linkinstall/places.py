@@ -68,12 +68,22 @@ class Places:
             parent = os.path.dirname(folder)
             if folder in self._roots or parent == folder:
                 # Where a root leads is the user's choice; links below it are not.
-                self._resolved[key] = self.world.real_folder(folder)
+                self._resolved[key] = self._root(self.world.real_folder(folder))
             else:
                 above = self.resolve(parent, data=data)
                 name = os.path.basename(folder)
                 self._resolved[key] = above and self._step(above, name, data=data)
         return self._resolved[key]
+
+    def _root(self, folder: str) -> str | None:
+        """Return a scheme's folder, None where a file stands at its place or above it."""
+        path = folder
+        while (kind := self.world.kind(path)) is None and path != os.path.dirname(path):
+            path = os.path.dirname(path)
+        if kind in (None, "folder"):
+            return folder
+        self._refuse("no-folder", path, "is a file where a folder of the environment must be")
+        return None
 
     def _step(self, parent: str, name: str, *, data: bool) -> str | None:
         """Return the real path of ``name`` in a real folder, None where it is refused."""
