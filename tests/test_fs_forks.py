@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -40,6 +42,31 @@ def test_a_child_that_fails_gives_nothing() -> None:
         return b"never"
 
     assert [None, None] == [Child(work).result() for work in (fail, die)]
+
+
+def reap(*_: object) -> None:
+    """Take the exit status of every child that has ended, as some programs do."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            continue
+
+
+@pytest.mark.parametrize("reaper", [signal.SIG_IGN, reap])
+def test_a_result_counts_without_an_exit_status(reaper: Any) -> None:
+    """Where somebody else has taken the exit status, results come, and failures give None.
+
+    Story: a program that ignores SIGCHLD, as daemons do, hands that on to what it starts. There
+    waiting ended with an error, and each install of more than a thousand files with "Bad file
+    descriptor".
+    """
+    before = signal.signal(signal.SIGCHLD, reaper)
+    try:
+        works = (lambda: b"x" * 300_000, lambda: b"", lambda: b"%d" % (1 // 0))
+        children = [Child(work) for work in works]
+
+        assert [b"x" * 300_000, b"", None] == [child.result() for child in children]
+    finally:
+        signal.signal(signal.SIGCHLD, before)
 
 
 def test_a_child_runs_nothing_of_its_parents(capfd: pytest.CaptureFixture[str]) -> None:
