@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import errno
+import pickle
+from typing import Any
 
 import pytest
 from installer.exceptions import InstallerError
@@ -14,6 +17,7 @@ from linkinstall.errors import (
     InvalidWheelError,
     LinkInstallError,
     LockTimeoutError,
+    PathError,
     Problem,
 )
 
@@ -109,3 +113,30 @@ def test_a_refusal_of_the_system_is_an_oserror() -> None:
     assert (errno.ENOSPC, "No space left on device") == (error.errno, error.strerror)
     assert "/env/a.py" == error.filename
     assert str(error).startswith("The change was rolled back.")
+
+
+@pytest.mark.parametrize("error", CLASSES)
+def test_an_error_can_be_handed_to_another_process(error: type[LinkInstallError]) -> None:
+    """An error that was pickled, or copied, is the same: class, text and all that it carries.
+
+    Story: an error with problems raised another one where it was unpickled. In a pool of
+    processes that ended the thread that hands results over: the program waited for ever.
+    """
+    words: dict[str, Any] = {"problems": [Problem("owned", "/env/a.py", "rich")]}
+    arguments: tuple[Any, ...] = ("It is not to be.",)
+    if error is PathError:
+        words = {"path": "../a"}
+    elif error is LockTimeoutError:
+        arguments, words = ("/env/.lock", 1.5), {"what": "the environment /env"}
+    elif error is FileSystemError:
+        words = {"path": "/env/a.py", "cause": OSError(errno.ENOSPC, "No space left on device")}
+    one = error(*arguments, **words)
+    one.add_note("while it was tested")
+
+    for other in (pickle.loads(pickle.dumps(one)), copy.deepcopy(one)):  # noqa: S301 - our own
+        assert type(other) is error
+        assert (str(one), one.args, repr(one)) == (str(other), other.args, repr(other))
+        mine, theirs = vars(one) | {"cause": ""}, vars(other) | {"cause": ""}
+        assert mine == theirs
+        for name in ("errno", "strerror", "filename"):
+            assert getattr(one, name, None) == getattr(other, name, None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import subprocess
 import sys
 
@@ -102,6 +104,18 @@ def test_replace_makes_a_changed_copy() -> None:
 def test_as_dict_keeps_the_order() -> None:
     """The fields come in the order of the class."""
     assert [("width", 3), ("height", 4)] == list(as_dict(Size(3, 4)).items())
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_a_value_can_be_pickled_and_copied(protocol: int) -> None:
+    """What another process is sent, or a copy, is equal.
+
+    Story: pickling worked and its inverse raised AttributeError, so that a pool of processes
+    that had an outcome or an error to hand over waited for ever, or broke.
+    """
+    for one in (Size(3, 4), Named("a")):
+        assert one == pickle.loads(pickle.dumps(one, protocol))  # noqa: S301 - our own
+        assert one == copy.copy(one) == copy.deepcopy(one)
 
 
 def test_importing_it_loads_no_other_module() -> None:

@@ -10,7 +10,8 @@ it only where they raise.
 
 Guarantees: each class derives from :class:`LinkInstallError`, which is itself an
 ``installer.exceptions.InstallerError``. Where ``installer``'s own destination
-raises ``FileExistsError`` or ``ValueError``, the matching class here is one too.
+raises ``FileExistsError`` or ``ValueError``, the matching class here is one too. Errors can
+be copied and pickled, as pools of processes do it.
 
 Errors: none of its own.
 """
@@ -24,6 +25,7 @@ from linkinstall.values import value
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import Any
 
     from linkinstall.outcome import Outcome
 
@@ -103,6 +105,18 @@ class LinkInstallError(InstallerError):
         if self.next_step:
             lines.append(self.next_step)
         return "\n".join(lines)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return how to make a copy, or the same in another process: by its attributes."""
+        # The default one passes the message to the class, and some take more than that.
+        return _blank, (type(self), self.args), {**vars(self)}
+
+
+def _blank(error: type[LinkInstallError], arguments: tuple[Any, ...]) -> LinkInstallError:
+    """Return an error without its attributes."""
+    made = error.__new__(error)
+    made.args = arguments
+    return made
 
 
 class UsageError(LinkInstallError, ValueError):
@@ -221,6 +235,12 @@ class FileSystemError(LinkInstallError, OSError):
         self.cause = cause
         self.errno, self.strerror = cause.errno, cause.strerror
         self.filename = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Add what an ``OSError`` does not keep among its attributes."""
+        make, arguments, fields = super().__reduce__()
+        own = {name: getattr(self, name) for name in ("errno", "strerror", "filename")}
+        return make, arguments, {**fields, **own}
 
 
 class NotAVenvError(LinkInstallError):

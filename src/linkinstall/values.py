@@ -16,7 +16,8 @@ Calling sequence::
     replace(Size(3), height=4)   # Size(width=3, height=4)
 
 Guarantees: instances cannot be changed, compare and hash by their fields, and
-are created in field order or by keyword. Defaults must be immutable.
+are created in field order or by keyword. Defaults must be immutable. They can be copied and
+pickled, if their fields can.
 
 Errors: ``TypeError`` for wrong arguments, ``AttributeError`` on assignment.
 """
@@ -56,6 +57,7 @@ def value(cls: type[T]) -> type[T]:
         "__setattr__": _refuse,
         "__delattr__": _refuse,
         "__hash__": _hash,
+        "__reduce__": _reduce,
     }
     body.setdefault("__repr__", _repr)
     if "__eq__" not in vars(cls):
@@ -108,6 +110,11 @@ def _eq(self: object, other: object) -> Any:
     if type(self) is not type(other):
         return NotImplemented
     return all(getattr(self, name) == getattr(other, name) for name in _fields(self))
+
+
+def _reduce(self: object) -> tuple[Any, ...]:
+    # The default one sets the fields of an instance that is there: a value refuses that.
+    return type(self), tuple(as_dict(self).values())
 
 
 def _hash(self: object) -> int:
