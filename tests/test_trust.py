@@ -189,6 +189,28 @@ def test_the_default_cache_must_be_the_users_own(
     assert Cache().distrust == ""
 
 
+@pytest.mark.parametrize("name", ["linkinstall", ".cache/linkinstall"])
+def test_root_makes_no_default_cache_in_the_home_folder_of_a_user(
+    reachable: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Where sudo leaves root with the home folder of a user, root makes nothing there.
+
+    Story: what was not there yet was not judged. Root made ``~/.cache`` of the user, who could
+    not write there from then on, with no program.
+    """
+    monkeypatch.setenv("XDG_CACHE_HOME", str((reachable / name).parent))
+    monkeypatch.delenv("LINKINSTALL_CACHE_DIR", raising=False)
+    owner = reachable.stat().st_uid or 4321
+    if os.geteuid() == 0:
+        os.chown(reachable, owner, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    assert f"it would be made in a folder of user {owner}" == Cache().distrust
+    assert Cache(reachable / name).distrust == ""
+    monkeypatch.setattr(os, "geteuid", lambda: owner + 1)
+    assert Cache().distrust == ""
+
+
 def test_a_variable_that_is_empty_names_no_cache(
     reachable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,9 +64,23 @@ def _distrust(files: FileSystem, path: str, inner: Iterable[str], *, named: bool
     if status is not None and not S_ISDIR(status.st_mode):
         return NO_FOLDER
     opened = _opened(files, path, real, inner)
-    if opened or named or status is None or status.st_uid in (0, os.geteuid()):
+    if opened or named:
         return opened
-    return f"it belongs to user {status.st_uid}"
+    if status is None:
+        return _other_home(files, real)
+    return "" if status.st_uid in (0, os.geteuid()) else f"it belongs to user {status.st_uid}"
+
+
+def _other_home(files: FileSystem, path: str) -> str:
+    """Return why root is not to make a cache: what it makes there, its user cannot change.
+
+    Others may where the system lets them: in some containers the home folder is the group's.
+    """
+    found = (files.status(parent) for parent in _above(path))
+    nearest = next((status for status in found if status is not None), None)
+    if os.geteuid() or nearest is None or nearest.st_uid == 0:
+        return ""
+    return f"it would be made in a folder of user {nearest.st_uid}"
 
 
 def _opened(files: FileSystem, path: str, real: str, inner: Iterable[str]) -> str:
