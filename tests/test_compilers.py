@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import marshal
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +19,7 @@ from linkinstall.errors import CacheError
 from tests.support.interpreters import make_venv
 
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator
 
 
@@ -232,3 +235,40 @@ def test_an_interpreter_that_is_not_there_is_told(tmp_path: Path) -> None:
         list(Compilers("/no/such/interpreter").compile([job(tmp_path, 1)]))
 
     assert "--no-compile-bytecode" in caught.value.next_step
+
+
+def test_where_no_further_process_can_be_started_those_that_run_compile(
+    tmp_path: Path, pool: Compilers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A limit on processes costs time alone, as long as one interpreter can be started."""
+    start, left = Compilers._start, [None]
+
+    def limited(self: Compilers) -> subprocess.Popen[bytes]:
+        if not left:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        left.pop()
+        return start(self)
+
+    monkeypatch.setattr(Compilers, "_start", limited)
+
+    assert [0, 1, 2, 3] == values(pool.compile([job(tmp_path, number) for number in range(4)]))
+
+
+def test_where_no_thread_can_be_started_the_error_says_so(
+    tmp_path: Path, pool: Compilers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Compiling is watched by a thread: without one it is refused, by our error.
+
+    Story: under a limit on processes, which counts threads, the install ended with "Unexpected
+    RuntimeError" and the request to report a mistake.
+    """
+
+    def refuse(_self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+
+    with pytest.raises(CacheError, match="can't start new thread") as caught:
+        list(pool.compile([job(tmp_path, 1)]))
+    assert "--no-compile-bytecode" in caught.value.next_step
+    assert [] == pool._running

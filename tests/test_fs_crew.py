@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -40,6 +41,30 @@ def test_each_part_is_done_once(tmp_path: Path, count: int) -> None:
     done = sorted(int(line) for line in (tmp_path / "log").read_text().split())
     assert list(range(count)) == done
     os.close(log)
+
+
+@forks
+@pytest.mark.parametrize("helpers", [0, 1])
+def test_where_no_further_process_can_be_forked_the_others_do_it(
+    monkeypatch: pytest.MonkeyPatch, helpers: int
+) -> None:
+    """A limit on processes costs time alone: each part is done, and nothing stays open.
+
+    Story: in a container that had as many processes as it may have, what an uninstallation had
+    taken out was not deleted, by this run and by each further one.
+    """
+    fork, left, before = os.fork, [None] * helpers, os.listdir("/dev/fd")
+
+    def limited() -> int:
+        if not left:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        left.pop()
+        return fork()
+
+    monkeypatch.setattr(os, "fork", limited)
+
+    assert list(range(9)) == Crew(lambda number: number, 9).finish()
+    assert len(before) == len(os.listdir("/dev/fd"))
 
 
 @forks

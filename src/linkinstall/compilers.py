@@ -73,24 +73,13 @@ class Compilers:
         """
         if not jobs:
             return
-        from threading import Timer
-
         if self._watch is not None:
             # Answers that nobody has read would be taken for those of this batch.
             self.close()
-        count = min(self._most, 1 + len(jobs) // PARALLEL_FROM)
-        try:
-            while len(self._running) < count:
-                self._running.append(self._start())
-        except OSError as error:
-            self.close()
-            raise self._failed(f"cannot be run to compile bytecode: {error}") from error
-        workers = self._running[:count]
+        workers = self._workers(min(self._most, 1 + len(jobs) // PARALLEL_FROM))
+        count = len(workers)
         self._late = False
-        # Killed, a process closes its pipe, and whoever reads from it goes on.
-        watch = self._watch = Timer(limits.COMPILE_WAIT, self._give_up, [workers])
-        watch.daemon = True
-        watch.start()
+        watch = self._watch_over(workers)
         try:
             for number, worker in enumerate(workers):
                 self._ask(worker, jobs[number::count])
@@ -123,6 +112,31 @@ class Compilers:
         if self._said is not None:
             self._said.close()
             self._said = None
+
+    def _workers(self, count: int) -> list[subprocess.Popen[bytes]]:
+        """Return so many processes, or as many as can be started."""
+        try:
+            while len(self._running) < count:
+                self._running.append(self._start())
+        except OSError as error:
+            if not self._running:
+                self.close()
+                raise self._failed(f"cannot be run to compile bytecode: {error}") from error
+        return self._running[:count]
+
+    def _watch_over(self, workers: list[subprocess.Popen[bytes]]) -> Timer:
+        """Start what kills processes that take too long."""
+        from threading import Timer
+
+        # Killed, a process closes its pipe, and whoever reads from it goes on.
+        watch = self._watch = Timer(limits.COMPILE_WAIT, self._give_up, [workers])
+        watch.daemon = True
+        try:
+            watch.start()
+        except RuntimeError as error:  # no further thread can be started
+            self.close()
+            raise self._failed(f"cannot be watched while it compiles: {error}") from error
+        return watch
 
     def _start(self) -> subprocess.Popen[bytes]:
         import subprocess

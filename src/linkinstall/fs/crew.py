@@ -11,8 +11,8 @@ Calling sequence::
     crew.abandon()                  # instead: the others end after what they are at
 
 Guarantees: those of :mod:`linkinstall.fs.forks`, which it is made of. Each part is taken
-once. A helper whose parent is gone takes no further part. Nothing is done any more
-after :meth:`Crew.finish` or :meth:`Crew.abandon`.
+once, and where no helper can be forked, here. A helper whose parent is gone takes no further
+part. Nothing is done any more after :meth:`Crew.finish` or :meth:`Crew.abandon`.
 
 Errors: what ``do`` raises in this process; a part that a helper did not live to answer
 for has None for an answer.
@@ -56,6 +56,8 @@ class Crew:
         try:
             for _ in range(min(workers() - 1, count)):
                 self._children.append(Child(self._help))
+        except OSError:  # no further process can be forked: those that are there do it
+            pass
         except BaseException:
             self.abandon()
             raise

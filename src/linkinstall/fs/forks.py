@@ -55,7 +55,12 @@ class Child:
 
     def __init__(self, work: Work) -> None:
         reader, writer = os.pipe()
-        self.pid = os.fork()
+        try:
+            self.pid = os.fork()
+        except OSError:
+            os.close(reader)
+            os.close(writer)
+            raise
         if not self.pid:
             _do(work, reader, writer)
         os.close(writer)
