@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import marshal
 import os
+import subprocess
 import sys
 import threading
 from pathlib import Path
@@ -16,10 +17,10 @@ from linkinstall import compilers, limits
 from linkinstall.compilers import Compilers
 from linkinstall.environment import Environment
 from linkinstall.errors import CacheError
-from tests.support.interpreters import make_venv
+from tests.support.interpreters import VERSIONS, interpreter, make_venv
+from tests.support.zips import zipped
 
 if TYPE_CHECKING:
-    import subprocess
     from collections.abc import Iterator
 
 
@@ -55,6 +56,49 @@ def test_answers_come_in_the_order_of_the_jobs(tmp_path: Path, pool: Compilers) 
     jobs = [job(tmp_path, number, "no python" if number == 4 else "") for number in range(11)]
 
     assert [None if n == 4 else n for n in range(11)] == values(pool.compile(jobs))
+
+
+@pytest.mark.parametrize("version", VERSIONS, ids=lambda version: ".".join(map(str, version)))
+def test_what_is_compiled_is_the_same_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: tuple[int, int]
+) -> None:
+    """Two runs compile to the same bytes, whatever the caller's variables are.
+
+    Story: before CPython 3.11 a compiled file has the members of a set in the order of their
+    hashes, which chance decided in each run: packages were not reproducible, even with
+    PYTHONHASHSEED, which was not handed on.
+    """
+    words = ", ".join(repr(f"word{number}") for number in range(40))
+    jobs = [job(tmp_path, 0, f"x = 'a' in {{{words}}}\n")]
+    seen: set[bytes | None] = set()
+    for seed in ("1", "2", "3"):
+        monkeypatch.setenv("PYTHONHASHSEED", seed)
+        pool = Compilers(interpreter(version))
+        try:
+            seen.update(pool.compile(jobs))
+        finally:
+            pool.close()
+
+    assert 1 == len(seen)
+    assert None not in seen
+
+
+def test_it_compiles_from_a_zip_file(tmp_path: Path) -> None:
+    """Where linkinstall itself is in a zip file, its worker runs all the same.
+
+    Story: in a zipapp each install that compiled something ended with "can't find '__main__'".
+    """
+    archive = zipped(tmp_path)
+    (tmp_path / "m.py").write_text("x = 1\n")
+    code = (
+        f"import sys; sys.path[:] = [{archive!r}, *{sys.path!r}]; "
+        "from linkinstall import compilers; assert '.zip' in compilers.__file__; "
+        f"pool = compilers.Compilers(sys.executable); jobs = [({str(tmp_path / 'm.py')!r}, 'm.py', "
+        "'0', 'timestamp')]; print([bool(data) for data in pool.compile(jobs)]); pool.close()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert ("[True]\n", "") == (done.stdout, done.stderr)
 
 
 def test_nothing_of_the_environment_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

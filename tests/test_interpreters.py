@@ -19,6 +19,7 @@ from linkinstall.interpreters import ask, report_of, running
 from linkinstall.venvs.sight import MAKING
 from tests.support.gates import require, suited
 from tests.support.interpreters import VERSIONS, interpreter, make_venv, say
+from tests.support.zips import zipped
 
 SOURCE = Path(linkinstall.__file__).parents[1]
 OURS = [version for version in VERSIONS if version >= (3, 11)]
@@ -432,3 +433,19 @@ def test_refusals_are_not_remembered(tmp_path: Path) -> None:
     fake(path, encoded(prefix="/mended"))
 
     assert "/mended" == report_of(str(path), cache_dir)["prefix"]
+
+
+def test_an_interpreter_is_asked_from_a_zip_file(tmp_path: Path) -> None:
+    """Where linkinstall itself is in a zip file, an interpreter answers all the same.
+
+    Story: in a zipapp each interpreter was told not to answer as Python does, for it could not
+    open the file of the questions.
+    """
+    code = (
+        f"import sys; sys.path[:] = [{zipped(tmp_path)!r}, *{sys.path!r}]; "
+        "from linkinstall import interpreters; assert '.zip' in interpreters.__file__; "
+        "print(interpreters.ask(sys.executable)['version'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert ("{}.{}.{}\n".format(*sys.version_info), "") == (done.stdout, done.stderr)

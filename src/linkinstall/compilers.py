@@ -10,7 +10,8 @@ Calling sequence::
         ...
     compilers.close()
 
-Guarantees: the processes write no file: what they compile comes back through pipes, a
+Guarantees: what comes of a source does not depend on the ``PYTHON*`` variables, nor on chance.
+The processes write no file: what they compile comes back through pipes, a
 part of it at a time. They end when their input does, so also when this process is killed.
 Of a source that crashes the interpreter there is none, and the others are compiled, by
 another process; that is done for a bounded number of sources.
@@ -45,6 +46,8 @@ _FAULT = 0xC0000000
 PARALLEL_FROM = 64
 """Jobs from which a further interpreter pays for its start."""
 WORKER = os.path.join(os.path.dirname(__file__), "fs", "compile_worker.py")
+_STARTER = "import sys; del sys.path[0]; exec(sys.argv[1])"
+"""First of all the working folder goes, where anything may be called like a module."""
 
 
 class Compilers:
@@ -145,8 +148,15 @@ class Compilers:
 
         if self._said is None:
             self._said = temporary_file()
+        # By its text: in a zipapp there is no such file.
+        program = __spec__.loader.get_data(WORKER).decode()  # type: ignore[union-attr]
+        environ = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
+        environ["PYTHONHASHSEED"] = "0"
         return subprocess.Popen(
-            [self.compiler, "-I", "-S", "-B", "-W", "ignore", WORKER],
+            # Not -I, which takes the seed of hashes away: before CPython 3.11 the order of sets
+            # in compiled files comes from it, and without one differs from run to run.
+            [self.compiler, "-s", "-S", "-B", "-W", "ignore", "-c", _STARTER, program],
+            env=environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             # A pipe that nobody reads would fill up: CPython 3.8 prints why it cannot parse.

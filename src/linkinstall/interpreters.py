@@ -45,7 +45,7 @@ space = {"__name__": "interpreter_report"}
 if sys.version_info < (3, 8):
     body = ("version\\0%d.%d.%d" % sys.version_info[:3]).encode("ascii")
 else:
-    exec(open(sys.argv[1], encoding="utf-8").read(), space)
+    exec(sys.argv[1], space)
     body = space["encode"](space["report"]())
 write(sys.argv[2].encode("ascii") + body + sys.argv[3].encode("ascii"))
 """
@@ -155,7 +155,9 @@ def ask(executable: str) -> Report:
 
     from linkinstall import interpreter_report
 
-    words = [interpreter_report.__file__, _BEGIN.decode(), _END.decode()]
+    # By its text: in a zipapp there is no such file.
+    program = __spec__.loader.get_data(interpreter_report.__file__).decode()  # type: ignore[union-attr]
+    words = [program, _BEGIN.decode(), _END.decode()]
     # macOS: tells a framework's Python that it is another one.
     environ = {key: text for key, text in os.environ.items() if key != "__PYVENV_LAUNCHER__"}
     try:

@@ -1,6 +1,6 @@
 """Compiles Python sources, in the interpreter that will run them.
 
-Run by path as a script, by any CPython from 3.8 on, so it imports nothing of this
+Run as a program of its own, by any CPython from 3.8 on, so it imports nothing of this
 package. It reads batches from standard input until that ends: the length in eight
 hexadecimal digits, and four fields for each job, separated by NUL, which no path can
 hold: compile ``source``, as if it were called ``name``, for ``level`` and ``mode``.
