@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall import Cache, CachedWheel
+from linkinstall.cli.main import main
 from linkinstall.errors import CacheError
 from linkinstall.fs import local
 from linkinstall.remembered_interpreters import folder_below
@@ -243,10 +244,34 @@ def test_without_a_home_folder_there_is_no_default_cache(
     outcome = site.install(site.wheel(), cache=Cache())
 
     assert ["cache-untrusted"] == [warning.code for warning in outcome.warnings]
-    assert "no home folder is known" in outcome.warnings[0].message
+    assert outcome.warnings[0].message.startswith("there is no default cache (no home folder")
     assert not (tmp_path / "~").exists()
+    with pytest.raises(CacheError, match="There is no default cache: no home folder is known"):
+        refuse_distrusted(Cache())
     monkeypatch.setenv("LINKINSTALL_CACHE_DIR", str(tmp_path / "named"))
     assert Cache().distrust == ""
+
+
+def test_where_there_is_no_default_cache_no_folder_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A command of the cache is refused, unless a cache is named; no path is made up.
+
+    Story: ``cache dir`` printed a folder called "~" in the working folder, for scripts, and
+    ``cache clean`` looked for what it could remove there.
+    """
+    for name in ("LINKINSTALL_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)
+
+    for command in ("dir", "info", "clean"):
+        assert 1 == main(["cache", command])
+        out, err = capfd.readouterr()
+        assert ("", True, False) == (out, "There is no default cache" in err, "~" in err)
+    assert 0 == main(["cache", "dir", "--cache-dir", str(tmp_path)])
+    assert f"{tmp_path}\n" == capfd.readouterr().out
+    monkeypatch.setenv("LINKINSTALL_CACHE_DIR", "relative")
+    assert 0 == main(["cache", "dir"])
 
 
 def test_what_is_no_folder_is_no_cache(reachable: Path) -> None:

@@ -13,7 +13,8 @@ not there yet is trusted where those above it are. Where the system has no owner
 as POSIX has them, every folder is.
 
 Errors: ``OSError`` where a folder cannot be looked at;
-:class:`~linkinstall.errors.CacheError` from :func:`refuse_distrusted`.
+:class:`~linkinstall.errors.CacheError` from :func:`refuse_distrusted` and
+:func:`refuse_homeless`.
 """
 
 from __future__ import annotations
@@ -28,9 +29,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from linkinstall.cache import Cache
+    from linkinstall.errors import CacheError
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["distrust", "refuse_distrusted"]
+__all__ = ["NO_HOME", "distrust", "refuse_distrusted", "refuse_homeless"]
 
 NO_HOME = "no home folder is known, HOME is not set"
 NO_FOLDER = "it is no folder"
@@ -117,6 +119,8 @@ def refuse_distrusted(cache: Cache) -> None:
     from linkinstall.errors import CacheError, Problem
 
     reason = cache.distrust
+    if reason == NO_HOME:
+        raise _homeless()
     closing = (
         ", or let nobody else write to it: chmod o-w (or chmod +t for a folder above), or chown"
     )
@@ -124,7 +128,28 @@ def refuse_distrusted(cache: Cache) -> None:
         f"The cache {cache.path} is not used: {reason}.",
         problems=[Problem("cache-untrusted", cache.path, None, f"{cache.path}: {reason}")],
         next_step="Nothing was changed. Name another one (--cache-dir)"
-        f"{'' if reason in (NO_HOME, NO_FOLDER, NO_ENTRY) else closing}.",
+        f"{'' if reason in (NO_FOLDER, NO_ENTRY) else closing}.",
+    )
+
+
+def refuse_homeless() -> None:
+    """Refuse to take the default cache where there is none.
+
+    :raises CacheError: no home folder is known, and no variable names a cache
+    """
+    from linkinstall.cache_folder import default_folder
+
+    if not (os.environ.get("LINKINSTALL_CACHE_DIR") or os.path.isabs(default_folder())):
+        raise _homeless()
+
+
+def _homeless() -> CacheError:
+    from linkinstall.errors import CacheError, Problem
+
+    return CacheError(
+        f"There is no default cache: {NO_HOME}.",
+        problems=[Problem("cache-untrusted", message=NO_HOME)],
+        next_step="Nothing was changed. Name a cache (--cache-dir, or LINKINSTALL_CACHE_DIR).",
     )
 
 

@@ -19,7 +19,7 @@ from linkinstall.errors import CacheError, LinkInstallError
 from linkinstall.fs.named import UNWRITABLE
 from linkinstall.outcome import Warn
 from linkinstall.paths import forward
-from linkinstall.trust import refuse_distrusted
+from linkinstall.trust import NO_HOME, refuse_distrusted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,9 +45,10 @@ def stand_in(cache: Cache, error: OSError, *, symlinks: bool) -> Warn:
             "it writable, name another one (--cache-dir), or take another --link-mode.",
         ) from error
     code = "cache-untrusted" if cache.distrust else "cache-unwritable"
-    return Warn(
-        code, f"the cache {cache.path} cannot be used ({reason}); going on as with --no-cache"
-    )
+    what = f"the cache {cache.path} cannot be used"
+    if cache.distrust == NO_HOME:  # its path is that of no folder
+        what = "there is no default cache"
+    return Warn(code, f"{what} ({reason}); going on as with --no-cache")
 
 
 def passed_over(cache: Cache) -> list[Warn]:

@@ -81,6 +81,10 @@ def _cache_taking(arguments: Arguments, verbs: Any, told: Any) -> Any:
 
 
 def _cache(arguments: Arguments, verbs: Any) -> Any:
+    if not arguments.flag("--cache-dir"):
+        from linkinstall.trust import refuse_homeless
+
+        refuse_homeless()
     return verbs["cache"](arguments.value("--cache-dir"))
 
 
