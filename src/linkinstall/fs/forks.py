@@ -58,8 +58,8 @@ class Child:
         try:
             self.pid = os.fork()
         except OSError:
-            os.close(reader)
-            os.close(writer)
+            for end in (reader, writer):
+                os.close(end)
             raise
         if not self.pid:
             _do(work, reader, writer)
