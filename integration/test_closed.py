@@ -22,6 +22,18 @@ MOVED_BY_FILE = (
     "folder_rename_refusals = frozenset((errno.EXDEV, errno.EBUSY, errno.EACCES))",
 )
 """A build that takes a folder's files out where the folder above may not be written."""
+LEFT_EMPTIED = (
+    "application.py",
+    "remove_unused_folder(self.files, folder)",
+    "folder",
+)
+"""It does not mind that the emptied folder cannot go."""
+RESTORED_ONLY_WHOLE = (
+    "settle.py",
+    "if folder in self._taken else",
+    "if folder in () else",
+)
+"""Nor can it put the files back into that."""
 
 
 @pytest.mark.parametrize("name", list(SAMPLE))
@@ -41,12 +53,14 @@ def test_a_build_that_empties_what_it_cannot_rename_is_found_out() -> None:
     """The gate finds the build whose upgrades left neither old nor new below a closed folder.
 
     No gate saw that: errors that are injected strike one call, and root may write everywhere.
+    Now each of three places prevents it.
     """
     reason = unavailable()
     require(not reason, reason)
 
     (swept,) = sweep_closed(
-        [scenario("linkinstall-upgrade-namespace-hardlink")], spoil=[MOVED_BY_FILE]
+        [scenario("linkinstall-upgrade-namespace-hardlink")],
+        spoil=[MOVED_BY_FILE, LEFT_EMPTIED, RESTORED_ONLY_WHOLE],
     )
 
     assert any(verdict.point.path.endswith("/zope") for verdict in swept.wrong)

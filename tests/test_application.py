@@ -349,6 +349,54 @@ class ClosedAbove(RigidFolders):
         self.folder_rename_refusals = FileSystem.folder_rename_refusals
 
 
+class CurrentFolder(Denying):
+    """A folder is the current one of a process on Windows: it can be neither renamed nor removed.
+
+    Nor can the folders above it be renamed.
+    """
+
+    def __init__(self, inner: FileSystem, folder: str) -> None:
+        super().__init__(inner, "rename_new", errno.EACCES)
+        self.folder_rename_refusals = WindowsFileSystem.folder_rename_refusals
+        self.folder = folder
+
+    def denies(self, change: Change) -> bool:
+        """Return whether the folder would go."""
+        moves = change.verb == "rename_new" and os.path.isdir(change.source)
+        if moves and f"{self.folder}/".startswith(f"{change.source}/"):
+            return True
+        gone = change.source if moves else change.path
+        return (moves or change.verb == "remove_folder") and gone == self.folder
+
+
+@pytest.mark.parametrize("upgrading", [True, False])
+@pytest.mark.parametrize("inner", ["app", "app/sub", "app-1.0.dist-info"])
+def test_the_current_folder_of_a_process_is_refused(
+    tmp_path: Path, inner: str, *, upgrading: bool
+) -> None:
+    """Where a folder that is to go is in use itself, everything is put back, and it is named.
+
+    Its files went one by one, and the folder stood in the way of the new one and of the
+    rollback: an upgrade left neither old nor new, and every later command ended with status 3
+    until the process had gone. An old dist-info stayed, empty, beside the new one for good.
+    """
+    site = Site(tmp_path)
+    files = {"app/__init__.py": "", "app/sub/data.txt": "one"}
+    site.install(site.wheel(files=files, entry_points=SCRIPT), compile_levels=())
+    new = site.wheel(version="2.0", files={**files, "app/sub/data.txt": "two"})
+    old = snapshot(site.root, exact=True)
+    wheels, out = ((new,), ()) if upgrading else ((), ("app",))
+    stubborn = CurrentFolder(local(), f"{site.library}/{inner}")
+    application = applied(site, *wheels, out=out, files=stubborn)
+
+    with pytest.raises(PermissionError) as caught:
+        application.prepare()
+
+    assert f"{site.library}/{inner}" == caught.value.filename
+    application.undo()
+    assert_unchanged(site, old)
+
+
 @pytest.mark.parametrize("upgrading", [True, False])
 def test_a_folder_in_one_that_may_not_be_written_is_refused(site: Site, *, upgrading: bool) -> None:
     """Where a folder cannot be renamed because of the one above, nothing of it is moved.

@@ -25,7 +25,7 @@ import os
 
 from linkinstall import limits
 from linkinstall.flushing import flush
-from linkinstall.fs.trees import remove_folder_if_empty, rename_folder
+from linkinstall.fs.trees import remove_unused_folder, rename_folder
 from linkinstall.journal import ABSENT, OPEN, STAGING, Journal, encode, next_state
 from linkinstall.plan import WHOLE
 from linkinstall.settle import Settlement
@@ -177,6 +177,9 @@ class Application:
         """Stash name by name; folders that are to go as a whole go when they are empty.
 
         A RECORD goes last: as long as anything else stands, other tools find it.
+
+        :raises OSError: a folder refuses, the current one of a process on Windows: it would stand
+            in the way of what comes, and after the commit nobody would come for it
         """
         folders, last = [], []
         for sub, members in names:
@@ -191,7 +194,7 @@ class Application:
         for source, target in last:
             self.files.rename_new(source, target)
         for folder in reversed(folders if whole else []):
-            remove_folder_if_empty(self.files, folder)
+            remove_unused_folder(self.files, folder)
 
     # ---------------------------------------------------------------- the commit point
 

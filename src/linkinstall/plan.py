@@ -107,6 +107,11 @@ class StashItem:
             for name in names:
                 yield f"{prefix}/{name}", inner + name
 
+    def folders(self) -> Iterator[str]:
+        """Yield the folders that go: none, where names in one that stays do."""
+        for sub, _ in self.names if self.kind == WHOLE else ():
+            yield f"{self.path}/{sub}" if sub else self.path
+
 
 @value
 class Tree:

@@ -85,6 +85,7 @@ class Settlement:
         self._identity = Identity(files, journal, roots)
         # What a group is placed into stood before, even if it was empty.
         self._stood = {one.target for one in journal.groups if one.kind == LOOSE}
+        self._taken = {folder for item in journal.stash for folder in item.folders()}
 
     # ---------------------------------------------------------------- rolling back
 
@@ -128,7 +129,9 @@ class Settlement:
             self._drop_compiled(folder, modules)
         for folder in self._planned_folders(group):
             if self._identity.counts(folder) and self._identity.is_real(folder):
-                remove_unused_folder(self.files, folder)
+                # One that stood before may refuse: its old files go back into it.
+                remove = remove_folder_if_empty if folder in self._taken else remove_unused_folder
+                remove(self.files, folder)
 
     def _is_ours(self, path: str, expected: Expected, foreign: set[int]) -> bool:
         return (
@@ -153,9 +156,7 @@ class Settlement:
             subs.add("")
         folders = {f"{group.target}/{sub}" if sub else group.target for sub in subs}
         # An interpreter may have made these in between.
-        caches = {f"{folder}/__pycache__" for folder in folders}
-        if group.kind == LOOSE:
-            caches.add(f"{group.target}/__pycache__")
+        caches = {f"{folder}/__pycache__" for folder in (*folders, group.target)}
         return sorted((folders | caches) - self._stood, reverse=True)
 
     def _drop_compiled(self, folder: str, modules: set[str]) -> None:
@@ -264,9 +265,8 @@ class Settlement:
     def _left_standing(self) -> Iterator[str]:
         """Yield folders that were emptied file by file and could not be removed then."""
         filled = {group.target for group in self.journal.groups}
-        for item in self.journal.stash:
-            if item.kind == WHOLE and item.path not in filled and self._present(item.path) == set():
-                yield item.path
+        paths = {item.path for item in self.journal.stash if item.kind == WHOLE}
+        yield from (path for path in paths - filled if self._present(path) == set())
 
     def _discard(self, item: StashItem) -> None:
         stashed = self._identity.stashed(item)
