@@ -21,6 +21,7 @@ from linkinstall.fs import windows
 from linkinstall.fs.named import FILE_REFUSALS, VOLUME_REFUSALS
 from linkinstall.fs.windows import WindowsFileSystem, extended, translated
 from linkinstall.fs.windows_calls import Calls
+from linkinstall.results import told
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -317,6 +318,23 @@ def test_an_unknown_refusal_keeps_its_number() -> None:
     error = translated(refusal(1234), "C:/a")
 
     assert (errno.EINVAL, "C:/a") == (error.errno, error.filename)
+
+
+@pytest.mark.parametrize(("verb", "call"), [("rename", "replace"), ("rename_new", "rename")])
+def test_a_refused_rename_names_both_paths(verb: str, call: str, one: str) -> None:
+    """The error of a rename has the path that was to be moved, and where to, as Python's own has.
+
+    The second one was dropped: what a folder refused to take was told of by a path in the state
+    folder, where nobody can mend anything.
+    """
+    files = WindowsFileSystem(Refusing(5, call))
+    staged = f"{os.path.dirname(one)}/.linkinstall/new/0/tool.exe"
+
+    error = caught(getattr(files, verb), staged, one)
+
+    assert (staged, one) == (error.filename, error.filename2)
+    assert (errno.EACCES, 5) == (error.errno, getattr(error, "winerror", None))
+    assert one == told(error, "", None)[0]
 
 
 def test_a_junction_has_the_status_of_a_link(one: str) -> None:

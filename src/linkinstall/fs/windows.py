@@ -216,11 +216,11 @@ class WindowsFileSystem(FileSystem):
 
     def rename(self, source: str, target: str) -> None:
         """Rename within a volume; a file at ``target`` is replaced in one step."""
-        self._call(self._calls.replace, source, target)
+        self._call(self._calls.replace, source, target, moves=True)
 
     def rename_new(self, source: str, target: str) -> None:
         """Rename a file or a folder to a name that must be free: here the system's own rule."""
-        self._call(self._calls.rename, source, target, folder_too=True)
+        self._call(self._calls.rename, source, target, moves=True, folder_too=True)
 
     def unlink(self, path: str) -> None:
         """Remove a file, a link or a junction, never what it points to."""
@@ -254,8 +254,18 @@ class WindowsFileSystem(FileSystem):
 
     # ---------------------------------------------------------------- calling
 
-    def _call(self, call: Callable[..., None], *paths: str, folder_too: bool = False) -> None:
-        """Call, and call again after a pause while somebody else has the file open."""
+    def _call(
+        self,
+        call: Callable[..., None],
+        *paths: str,
+        moves: bool = False,
+        folder_too: bool = False,
+    ) -> None:
+        """Call, and call again after a pause while somebody else has the file open.
+
+        :param moves: whether an error names both paths, as those of Python do
+        :param folder_too: whether access denied may end by itself, too, for a folder
+        """
         native = [extended(path) for path in paths]
         pauses = iter(limits.SHARING_PAUSES)
         while True:
@@ -268,7 +278,7 @@ class WindowsFileSystem(FileSystem):
                 )
                 pause = next(pauses, None) if passing else None
                 if pause is None or not self._may_wait(pause):
-                    raise translated(error, paths[-1] if len(paths) == 1 else paths[0]) from error
+                    raise translated(error, paths[0], paths[1] if moves else None) from error
                 time.sleep(pause)
             else:
                 return
@@ -286,17 +296,19 @@ class WindowsFileSystem(FileSystem):
         return status is not None and stat.S_ISDIR(status.st_mode)
 
 
-def translated(error: OSError, path: str) -> OSError:
+def translated(error: OSError, path: str, target: str | None = None) -> OSError:
     """Return an error that names ``path`` and has the ``errno`` that callers decide by.
 
     Python's own translation takes "too many links" for an invalid argument and "name
     too long" for "not found".
+
+    :param target: where it was to be moved: of a staged file that is the path that people know
     """
     winerror = getattr(error, "winerror", None)
     number = _NUMBERS.get(winerror or 0, error.errno or errno.EIO)
-    result = OSError(number, error.strerror or str(error), path)
+    # With a number of Windows the constructor would pick errno itself, on Windows.
+    result = OSError(number, error.strerror or str(error), path, None, target)
     if winerror is not None:
-        # The constructor takes it on Windows only, and then picks errno itself.
         result.winerror = winerror  # type: ignore[attr-defined,unused-ignore]
     return result
 
