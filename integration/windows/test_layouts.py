@@ -92,6 +92,18 @@ def test_a_venv_is_found_by_folder_and_interpreter(env: WindowsVenv, case: type[
     assert {same(env.root / ".lock")} == {same(one.lock_path) for one in found}
 
 
+def test_a_venv_is_found_by_the_extended_form_of_its_path(env: WindowsVenv) -> None:
+    r"""A path behind ``\\?\``, as other tools print it, names what it names without that.
+
+    A slash was put into it, which is no separator there: the interpreter was "not found".
+    """
+    root = "\\\\?\\" + str(env.root)
+
+    found = [Environment.of(name, "") for name in (root, f"{root}\\Scripts\\python.exe")]
+
+    assert [same(env.library)] * 2 == [same(one.library) for one in found]
+
+
 def test_a_folder_without_an_interpreter_is_no_environment(tmp_path: Path) -> None:
     """The error says what was looked for."""
     with pytest.raises(EnvironmentNotFoundError, match="holds no interpreter"):

@@ -136,7 +136,8 @@ def _interpreter_at(path: str) -> str | None:
 def _names_in(folder: str) -> tuple[str, ...]:
     """Return the places of an interpreter below the root of a venv or an installation."""
     if os.name == "nt":
-        return ("Scripts/python.exe", "python.exe", "bin/python.exe")
+        # In the extended form of a path (\\?\) a slash is no separator.
+        return ("Scripts\\python.exe", "python.exe", "bin\\python.exe")
     if local().status(os.path.join(folder, "pyvenv.cfg")) is not None:
         return ("bin/python", "bin/python3")
     # In an installation, a plain "python" may still be Python 2.
