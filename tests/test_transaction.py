@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from linkinstall.fs.port import Refusal
+    from tests.support.faulty import Change
 
 
 @pytest.fixture
@@ -350,6 +351,34 @@ def test_what_a_flush_of_the_recovery_may_have_lost_is_not_linked_again(site: Si
         site.transaction(failing, sync="normal").run()
 
     assert site.cache.open(entry.manifest.id) is None
+
+
+def test_what_failed_and_could_not_be_put_back_is_told_as_such(site: Site) -> None:
+    """A change that fails, and its rollback after it, is told with both reasons.
+
+    It was told as an unfinished transaction that was found, with the sentence that nothing new
+    was begun, and what had gone wrong first was not told at all.
+    """
+    site.install(site.wheel("app"), compile_levels=())
+    files = Denying(local(), "rename_new", errno.EIO)
+    denies = files.denies
+    undoing = []
+
+    def from_then_on(change: Change) -> bool:
+        undoing.append(denies(change) and change.source.endswith("/new/0"))
+        return denies(change) and any(undoing)
+
+    setattr(files, "denies", from_then_on)  # noqa: B010 - a fake
+    transaction = site.transaction(files, compile_levels=())
+    transaction.install(site.wheel("app", "2.0"))
+
+    with pytest.raises(UnsettledError, match="The change failed") as caught:
+        transaction.run()
+
+    assert f"{site.library}/app" in str(caught.value)
+    assert "could not be put back yet" in str(caught.value)
+    assert "Nothing new was begun" not in caught.value.next_step
+    assert ["rolled-back"] == [one.action for one in site.recover().recovered]
 
 
 def test_a_commit_that_does_not_reach_the_disk_is_no_success(site: Site) -> None:

@@ -44,7 +44,14 @@ if TYPE_CHECKING:
     from linkinstall.journal import Journal
     from linkinstall.outcome import Kept, Pending
 
-__all__ = ["Report", "not_durable", "read_journal", "recover_environment", "unsettled"]
+__all__ = [
+    "Report",
+    "not_durable",
+    "not_put_back",
+    "read_journal",
+    "recover_environment",
+    "unsettled",
+]
 
 
 _FOLDERS = frozenset(("new", "stash", "trash", "cache"))
@@ -200,6 +207,22 @@ def unsettled(home: str, error: OSError, by: str = _RECOVER) -> Exception:
     return _unfinished(
         what, home, error, f"Nothing new was begun. Mend the cause; {by} settles it."
     )
+
+
+def not_put_back(
+    home: str, error: OSError, cause: BaseException | None, by: str = _RECOVER
+) -> Exception:
+    """Return the error that says a change has failed, and its rollback as well.
+
+    :param error: why it could not be put back
+    :param cause: why it failed
+    :param by: what puts it back later
+    """
+    what = "The change failed, and could not be put back yet"
+    if isinstance(cause, OSError) and cause.filename:
+        path = os.fsdecode(cause.filename2 or cause.filename)
+        what = f"The change failed ({path}: {cause.strerror}), and could not be put back yet"
+    return _unfinished(what, home, error, f"Mend the cause; {by} puts it back.")
 
 
 def not_durable(state: str, error: OSError, by: str = _RECOVER) -> Exception:

@@ -32,7 +32,7 @@ from linkinstall.fs.volumes import Volumes
 from linkinstall.interrupts import deferred
 from linkinstall.outcome import Outcome, Warn
 from linkinstall.preparation import Preparation
-from linkinstall.recovery import not_durable, unsettled
+from linkinstall.recovery import not_durable, not_put_back
 from linkinstall.refusals import refuse_odd_options, refuse_texts
 from linkinstall.results import outcome_of, typed
 from linkinstall.session import Session
@@ -313,7 +313,8 @@ class Transaction(Asking):
                 self._end()
                 if not isinstance(cause, OSError):
                     raise
-                raise self._typed(unsettled(self._session.home, cause)) from (error or cause)
+                failure = not_put_back(self._session.home, cause, error)
+                raise self._typed(failure) from (error or cause)
             self._end()
 
     def _give_up_lost(self) -> None:

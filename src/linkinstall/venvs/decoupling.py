@@ -29,7 +29,7 @@ from linkinstall.outcome import FileCount, Kept, Outcome, Warn
 from linkinstall.paths import forward
 from linkinstall.plan import LOOSE, PAYLOAD, Fresh, Group, Plan, PlanChange, StashItem
 from linkinstall.policy import Capabilities, is_binary_name
-from linkinstall.recovery import not_durable, unsettled
+from linkinstall.recovery import not_durable, not_put_back
 from linkinstall.results import typed, with_outcome
 from linkinstall.session import Session
 from linkinstall.values import replace, value
@@ -95,7 +95,7 @@ def decouple(
                 if application is not None:
                     application.undo()
             except OSError as cause:
-                failure = unsettled(session.home, cause)
+                failure = not_put_back(session.home, cause, error)
                 raise typed(failure, sight.place, outcome) from error
         raise typed(error, sight.place, outcome, files) from error
     finally:

@@ -19,7 +19,7 @@ from __future__ import annotations
 from errno import EEXIST
 
 from linkinstall.interrupts import deferred
-from linkinstall.recovery import unsettled
+from linkinstall.recovery import not_put_back
 from linkinstall.results import told
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ class Undoing:
             try:
                 self._put_back()
             except OSError as cause:
-                raise unsettled(aside.state, cause, NEXT) from error
+                raise not_put_back(aside.state, cause, error, NEXT) from error
         if isinstance(error, OSError):
             raise refused(error, aside.place, self.place.files) from error
 
