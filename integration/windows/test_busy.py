@@ -205,3 +205,24 @@ def test_paths_beyond_260_characters(
     linkinstall.run("uninstall", "--python", env.root, "--target", target, "tool")
     assert ["Scripts"] == os.listdir("\\\\?\\" + str(target))
     assert [] == os.listdir("\\\\?\\" + str(target / "Scripts"))
+
+
+def test_the_current_folder_of_a_process_is_refused(
+    env: WindowsVenv, linkinstall: Command, tool: Callable[[str], Path]
+) -> None:
+    """A console that stands in a package's folder: refused with the folder named, and as it was.
+
+    The upgrade left neither old nor new, and each later command ended with status 3.
+    """
+    linkinstall.run("install", "--python", env.root, tool("1.0"))
+    before = env.names()
+    for name in ("tool", "tool-1.0.dist-info"):
+        with running(sys.executable, "-c", READY, cwd=env.library / name):
+            result = linkinstall.run("install", "--python", env.root, tool("2.0"), status=1)
+
+        assert f"site-packages/{name}: " in result.err
+        assert before == env.names()
+    assert "tool 1.0 whole\n" == linkinstall.run("list", "--python", env.root).out
+
+    linkinstall.run("install", "--python", env.root, tool("2.0"))
+    assert [] == trash(env)
