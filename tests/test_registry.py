@@ -12,6 +12,7 @@ from linkinstall.cache import Cache
 from linkinstall.fs import local
 from linkinstall.interpreter_report import encode
 from linkinstall.registry import Registration, read, register
+from tests.support.faulty import Closed
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -95,6 +96,16 @@ def test_an_environment_on_a_volume_that_is_not_mounted_is_not_gone(tmp_path: Pa
 
     assert not away.is_mounted(local())
     assert not away.is_gone(local())
+
+
+def test_an_environment_that_cannot_be_looked_into_is_not_gone(tmp_path: Path) -> None:
+    """What is below a closed folder may be there.
+
+    The error of the look ended each command of a cache that two users share.
+    """
+    hidden = Registration(f"{tmp_path}/home/env", _volume(tmp_path), named=False, schemes={})
+
+    assert not hidden.is_gone(Closed(f"{tmp_path}/home"))
 
 
 def test_an_unsettled_environment_is_told(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -10,8 +11,9 @@ import pytest
 
 from linkinstall.cache import Cache
 from linkinstall.errors import CacheError
-from linkinstall.upkeep.inventory import Stored, take_stock
+from linkinstall.upkeep.inventory import Stored, environments, take_stock, users_of
 from tests.support.entries import made_entry
+from tests.support.faulty import Closed, LocalFileSystem
 from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
 
@@ -155,3 +157,40 @@ def test_a_manifest_that_is_no_file_is_damaged(site: Site, kind: str) -> None:
 
     assert only(site.cache).damaged
     assert only(site.cache).manifest is None
+
+
+class NoLinks(LocalFileSystem):
+    """The disk of a user who may not look at links."""
+
+    def read_link(self, path: str) -> str:
+        """Refuse it."""
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+
+@needs_symlinks
+@pytest.mark.parametrize("error", [errno.EACCES, errno.ENOTCONN])
+def test_an_environment_that_cannot_be_looked_into_keeps_its_entry(site: Site, error: int) -> None:
+    """What another user has in a closed home folder, or a dead mount hides, may lead there.
+
+    Where two users shared a cache, the environment that one of them had in a closed folder
+    ended each ``cache`` command of the other with an error.
+    """
+    site.install(site.wheel(), link_mode="symlink")
+    cache = Cache(site.cache.path, files=Closed(site.root.as_posix(), error))
+    stock = take_stock(cache)
+    (entry,) = stock.entries
+
+    assert (str(site.root),) == entry.dependents
+    assert () == stock.stale
+    assert [str(site.root)] == users_of(cache, entry, environments(cache))
+
+
+@needs_symlinks
+def test_a_link_that_cannot_be_looked_at_keeps_its_entry(site: Site) -> None:
+    """A link that this user may not look at may lead into any entry.
+
+    It counted as none, and its entry was pruned.
+    """
+    site.install(site.wheel(), link_mode="symlink")
+
+    assert (str(site.root),) == only(Cache(site.cache.path, files=NoLinks())).dependents

@@ -261,3 +261,18 @@ def test_who_shares_files_of_a_closed_folder_is_not_known(site: Site) -> None:
     cache = Cache(site.cache.path, files=Closed(module.parent.as_posix()))
 
     assert "" == sharing(cache, entry, [module.as_posix()])
+
+
+def test_who_shares_files_in_a_closed_environment_may_be_told(site: Site) -> None:
+    """An environment that this user may not look into is named as one that may have the link.
+
+    Looking for whom to name, an install that met a damaged entry ended with an error, and so
+    did each later one, where another user's environment that was noted was in a closed folder.
+    """
+    site.install(site.wheel(), link_mode="hardlink")
+    entry = site.cache.add(site.wheel()).entry
+    cache = Cache(site.cache.path, files=Closed(site.root.as_posix()))
+
+    told = sharing(cache, entry, [module_of(entry).as_posix()])
+
+    assert f"1 link in {site.root}, or that nobody has noted" == told

@@ -17,7 +17,9 @@ a volume that is not mounted now is not gone.
 
 On disk: a checksum, then keys and values with NUL between them.
 
-Errors: ``OSError`` where it cannot be written; ``ValueError`` for one that is damaged.
+Errors: ``OSError`` where it cannot be written, and from :meth:`Registration.is_mounted` and
+:meth:`Registration.is_unsettled` where it cannot be looked at; ``ValueError`` for one that is
+damaged.
 """
 
 from __future__ import annotations
@@ -69,9 +71,12 @@ class Registration:
     def is_gone(self, files: FileSystem) -> bool:
         """Return whether nothing is left of it: neither its folder nor any of its schemes'."""
         places = (self.root, *self.schemes.values())
-        if any(files.status(files.real_path(place)) is not None for place in places):
+        try:
+            if any(files.status(files.real_path(place)) is not None for place in places):
+                return False
+            return self.is_mounted(files)
+        except OSError:  # not for this user to look at, or on a volume that does not answer
             return False
-        return self.is_mounted(files)
 
     def is_mounted(self, files: FileSystem) -> bool:
         """Return whether its volume is there to be looked at."""

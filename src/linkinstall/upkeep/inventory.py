@@ -10,8 +10,8 @@ Calling sequence::
 
 Guarantees: reads only. No link is followed: a link among the folders of a cache is none of
 them. A file counts as used while it has a second name. What hangs on an entry by symbolic
-links is looked up in the environments that were noted; one whose note is damaged, or whose
-volume is not mounted, counts as depending on it.
+links is looked up in the environments that were noted; one whose note is damaged, whose
+volume is not mounted, or that this user may not look into, counts as depending on it.
 
 Errors: ``OSError`` where the cache cannot be read; :class:`~linkinstall.errors.CacheError`
 for a cache whose folders are links.
@@ -162,9 +162,8 @@ def refuse_links(cache: Cache) -> None:
     files, parent = cache.file_system, cache.path
     name = cache.root.removeprefix(f"{parent}/")
     candidates = [(parent, name), *((cache.root, one) for one in PARTS)]
-    found = [
-        f"{folder}/{name}" for folder, name in candidates if _kind(files, folder, name) == LINK
-    ]
+    kinds = {folder: dict(_scan(files, folder)) for folder in (parent, cache.root)}
+    found = [f"{folder}/{name}" for folder, name in candidates if kinds[folder].get(name) == LINK]
     if found:
         from linkinstall.errors import CacheError, Problem
 
@@ -174,10 +173,6 @@ def refuse_links(cache: Cache) -> None:
             problems=problems,
             next_step="Nothing was changed. Name the folder itself by LINKINSTALL_CACHE_DIR.",
         )
-
-
-def _kind(files: FileSystem, folder: str, name: str) -> str | None:
-    return dict(_scan(files, folder)).get(name)
 
 
 def folders(files: FileSystem, folder: str) -> Iterator[str]:
@@ -215,7 +210,10 @@ def _uses(cache: Cache, one: Registration, stored: Stored) -> bool:
         return False
     inner = f"{manifest.dist_info}/METADATA"
     path = one.path(manifest.distribution, manifest.root, inner)
-    status = files.status(path) if path is not None else None
+    try:
+        status = files.status(path) if path is not None else None
+    except OSError:  # another user's home folder, say: it is not known
+        return False
     ours = files.status(f"{stored.tree.folder}/files/{manifest.root}/{inner}")
     if path is None or status is None or ours is None:
         return False
@@ -301,24 +299,29 @@ def _depends(
     files: FileSystem, one: Registration, manifest: Manifest | None, trees: tuple[Tree, ...]
 ) -> bool:
     """Return whether an environment has a symbolic link into one of the folders, or may have."""
-    if one.is_gone(files):
-        return False
-    nothing = not any(tree.files for tree in trees)
-    if nothing or not one.is_mounted(files) or one.is_unsettled(files):
-        return True  # it cannot be told now
-    distribution = manifest.distribution if manifest is not None else ""
-    return any(
-        leads_into(files, place, tree.folder)
-        for tree in trees
-        for key in tree.files
-        if (place := one.path(distribution, *key.split("/", 1))) is not None
-    )
+    try:
+        if one.is_gone(files):
+            return False
+        nothing = not any(tree.files for tree in trees)
+        if nothing or not one.is_mounted(files) or one.is_unsettled(files):
+            return True  # it cannot be told now
+        distribution = manifest.distribution if manifest is not None else ""
+        return any(
+            leads_into(files, place, tree.folder)
+            for tree in trees
+            for key in tree.files
+            if (place := one.path(distribution, *key.split("/", 1))) is not None
+        )
+    except OSError:  # another user's home folder, say: it cannot be told
+        return True
 
 
 def leads_into(files: FileSystem, path: str, folder: str) -> bool:
     """Return whether a path is a symbolic link to something below a folder."""
     try:
         target = files.read_link(path)
+    except PermissionError:  # it may be one
+        raise
     except OSError:  # no link, or nothing there
         return False
     real = f"{files.real_path(folder)}/"

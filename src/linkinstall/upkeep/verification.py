@@ -113,21 +113,27 @@ def verify(
 def sharing(cache: Cache, entry: Entry, paths: Iterable[str]) -> str:
     """Return in words who shares files of an entry, "" where nobody does.
 
-    The environments that were noted are named; of hard links beyond those the number.
+    The environments that were noted are named; of hard links beyond those the number, and the
+    environments that may have them, but cannot be looked into.
 
     :param paths: files of the cache, as :func:`~linkinstall.entry_check.inspect` names them
     """
     files, distribution = cache.file_system, entry.manifest.distribution
     known = [one for _, one in environments(cache) if one is not None]
-    roots, unknown = set(), 0
+    roots, closed, unknown = set(), set(), 0
     for path in list(paths)[:_LOOKED_AT]:
         ours = _status(files, path)
         key = path.removeprefix(f"{entry.folder}/files/").split("/", 1)
         hard = 0
         for one in known:
-            place = one.path(distribution, *key)
-            there = files.status(place) if place is not None else None
-            if there is None or place is None:
+            if (place := one.path(distribution, *key)) is None:
+                continue
+            try:
+                there = files.status(place)
+            except OSError:  # another user's home folder, say
+                closed.add(one.root)
+                continue
+            if there is None:
                 continue
             same = ours is not None and there.st_ino == ours.st_ino and there.st_dev == ours.st_dev
             hard += same
@@ -136,7 +142,8 @@ def sharing(cache: Cache, entry: Entry, paths: Iterable[str]) -> str:
         unknown = max(unknown, ours.st_nlink - 1 - hard if ours is not None else 0)
     names = sorted(roots)
     if unknown:
-        names.append(f"{unknown} link{'s' if unknown > 1 else ''} that nobody has noted")
+        where = f"in {' or '.join(sorted(closed))}, or " if closed else ""
+        names.append(f"{unknown} link{'s' if unknown > 1 else ''} {where}that nobody has noted")
     return ", ".join(names)
 
 
