@@ -436,7 +436,8 @@ def test_a_damaged_entry_of_a_cache_that_cannot_be_written(site: Site) -> None:
     """It is made anew in a temporary cache, with the one warning; without a wheel, an error.
 
     The install ended with the error of the file system, though it goes on where the cache
-    lacks the entry.
+    lacks the entry. Then the warning said that the entry, which is damaged still, had been
+    made anew.
     """
     wheel = str(site.wheel())
     made = site.cache.add(wheel).entry
@@ -450,6 +451,7 @@ def test_a_damaged_entry_of_a_cache_that_cannot_be_written(site: Site) -> None:
 
     assert not used.folder.startswith(site.cache.path)
     assert ["cache-unwritable", "cache-damaged"] == [one.code for one in asked.warnings]
+    assert asked.warnings[1].message.startswith("a cache entry is damaged and is not used: ")
 
 
 def test_a_temporary_cache_has_the_same_tiers(site: Site) -> None:

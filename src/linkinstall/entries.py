@@ -277,7 +277,9 @@ class Entries:
                 next_step="Nothing was changed, and the entry will not be linked again. "
                 "Install from the wheel file to make it anew.",
             )
-        message = f"a cache entry was damaged and has been made anew: {named}"
+        stays = added.entry.folder != entry.folder  # a tier's, or in a cache not to be written
+        done = "is damaged and is not used" if stays else "was damaged and has been made anew"
+        message = f"a cache entry {done}: {named}"
         self.warnings.append(Warn("cache-damaged", message))
         return added.entry
 
