@@ -114,6 +114,22 @@ def test_a_clean_takes_everything_but_what_is_not_ours(site: Site) -> None:
     assert not os.path.exists(site.cache.root)
 
 
+@pytest.mark.parametrize("part", ["entries", "aliases", "interpreters"])
+def test_a_file_in_the_place_of_a_folder_stays(site: Site, part: str) -> None:
+    """What somebody has put where a folder of the cache would be is not ours, and stays.
+
+    It was told as kept, and was deleted.
+    """
+    site.uninstall("soft")
+    place = Path(site.cache.root, part)
+    shutil.rmtree(place, ignore_errors=True)
+    place.write_text("mine")
+    pruned = Pruning(site.cache).clean()
+
+    assert [place.as_posix()] == [one["path"] for one in pruned.kept]
+    assert "mine" == place.read_text()
+
+
 @needs_symlinks
 def test_no_link_is_followed(site: Site, tmp_path: Path) -> None:
     """A link in an entry goes itself; what it leads to stays."""

@@ -240,10 +240,11 @@ class Pruning:
             parts = ["entries", "bytecode", "aliases", "environments", "interpreters"]
             # Made anew at its place, an entry has its dependents again.
             parts += [] if live else ["dependents"]
-            foreign = {os.path.dirname(path) for path in stock.foreign}
-            paths = [f"{root}/{part}" for part in parts if f"{root}/{part}" not in foreign]
+            shared = {os.path.dirname(path) for path in stock.foreign}
+            stays = shared.union(stock.foreign)  # such a folder, or what stands in its place
+            paths = [f"{root}/{part}" for part in parts if f"{root}/{part}" not in stays]
             for part in ("entries", "bytecode"):
-                if f"{root}/{part}" in foreign:
+                if f"{root}/{part}" in shared:
                     names = self.files.scan(f"{root}/{part}")
                     paths += [f"{root}/{part}/{name}" for name, kind in names if kind == "folder"]
             self._remove(paths)
