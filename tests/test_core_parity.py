@@ -150,7 +150,7 @@ def test_the_root_goes_to_platlib_unless_it_is_purelib(twins: Twins, root: str) 
     assert {*FANCY, "fancy-1.0.0.dist-info/RECORD"} <= recorded(twins.ours, "platlib")
 
 
-@pytest.mark.parametrize("version", ["2.0", "0.9", "", "x", None])
+@pytest.mark.parametrize("version", ["2.0", "0.9", "01.0", "", "x", None])
 def test_a_wheel_version_of_another_major_is_refused(twins: Twins, version: str | None) -> None:
     """Only 1.x is understood; the reason names the version."""
     line = "" if version is None else f"Wheel-Version: {version}\n"
@@ -159,7 +159,7 @@ def test_a_wheel_version_of_another_major_is_refused(twins: Twins, version: str 
     assert "Wheel-Version" in str(error)
 
 
-@pytest.mark.parametrize("version", ["1.0", "1.9", "1.10"])
+@pytest.mark.parametrize("version", ["1.0", "1.9", "1.10", "1.0.0", "1.0 "])
 def test_a_newer_minor_wheel_version_is_taken(twins: Twins, version: str) -> None:
     """Every 1.x is installed."""
     install(twins, fancy(wheel=f"Wheel-Version: {version}\nRoot-Is-Purelib: true\n"))

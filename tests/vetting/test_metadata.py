@@ -108,6 +108,10 @@ def wheel(text: str | bytes) -> tuple[str, list[str], list[str]]:
         ("Wheel-Version: 2.0\nRoot-Is-Purelib: true\n", ("purelib", ["wheel-version"], [])),
         ("Wheel-Version: 0.1\nRoot-Is-Purelib: true\n", ("purelib", ["wheel-version"], [])),
         ("Wheel-Version: 1\nRoot-Is-Purelib: true\n", ("purelib", ["wheel-version"], [])),
+        ("Wheel-Version: 1.0.0\nRoot-Is-Purelib: true\n", ("purelib", [], [])),
+        ("Wheel-Version: 1.0 \nRoot-Is-Purelib: true\n", ("purelib", [], [])),
+        ("Wheel-Version: 1.\nRoot-Is-Purelib: true\n", ("purelib", ["wheel-version"], [])),
+        ("Wheel-Version: 01.0\nRoot-Is-Purelib: true\n", ("purelib", ["wheel-version"], [])),
         ("Wheel-Version: 1.x\nRoot-Is-Purelib: true\n", ("purelib", ["wheel-version"], [])),
         ("Wheel-Version: 10.0\nRoot-Is-Purelib: true\n", ("purelib", ["wheel-version"], [])),
         ("Root-Is-Purelib: true\n", ("purelib", ["wheel-version"], [])),
@@ -117,7 +121,11 @@ def wheel(text: str | bytes) -> tuple[str, list[str], list[str]]:
     ],
 )
 def test_wheel_file(text: str | bytes, expected: tuple[str, list[str], list[str]]) -> None:
-    """Version 1 is known, a newer minor one warned of; the root goes where installer puts it."""
+    """Version 1 is known, a newer minor one warned of; the root goes where installer puts it.
+
+    ``1.0.0``, and a space behind the version, were refused, which pip, uv and ``installer``
+    take; and ``01.0``, which ``installer`` refuses half-way, was not.
+    """
     assert expected == wheel(text)
 
 

@@ -85,17 +85,17 @@ def check_wheel_file(data: bytes | None, problems: Problems, warnings: list[Warn
     except UnicodeDecodeError:
         problems.add("wheel-file", "WHEEL", "it is not UTF-8")
         return "platlib"
-    version = str(message["Wheel-Version"] or "")
-    major, _, minor = version.partition(".")
-    if not (_is_number(major) and _is_number(minor)):
+    version = str(message["Wheel-Version"] or "").strip()
+    major, *minors = version.split(".")
+    if not (minors and all(map(_is_number, (major, *minors)))):
         problems.add("wheel-version", "WHEEL", f"{shown(version)} is not a Wheel-Version")
-    elif int(major) != _WHEEL_MAJOR:
+    elif major != str(_WHEEL_MAJOR):  # as text: installer refuses "01.0"
         problems.add(
             "wheel-version",
             "WHEEL",
             f"it has Wheel-Version {shown(version)}; this program knows version {_WHEEL_MAJOR}",
         )
-    elif int(minor) > _WHEEL_MINOR:
+    elif int(minors[0]) > _WHEEL_MINOR:
         sentence = (
             f"Wheel-Version {version} is newer than 1.0; what is new in it is not known here."
         )
