@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.cache import UNFLUSHED, Cache
 from linkinstall.flushing import flush
+from linkinstall.fs import local
 from linkinstall.fs.volumes import Volumes
 from tests.support.entries import made_entry
 from tests.support.faulty import LocalFileSystem
@@ -82,3 +84,15 @@ def test_an_entry_that_was_given_up_meanwhile_is_an_error(tmp_path: Path) -> Non
 
     assert errno.EIO == caught.value.errno
     assert marks == list(filter(os.path.exists, marks))
+
+
+def test_an_entry_that_was_deleted_meanwhile_is_told_as_missing(tmp_path: Path) -> None:
+    """Where somebody deletes the cache, or moves it away, the disk is not to blame.
+
+    The message was "Input/output error".
+    """
+    cache, entries, _ = entries_in(tmp_path)
+    shutil.rmtree(cache.path)
+
+    with pytest.raises(FileNotFoundError, match="manifest"):
+        flush(local(), cache, Volumes(local(), "normal"), (), entries)

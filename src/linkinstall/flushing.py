@@ -11,13 +11,13 @@ Guarantees: a volume is flushed once, however many folders lie on it. Only after
 are marks taken off entries, and only those marks that were read before; an entry that somebody
 has given up meanwhile is an error: another process may have met one of the disk's.
 
-Errors: ``OSError``, with EIO where something was not written.
+Errors: ``OSError``, with EIO where something was not written, and ENOENT where an entry is gone.
 """
 
 from __future__ import annotations
 
 import os
-from errno import EIO
+from errno import EIO, ENOENT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -55,6 +55,8 @@ def flush(
         # Another process may have met an error of the disk, which is told once.
         path = f"{entry.folder}/manifest"
         if files.status(path) is None:
-            raise OSError(EIO, os.strerror(EIO), path)
+            # Or somebody has deleted the cache, or moved it away.
+            number = EIO if files.status(entry.folder) is not None else ENOENT
+            raise OSError(number, os.strerror(number), path)
     for entry in unflushed:
         cache.mark_flushed(entry)
