@@ -22,7 +22,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from integration.faults import lost, virtualenvs
-from integration.faults.meanings import OPENING, READING
+from integration.faults.meanings import LOOKING, OPENING, READING
 from integration.faults.oracle import STATES, Observation, environment, judge, observe, state_of
 from integration.faults.sandbox import AREAS
 from integration.faults.snapshot import Node, Snapshot, take
@@ -45,6 +45,8 @@ DONE, FAILED, UNSETTLED = 0, 1, 3
 JOURNALS = ("journal", "committed")
 PENDING = re.compile(r"left to the next run|wait in |\.linkinstall")
 """What a command says that made its change and could not clean up behind it."""
+HELD = re.compile(r"kept [1-9]\d* entr|has symbolic links into it")
+"""What a command of the cache says of an entry that an environment may need."""
 _PATH = re.compile(r"/[^\s:,]+")
 _ENTRY = re.compile(r"cache: (?:stray +)?(v1/(?:entries/[^/:]+|bytecode/[^/:]+/[^/:]+))[/:]")
 """What the oracle says of an entry of the cache, or of a set of compiled files."""
@@ -293,6 +295,7 @@ def _wrong(point: ErrorPoint, injected: Injected, there: _RightAfter) -> dict[st
         wrong[CRASHED] = "a traceback, or a message that takes it for a mistake in the program"
     wrong.update(_wrong_status(point, injected, there))
     named = _named(completed.output, injected.paths)
+    named = named or _holds(point, completed.output)
     if completed.status in {FAILED, UNSETTLED} and injected.fired and not named:
         wrong[UNNAMED] = f"none of {', '.join(injected.paths)}"
     return wrong
@@ -318,10 +321,16 @@ def _wrong_status(point: ErrorPoint, injected: Injected, there: _RightAfter) -> 
         return {STATUS: "it says unsettled, and there is nothing to settle"}
     if completed.status == UNSETTLED and not again:
         return {MIXED: "one error, and it was not put back at once"}
-    pending = there.only_trash and PENDING.search(completed.output)
+    pending = there.only_trash and PENDING.search(completed.output) is not None
+    pending = pending or _holds(point, completed.output)
     if completed.status == DONE and not (there.new or pending):
         return {STATUS: "it reports success, and the environment is not new"}
     return {}
+
+
+def _holds(point: ErrorPoint, output: str) -> bool:
+    """Return whether an entry stays because it cannot be told who needs it."""
+    return point.call in LOOKING and HELD.search(output) is not None
 
 
 def _target(node: Node, start: str, cache: Snapshot) -> Node:
