@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.distribution import Distribution
-from linkinstall.errors import ConflictError, DistributionError
+from linkinstall.errors import ConflictError, DistributionError, UsageError
 from linkinstall.paths import forward
-from linkinstall.refusals import refuse_linked, refuse_twice
+from linkinstall.refusals import (
+    refuse_linked,
+    refuse_passing_cache,
+    refuse_twice,
+    refuse_unremovable,
+)
 from linkinstall.wishes import Exactly
 from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site, differences, snapshot
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 
 def installed(site: Site, name: str, **files: str) -> Distribution:
@@ -56,6 +61,64 @@ def test_every_project_that_comes_twice_is_named() -> None:
     ]
     assert "app, web" in caught.value.message
     assert "Nothing was changed." in caught.value.next_step
+
+
+def test_what_has_a_record_may_be_removed(tmp_path: Path) -> None:
+    """A distribution whose RECORD says something is not refused, metadata or not."""
+    site = Site(tmp_path)
+    one = installed(site, "app", RECORD="app-1.0.dist-info/RECORD,,\n")
+
+    refuse_unremovable(site.world(), [one])
+
+
+def test_everything_without_a_record_is_named(tmp_path: Path) -> None:
+    """Without RECORD, or with an empty one, nothing is removed; each is named with its tool."""
+    site = Site(tmp_path)
+    leaving = [
+        installed(site, "web", METADATA="", RECORD=""),
+        installed(site, "sound", RECORD="sound.py,,\n"),
+        installed(site, "app", INSTALLER="conda\n"),
+    ]
+
+    with pytest.raises(DistributionError) as caught:
+        refuse_unremovable(site.world(), leaving)
+
+    base = str(site.library)
+    assert [
+        ("record-missing", f"{base}/web-1.0.dist-info/RECORD", "web"),
+        ("record-missing", f"{base}/app-1.0.dist-info/RECORD", "app"),
+    ] == [(one.code, one.path, one.owner) for one in caught.value.problems]
+    assert "app, web" in caught.value.message
+    assert "(installed by conda)" in str(caught.value)
+    assert "Install a wheel of the project over it" in caught.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("record", "told"),
+    [
+        (None, "RECORD is missing."),
+        (b"", "RECORD is missing."),
+        (b"app.py,sha256=x\n", "RECORD cannot be read."),
+        (b"caf\xe9.py,,\n", "RECORD cannot be read."),
+    ],
+)
+def test_what_is_wrong_with_a_record_is_told(
+    tmp_path: Path, record: bytes | None, told: str
+) -> None:
+    """A RECORD that stands there is not called missing.
+
+    Where one row of it could not be read, the message said that it was missing.
+    """
+    site = Site(tmp_path)
+    one = installed(site, "app", METADATA="")
+    if record is not None:
+        Path(one.path, "RECORD").write_bytes(record)
+
+    with pytest.raises(DistributionError) as caught:
+        refuse_unremovable(site.world(), [one])
+
+    assert caught.value.message.endswith(told)
+    assert told[7:-1].replace("is missing", "has no RECORD") in caught.value.problems[0].message
 
 
 def test_a_project_is_not_removed_and_placed_in_one(tmp_path: Path) -> None:
@@ -159,3 +222,11 @@ def test_a_project_is_not_installed_and_then_removed_in_one(tmp_path: Path) -> N
 
     assert [("", "app")] == [(one.path, one.owner) for one in caught.value.problems]
     assert before == site.tree()
+
+
+def test_links_into_a_cache_that_goes_are_refused() -> None:
+    """What to do is said: without ``--no-cache``, or in another way."""
+    with pytest.raises(UsageError, match="needs a cache that stays") as caught:
+        refuse_passing_cache()
+
+    assert "--no-cache" in caught.value.next_step

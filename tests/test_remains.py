@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.distribution import Distribution, find_distributions
-from linkinstall.errors import ConflictError, DistributionError
-from linkinstall.remains import damage_of, damage_test, legacy, refuse_unremovable, remains
+from linkinstall.errors import ConflictError
+from linkinstall.remains import damage_of, damage_test, legacy, remains
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -232,65 +232,3 @@ def test_an_egg_link_has_no_version_in_its_name(site: Site) -> None:
     found = [legacy(site.world(), name) for name in ("big-app", "big")]
 
     assert [str(path), ""] == found
-
-
-def dist_info(site: Site, name: str, **files: str) -> Distribution:
-    """Put a dist-info folder with these files into a site."""
-    folder = f"{name}-1.0.dist-info"
-    (site.library / folder).mkdir()
-    for file, text in files.items():
-        (site.library / folder / file).write_text(text)
-    return Distribution(name, "1.0", str(site.library), folder, str(site.library))
-
-
-def test_what_has_a_record_may_be_removed(site: Site) -> None:
-    """A distribution whose RECORD says something is not refused, metadata or not."""
-    one = dist_info(site, "app", RECORD="app-1.0.dist-info/RECORD,,\n")
-
-    refuse_unremovable(site.world(), [one])
-
-
-def test_everything_without_a_record_is_named(site: Site) -> None:
-    """Without RECORD, or with an empty one, nothing is removed; each is named with its tool."""
-    leaving = [
-        dist_info(site, "web", METADATA="", RECORD=""),
-        dist_info(site, "sound", RECORD="sound.py,,\n"),
-        dist_info(site, "app", INSTALLER="conda\n"),
-    ]
-
-    with pytest.raises(DistributionError) as caught:
-        refuse_unremovable(site.world(), leaving)
-
-    base = str(site.library)
-    assert [
-        ("record-missing", f"{base}/web-1.0.dist-info/RECORD", "web"),
-        ("record-missing", f"{base}/app-1.0.dist-info/RECORD", "app"),
-    ] == [(one.code, one.path, one.owner) for one in caught.value.problems]
-    assert "app, web" in caught.value.message
-    assert "(installed by conda)" in str(caught.value)
-    assert "Install a wheel of the project over it" in caught.value.next_step
-
-
-@pytest.mark.parametrize(
-    ("record", "told"),
-    [
-        (None, "RECORD is missing."),
-        (b"", "RECORD is missing."),
-        (b"app.py,sha256=x\n", "RECORD cannot be read."),
-        (b"caf\xe9.py,,\n", "RECORD cannot be read."),
-    ],
-)
-def test_what_is_wrong_with_a_record_is_told(site: Site, record: bytes | None, told: str) -> None:
-    """A RECORD that stands there is not called missing.
-
-    Where one row of it could not be read, the message said that it was missing.
-    """
-    one = dist_info(site, "app", METADATA="")
-    if record is not None:
-        Path(one.path, "RECORD").write_bytes(record)
-
-    with pytest.raises(DistributionError) as caught:
-        refuse_unremovable(site.world(), [one])
-
-    assert caught.value.message.endswith(told)
-    assert told[7:-1].replace("is missing", "has no RECORD") in caught.value.problems[0].message

@@ -28,6 +28,7 @@ from linkinstall.digest import sha256
 from linkinstall.entry_check import in_words
 from linkinstall.looking import Looking
 from linkinstall.outcome import BytecodeCount, Warn
+from linkinstall.refusals import refuse_passing_cache
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -92,12 +93,7 @@ class Entries:
         """Return whether there is no cache that stays; links into one that goes are refused."""
         needed = brings and self.cache.temporary and bool(self.cache.distrust)  # not a folder yet
         if needed and self._symlinks:
-            from linkinstall.errors import UsageError
-
-            raise UsageError(
-                "Link mode symlink needs a cache that stays.",
-                next_step="Leave out --no-cache, or take another --link-mode.",
-            )
+            refuse_passing_cache()
         return needed
 
     def _use_temporary(self) -> None:

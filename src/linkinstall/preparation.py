@@ -27,14 +27,9 @@ from linkinstall.refusals import (
     refuse_twice,
     refuse_undone,
     refuse_unplaceable,
-)
-from linkinstall.remains import (
-    damage_of,
-    damage_test,
-    legacy,
     refuse_unremovable,
-    remains,
 )
+from linkinstall.remains import damage_of, damage_test, legacy, remains
 from linkinstall.requests import Wanted, make_request, metadata_of, unlisted
 from linkinstall.wheel import canonicalize
 from linkinstall.wishes import Step, asked_how

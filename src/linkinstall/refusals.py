@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 
+from linkinstall.distribution import read_installer, read_record
 from linkinstall.entry_check import LEVELS
 from linkinstall.interpreter_report import SCHEMES
 from linkinstall.paths import forward
@@ -17,6 +18,7 @@ from linkinstall.paths import forward
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from typing import NoReturn
 
     from linkinstall.cache import Cache, Entry
     from linkinstall.distribution import Distribution
@@ -30,10 +32,12 @@ __all__ = [
     "refuse_odd_metadata",
     "refuse_odd_options",
     "refuse_one_text",
+    "refuse_passing_cache",
     "refuse_texts",
     "refuse_twice",
     "refuse_undone",
     "refuse_unplaceable",
+    "refuse_unremovable",
     "refused_together",
 ]
 
@@ -261,6 +265,45 @@ def refuse_undone(coming: Sequence[str], removed_after: Mapping[str, int]) -> No
             problems=[Problem("claimed-twice", "", one, f"{one} {reason}") for one in both],
             next_step="Nothing was changed. Ask for one of them.",
         )
+
+
+def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:
+    """Refuse to remove distributions whose RECORD says nothing (PyPA: tools must not).
+
+    :raises DistributionError: there is none, or it has a row that cannot be read
+    """
+    lost = [old for old in leaving if world.rows(old) is None]
+    if not lost:
+        return
+    from linkinstall.errors import DistributionError, Problem
+
+    problems = []
+    for old in lost:
+        by = read_installer(world.files, old)
+        what = "a RECORD that cannot be read" if read_record(world.files, old) else "no RECORD"
+        reason = f"{old.path} has {what}" + (f" (installed by {by})" if by else "")
+        problems.append(Problem("record-missing", f"{old.path}/RECORD", old.name, reason))
+    there = all(" that cannot be read" in one.message for one in problems)
+    raise DistributionError(
+        f"Cannot tell which files belong to {', '.join(sorted({one.name for one in lost}))}: "
+        f"RECORD {'cannot be read' if there else 'is missing'}.",
+        problems=problems,
+        next_step="Nothing was changed. Install a wheel of the project over it "
+        "(that replaces the remains), then uninstall it.",
+    )
+
+
+def refuse_passing_cache() -> NoReturn:
+    """Refuse symbolic links into a cache that goes when the command ends.
+
+    :raises UsageError: always
+    """
+    from linkinstall.errors import UsageError
+
+    raise UsageError(
+        "Link mode symlink needs a cache that stays.",
+        next_step="Leave out --no-cache, or take another --link-mode.",
+    )
 
 
 def refuse_unplaceable(environment: Environment, entry: Entry) -> None:

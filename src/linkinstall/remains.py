@@ -1,23 +1,16 @@
 """What other tools leave when they are killed, told for one project.
 
 Purpose: find pip's ``~`` folders of a project, tell whether what is installed of it
-is damaged, name a distribution that keeps no RECORD at all, and refuse to remove one whose
-RECORD says nothing.
+is damaged, and name a distribution that keeps no RECORD at all.
 
 Guarantees: reads only.
 
-Errors: ``OSError`` where a folder cannot be read; ``DistributionError``.
+Errors: ``OSError`` where a folder cannot be read.
 """
 
 from __future__ import annotations
 
-from linkinstall.distribution import (
-    is_cut,
-    library_path,
-    read_installer,
-    read_record,
-    read_rows,
-)
+from linkinstall.distribution import is_cut, library_path, read_record, read_rows
 from linkinstall.outcome import Warn
 from linkinstall.record import is_compiled
 from linkinstall.wheel import canonicalize
@@ -30,7 +23,7 @@ if TYPE_CHECKING:
     from linkinstall.manifest import Manifest
     from linkinstall.world import World
 
-__all__ = ["damage_of", "damage_test", "legacy", "refuse_unremovable", "remains"]
+__all__ = ["damage_of", "damage_test", "legacy", "remains"]
 
 
 def remains(
@@ -158,29 +151,3 @@ def legacy(world: World, name: str) -> str:
             if dot and suffix in ("egg-info", "egg-link") and canonicalize(project) == name:
                 return f"{library}/{entry}"
     return ""
-
-
-def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:
-    """Refuse to remove distributions whose RECORD says nothing (PyPA: tools must not).
-
-    :raises DistributionError: there is none, or it has a row that cannot be read
-    """
-    lost = [old for old in leaving if world.rows(old) is None]
-    if not lost:
-        return
-    from linkinstall.errors import DistributionError, Problem
-
-    problems = []
-    for old in lost:
-        by = read_installer(world.files, old)
-        what = "a RECORD that cannot be read" if read_record(world.files, old) else "no RECORD"
-        reason = f"{old.path} has {what}" + (f" (installed by {by})" if by else "")
-        problems.append(Problem("record-missing", f"{old.path}/RECORD", old.name, reason))
-    there = all(" that cannot be read" in one.message for one in problems)
-    raise DistributionError(
-        f"Cannot tell which files belong to {', '.join(sorted({one.name for one in lost}))}: "
-        f"RECORD {'cannot be read' if there else 'is missing'}.",
-        problems=problems,
-        next_step="Nothing was changed. Install a wheel of the project over it "
-        "(that replaces the remains), then uninstall it.",
-    )
