@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from linkinstall import limits
 from linkinstall.outcome import Warn
 from linkinstall.vetting.metadata import (
     check_metadata,
@@ -177,6 +178,16 @@ def test_metadata_of_the_project(text: str | None) -> None:
 def test_metadata_of_another_project(text: str) -> None:
     """Another name or version, two of them, or none, are refused."""
     assert (["metadata-name"], []) == metadata(text)
+
+
+@pytest.mark.parametrize(("size", "told"), [(0, "one Name"), (limits.WHEEL_TEXT_SIZE, "256 KiB")])
+def test_a_name_that_was_not_looked_for_is_not_called_missing(size: int, told: str) -> None:
+    """Where only the beginning of METADATA is read, the message says so."""
+    problems = Problems()
+    text = b"Metadata-Version: 2.1\nSummary: " + b"x" * size
+    check_metadata(text[: size or None], NAME, problems, [])
+
+    assert [True] == [one.message.endswith(told) for one in problems.found]
 
 
 @pytest.mark.parametrize(

@@ -181,9 +181,9 @@ def _check_header(member: Member, problems: Problems) -> None:
         )
     elif member.method == _STORED and member.packed != member.size:
         problems.add("member-damaged", member.name, "it is stored, but of two different sizes")
-    kind = stat.S_IFMT(member.mode)
-    wanted = stat.S_IFDIR if member.is_folder else stat.S_IFREG
-    if kind not in (0, wanted):
+    # A folder is one by the slash of its name; there are writers that give it a file's mode.
+    plain = (0, stat.S_IFREG, stat.S_IFDIR) if member.is_folder else (0, stat.S_IFREG)
+    if stat.S_IFMT(member.mode) not in plain:
         problems.add(
             "member-type", member.name, "it is a link, a device or of another special kind"
         )

@@ -19,6 +19,7 @@ Specifications: PyPA, "Binary distribution format" and "Core metadata".
 
 from __future__ import annotations
 
+from linkinstall import limits
 from linkinstall.errors import InvalidWheelError
 from linkinstall.outcome import Warn
 from linkinstall.vetting.problems import shown
@@ -121,7 +122,9 @@ def check_metadata(
         message = _parse(head.decode("utf-8", "replace"))
     for field in ("Name", "Version"):
         if len(set(message.get_all(field, []))) != 1:
-            problems.add("metadata-name", "METADATA", f"it must have one {field}")
+            cut = len(data) >= limits.WHEEL_TEXT_SIZE
+            where = f" in its first {limits.WHEEL_TEXT_SIZE >> 10} KiB" if cut else ""
+            problems.add("metadata-name", "METADATA", f"it must have one {field}{where}")
             return
     name, version = str(message["Name"]).strip(), str(message["Version"]).strip()
     if canonicalize(name) != wheel.name or not same_version(version, wheel.version):
