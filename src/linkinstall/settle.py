@@ -266,7 +266,7 @@ class Settlement:
         """Yield folders that were emptied file by file and could not be removed then."""
         filled = {group.target for group in self.journal.groups}
         paths = {item.path for item in self.journal.stash if item.kind == WHOLE}
-        yield from (path for path in paths - filled if self._present(path) == set())
+        yield from (path for path in sorted(paths - filled) if self._present(path) == set())
 
     def _discard(self, item: StashItem) -> None:
         stashed = self._identity.stashed(item)
