@@ -102,6 +102,25 @@ def test_a_leftover_that_gives_way_is_told(site: Site) -> None:
     assert [] == site.check()
 
 
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_what_a_cut_record_lists_is_left_over_by_its_project(site: Site, version: str) -> None:
+    """A RECORD that ends in the middle of a row owns nothing that its own project brings.
+
+    Story: when the rows before the cut began to count for other projects, they counted for this
+    one, too, and the install that mends it was refused: "not as it was installed".
+    """
+    site.install(site.wheel("app", "1.0"))
+    path = site.library / "app-1.0.dist-info" / "RECORD"
+    data = path.read_bytes()
+    path.unlink()
+    path.write_bytes(data[: data.rindex(b"sha256") + 10])
+
+    outcome = site.install(site.wheel("app", version))
+
+    assert "leftover-replaced" in [one.code for one in outcome.warnings]
+    assert [] == site.check()
+
+
 def test_two_wheels_cannot_claim_one_path(site: Site) -> None:
     """One path in two wheels of a command is refused and names both."""
     one = site.wheel("one", files={"both/a.py": "1"})

@@ -298,7 +298,9 @@ class Planner:
         if self._owners is None:
             world = self.world
             found = find_distributions(world.files, world.libraries, world.bases)
-            self._owners = owners_of(world.files, found)
+            # What goes, with a RECORD that cannot be read, owns nothing: its files are left over.
+            lost = [one for one in found if one.name in self._own and world.rows(one) is None]
+            self._owners = owners_of(world.files, [one for one in found if one not in lost])
         return other_owner(self._owners.get(path), self._name)
 
     def _refuse_path(self, code: str, path: str, reason: str) -> None:
