@@ -12,7 +12,7 @@ import os
 import shutil
 import stat
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 import pytest
 
@@ -94,6 +94,21 @@ def caught(call: Callable[..., Any], *arguments: Any) -> OSError:
     with pytest.raises(OSError) as raised:  # noqa: PT011 - its number is compared
         call(*arguments)
     return raised.value
+
+
+def test_a_file_has_no_entries(one: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands there and cannot be listed is no folder, whatever the system calls it."""
+
+    def refused(path: str) -> Never:
+        error = OSError(errno.EINVAL, "Invalid name", path)
+        error.winerror = windows.INVALID_NAME  # type: ignore[attr-defined,unused-ignore]
+        raise error
+
+    files = WindowsFileSystem()
+    monkeypatch.setattr(os, "scandir", refused)
+
+    assert errno.ENOTDIR == caught(files.scan, one).errno
+    assert errno.EINVAL == caught(files.scan, f"{one}?").errno
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,13 @@ class WindowsFileSystem(FileSystem):
 
     def scan(self, folder: str) -> list[tuple[str, str]]:
         """Return (name, kind) of each entry, sorted."""
-        return super().scan(extended(folder))
+        try:
+            return super().scan(extended(folder))
+        except OSError as error:
+            # So Wine answers where a file stands; Windows itself says that it is no directory.
+            if getattr(error, "winerror", None) != INVALID_NAME or self.status(folder) is None:
+                raise
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), folder) from error
 
     def read(self, path: str, limit: int = limits.METADATA_SIZE) -> bytes:
         """Return the contents of a file; see the port."""
