@@ -3,7 +3,8 @@
 Purpose: an independent check, written from the specification of recording
 installed projects and sharing no code with the package under test.
 
-Calling sequence: ``problems(library)`` with the library folder of an environment.
+Calling sequence: ``problems(library)`` with the library folder of an environment;
+``of_distribution(library, folder)`` for one dist-info folder in it.
 
 Guarantees: reads only. Every distribution must have METADATA and RECORD, every
 row's file must exist, every hash and size that is given must match, and no two
@@ -34,11 +35,12 @@ def problems(library: str) -> list[str]:
         if project in seen:
             found.append(f"{folder}: {seen[project]} is there as well")
         seen[project] = folder
-        found += _distribution(library, folder)
+        found += of_distribution(library, folder)
     return found
 
 
-def _distribution(library: str, folder: str) -> list[str]:
+def of_distribution(library: str, folder: str) -> list[str]:
+    """Return what is wrong with one distribution, by the name of its dist-info folder."""
     missing = [
         f"{folder}: no {name}"
         for name in ("METADATA", "RECORD")
@@ -63,7 +65,8 @@ def _row(library: str, row: list[str]) -> str:
         return f"a row of {len(row)} columns"
     path, digest, size = row
     try:
-        with open(os.path.join(library, path), "rb") as stream:
+        # As all tools read it: a library that is a link lies where its name says.
+        with open(os.path.normpath(os.path.join(library, path)), "rb") as stream:
             data = stream.read()
     except OSError as error:
         return f"{path}: {error.strerror}"

@@ -167,8 +167,18 @@ def run_all(
 def provisions(folder: str, spoil: Sequence[tuple[str, str, str]] = ()) -> dict[str, str]:
     """Return what scenarios are made of: name -> path of each wheel, and of our source.
 
-    :param folder: gets a compiled copy of the source, since what is edited or compiled
-        during a sweep would shift the ordinals of its calls
+    :param folder: gets a compiled copy of the source; see ``built``
+    :param spoil: see ``built``
+    """
+    return {"source": built(folder, spoil), **wheels()}
+
+
+def built(folder: str, spoil: Sequence[tuple[str, str, str]] = ()) -> str:
+    """Return a folder with a compiled copy of our source.
+
+    What is edited or compiled during a sweep would shift the ordinals of its calls.
+
+    :param folder: the folder
     :param spoil: module, text and other text: changes to that copy, which make a build
         that is known to be bad
     """
@@ -186,7 +196,7 @@ def provisions(folder: str, spoil: Sequence[tuple[str, str, str]] = ()) -> dict[
         path.write_text(text.replace(good, bad), encoding="utf-8")
     if not compileall.compile_dir(package, quiet=2):
         raise ValueError(f"what was made in {folder} is no Python: {spoil}")
-    return {**wheels(), "source": folder}
+    return folder
 
 
 def _sweep(
