@@ -1,0 +1,306 @@
+"""A sample of ``make untidy``: whatever others do to an environment, ours takes what is its own."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from integration.faults import untidy_session
+from integration.faults.ownership import distributions
+from integration.faults.untidy import benches, main, run_all, shrink
+from integration.faults.untidy_commands import VERBS, Asked, ask, install
+from integration.faults.untidy_records import rewrite
+from integration.faults.untidy_session import RECOVER, Session, WrongError, execute, plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from integration.faults.untidy_commands import Answer
+    from integration.faults.untidy_places import Bench, Place
+    from integration.faults.untidy_wheels import Wheel
+
+    Stage = tuple[Bench, tuple[Wheel, ...]]
+    Script = Callable[[Session], None]
+
+SEEDS, STEPS = range(10), 16
+"""``make untidy`` takes twenty times as many, of thirty steps."""
+FOLDER_BY_STATUS = (
+    "removal.py",
+    '        return self.world.kind(folder) == "folder"\n',
+    "        return self.world.files.status(folder) is not None\n",
+)
+"""A build that takes a file at the place of a package's folder for that folder."""
+ALL_ROWS_OR_NONE = (
+    "record.py",
+    "    except ValueError:\n        pass\n    found = []\n",
+    "    except ValueError:\n        return []\n    found: list[str] = []\n",
+)
+"""One for which a row that cannot be read hides all others."""
+ROWS_ON_TRUST = (
+    "installed.py",
+    "    if not is_sealed(data, entry.manifest.id):\n",
+    "    if False:\n",
+)
+"""One that takes the rows which an entry of the cache keeps for RECORD as they stand."""
+
+
+class Never(random.Random):
+    """A chance by which nothing happens that may be left out."""
+
+    def random(self) -> float:
+        """Return what no such thing is as likely as."""
+        return 1.0
+
+    def getrandbits(self, k: int, /) -> int:
+        """Return some bits: what is drawn by number is drawn by these, and not by the above."""
+        return super().getrandbits(k)
+
+
+NEVER = Never()
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """Give a bench and the wheels."""
+    with benches(str(tmp_path_factory.mktemp("untidy"))) as made:
+        yield made
+
+
+@pytest.fixture
+def session(stage: Stage) -> Session:
+    """Give a session in a virtual environment."""
+    return Session(stage[0], "venv", stage[1])
+
+
+def of(session: Session, *names: str) -> Asked:
+    """Return the installation of wheels, each the beginning of a file's name."""
+    chosen = [
+        one for name in names for one in session.wheels if Path(one.path).name.startswith(name)
+    ]
+    assert len(chosen) == len(names)
+    return install(chosen, "--link-mode", "hardlink")
+
+
+def uninstall(project: str) -> Asked:
+    """Return the removal of a project."""
+    return Asked("uninstall", ("uninstall", project), frozenset({project}))
+
+
+def library(session: Session) -> Path:
+    """Return the environment's library."""
+    return Path(session.place.sandbox.library)
+
+
+# ---------------------------------------------------------------- the gate
+
+
+def test_what_is_not_ours_stays_in_untidy_environments() -> None:
+    """After any commands and acts of others, killed or not, each path is whose it has to be."""
+    found = run_all(SEEDS, STEPS)
+
+    assert [] == [f"seed {one.ended.seed}: {one.ended.problem}" for one in found if one.short]
+    assert len(SEEDS) * STEPS == sum(len(one.ended.steps) for one in found)
+    # Where hardly anything is done, hardly anything was put to the test.
+    done, refused, killed = (
+        {name for one in found for name, count in getattr(one.ended.tally, how).items() if count}
+        for how in ("done", "refused", "killed")
+    )
+    assert {"install", "uninstall", "repair", "recover"} <= done & set(VERBS)
+    assert {"uv", "rewrite a RECORD", "add a file"} <= done
+    assert "install" in killed
+    assert "install" in refused
+
+
+def test_a_step_does_the_same_whatever_is_left_out(stage: Stage) -> None:
+    """A seed can be repeated, and steps have chances of their own."""
+    steps = plan(3, 5)
+    once, again = (execute(*stage, 3, steps).told for _ in range(2))
+
+    assert once == again
+    assert steps == plan(3, 30)[:5]
+    assert execute(*stage, 3, steps[:1]).told == once[: len(execute(*stage, 3, steps[:1]).told)]
+
+
+# ---------------------------------------------------------------- builds that are known to be bad
+
+
+def a_file_where_a_package_was(session: Session) -> None:
+    """Put a person's file at the place of a package's folder, and uninstall."""
+    session.command(of(session, "alpha-1.0"), NEVER)
+    shutil.rmtree(library(session) / "alpha")
+    (library(session) / "alpha").write_text("mine\n", encoding="utf-8")
+    session.command(uninstall("alpha"), NEVER)
+
+
+def a_row_that_cannot_be_read(session: Session) -> None:
+    """Give one of two projects with a file in common such a row, and remove the other one."""
+    session.command(of(session, "ns_one-1.0", "ns_two-1.0"), NEVER)
+    (one,) = (one for one in distributions(session.place.libraries()) if one.project == "ns-one")
+    assert rewrite(one, "not UTF-8")
+    session.command(uninstall("ns-two"), NEVER)
+
+
+def rows_of_an_entry_are_cut(session: Session) -> None:
+    """Cut what an entry keeps for RECORD, as a full disk does, and install over damage."""
+    session.command(of(session, "gamma-1.0"), NEVER)
+    (library(session) / "gamma-1.0.dist-info" / "METADATA").unlink()
+    for record in Path(session.place.cache).glob("v1/entries/*/record"):
+        record.unlink()
+        record.write_bytes(b"gamma.py,sha2")
+    session.command(of(session, "gamma-1.0"), NEVER)
+
+
+SCRIPTS: dict[str, tuple[Script, tuple[str, str, str], str]] = {
+    "file taken for a folder": (a_file_where_a_package_was, FOLDER_BY_STATUS, "state is left"),
+    "odd row hides others": (a_row_that_cannot_be_read, ALL_ROWS_OR_NONE, "lost"),
+    "cut rows": (rows_of_an_entry_are_cut, ROWS_ON_TRUST, "an error that nobody foresaw"),
+}
+
+
+@pytest.mark.parametrize("name", list(SCRIPTS))
+def test_what_a_bad_build_does_wrong_is_right_now(name: str, session: Session) -> None:
+    """The same steps lead to nothing that is wrong in the program as it is."""
+    script, _, _ = SCRIPTS[name]
+
+    script(session)
+
+
+@pytest.mark.parametrize("name", list(SCRIPTS))
+def test_a_build_that_is_known_to_be_bad_is_caught(name: str, tmp_path: Path) -> None:
+    """The faults that the first of these runs found are found where their mends are undone."""
+    script, bad, kind = SCRIPTS[name]
+
+    with benches(str(tmp_path), [bad]) as (bench, wheels), pytest.raises(WrongError) as wrong:
+        script(Session(bench, "venv", wheels))
+
+    assert kind == wrong.value.problem.kind
+
+
+# ---------------------------------------------------------------- the judge
+
+
+def _folder(place: Place, name: str) -> Path:
+    return Path(place.sandbox.library, name)
+
+
+def _twin(place: Place) -> None:
+    shutil.copytree(
+        _folder(place, "alpha-1.0.dist-info"), _folder(place, "ALPHA-1.0.dist-info"), symlinks=True
+    )
+
+
+def _edit(place: Place) -> None:
+    path = _folder(place, "alpha/a.py")
+    path.unlink()
+    path.write_text("edited\n", encoding="utf-8")
+
+
+TAMPERED: dict[str, Callable[[Place], object]] = {
+    "lost": lambda place: os.unlink(f"{place.outside}/notes.txt"),
+    "a stray file was made": lambda place: _folder(place, "new.py").write_text("x"),
+    "an empty folder was made": lambda place: _folder(place, "new").mkdir(),
+    "its RECORD does not hold": _edit,
+    "a folder has another mode": lambda place: os.chmod(f"{place.outside}/folder", 0o700),
+    "somebody's empty folder is lost": lambda place: _folder(place, "empty").rmdir(),
+    "state is left": lambda place: _folder(place, ".linkinstall").mkdir(),
+    "not there once": _twin,
+}
+"""What is found -> what an install would have to do for that."""
+
+
+def tamper(
+    monkeypatch: pytest.MonkeyPatch, verb: str, what: Callable[[Place], object]
+) -> Callable[[], None]:
+    """Let something else be done with each command of a kind; return what ends that."""
+
+    def asked_and_more(place: Place, asked: Asked, *more: str) -> Answer:
+        answer = ask(place, asked, *more)
+        if asked.verb == verb:
+            what(place)
+        return answer
+
+    monkeypatch.setattr(untidy_session, "ask", asked_and_more)
+    return partial(monkeypatch.setattr, untidy_session, "ask", ask)
+
+
+@pytest.mark.parametrize("kind", list(TAMPERED))
+def test_what_an_install_may_not_do_is_found(
+    kind: str, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each thing that is wrong is told by its kind."""
+    (library(session) / "empty").mkdir()
+    tamper(monkeypatch, "install", TAMPERED[kind])
+
+    with pytest.raises(WrongError) as wrong:
+        session.command(of(session, "alpha-1.0"), NEVER)
+
+    assert kind == wrong.value.problem.kind
+
+
+def test_a_refusal_that_changes_something_is_found(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is refused leaves all as it was."""
+    (library(session) / "gamma.py").write_text("mine\n", encoding="utf-8")
+    assert session.command(of(session, "gamma-1.0"), NEVER).status
+    tamper(monkeypatch, "install", TAMPERED["a stray file was made"])
+
+    with pytest.raises(WrongError, match="refused, and changed something"):
+        session.command(of(session, "gamma-1.0"), NEVER)
+
+
+def test_what_an_uninstallation_leaves_is_found(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All that a project lists has gone with it, or is told as kept."""
+    session.command(of(session, "gamma-1.0"), NEVER)
+    tamper(monkeypatch, "uninstall", lambda place: _folder(place, "gamma.py").write_text("x"))
+
+    with pytest.raises(WrongError, match="removed, and files of it are left"):
+        session.command(uninstall("gamma"), NEVER)
+
+
+def test_a_recovery_that_leads_nowhere_is_found(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a kill and a recovery everything is old or new, and nothing is lost."""
+    session.kill(of(session, "gamma-1.0"), Never(1))
+    tamper(monkeypatch, "recover", lambda place: os.unlink(f"{place.outside}/notes.txt"))
+
+    with pytest.raises(WrongError, match="neither old nor new"):
+        session.kill(of(session, "alpha-1.0"), Never(1))
+
+
+def test_what_a_recovery_takes_from_others_is_found(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What somebody did between a kill and the recovery stands."""
+    monkeypatch.setattr(untidy_session, "_BETWEEN", 2.0)
+    session.kill(of(session, "gamma-1.0"), Never(1))
+    tamper(monkeypatch, "recover", lambda place: os.unlink(f"{place.outside}/notes.txt"))
+
+    with pytest.raises(WrongError, match="has nothing to do with"):
+        session.kill(of(session, "alpha-1.0"), Never(1))
+
+
+def test_what_goes_wrong_is_made_short_and_told(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Steps that do nothing for it are left out, and the command that repeats it is told."""
+    tamper(monkeypatch, RECOVER.verb, TAMPERED["a stray file was made"])
+    tamper(monkeypatch, "install", TAMPERED["a stray file was made"])
+    ended = execute(*stage, 5, plan(5, STEPS))
+    assert ended.problem
+
+    short = shrink(*stage, ended)
+
+    assert 1 == len(short.steps)
+    number = str(short.steps[0].number)
+    assert 1 == main(["--seed", "5", "--steps", str(STEPS), "--only", number])
+    assert f"--seed 5 --steps {STEPS} --only {number}" in capsys.readouterr().out
