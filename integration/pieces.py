@@ -30,7 +30,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration import closure
-from integration.faults import closed, compound, errors, images, interference, power, scenarios
+from integration.faults import (
+    closed,
+    compound,
+    errors,
+    images,
+    interference,
+    power,
+    scenarios,
+    untidy,
+)
 from integration.faults.contests import CONTESTS
 
 if TYPE_CHECKING:
@@ -50,6 +59,8 @@ IMAGES = 1000
 CASES = 1_000_000
 """Spoilt files, in so many parts."""
 _PARTS = 4
+_SEEDS = 20
+"""Untidy environments of one piece: some minutes."""
 FORKED = ("install-pluggy", "install-set", "upgrade-parts")
 """The changes that are killed with forked processes at work, in hard links."""
 SET = ("install-set",)
@@ -57,8 +68,8 @@ UNPACKING_AGAIN = ("cache-add",)
 """The verbs whose faults are settled by a command that unpacks a wheel."""
 MADE = ("venv-clear-parts-pluggy", "venv-create-parts-pluggy")
 GATES = ("kill", "forks", "faults", "faults-forks", "closed", "power", "lying", "compound",
-         "images", "race", "race-slowed", "interference", "sweeps", "model", "fuzz", "real",
-         "mutants", "rivals")  # fmt: skip
+         "images", "race", "race-slowed", "interference", "untidy", "sweeps", "model", "fuzz",
+         "real", "mutants", "rivals")  # fmt: skip
 """What ``--only`` takes, each of them one gate or a part of one."""
 
 
@@ -125,6 +136,7 @@ def pieces() -> list[Piece]:
             for act in interference.acts()
             for name in interference.SCENARIOS
         ),
+        *_of_untidy(),
         Piece("sweeps", ("make", "sweeps", "WORKERS=1"), _TESTS),
         Piece("model", ("make", "model"), _TESTS),
         *(
@@ -191,6 +203,14 @@ def _of_images() -> list[Piece]:
         _of("images", "images", one.name, "--images", str(share), "--file-system", kind)
         for kind in images.KINDS
         for one in able
+    ]
+
+
+def _of_untidy() -> list[Piece]:
+    return [
+        Piece("untidy", (*_module("untidy"), "--workers", "1", "--seeds", str(first), str(end)))
+        for first in range(0, untidy.SEEDS, _SEEDS)
+        for end in [min(first + _SEEDS, untidy.SEEDS)]
     ]
 
 

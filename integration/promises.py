@@ -48,6 +48,7 @@ NAMES = {
     "model": "R14",
     "mutants": "R15",
     "rivals": "R16",
+    "untidy": "R17",
 }
 """What is chosen by ``integration.proof --only`` -> how the figure of it is named, everywhere."""
 _NAMED = re.compile(r"R\d+(?: [a-z]+)*")

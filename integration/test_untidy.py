@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     Script = Callable[[Session], None]
 
 SEEDS, STEPS = range(10), 16
-"""``make untidy`` takes twenty times as many, of thirty steps."""
+"""``make untidy`` takes sixteen times as many, of thirty steps."""
 FOLDER_BY_STATUS = (
     "removal.py",
     '        return self.world.kind(folder) == "folder"\n',
