@@ -266,6 +266,17 @@ def test_what_an_uninstallation_leaves_is_found(
         session.command(uninstall("gamma"), NEVER)
 
 
+def test_an_emptied_folder_that_an_uninstallation_leaves_is_found(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Folders that were there for its files alone go with them."""
+    session.command(of(session, "ns.three-1.0"), NEVER)
+    tamper(monkeypatch, "uninstall", lambda place: _folder(place, "ns/three").mkdir(parents=True))
+
+    with pytest.raises(WrongError, match="its folders are left, empty"):
+        session.command(uninstall("ns-three"), NEVER)
+
+
 def test_a_recovery_that_leads_nowhere_is_found(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -7,7 +7,7 @@ of it and may take it. All else is lost, or stray.
 
 Calling sequence::
 
-    problems = list(judge(asked, answer, before, after, wheels))
+    problems = list(judge(asked, answer, before, after, wheels, layout))
     problems = list(settled(before, new, after, layout))             # after a kill and a recovery
     problems = list(settled_beside(met, answer))                     # where others acted between
 
@@ -71,9 +71,18 @@ def changed(before: Snapshot, after: Snapshot) -> list[str]:
 
 
 def judge(
-    asked: Asked, answer: Answer, before: State, after: State, wheels: Sequence[Wheel]
+    asked: Asked,
+    answer: Answer,
+    before: State,
+    after: State,
+    wheels: Sequence[Wheel],
+    layout: Collection[str],
 ) -> Iterator[Problem]:
-    """Yield what is wrong with what a command has done."""
+    """Yield what is wrong with what a command has done.
+
+    :param wheels: what may have been installed
+    :param layout: folders that every environment has, whatever is in them
+    """
     if answer.status not in {0, *REFUSED}:
         yield Problem("ended with another status", str(answer))
         return
@@ -92,7 +101,7 @@ def judge(
     if asked.verb == "install":
         yield from _installed(asked, answer, after)
     if asked.removes:
-        yield from _removed(asked, answer, before, after)
+        yield from _removed(asked, answer, before, after, layout)
 
 
 class _Change:
@@ -200,7 +209,9 @@ def _installed(asked: Asked, answer: Answer, after: State) -> Iterator[Problem]:
                 yield Problem("its RECORD does not hold", _some(wrong))
 
 
-def _removed(asked: Asked, answer: Answer, before: State, after: State) -> Iterator[Problem]:
+def _removed(
+    asked: Asked, answer: Answer, before: State, after: State, layout: Collection[str]
+) -> Iterator[Problem]:
     gone = {name for name in asked.projects if answer.actions.get(name) == "removed"}
     stays = [one.path for one in after.installed if one.project in gone]
     if stays:
@@ -208,9 +219,10 @@ def _removed(asked: Asked, answer: Answer, before: State, after: State) -> Itera
     if asked.verb != "uninstall":  # where RECORD was lost, what is left is nobody's to tell
         return
     others = before.files_of_others(asked.projects)
+    own = frozenset(path for name in gone for path in before.plain.get(name, ()))
     left = [
         path
-        for path in sorted(path for name in gone for path in before.plain.get(name, ()))
+        for path in sorted(own)
         if path in after.nodes
         and after.nodes[path].kind != "folder"
         and path not in others
@@ -218,6 +230,16 @@ def _removed(asked: Asked, answer: Answer, before: State, after: State) -> Itera
     ]
     if left:
         yield Problem("removed, and files of it are left", _some(left))
+    emptied = [
+        path
+        for path, node in after.nodes.items()
+        if node.kind == "folder"
+        and path not in layout
+        and not any(one.startswith(f"{path}/") for one in after.nodes)
+        and any(one.startswith(f"{path}/") and one in before.nodes for one in own)
+    ]
+    if emptied:
+        yield Problem("removed, and its folders are left, empty", _some(emptied))
 
 
 # ---------------------------------------------------------------- kills

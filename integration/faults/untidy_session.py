@@ -267,7 +267,8 @@ class Session:
         return not self._unfinished
 
     def _judge(self, asked: Asked, answer: Answer, before: State) -> None:
-        self._all(judge(asked, answer, before, State.of(self.place), self.wheels), asked)
+        after, layout = State.of(self.place), self.place.own_folders()
+        self._all(judge(asked, answer, before, after, self.wheels, layout), asked)
 
     def _dry_run(self, asked: Asked, before: State) -> Answer | None:
         if asked.verb in {"recover", "decouple"}:
