@@ -13,10 +13,11 @@ import pytest
 
 from integration.faults import untidy_session
 from integration.faults.ownership import distributions
-from integration.faults.untidy import benches, main, run_all, shrink
+from integration.faults.untidy import benches, main, run_all
 from integration.faults.untidy_commands import VERBS, Asked, ask, install
 from integration.faults.untidy_records import rewrite
-from integration.faults.untidy_session import RECOVER, Session, WrongError, execute, plan
+from integration.faults.untidy_session import RECOVER, Session, WrongError
+from integration.faults.untidy_steps import execute, plan, shrink
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -40,9 +40,11 @@ whether what is there now is exactly old or exactly new.
 ``crowd``            the program that lets them loose, and kills some
 ``interference``     ``make interference``: somebody else acts before our recovery
 ``untidy``           ``make untidy``: commands by chance, where others do what they like
-``untidy_session``   one seed: steps, and what is asked after each of them
+``untidy_steps``     the steps of a seed, and fewer of them
+``untidy_session``   what a step is, and what is asked after it
 ``untidy_commands``  what is asked of linkinstall there, and its answers
 ``untidy_acts``      what others do to an environment
+``untidy_tools``     what pip and uv do to it
 ``untidy_records``   the same to RECORD files and dist-info folders
 ``untidy_judge``     what a command may have changed there
 ``untidy_places``    environments of several kinds

@@ -35,21 +35,20 @@ from integration.faults import figures, report
 from integration.faults.runner import built, can_mount
 from integration.faults.sandbox import Sandbox
 from integration.faults.untidy_places import Bench
-from integration.faults.untidy_session import Ended, Tally, execute, plan
+from integration.faults.untidy_session import Tally
+from integration.faults.untidy_steps import Ended, execute, plan, shrink
 from integration.faults.untidy_wheels import clashing
 from integration.faults.volumes import QUICK, Volume, quick_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from integration.faults.untidy_session import Step
+    from integration.faults.untidy_steps import Step
     from integration.faults.untidy_wheels import Wheel
 
 SEEDS = 160
 """Some ten minutes of two processors."""
 STEPS = 30
-_SHRINKING = 60.0
-"""Seconds for making one of them short."""
 _WAYS = 3
 """So many of one kind of fault are made short: more of them tell nothing more."""
 
@@ -111,20 +110,6 @@ def _share(seeds: Sequence[int], steps: int, folder: str | None) -> list[Found]:
                     short = shrink(bench, wheels, ended)
             found.append(Found(ended, short))
     return found
-
-
-def shrink(bench: Bench, wheels: Sequence[Wheel], ended: Ended) -> Ended:
-    """Return the same with as few steps as still go wrong in the same way."""
-    best, end = ended, time.monotonic() + _SHRINKING
-    number = len(best.steps) - 1
-    while number > 0 and time.monotonic() < end:
-        number -= 1
-        steps = (*best.steps[:number], *best.steps[number + 1 :])
-        again = execute(bench, wheels, ended.seed, steps)
-        if again.problem and ended.problem and again.problem.kind == ended.problem.kind:
-            best = again
-            number = min(number, len(best.steps) - 1)
-    return best
 
 
 # ---------------------------------------------------------------- the command

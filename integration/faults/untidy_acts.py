@@ -1,8 +1,9 @@
-"""What others do to an environment: people, pip, uv, whoever moves it, and whoever has the cache.
+"""What others do to an environment: people, whoever moves it, and whoever has the cache.
 
 Purpose: each *act* is one thing that somebody may do between two commands of ours, without
-knowing of us: delete, edit, replace by a link, put a file where a folder was, compile, install.
-What is done to RECORD files and dist-info folders is in ``untidy_records``.
+knowing of us: delete, edit, replace by a link, put a file where a folder was, compile. What is
+done to RECORD files and dist-info folders is in ``untidy_records``, and what other tools do in
+``untidy_tools``.
 
 Calling sequence::
 
@@ -25,9 +26,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from integration.faults.projects import uv_program
 from integration.faults.scenario import Command
-from integration.faults.untidy_places import SITE
 
 if TYPE_CHECKING:
     import random
@@ -51,8 +50,6 @@ _FILE_MODES = (0o600, 0o444, 0o755, 0o640, 0o664)
 _FOLDER_MODES = (0o755, 0o700, 0o775, 0o2775, 0o1777)
 _TAGS = (sys.implementation.cache_tag, f"{sys.implementation.cache_tag}.opt-1", "cpython-38",
          "pypy39")  # fmt: skip
-_UNINSTALL = 0.3
-"""How often another tool uninstalls: people install more."""
 _MANY = 10**6
 """Names that are drawn do not come twice."""
 
@@ -274,61 +271,7 @@ def _damage_cache(scene: Scene) -> str:
     return f"{path} {how}"
 
 
-# ---------------------------------------------------------------- other tools
-
-
-def _uv(scene: Scene) -> str:
-    place, chance = scene.place, scene.chance
-    wheel = chance.choice(scene.wheels)
-    again = chance.choice(((), ("--reinstall",)))
-    if place.has_interpreter:
-        words = ("install", "--no-deps", *again, "--python", place.environment, wheel.path)
-        if chance.random() < _UNINSTALL:
-            words = ("uninstall", "--python", place.environment, wheel.project)
-    elif place.kind == "prefix":  # uv writes a prefix of its own layout
-        return ""
-    else:
-        library = chance.choice(("lib", "lib64"))
-        folder = f"{place.environment}/{library}/{SITE}"
-        target = place.environment if place.kind == "target" else folder
-        words = ("install", "--no-deps", *again, "--target", target, wheel.path)
-    variables = {
-        "UV_CACHE_DIR": os.path.join(place.sandbox.folder, "uv-cache"),
-        "UV_OFFLINE": "1",
-        "UV_NO_CONFIG": "1",
-        "UV_PYTHON_DOWNLOADS": "never",
-        # Its own cache is used again for each seed: no edit of a link may get into that.
-        "UV_LINK_MODE": "copy",
-    }
-    return _tool(place, Command((uv_program(), "pip", *words), variables), *words)
-
-
-def _pip(scene: Scene) -> str:
-    place, chance = scene.place, scene.chance
-    wheel = chance.choice(scene.wheels)
-    options = ("install", "--no-deps", "--no-index", "--no-cache-dir")
-    again = chance.choice(((), ("--upgrade",)))
-    if place.has_interpreter:
-        words = ("--python", place.environment, *options, *again, wheel.path)
-        if chance.random() < _UNINSTALL:
-            words = ("--python", place.environment, "uninstall", "--yes", wheel.project)
-    elif place.kind == "schemes":  # it has no option for that
-        return ""
-    else:
-        words = (*options, *again, f"--{place.kind}", place.environment, wheel.path)
-    program = ("{harness}", "-B", "-m", "pip", "--isolated", "--disable-pip-version-check")
-    return _tool(place, Command((*program, *words)), *words)
-
-
-def _tool(place: Place, command: Command, *words: str) -> str:
-    done = place.sandbox.run(command)
-    told = " ".join(os.path.basename(word) for word in words)
-    return f"{told} -> {done.status}"
-
-
 ACTS: dict[str, tuple[Act, float]] = {
-    "uv": (_uv, 5),
-    "pip": (_pip, 1),
     "delete a file": (_delete, 3),
     "edit a file": (_edit, 2),
     "add a file": (_add_file, 4),

@@ -1,32 +1,31 @@
-"""One seed: commands of ours and acts of others by turns, each command judged.
+"""An environment that is not tidy, what is done to it by turns, and what is asked after that.
 
-Purpose: what a step is, what is asked before and after it, and when a run of steps is wrong.
+Purpose: the steps that there are, and when one of them is wrong.
 
 Calling sequence::
 
-    steps = plan(seed, 30)
-    ended = execute(bench, wheels, seed, steps)
-    ended.problem, ended.told
-    session = Session(bench, "venv", wheels); session.command(asked, chance)   # step by step
+    session = Session(bench, "venv", wheels)
+    session.ours(chance), session.theirs(chance)       # a step
+    session.command(asked, chance), session.kill(asked, chance)
+    session.told, session.tally
 
-Guarantees: the same seed and steps do the same, whichever steps were left out before: each has a
-chance of its own. What is judged of a command: ``untidy_judge``; besides, a dry run changes
-nothing and foretells what the run refuses, what was installed is found whole by ``check``, is
-unchanged when it is installed again, and ``list`` lists what is there. A third of the commands
-are killed at some call first; then ``recover`` has to lead to old or new, also where somebody has
-acted in between: there nothing that was put there since may be lost.
+Guarantees: in the same state the same chance does the same. What is judged of a command:
+``untidy_judge``; besides, a dry run changes nothing and foretells what the run refuses, what was
+installed is found whole by ``check``, is unchanged when it is installed again, and ``list`` lists
+what is there. A third of the commands are killed at some call; then ``recover`` has to lead to
+old or new, also where somebody has acted in between: there nothing that was put there since may
+be lost.
 
-Errors: ``WrongError``, which ``execute`` catches; others are mistakes of the harness.
+Errors: ``WrongError`` where something is wrong; others are mistakes of the harness.
 """
 
 from __future__ import annotations
 
-import random
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from integration.faults import untidy_acts, untidy_records
+from integration.faults import untidy_acts, untidy_records, untidy_tools
 from integration.faults.ownership import State
 from integration.faults.snapshot import difference
 from integration.faults.untidy_acts import Scene
@@ -41,39 +40,22 @@ from integration.faults.untidy_commands import (
     choose,
 )
 from integration.faults.untidy_judge import REFUSED, Met, Problem, judge, settled, settled_beside
-from integration.faults.untidy_places import KINDS
-from integration.faults.untidy_wheels import few
 
 if TYPE_CHECKING:
+    import random
     from collections.abc import Iterable, Sequence
 
     from integration.faults.untidy_places import Bench
     from integration.faults.untidy_wheels import Wheel
 
 RECOVER = Asked("recover", ("recover",))
-ACTS = {**untidy_acts.ACTS, **untidy_records.ACTS}
+ACTS = {**untidy_tools.ACTS, **untidy_acts.ACTS, **untidy_records.ACTS}
 _OF_CACHE = ("prune", "clean", "verify")
 _CACHE = 0.03
 """How often it is a command of the cache: none of those may touch the environment."""
-_OURS, _KILLED, _DRY, _AGAIN, _BETWEEN = 0.5, 0.3, 0.3, 0.3, 0.3
-_FIRST = 2
-"""So many steps are ours in any case: there is nothing yet that others could act on."""
+_KILLED, _DRY, _AGAIN, _BETWEEN = 0.3, 0.3, 0.3, 0.3
 _UNFINISHED = 3
 """The exit status that says that something is left to be settled."""
-
-
-@dataclass(frozen=True)
-class Step:
-    """One of them.
-
-    :param number: its place in the plan, by which it is named
-    :param ours: a command of ours, or an act of others
-    :param seed: of its own chance
-    """
-
-    number: int
-    ours: bool
-    seed: int
 
 
 class WrongError(Exception):
@@ -100,53 +82,6 @@ class Tally:
         self.done.update(other.done)
         self.refused.update(other.refused)
         self.killed.update(other.killed)
-
-
-@dataclass(frozen=True)
-class Ended:
-    """What came of a seed.
-
-    :param kind: of the environment
-    :param steps: those that were done, the one that went wrong the last of them
-    :param told: a line for each thing that was done
-    :param problem: what is wrong, or nothing
-    :param tally: how often each thing was done
-    """
-
-    seed: int
-    kind: str
-    steps: tuple[Step, ...]
-    told: tuple[str, ...]
-    problem: Problem | None
-    tally: Tally
-
-
-def plan(seed: int, count: int) -> list[Step]:
-    """Return the steps of a seed."""
-    chance = random.Random(f"plan {seed}")  # noqa: S311 nothing secret
-    return [
-        Step(number, number < _FIRST or chance.random() < _OURS, chance.getrandbits(32))
-        for number in range(count)
-    ]
-
-
-def execute(bench: Bench, wheels: Sequence[Wheel], seed: int, steps: Iterable[Step]) -> Ended:
-    """Do some steps of a seed, up to the first that goes wrong."""
-    chance = random.Random(f"place {seed}")  # noqa: S311 nothing secret
-    (kind,) = chance.choices(list(KINDS), list(KINDS.values()))
-    session = Session(bench, kind, few(wheels, chance))
-    done: list[Step] = []
-    problem = None
-    try:
-        for step in steps:
-            if not session.place.stands:
-                break
-            done.append(step)
-            own = random.Random(step.seed)  # noqa: S311 nothing secret
-            session.ours(own) if step.ours else session.theirs(own)
-    except WrongError as wrong:
-        problem = wrong.problem
-    return Ended(seed, kind, tuple(done), tuple(session.told), problem, session.tally)
 
 
 def _foretold(dry: Answer, answer: Answer) -> bool:
