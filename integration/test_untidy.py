@@ -267,6 +267,22 @@ def test_what_an_uninstallation_leaves_is_found(
         session.command(uninstall("gamma"), NEVER)
 
 
+def test_a_file_outside_that_an_uninstallation_takes_is_found(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What RECORD lists is taken, but for what lies outside of the environment."""
+    session.command(of(session, "gamma-1.0"), NEVER)
+    notes = f"{session.place.outside}/notes.txt"
+    record = library(session) / "gamma-1.0.dist-info" / "RECORD"
+    rows = record.read_text(encoding="utf-8")
+    record.unlink()
+    record.write_text(f"{notes},,\n{rows}", encoding="utf-8")
+    tamper(monkeypatch, "uninstall", lambda _place: os.unlink(notes))
+
+    with pytest.raises(WrongError, match=f"lost: .*{notes}"):
+        session.command(uninstall("gamma"), NEVER)
+
+
 def test_an_emptied_folder_that_an_uninstallation_leaves_is_found(
     session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,6 +58,7 @@ class State:
     :param owned: project -> the paths that belong to it
     :param plain: project -> what it lists, but for what lies behind a link that somebody made:
         such a file is another one, and stays
+    :param outside: the folder beside the environment: what is in it stays, whoever lists it
     :param damaged: projects of which not all is known: without RECORD, METADATA or their rows
     """
 
@@ -66,6 +67,7 @@ class State:
     owned: Mapping[str, frozenset[str]]
     plain: Mapping[str, frozenset[str]]
     damaged: frozenset[str]
+    outside: str
 
     @classmethod
     def of(cls, place: Place) -> State:
@@ -77,7 +79,8 @@ class State:
             owned.setdefault(one.project, set()).update(_inside(one.path), listed(one))
             plain.setdefault(one.project, set()).update(_plain(one))
         damaged = frozenset(one.project for one in installed if not _is_whole(one))
-        return cls(place.nodes(), installed, _frozen(owned), _frozen(plain), damaged)
+        outside = f"{place.outside}/"
+        return cls(place.nodes(), installed, _frozen(owned), _frozen(plain), damaged, outside)
 
     def files_of(self, projects: Collection[str]) -> frozenset[str]:
         """Return the paths that belong to one of some projects."""
