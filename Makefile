@@ -18,7 +18,7 @@ EACH ?= 20
 # Rounds of each measurement of the bench.
 ROUNDS ?= 6
 # Untidy environments, each with steps of its own.
-SEEDS ?= 160
+SEEDS ?= 280
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test unit integration integration-slow lint types format docs-check sweeps model kill proof faults power compound images race interference untidy rivals fuzz real coverage mutants bench wine wine-all wine-quick clean
@@ -89,7 +89,7 @@ race: setup ## many processes at once: 100 rounds of each contest, and 20 with c
 interference: setup ## pip, uv and people act between our crash and our recovery, at every kill point
 	$(BIN)/python -m integration.faults.interference
 
-untidy: setup ## commands by chance and kills, where pip, uv and people do what they like (SEEDS=160)
+untidy: setup ## commands by chance and kills, where pip, uv and people do what they like (SEEDS=280)
 	$(BIN)/python -m integration.faults.untidy --seeds 0 $(SEEDS)
 
 faults: setup ## an error of the operating system at every call that touches the disk; folders that may not be written

@@ -59,7 +59,7 @@ IMAGES = 1000
 CASES = 1_000_000
 """Spoilt files, in so many parts."""
 _PARTS = 4
-_SEEDS = 20
+_SEEDS = 40
 """Untidy environments of one piece: some minutes."""
 FORKED = ("install-pluggy", "install-set", "upgrade-parts")
 """The changes that are killed with forked processes at work, in hard links."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Script = Callable[[Session], None]
 
 SEEDS, STEPS = range(10), 16
-"""``make untidy`` takes sixteen times as many, of thirty steps."""
+"""``make untidy`` takes twenty-eight times as many, of thirty steps."""
 FOLDER_BY_STATUS = (
     "removal.py",
     '        return self.world.kind(folder) == "folder"\n',
@@ -267,12 +267,13 @@ def test_what_an_uninstallation_leaves_is_found(
         session.command(uninstall("gamma"), NEVER)
 
 
-def test_a_file_outside_that_an_uninstallation_takes_is_found(
-    session: Session, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["outside/notes.txt", "venv/pyvenv.cfg", "venv/bin/python3"])
+def test_what_nobody_may_take_is_found_missing(
+    name: str, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What RECORD lists is taken, but for what lies outside of the environment."""
+    """What RECORD lists is taken, but for what lies outside, and the environment's own."""
     session.command(of(session, "gamma-1.0"), NEVER)
-    notes = f"{session.place.outside}/notes.txt"
+    notes = session.place.sandbox.area(name)
     record = library(session) / "gamma-1.0.dist-info" / "RECORD"
     rows = record.read_text(encoding="utf-8")
     record.unlink()

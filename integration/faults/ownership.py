@@ -58,7 +58,7 @@ class State:
     :param owned: project -> the paths that belong to it
     :param plain: project -> what it lists, but for what lies behind a link that somebody made:
         such a file is another one, and stays
-    :param outside: the folder beside the environment: what is in it stays, whoever lists it
+    :param keeps: what stays, whoever lists it: what lies outside of the environment, and its own
     :param damaged: projects of which not all is known: without RECORD, METADATA or their rows
     """
 
@@ -67,7 +67,7 @@ class State:
     owned: Mapping[str, frozenset[str]]
     plain: Mapping[str, frozenset[str]]
     damaged: frozenset[str]
-    outside: str
+    keeps: frozenset[str]
 
     @classmethod
     def of(cls, place: Place) -> State:
@@ -79,8 +79,14 @@ class State:
             owned.setdefault(one.project, set()).update(_inside(one.path), listed(one))
             plain.setdefault(one.project, set()).update(_plain(one))
         damaged = frozenset(one.project for one in installed if not _is_whole(one))
-        outside = f"{place.outside}/"
-        return cls(place.nodes(), installed, _frozen(owned), _frozen(plain), damaged, outside)
+        nodes = place.nodes()
+        keeps = {path for path in nodes if path.startswith(f"{place.outside}/")}
+        keeps |= place.own_files()
+        return cls(nodes, installed, _frozen(owned), _frozen(plain), damaged, frozenset(keeps))
+
+    def stays(self, path: str) -> bool:
+        """Return whether a path must stay as it is, whoever lists it."""
+        return path in self.keeps
 
     def files_of(self, projects: Collection[str]) -> frozenset[str]:
         """Return the paths that belong to one of some projects."""

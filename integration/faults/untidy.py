@@ -8,8 +8,8 @@ it is asked path by path whose that was, what had to go and what had to stay (``
 
 Calling sequence::
 
-    python -m integration.faults.untidy                         # seeds 0 to 159
-    python -m integration.faults.untidy --seeds 200 400 --steps 50
+    python -m integration.faults.untidy                         # seeds 0 to 279
+    python -m integration.faults.untidy --seeds 1000 1100 --steps 50
     python -m integration.faults.untidy --seed 17 --only 0,4,9  # one of them, some steps of it
 
 Guarantees: the same seed and steps do the same. What went wrong is made as short as it gets by
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from integration.faults.untidy_steps import Step
     from integration.faults.untidy_wheels import Wheel
 
-SEEDS = 160
+SEEDS = 280
 """Some ten minutes of two processors."""
 STEPS = 30
 _WAYS = 3

@@ -130,7 +130,7 @@ class _Change:
 
     def _may_go(self, path: str) -> bool:
         """Return whether a file or a link may be another one, or gone."""
-        if path.startswith(self.before.outside):
+        if self.before.stays(path):
             return False
         if path in self.old and path not in self.others:
             return True
@@ -229,7 +229,7 @@ def _removed(
         and after.nodes[path].kind != "folder"
         and path not in others
         and path not in answer.kept
-        and not path.startswith(before.outside)
+        and not before.stays(path)
     ]
     if left:
         yield Problem("removed, and files of it are left", _some(left))

@@ -98,6 +98,11 @@ class Place:
             for inner, node in take(path).items()
         }
 
+    def own_files(self) -> set[str]:
+        """Return the paths of its settings and its interpreter."""
+        names = ("pyvenv.cfg", "bin/python", "bin/python3", f"bin/{VERSION}")
+        return {f"{self.environment}/{name}" for name in names}
+
     def own_folders(self) -> set[str]:
         """Return the folders that are the environment's own, whatever is installed."""
         at = self.environment
