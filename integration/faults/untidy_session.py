@@ -118,7 +118,8 @@ class Session:
         try:
             done = act(Scene(self.place, self.wheels, chance))
         except OSError as error:
-            done = f"not wholly: {error}"
+            self.told.append(f"{name}: not wholly: {error}")
+            return
         self.tally.done[name] += bool(done)
         self.told.append(f"{name}: {done or 'nothing to do'}")
 
