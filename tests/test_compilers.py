@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall import compilers, limits
-from linkinstall.compilers import Compilers
+from linkinstall.compilers import _STARTER, Compilers
 from linkinstall.environment import Environment
 from linkinstall.errors import CacheError
 from tests.support.interpreters import VERSIONS, interpreter, make_venv
@@ -316,3 +316,16 @@ def test_where_no_thread_can_be_started_the_error_says_so(
         list(pool.compile([job(tmp_path, 1)]))
     assert "--no-compile-bytecode" in caught.value.next_step
     assert [] == pool._running
+
+
+def test_only_the_working_folder_leaves_the_path() -> None:
+    """Where no working folder is on the path, as in an embeddable Python, nothing leaves it.
+
+    Story: the first folder was taken away, whichever it was. There it is the standard library.
+    """
+    show = "import sys; print(sys.path)"
+    plain = subprocess.check_output([sys.executable, "-P", "-c", show])
+
+    for options in ([], ["-P"]):
+        command = [sys.executable, *options, "-c", _STARTER, show]
+        assert plain == subprocess.check_output(command)

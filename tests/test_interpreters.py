@@ -15,7 +15,7 @@ import linkinstall
 from linkinstall import interpreter_report, limits
 from linkinstall.errors import EnvironmentNotFoundError
 from linkinstall.interpreter_report import SCHEMES
-from linkinstall.interpreters import ask, report_of, running
+from linkinstall.interpreters import _STARTER, ask, report_of, running
 from linkinstall.venvs.sight import MAKING
 from tests.support.gates import require, suited
 from tests.support.interpreters import VERSIONS, interpreter, make_venv, say
@@ -449,3 +449,17 @@ def test_an_interpreter_is_asked_from_a_zip_file(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert ("{}.{}.{}\n".format(*sys.version_info), "") == (done.stdout, done.stderr)
+
+
+def test_only_the_working_folder_leaves_the_path() -> None:
+    """Where no working folder is on the path, as in an embeddable Python, nothing leaves it.
+
+    Story: the first folder was taken away, whichever it was. There it is the standard library.
+    """
+    program = "import sys; report = lambda: sys.path; encode = lambda path: repr(path).encode()"
+    show = "import sys; print(repr(sys.path), end='')"
+    plain = subprocess.check_output([sys.executable, "-P", "-c", show])
+
+    for options in ([], ["-P"]):
+        command = [sys.executable, *options, "-c", _STARTER, program, "<", ">"]
+        assert b"<" + plain + b">" == subprocess.check_output(command)

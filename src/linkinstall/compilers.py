@@ -46,8 +46,8 @@ _FAULT = 0xC0000000
 PARALLEL_FROM = 64
 """Jobs from which a further interpreter pays for its start."""
 WORKER = os.path.join(os.path.dirname(__file__), "fs", "compile_worker.py")
-_STARTER = "import sys; del sys.path[0]; exec(sys.argv[1])"
-"""First of all the working folder goes, where anything may be called like a module."""
+_STARTER = "import sys; sys.path = [one for one in sys.path if one]; exec(sys.argv[1])"
+"""First the working folder goes, if there is one; see ``interpreters``."""
 
 
 class Compilers:
@@ -144,18 +144,17 @@ class Compilers:
     def _start(self) -> subprocess.Popen[bytes]:
         import subprocess
 
+        from linkinstall.fs.programs import text_of
         from linkinstall.fs.trees import temporary_file
 
         if self._said is None:
             self._said = temporary_file()
-        # By its text: in a zipapp there is no such file.
-        program = __spec__.loader.get_data(WORKER).decode()  # type: ignore[union-attr]
         environ = {key: text for key, text in os.environ.items() if not key.startswith("PYTHON")}
         environ["PYTHONHASHSEED"] = "0"
         return subprocess.Popen(
             # Not -I, which takes the seed of hashes away: before CPython 3.11 the order of sets
             # in compiled files comes from it, and without one differs from run to run.
-            [self.compiler, "-s", "-S", "-B", "-W", "ignore", "-c", _STARTER, program],
+            [self.compiler, "-s", "-S", "-B", "-W", "ignore", "-c", _STARTER, text_of(WORKER)],
             env=environ,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -36,11 +36,12 @@ OLDEST = (3, 8)
 
 _BEGIN, _END = b"\n<linkinstall report>", b"</linkinstall report>\n"
 # Runs in whatever was named, Python 2 included, so it must parse there. The marks set
-# the answer off from what a site module prints.
+# the answer off from what a site module prints. First the working folder goes, where anything may
+# be called like a module; an embeddable Python has none, and begins with its standard library.
 _STARTER = """
 import sys
 write = getattr(sys.stdout, "buffer", sys.stdout).write
-del sys.path[0]
+sys.path = [one for one in sys.path if one]
 space = {"__name__": "interpreter_report"}
 if sys.version_info < (3, 8):
     body = ("version\\0%d.%d.%d" % sys.version_info[:3]).encode("ascii")
@@ -154,9 +155,9 @@ def ask(executable: str) -> Report:
     import subprocess
 
     from linkinstall import interpreter_report
+    from linkinstall.fs.programs import text_of
 
-    # By its text: in a zipapp there is no such file.
-    program = __spec__.loader.get_data(interpreter_report.__file__).decode()  # type: ignore[union-attr]
+    program = text_of(interpreter_report.__file__)
     words = [program, _BEGIN.decode(), _END.decode()]
     # macOS: tells a framework's Python that it is another one.
     environ = {key: text for key, text in os.environ.items() if key != "__PYVENV_LAUNCHER__"}
