@@ -44,8 +44,8 @@ ALL_ROWS_OR_NONE = (
 )
 """One for which a row that cannot be read hides all others."""
 ROWS_ON_TRUST = (
-    "installed.py",
-    "    if not is_sealed(data, entry.manifest.id):\n",
+    "requests.py",
+    "    if not is_sealed(data, manifest.id):\n",
     "    if False:\n",
 )
 """One that takes the rows which an entry of the cache keeps for RECORD as they stand."""
@@ -293,6 +293,22 @@ def test_an_emptied_folder_that_an_uninstallation_leaves_is_found(
 
     with pytest.raises(WrongError, match="its folders are left, empty"):
         session.command(uninstall("ns-three"), NEVER)
+
+
+def test_an_empty_folder_for_compiled_files_counts_as_none(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Interpreters make them where they need one, so that it is nobody's loss.
+
+    Story: seed 806. A rollback had taken away one that had been there, empty, before the command.
+    """
+    cache = library(session) / "__pycache__"
+    cache.mkdir(exist_ok=True)
+    assert not list(cache.iterdir())
+    tamper(monkeypatch, "recover", lambda _place: cache.rmdir())
+    session.kill(of(session, "gamma-1.0"), Never(1))
+
+    assert not cache.exists()
 
 
 def test_a_recovery_that_leads_nowhere_is_found(

@@ -253,15 +253,21 @@ def settled(before: State, new: State, after: State, layout: Collection[str]) ->
 
     :param layout: folders that every environment has: those that were made for a change that was
         killed before its journal was written may stay, empty
+
+    An empty folder for compiled files counts as none: interpreters make it where they need one,
+    and a rollback that put compiled files in takes it away with them.
     """
-    there = _without_empty(after.nodes, set(layout) - before.nodes.keys())
-    from_old = changed(before.nodes, there)
-    from_new = changed(new.nodes, there)
+    old, made = _without_caches(before.nodes), _without_caches(new.nodes)
+    there = _without_empty(_without_caches(after.nodes), set(layout) - old.keys())
+    from_old, from_new = changed(old, there), changed(made, there)
     if from_old and from_new:
-        nearest = before if len(from_old) < len(from_new) else new
-        name = "old" if nearest is before else "new"
-        lines = difference(nearest.nodes, there)
+        name, nearest = ("old", old) if len(from_old) < len(from_new) else ("new", made)
+        lines = difference(nearest, there)
         yield Problem("neither old nor new", f"not {name}: {_some(lines)}")
+
+
+def _without_caches(nodes: Snapshot) -> Snapshot:
+    return _without_empty(nodes, {one for one in nodes if os.path.basename(one) == COMPILED})
 
 
 def _without_empty(nodes: Snapshot, folders: set[str]) -> Snapshot:

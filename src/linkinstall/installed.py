@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from stat import S_ISREG
 
-from linkinstall.distribution import library_path, no_file, read_rows, same_size
+from linkinstall.distribution import library_path, read_rows, same_size
 from linkinstall.manifest import column
-from linkinstall.record import is_compiled, is_sealed, parse, path_of, unsealed
-from linkinstall.requests import foreseen_template, prefix_of, with_prefixes
+from linkinstall.record import is_compiled, parse, path_of
+from linkinstall.requests import prefix_of, template, with_prefixes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ def _beside(
     """
     manifest = entry.manifest
     schemes = environment.scheme_for(manifest.distribution)
-    wanted = with_prefixes(_template(files, entry), manifest.root, schemes)
+    wanted = with_prefixes(template(files, entry), manifest.root, schemes)
     try:
         record = files.read(f"{installed.path}/RECORD").replace(b"\r\n", b"\n")
         if b'"' in record:  # a row can go over several lines
@@ -123,7 +123,7 @@ def _rows_of(
     schemes = environment.scheme_for(entry.manifest.distribution)
     prefixes = {scheme: prefix_of(path, schemes[root]) for scheme, path in schemes.items()}
     found: set[tuple[str, str, int | None]] = set()
-    for line in _template(files, entry):
+    for line in template(files, entry):
         scheme, marked, plain = line.rpartition("\t") if line.startswith("\t") else ("", "", line)
         prefix = prefixes[scheme[1:]] if marked else ""
         hash_, size = plain.rsplit(",", 2)[1:]
@@ -132,27 +132,6 @@ def _rows_of(
 
 
 # ---------------------------------------------------------------- both
-
-
-def _template(files: FileSystem, entry: Entry) -> list[str]:
-    """Return the entry's rendered rows, out of its manifest where those it keeps are not whole.
-
-    Nobody has looked at the entry yet: that is done where it is used.
-    """
-    if not entry.folder:
-        return foreseen_template(entry)
-    try:
-        data = files.read(f"{entry.folder}/record")
-    except OSError as error:
-        if not no_file(error):
-            raise
-        data = b""
-    if not is_sealed(data, entry.manifest.id):
-        from linkinstall.entry_check import rows_of
-
-        return [line.decode("utf-8", "surrogateescape") for line in rows_of(entry.manifest)]
-    text = unsealed(data).decode("utf-8", "surrogateescape")
-    return text.split("\n") if text else []
 
 
 def _could_be(entry: Entry, more: Iterable[Row]) -> bool:

@@ -18,8 +18,10 @@ import os
 from bisect import bisect_left, bisect_right
 
 from linkinstall.digest import hash_data
+from linkinstall.distribution import no_file
+from linkinstall.entry_check import rows_of
 from linkinstall.fs.trees import absolute
-from linkinstall.record import path_of, row, unsealed
+from linkinstall.record import is_sealed, path_of, row, unsealed
 from linkinstall.scripts import MARK, launcher, rewrite
 from linkinstall.values import value
 
@@ -184,22 +186,9 @@ def rendered_record(
     scripts: list[Generated],
     metadata: list[Generated],
 ) -> bytes:
-    """Return RECORD for one environment.
-
-    :raises CacheError: what the entry keeps are no rows
-    """
+    """Return RECORD for one environment."""
     lines = template(files, wanted.entry)
-    try:
-        _insert_own(lines, wanted, scripts, metadata)
-    except ValueError as error:
-        from linkinstall.errors import CacheError, Problem
-
-        path = f"{wanted.entry.folder}/record"
-        raise CacheError(
-            f"The cache entry of {wanted.name} is damaged: {path} has other rows.",
-            problems=[Problem("cache-damaged", path)],
-            next_step="Nothing was changed. 'linkinstall cache verify --repair' mends the cache.",
-        ) from error
+    _insert_own(lines, wanted, scripts, metadata)
     return with_prefixes(lines, wanted.entry.manifest.root, schemes)
 
 
@@ -226,24 +215,28 @@ def _insert_own(
 
 
 def template(files: FileSystem, entry: Entry) -> list[str]:
-    """Return the entry's rendered rows; those of other schemes begin with a mark."""
-    if not entry.folder:  # foreseen for a dry run, not unpacked yet
-        return foreseen_template(entry)
-    data = files.read(f"{entry.folder}/record")
+    """Return the entry's rendered rows, sorted; those of other schemes begin with a mark.
+
+    Out of its manifest where it keeps none that are whole: it may be foreseen for a dry run, or
+    nobody has looked at it yet, which is done where it is used.
+    """
+    manifest = entry.manifest
+    data = _kept_rows(files, entry)
+    if not is_sealed(data, manifest.id):
+        lines = [line.decode("utf-8", "surrogateescape") for line in rows_of(manifest)]
+        return sorted(lines, key=_key)
     text = unsealed(data).decode("utf-8", "surrogateescape")
     return text.split("\n") if text else []
 
 
-def foreseen_template(entry: Entry) -> list[str]:
-    """Return the rows of an entry that there is only a manifest of."""
-    root = entry.manifest.root
-    rows = sorted(
-        (path, scheme, digest, size) for scheme, path, size, digest in entry.manifest.files()
-    )
-    return [
-        _mark(root, scheme, row(path, f"sha256={digest}", size))
-        for path, scheme, digest, size in rows
-    ]
+def _kept_rows(files: FileSystem, entry: Entry) -> bytes:
+    if entry.folder:
+        try:
+            return files.read(f"{entry.folder}/record")
+        except OSError as error:
+            if not no_file(error):
+                raise
+    return b""
 
 
 def with_prefixes(lines: list[str], root: str, schemes: Mapping[str, str]) -> bytes:
