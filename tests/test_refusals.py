@@ -121,6 +121,17 @@ def test_what_is_wrong_with_a_record_is_told(
     assert told[7:-1].replace("is missing", "has no RECORD") in caught.value.problems[0].message
 
 
+def test_records_that_are_lost_in_two_ways_are_told_as_both(tmp_path: Path) -> None:
+    """Where one RECORD is missing and another cannot be read, neither is said of both."""
+    site = Site(tmp_path)
+    leaving = [installed(site, "web"), installed(site, "app", RECORD="app.py,sha256=x\n")]
+
+    with pytest.raises(DistributionError) as caught:
+        refuse_unremovable(site.world(), leaving)
+
+    assert caught.value.message.endswith("RECORD is missing or cannot be read.")
+
+
 def test_a_project_is_not_removed_and_placed_in_one(tmp_path: Path) -> None:
     """What a destination places does not replace: its removal in the same transaction is refused.
 

@@ -7,10 +7,9 @@ written.
 Calling sequence: ``settle`` once the environment is locked, then ``bring`` and
 ``use`` for each wheel.
 
-Guarantees: an entry that is handed out was looked at (``verify_cache``), and the
-environment is noted in the cache before anything is linked into it. Where the
-cache cannot be written, a temporary one in the target's state folder stands in, with
-one warning.
+Guarantees: an entry that is handed out was looked at (``verify_cache``), and the environment is
+noted in the cache before anything is linked into it. Where the cache cannot be written, a
+temporary one in the target's state folder stands in, with one warning.
 
 Errors: those of :meth:`linkinstall.cache.Cache.add`;
 :class:`~linkinstall.errors.CacheError` for a damaged entry that cannot be made anew, and
@@ -86,15 +85,18 @@ class Entries:
             from linkinstall.unwritable import passed_over
 
             self.warnings += passed_over(self.cache)
-        if self.needs_temporary(brings=brings):
+        self.refuse_links(brings=brings)
+        if self._has_no_cache(brings=brings):
             self._use_temporary()
 
-    def needs_temporary(self, *, brings: bool) -> bool:
-        """Return whether there is no cache that stays; links into one that goes are refused."""
-        needed = brings and self.cache.temporary and bool(self.cache.distrust)  # not a folder yet
-        if needed and self._symlinks:
+    def refuse_links(self, *, brings: bool) -> None:
+        """Refuse symbolic links where no cache stays."""
+        if self._symlinks and self._has_no_cache(brings=brings):
             refuse_passing_cache()
-        return needed
+
+    def _has_no_cache(self, *, brings: bool) -> bool:
+        # A temporary one of a destination is a folder already.
+        return brings and self.cache.temporary and bool(self.cache.distrust)
 
     def _use_temporary(self) -> None:
         old = self.cache

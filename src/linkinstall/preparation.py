@@ -141,7 +141,7 @@ class Preparation:
     def _plan(self, world: World, *, dry: bool) -> Plan:
         self.wishes.look(world, self.cache)
         if dry:
-            self._entries.needs_temporary(brings=self.wishes.may_write)
+            self._entries.refuse_links(brings=self.wishes.may_write)
         else:
             wheels = [wish.path for wish in self.wishes.incoming if wish.path is not None]
             self._entries.fill(wheels, self.options.compile_levels)

@@ -278,19 +278,25 @@ def refuse_unremovable(world: World, leaving: Iterable[Distribution]) -> None:
     from linkinstall.errors import DistributionError, Problem
 
     problems = []
-    for old in lost:
+    there = [bool(read_record(world.files, old)) for old in lost]
+    for old, stands in zip(lost, there, strict=True):
         by = read_installer(world.files, old)
-        what = "a RECORD that cannot be read" if read_record(world.files, old) else "no RECORD"
+        what = "a RECORD that cannot be read" if stands else "no RECORD"
         reason = f"{old.path} has {what}" + (f" (installed by {by})" if by else "")
         problems.append(Problem("record-missing", f"{old.path}/RECORD", old.name, reason))
-    there = all(" that cannot be read" in one.message for one in problems)
     raise DistributionError(
         f"Cannot tell which files belong to {', '.join(sorted({one.name for one in lost}))}: "
-        f"RECORD {'cannot be read' if there else 'is missing'}.",
+        f"RECORD {_lost(there)}.",
         problems=problems,
         next_step="Nothing was changed. Install a wheel of the project over it "
         "(that replaces the remains), then uninstall it.",
     )
+
+
+def _lost(there: list[bool]) -> str:
+    if all(there):
+        return "cannot be read"
+    return "is missing or cannot be read" if any(there) else "is missing"
 
 
 def refuse_passing_cache() -> NoReturn:
