@@ -10,7 +10,8 @@ from linkinstall.errors import UsageError
 from linkinstall.fs import local
 from linkinstall.linking import Linking
 from linkinstall.outcome import Warn
-from linkinstall.plan import Plan
+from linkinstall.plan import Plan, Tree
+from linkinstall.values import replace
 from tests.support.faulty import OtherVolume
 from tests.support.sites import Site
 
@@ -57,12 +58,21 @@ def test_unknown_choices_are_refused_at_once(mode: str, binaries: str) -> None:
 
 @pytest.mark.parametrize(
     ("mode", "private", "hardlink"),
-    [("auto", False, True), ("auto", True, False), ("hardlink", True, True)],
+    [
+        ("auto", False, True),
+        ("auto", True, False),
+        ("clone", True, False),
+        ("hardlink", True, True),
+    ],
 )
 def test_what_is_private_shares_no_inode_unasked(
     site: Site, mode: str, *, private: bool, hardlink: bool
 ) -> None:
-    """A private target gets hard links only where they were asked for by name."""
+    """A private target gets hard links only where they were asked for by name.
+
+    Story: where clones could not be had, ``--destdir --link-mode clone`` made hard links, and
+    what strips a staged tree in place stripped the cache.
+    """
     _, found = preferences(site, local(), mode, private=private)
 
     assert [hardlink] == [one.hardlink for one in found.capabilities]
@@ -117,3 +127,17 @@ def test_binaries_that_are_copied_on_request_are_no_fault(site: Site) -> None:
     linking.preferences(plan_of(site), site.cache, private=False)
 
     assert () == linking.warnings({"hardlink": 2, "copy": 1}, [], site.cache)
+
+
+def test_copies_because_of_another_umask_are_told_so(site: Site) -> None:
+    """What was unpacked under another umask is copied, and no volume is blamed for that."""
+    wheel = site.cache.add(site.wheel("app")).entry
+    other = replace(wheel.manifest, umask=wheel.manifest.umask ^ 0o077)
+    plan = replace(plan_of(site), trees=(Tree(other, wheel.folder, 0),))
+    linking = Linking(local(), "hardlink", "never")
+    linking.preferences(plan, site.cache, private=False)
+
+    (warning,) = linking.warnings({"copy": 3}, [], site.cache)
+    assert "another umask" in warning.message
+    (mixed,) = linking.warnings({"copy": 3, "hardlink": 1}, [], site.cache)
+    assert "(1 hardlink, 3 copy)" in mixed.message

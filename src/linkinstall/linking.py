@@ -77,7 +77,7 @@ class Linking:
         self.link_mode = link_mode
         self.private_binaries = copies_binaries(copy_binaries)
         self.processes = processes
-        self._apart = False
+        self._apart = self._foreign = False
         chain(link_mode, Capabilities(), binary=False)  # refuses an unknown mode now
 
     def preferences(self, plan: Plan, cache: Cache, *, private: bool) -> Preferences:
@@ -94,16 +94,19 @@ class Linking:
             same = device == self._device(state)
             wanted = self.link_mode in ("auto", "clone") or self.private_binaries
             clone = same and wanted and can_clone(f"{source}/manifest", self._standing(state))
-            hardlink = same and not (private and self.link_mode == "auto")
+            # On the way down from clones, too: nobody has asked for those.
+            hardlink = same and not (private and self.link_mode != "hardlink")
             capabilities.append(Capabilities(clone=clone, hardlink=hardlink))
         self._apart = any(device != self._device(state) for state in plan.states)
         mask = self.files.umask()
-        foreign = (i for i, tree in enumerate(plan.trees) if tree.manifest.umask != mask)
+        trees = enumerate(plan.trees)
+        foreign = frozenset(i for i, tree in trees if tree.manifest.umask != mask)
+        self._foreign = bool(foreign)
         return Preferences(
             self.link_mode,
             self.private_binaries,
             tuple(capabilities),
-            frozenset(foreign),
+            foreign,
             self.processes,
         )
 
@@ -131,10 +134,15 @@ class Linking:
         if self.private_binaries and counts.get(self.link_mode):
             others["copy"] = others["clone"] = 0  # binaries, as they should
         refused = bool(refusals) or not counts.get(self.link_mode) or self._apart
-        if not any(others.values()) or not refused:
+        masked = self._foreign and self.link_mode == "hardlink" and not refusals
+        if not any(others.values()) or not (refused or masked):
             return ()
         how = ", ".join(f"{counts[mode]} {mode}" for mode in MODES if counts.get(mode))
-        reason = _remedy(cache) if self._apart else "the volume or a file refused it"
+        reason = "the volume or a file refused it"
+        if self._apart:
+            reason = _remedy(cache)
+        elif masked:
+            reason = "the cache has them from a run with another umask, and links share their modes"
         message = f"link mode {self.link_mode} could not be had for every file ({how}): {reason}"
         return (Warn("link-mode", message),)
 
