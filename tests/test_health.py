@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall import Environment, check, install
 from linkinstall.distribution import find_distributions
 from linkinstall.fs import local
 from linkinstall.health import Examined, ScriptsFolder, digest_at, examine
@@ -266,3 +267,19 @@ def test_a_digest_is_that_of_record(site: Site) -> None:
     assert record_hash(b"data\n", "sha512") == digest_at(local(), path, "sha512")
     with pytest.raises(ValueError, match="unsupported"):
         digest_at(local(), path, "nonsense")
+
+
+@pytest.mark.posix("executable bits")
+def test_a_script_in_a_target_folder_has_its_executable_bit(tmp_path: Path) -> None:
+    """With ``--target`` scripts lie below the folder of the modules; they are scripts all the same.
+
+    Story: ``check`` found nothing wrong with a launcher there that could not be started.
+    """
+    site = Site(tmp_path)
+    target = Environment.for_target(tmp_path / "target", base=site.environment)
+    points = "[console_scripts]\napp = app:main\n"
+    install([site.wheel("app", entry_points=points)], environment=target, cache=site.cache)
+    assert [] == check(environment=target)
+    (tmp_path / "target/bin/app").chmod(0o644)
+
+    assert ["changed"] == [one.code for one in check(environment=target)]

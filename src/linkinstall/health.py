@@ -211,8 +211,9 @@ class _Comparison:
     def _is_script(self, path: str, status: os.stat_result) -> bool:
         """Return whether a tool wrote a plain file as a script of this environment."""
         folder = os.path.dirname(path)
-        outside = not folder.startswith(self.one.base + "/")
-        if not S_ISREG(status.st_mode) or not outside:
+        outside = not folder.startswith(self.one.base + "/")  # but with --target
+        named_so = os.path.basename(folder) == os.path.basename(self.scripts.path)
+        if not S_ISREG(status.st_mode) or not (outside or named_so):
             return False
         if self.files.real_path(folder) != self.scripts.path:
             return False
