@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from linkinstall import Environment
-from linkinstall.errors import FileSystemError, UnsettledError
+from linkinstall.errors import FileSystemError, RecoveryRefusedError, UnsettledError
 from linkinstall.fs import local
 from linkinstall.paths import forward
 from linkinstall.venvs.aside import Aside
@@ -28,7 +28,7 @@ from tests.support.faulty import (
     Undurable,
 )
 from tests.support.sites import Site, snapshot
-from tests.support.watched import process
+from tests.support.watched import Fault, Moment, Watched, process
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -293,3 +293,24 @@ def test_what_a_copy_could_not_belong_to_is_left_alone(
 
     assert BINARIES == {os.path.basename(one.path) for one in kept}
     assert coupled(site) >= BINARIES
+
+
+def test_a_killed_one_that_cannot_be_finished_is_not_called_finished(site: Site) -> None:
+    """``recover --finish`` rolls it back, and says so.
+
+    Story: it said "finished", with status 0, and all files were as coupled as before.
+    """
+    before = coupled(site)
+    with process(), pytest.raises(Killed):
+        act(site, Watched(local(), Fault(is_placed)))
+    with pytest.raises(RecoveryRefusedError, match="it was rolled back") as caught:
+        site.recover("finish")
+
+    assert caught.value.outcome is not None
+    assert ["rolled-back"] == [one.action for one in caught.value.outcome.recovered]
+    assert before == coupled(site)
+
+
+def is_placed(moment: Moment) -> bool:
+    """Pick the first copy that is put in its place."""
+    return moment.change.path.endswith("fast.pyd") and "/.linkinstall/" not in moment.change.path
