@@ -152,6 +152,7 @@ class Terminal(io.StringIO):
         (Terminal(), {"TERM": "xterm"}, True, False),
         (Terminal(), {"TERM": "dumb"}, False, False),
         (Terminal(), {}, False, False),
+        (Terminal(), {"TERM": ""}, False, False),
         (io.StringIO(), {"TERM": "xterm"}, False, False),
         (None, {"TERM": "xterm"}, False, False),
     ],

@@ -73,7 +73,7 @@ class Console:
             seen = self._stderr is not None and self._stderr.isatty()
         except ValueError:  # closed
             return False
-        return seen and not self.quiet and environ.get("TERM", "dumb") != "dumb"
+        return seen and not self.quiet and (environ.get("TERM") or "dumb") != "dumb"
 
     def progress(self, wheel: str, number: int, total: int, part: float) -> None:
         """Draw how far unpacking is; see :mod:`linkinstall.cli.progress`.
