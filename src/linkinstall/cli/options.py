@@ -94,8 +94,8 @@ _TAKING = ("cache prune", "cache clean")
 OPTIONS = (
     Option(
         "--python",
-        "the environment of this interpreter, virtual environment or installation; "
-        "with venv, the interpreter of the new environment",
+        "the environment of this interpreter (a path, a name or a version), virtual environment "
+        "or installation; with venv, the interpreter of the new environment",
         TARGET,
         (*_TARGETED, *_MAKING),
         "PATH",
@@ -225,7 +225,7 @@ OPTIONS = (
     ),
     Option(
         "--full",
-        "read every file; otherwise only what looks changed",
+        "read every file; otherwise only what looks changed or is named to be repaired",
         HOW,
         ("check", "repair", "cache verify"),
     ),
@@ -240,7 +240,7 @@ OPTIONS = (
     ),
     Option(
         "--remove",
-        "remove damaged distributions: the files that RECORD or the wheel's manifest proves theirs",
+        "remove what is named, or with --all is damaged: what RECORD or a manifest proves its own",
         HOW,
         ("repair",),
     ),
