@@ -5,14 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall import limits
+from linkinstall import Environment, limits
 from linkinstall.errors import DistributionError, JournalError
 from linkinstall.fs import local
-from linkinstall.verbs.check import list_distributions
+from linkinstall.venvs.aside import Aside
+from linkinstall.venvs.holding import hold_for_change
+from linkinstall.verbs.check import check, list_distributions
 from tests.support.faulty import Killed, Wrapper
 from tests.support.sites import Site
 from tests.support.watched import Fault, Watched, before, process
@@ -217,3 +220,24 @@ def test_recover_mends_no_journal_that_cannot_be_read(site: Site, names: tuple[s
     shutil.move(site.home, f"{site.home}.aside")
     site.install(site.wheel("app", "2.0"), overwrite_existing=True)
     assert [] == site.check()
+
+
+@pytest.mark.parametrize("inner", ["", "vendor"])
+def test_what_a_killed_venv_command_has_left_is_a_finding(site: Site, inner: str) -> None:
+    """It is told with the command that settles it, also of a folder in that environment.
+
+    Story: every changing command ended with status 3 there, and ``check`` found nothing.
+    """
+    environment = site.environment
+    if inner:
+        (site.root / inner).mkdir()
+        environment = Environment.for_target(site.root / inner, base=environment)
+    aside = Aside(local(), str(site.root), sync="off", hold=partial(hold_for_change, local()))
+    aside.begin("remove")
+    assert [] == check(environment=environment)  # it is still at work
+    assert aside.lock is not None
+    aside.lock.release()
+
+    (finding,) = check(environment=environment)
+    assert ("unfinished-transaction", aside.state) == (finding.code, finding.path)
+    assert f"linkinstall venv create {site.root}" == finding.fix

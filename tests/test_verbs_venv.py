@@ -439,7 +439,11 @@ def without_lock(place: Path) -> dict[str, str]:
 
 
 def test_what_cannot_be_put_back_is_told_and_put_back_later(tmp_path: Path) -> None:
-    """Where putting back fails too, the error says that the next run does it; it does."""
+    """Where putting back fails too, the error says that the next run does it; it does.
+
+    Story: errors name ``venv create`` as what settles it. It did, and then ended with status 1, as
+    an environment was there.
+    """
     place = make_venv(tmp_path / "v")
     (place / ".lock").touch()
     before = contents(tmp_path)
@@ -462,9 +466,19 @@ def test_what_cannot_be_put_back_is_told_and_put_back_later(tmp_path: Path) -> N
         remove_venv(place, files=Breaking(local(), "rename_new", errno.EACCES), **FAST)
     assert not (place / "bin").exists()
 
+    outcome = create_venv(place, **FAST)
+    assert before == contents(tmp_path)
+    assert ("done", 0, ["rolled-back"]) == (
+        outcome.status,
+        outcome.exit,
+        [one.action for one in outcome.recovered],
+    )
+    assert ("unchanged", ["exists"]) == (
+        outcome.venv and outcome.venv["action"],
+        [one.code for one in outcome.warnings],
+    )
     with pytest.raises(NotAVenvError, match="already"):
         create_venv(place, **FAST)
-    assert before == contents(tmp_path)
 
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")

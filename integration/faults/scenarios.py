@@ -233,8 +233,8 @@ def _of_venvs(mode: str) -> list[Scenario]:
     """Return what is done to a whole environment."""
     remove, clear = run("venv", "remove", "{venv}"), _unseeded(run("venv", "clear", "{venv}"))
     create = _unseeded(run("venv", "create", "--clear", "{venv}"))
-    # Settles what was begun there, and then refuses: the environment stands there.
-    settle = replace(run("venv", "create", "{venv}"), statuses=(1,))
+    # Keeps what it has settled; where nothing is to be settled, an environment is in the way.
+    settle = replace(run("venv", "create", "{venv}"), statuses=(0, 1))
     decouple = run("venv", "decouple", "--all", "{venv}")
     parts = install("hardlink", "parts-1.0", "pluggy-1.5.0")
     kept = (parts,)

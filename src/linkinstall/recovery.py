@@ -265,6 +265,6 @@ def _unreadable(path: str, error: object) -> Exception:
         next_step="Nothing was changed, and every command that changes this environment will "
         "refuse until this is settled.\nIf another version of linkinstall wrote it, run "
         f"`recover` with that one. Otherwise move {home} away and keep it (its folder `stash` "
-        "holds what had been taken out of place), run `linkinstall check`, and install the "
-        "projects that it names again.",
+        "holds what had been taken out of place), run `linkinstall check`, and install again the "
+        "projects that it names and those whose .dist-info folders lie in `stash`.",
     )

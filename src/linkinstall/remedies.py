@@ -71,6 +71,12 @@ class Remedies:
         """What settles an unfinished transaction and empties the trash."""
         return self.command("recover")
 
+    def settle(self, place: str) -> str:
+        """Return what settles a killed ``venv`` command, and keeps what is there then."""
+        from linkinstall.shell import joined
+
+        return joined([_PROGRAM, "venv", "create", place])
+
     def aside(self, state: str) -> str:
         """Return what lets other commands go on beside a state folder that nobody understands.
 

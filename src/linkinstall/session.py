@@ -28,9 +28,9 @@ import os
 
 from linkinstall.fs.trees import make_folders, remove_folder_if_empty, remove_tree
 from linkinstall.interrupts import deferred
-from linkinstall.paths import forward, states_around
+from linkinstall.paths import forward
 from linkinstall.recovery import Report, recover_environment
-from linkinstall.world import World
+from linkinstall.world import World, unsettled_venvs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,20 +102,10 @@ class Session:
         :raises UnsettledError: a journal says so, and nobody is at it
         """
         # A folder in it (--target, another venv) goes with it.
-        for root, state in states_around(self.files.real_path(self.environment.root)):
-            try:
-                if self.files.status(f"{state}/journal") is None:
-                    continue
-            except PermissionError:  # of nobody who may change this environment
-                continue
-            from linkinstall.errors import JournalError, UnsettledError
-            from linkinstall.venvs.guards import refuse_strange_state
+        for root, state in unsettled_venvs(self.files, self.files.real_path(self.environment.root)):
+            from linkinstall.errors import UnsettledError
             from linkinstall.venvs.holding import is_at_work
 
-            try:
-                refuse_strange_state(self.files, root, state)
-            except JournalError:  # anybody may have put it there
-                continue
             if is_at_work(self.files, state):
                 raise self._gone(root)
             raise UnsettledError(

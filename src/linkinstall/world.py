@@ -18,20 +18,46 @@ import os
 from stat import S_ISDIR, S_ISLNK
 
 from linkinstall.distribution import read_record
-from linkinstall.paths import forward
+from linkinstall.paths import forward, states_around
 from linkinstall.record import parse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from linkinstall.distribution import Distribution
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
     from linkinstall.record import Row
 
-__all__ = ["STATE", "World"]
+__all__ = ["STATE", "World", "unsettled_venvs"]
 
 STATE = ".linkinstall"
 """Name of the state folder inside a library folder (design, "On disk")."""
+
+
+def unsettled_venvs(files: FileSystem, place: str) -> Iterator[tuple[str, str]]:
+    """Yield the place and each folder above it that has the journal of a ``venv`` command.
+
+    Such a command changes it as a whole, with all that stands there, or it was killed. What is
+    somebody else's is left out, as nothing it says is believed.
+
+    :return: pairs of the folder and its state folder
+    """
+    for above, state in states_around(place):
+        try:
+            if files.status(f"{state}/journal") is None:
+                continue
+        except PermissionError:  # of nobody who may change the place
+            continue
+        from linkinstall.errors import JournalError
+        from linkinstall.venvs.guards import refuse_strange_state
+
+        try:
+            refuse_strange_state(files, above, state)
+        except JournalError:  # anybody may have put it there
+            continue
+        yield above, state
 
 
 class World:

@@ -26,8 +26,9 @@ import sys
 from stat import S_ISDIR, S_ISREG
 
 from linkinstall.fs.port import FILE, FOLDER
-from linkinstall.paths import device_in, states_around
+from linkinstall.paths import device_in
 from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, KEPT, VENV
+from linkinstall.world import unsettled_venvs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -155,18 +156,9 @@ def refuse_within_unsettled(files: FileSystem, place: str) -> None:
 
     :raises UnsettledError: a journal of a folder above says so
     """
-    for above, state in states_around(os.path.dirname(place)):
-        try:
-            if files.status(f"{state}/journal") is None:
-                continue
-        except PermissionError:  # of nobody who may change the place
-            continue
-        from linkinstall.errors import JournalError, UnsettledError
+    for above, state in unsettled_venvs(files, os.path.dirname(place)):
+        from linkinstall.errors import UnsettledError
 
-        try:
-            refuse_strange_state(files, above, state)
-        except JournalError:  # anybody may have put it there
-            continue
         raise UnsettledError(
             f"{place} lies in {above}, which a `venv` command is changing as a whole, or did so "
             f"when it was killed: {state} has its journal.",

@@ -166,6 +166,15 @@ class Place:
         message = f"{self.sight.path}: nothing is there."
         return replace(self._outcome((), Warn("absent", message)), status="unchanged")
 
+    def has_settled_venv(self) -> bool:
+        """Return whether this run has put an environment back, or ended what had made one."""
+        return bool(self.settled.recovered) and self.sight.kind == VENV
+
+    def unchanged(self) -> Outcome:
+        """Return that what was settled is kept."""
+        message = f"{self.sight.place} is kept as it is now; --clear makes it anew."
+        return self._outcome((), Warn("exists", message))
+
     def drop_links(self, links: tuple[str, ...]) -> Outcome:
         """Remove links, and nothing of what they lead to.
 

@@ -27,11 +27,11 @@ from linkinstall.distribution import (
 from linkinstall.fs import local
 from linkinstall.outcome import DistributionState, Finding
 from linkinstall.wheel import canonicalize
-from linkinstall.world import World
+from linkinstall.world import World, unsettled_venvs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TypeVar
 
     from linkinstall.cache import Cache
@@ -120,6 +120,7 @@ def _findings(world: World, wanted: set[str], remedies: Remedies, *, full: bool)
         reason, fix = unreadable.message, remedies.aside(world.home)
         findings.append(Finding("", WHOLE, "unfinished-transaction", world.home, None, reason, fix))
     if not wanted:
+        findings += _venvs(world, remedies)
         findings += _state(world, remedies, told=bool(health or unreadable))
         findings += _leftovers(world, found, remedies)
     return sorted(findings, key=lambda one: (one.distribution, one.path, one.code))
@@ -227,6 +228,20 @@ def _state(world: World, remedies: Remedies, *, told: bool) -> list[Finding]:
             for name, _ in files.scan(f"{home}/trash")
         ]
     return findings
+
+
+def _venvs(world: World, remedies: Remedies) -> Iterator[Finding]:
+    """Yield what a killed ``venv`` command has left of an environment as a whole.
+
+    It is settled where it began: that may be an environment around this one.
+    """
+    files = world.files
+    for place, state in unsettled_venvs(files, files.real_path(world.environment.root)):
+        from linkinstall.venvs.holding import is_at_work
+
+        if not is_at_work(files, state):
+            fix = remedies.settle(place)
+            yield Finding("", WHOLE, "unfinished-transaction", state, fix=fix)
 
 
 def _leftovers(world: World, found: list[Distribution], remedies: Remedies) -> list[Finding]:

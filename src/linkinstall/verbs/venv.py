@@ -52,7 +52,7 @@ def create_venv(
     notify: Callable[[str], None] | None = None,
     files: FileSystem | None = None,
 ) -> Outcome:
-    """Make a virtual environment.
+    """Make a virtual environment; keep the one that a killed run has left, once that is settled.
 
     :param python: an interpreter's path, name or version; default the running one
     :param clear: take away the environment that stands there
@@ -63,6 +63,8 @@ def create_venv(
     with Place(path, "venv create", files, sync, lock_timeout, notify) as place:
         if clear:
             return place.make_anew(wanted, force=force)
+        if place.has_settled_venv():
+            return place.unchanged()
         refuse_creation(place.sight)
         return place.make_anew(wanted)
 
