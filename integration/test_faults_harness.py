@@ -17,7 +17,7 @@ from integration.faults.scenarios import RECOVER
 from integration.faults.scenarios import scenario as named
 from integration.faults.snapshot import difference, take
 from integration.faults.strace import Kill, Point, unavailable
-from integration.faults.sweep import Result, Sweep, sampled
+from integration.faults.sweep import References, Result, Sweep, sampled
 from integration.faults.wheels import wheels
 from tests.support.gates import require
 
@@ -77,6 +77,25 @@ def test_what_only_leads_to_what_was_judged_passes() -> None:
 
     assert not nothing.passed
     assert replace(nothing, same=430).passed
+
+
+@pytest.mark.parametrize(
+    "folder",
+    ['os.environ["TMPDIR"]', 'os.environ["LINKINSTALL_CACHE_DIR"] + "/v1/tmp"', "self.origin.root"],
+)
+def test_what_lies_about_without_any_fault_is_refused(tmp_path: Path, folder: str) -> None:
+    """What is right is found out without a fault; it may leave nothing behind, either.
+
+    Story: a build that left a file in the temporary folder, in the cache and in the environment
+    with each change was judged sound at each kill, as it did so without one.
+    """
+    commit = '        self._move("commit")\n'
+    leave = f'        open({folder} + "/left.part", "w").close()\n'
+    paths = provisions(str(tmp_path / "source"), [("application.py", commit, commit + leave)])
+    littering = Sandbox(str(tmp_path / "sandbox"), {**wheels(), **paths})
+
+    with pytest.raises(SetupError, match=r"without a fault: .*stray .*left\.part"):
+        References(named("linkinstall-install-pluggy-cold-hardlink"), littering)
 
 
 @pytest.mark.parametrize("verb", ["install", "uninstall"])
@@ -239,6 +258,39 @@ def test_snapshot_tells_all_but_times(tmp_path: Path) -> None:
     lines = difference(take(str(first)), take(str(second)))
 
     assert ["contents", "link", "mode", "stray", "type"] == [line.split()[1] for line in lines]
+
+
+def test_owners_and_extended_attributes_are_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whose a file is, and what a file system notes of it besides, is part of what is there.
+
+    Story: a recovery that put back a copy of another owner, without its attributes, was judged
+    sound at each of 78 kills.
+    """
+    (tmp_path / "file").touch()
+    before = take(str(tmp_path))
+    assert (os.getuid(), os.getgid()) == before["file"].owner
+    assert (
+        "of 5:6" in difference(before, {**before, "file": replace(before["file"], owner=(5, 6))})[0]
+    )
+    monkeypatch.setattr(os, "listxattr", lambda *_, **__: ["user.noted"])
+    monkeypatch.setattr(os, "getxattr", lambda *_, **__: b"1")
+
+    lines = difference(before, take(str(tmp_path)))
+
+    assert [".", "file"] == [line.split()[1] for line in lines]
+    assert "user.noted" in lines[1]
+
+
+def test_compiled_file_for_another_python_is_a_difference(tmp_path: Path) -> None:
+    """Its first bytes say for which one it is; no other ever reads it."""
+    path = tmp_path / "module.cpython-311.pyc"
+    path.write_bytes(b"\x01\x02\x03\x04" + bytes(12) + b"code")
+    before = take(str(tmp_path))
+    path.write_bytes(b"\x01\x02\x03\x05" + bytes(12) + b"code")
+
+    assert 1 == len(difference(before, take(str(tmp_path))))
 
 
 def test_stale_compiled_file_is_a_difference(sandbox: Sandbox) -> None:

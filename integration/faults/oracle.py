@@ -100,7 +100,8 @@ def _told(areas: Mapping[str, Snapshot], scenario: Scenario) -> str:
     for area in ("venv", "cache"):
         for path, node in sorted(areas[area].items()):
             content = "" if area == "cache" and volatile.fullmatch(path) else node.content
-            name.update(repr((area, path, node.kind, node.mode, content)).encode())
+            told = (area, path, node.kind, node.mode, content, node.owner)
+            name.update(repr(told).encode())
     return name.hexdigest()
 
 

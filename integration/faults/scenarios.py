@@ -34,7 +34,7 @@ CACHE = CacheRule(
     # Says that an entry may not have reached the disk yet, which is true after a kill. And
     # what is known of an interpreter: asked again, it is remembered in another way. The lock
     # is locked whatever is in it; a power cut may empty it.
-    optional=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+)/unflushed|v1/interpreters(?:/\w+)?|v1/lock",
+    optional=r"v1/(?:entries/[^/]+|bytecode/[^/]+/[^/]+)/unflushed|v1/interpreters(?:/[0-9a-f]+)?|v1/lock",
     # These hold the time of unpacking, and compiled files hold that of their sources.
     volatile=r"v1/entries/[^/]+/manifest|v1/bytecode/[^/]+/[^/]+/(?:manifest|record)",
     check=cache_check.problems,

@@ -1,8 +1,8 @@
 """Everything that is in a folder, as values that can be compared.
 
 Purpose: two folders are equal here when they hold the same paths with the same
-types, permissions, contents (by digest) and link targets. Times and inode numbers
-are left out: a restored file may be a copy.
+types, permissions, owners, contents (by digest), link targets and extended attributes. Times and
+inode numbers are left out: a restored file may be a copy.
 
 Calling sequence: ``difference(take(before), take(after))``; an empty list means
 equal.
@@ -25,6 +25,8 @@ from dataclasses import dataclass
 
 COMPILED_HEADER = 16
 """Bytes before the code of a ``.pyc`` file (:pep:`552`)."""
+_MAGIC = 4
+"""The first of these say which Python it is for."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,15 @@ class Node:
     :param kind: ``file``, ``folder``, ``link`` or ``other``
     :param mode: the permission bits; 0 for links, which have none of their own
     :param content: a digest, a link target, or nothing
+    :param owner: the numbers of user and group
+    :param attributes: the extended ones, by name
     """
 
     kind: str
     mode: int
     content: str
+    owner: tuple[int, int] = (0, 0)
+    attributes: tuple[tuple[str, bytes], ...] = ()
 
 
 Snapshot = Mapping[str, Node]
@@ -73,7 +79,10 @@ def _describe(node: Node | None) -> str:
         return "nothing"
     digest, _, rest = node.content.partition(" ")
     detail = f"{digest[:12]} {rest}" if node.kind == "file" else node.content
-    return f"{node.kind} {node.mode:o} {detail}".rstrip()
+    owner = "" if node.owner == (0, 0) else "of {}:{}".format(*node.owner)
+    attributes = " ".join(name for name, _ in node.attributes)
+    words = (node.kind, f"{node.mode:o}", detail, owner, attributes)
+    return " ".join(word for word in words if word)
 
 
 def _walk(folder: str, relative: str) -> Iterator[tuple[str, Node]]:
@@ -81,23 +90,30 @@ def _walk(folder: str, relative: str) -> Iterator[tuple[str, Node]]:
     status = os.lstat(path)
     mode = stat.S_IMODE(status.st_mode)
     name = relative or "."
+    more = (status.st_uid, status.st_gid), _attributes(path)
     if stat.S_ISLNK(status.st_mode):
-        yield name, Node("link", 0, os.readlink(path))
+        yield name, Node("link", 0, os.readlink(path), *more)
     elif stat.S_ISREG(status.st_mode):
-        yield name, Node("file", mode, _digest(path))
+        yield name, Node("file", mode, _digest(path), *more)
     elif stat.S_ISDIR(status.st_mode):
-        yield name, Node("folder", mode, "")
+        yield name, Node("folder", mode, "", *more)
         for child in sorted(os.listdir(path)):
             yield from _walk(folder, f"{relative}/{child}" if relative else child)
     else:
-        yield name, Node("other", mode, "")
+        yield name, Node("other", mode, "", *more)
+
+
+def _attributes(path: str) -> tuple[tuple[str, bytes], ...]:
+    names = os.listxattr(path, follow_symlinks=False)
+    return tuple((name, os.getxattr(path, name, follow_symlinks=False)) for name in sorted(names))
 
 
 def _digest(path: str) -> str:
     with open(path, "rb") as stream:
         data = stream.read()
     if path.endswith(".pyc") and len(data) > COMPILED_HEADER:
-        return hashlib.sha256(data[COMPILED_HEADER:]).hexdigest() + _freshness(path, data)
+        code = hashlib.sha256(data[:_MAGIC] + data[COMPILED_HEADER:]).hexdigest()
+        return code + _freshness(path, data)
     return hashlib.sha256(data).hexdigest()
 
 

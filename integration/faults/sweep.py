@@ -9,13 +9,16 @@ Calling sequence: ``for result in Sweep(scenario, fault, sandbox).results(): ...
 Guarantees: each result starts from the old state (``kept``). What is right is
 established first, by running the scenario without a fault: the next run from
 exactly old, and from exactly new. A scenario whose probe does not tell these as
-``works_in`` says is refused, so that no sweep passes for want of a change.
+``works_in`` says is refused, so that no sweep passes for want of a change. So is one that
+leaves something behind without any fault: what is right would be wrong from the beginning.
 
 Errors: ``SetupError`` if the scenario does not work without a fault.
 """
 
 from __future__ import annotations
 
+import os
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -28,6 +31,7 @@ from integration.faults.oracle import (
     state_of,
 )
 from integration.faults.sandbox import Completed, Sandbox, SetupError
+from integration.faults.soundness import everything, litter, unsound
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -98,6 +102,10 @@ class References:
         self.scenario = scenario
         self.sandbox = sandbox
         sandbox.build(scenario)
+        self._bare = everything(sandbox.area("venv"))
+        self._home = sandbox.area("home")
+        self._outside = everything(self._home)
+        self._beside = os.listdir(sandbox.world)
         self._plain = self.references()
         self._check_probe()
         self._references: dict[str, dict[State, Observation]] = {
@@ -124,7 +132,28 @@ class References:
                 arguments = " ".join(self.sandbox.expand(command))
                 message = f"{self.scenario.name}: without a fault, {arguments} ends with "
                 raise SetupError(f"{message}{completed.status}\n{completed.output}")
+        self._check_litter()
         return observe(self.sandbox, self.scenario)
+
+    def _check_litter(self) -> None:
+        """Refuse what lies about now, without a fault; what other tools leave is theirs.
+
+        What the commands leave that make the old state is seen where there are none: in what is
+        installed into a cold cache.
+        """
+        if self.scenario.tool != "linkinstall":
+            return
+        bare, outside = self._bare, self._outside
+        if self.scenario.verb.startswith("venv-"):  # what virtualenv makes, and remembers
+            bare, outside = everything(self.sandbox.area("venv")), everything(self._home)
+        others = re.compile(f"stray (?:.*/)?(?:{self.scenario.cache.temporary})")
+        found = unsound(self.sandbox.area("venv"), self.sandbox.library, bare)
+        found += litter(self.sandbox, outside)
+        left = [line for line in found if "stray " in line and not others.fullmatch(line)]
+        beside = set(os.listdir(self.sandbox.world)) - set(self._beside)
+        left += [f"stray {name}" for name in sorted(beside)]
+        if left:
+            raise SetupError(f"{self.scenario.name}: without a fault: {'; '.join(left)}")
 
     def _check_probe(self) -> None:
         for state, observation in self._plain.items():
