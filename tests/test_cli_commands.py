@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from inspect import signature
 from types import ModuleType
@@ -9,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from linkinstall import cache
 from linkinstall.cli.commands import LOCATIONS, Verbs, perform
 from linkinstall.cli.parse import parse
 from linkinstall.errors import DistributionError, ExternallyManagedError, UsageError
 from linkinstall.outcome import DistributionState, Finding, Outcome, PlannedChange
+from tests.support.venvs import make_venv
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
 
 A = DistributionState("a", "1", "whole", "/e/lib/a")
@@ -57,6 +62,9 @@ class Cache:
 
     def __init__(self, path: str | None = None) -> None:
         self.path = path or "/default"
+
+    def sweep(self) -> None:
+        """Find nothing."""
 
     @classmethod
     def none(cls) -> str:
@@ -451,6 +459,40 @@ def test_venv_commands_pass_their_own_options(words: list[str], options: dict[st
     common = {"sync": "off", "lock_timeout": 3.0, "notify": None}
     assert (("v",), {**options, **common}) == (recorder.positional, recorder.arguments)
     assert " ".join(words[:2]) == outcome.command
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_venv_command_leaves_nothing_of_a_killed_unpacking(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, refused: bool
+) -> None:
+    """Whatever the next run is, it takes that away; a cache that refuses it is no fault of the run.
+
+    Story: a killed install was followed by ``venv remove``, and what it had been unpacking stayed.
+    """
+    left = tmp_path / "cache" / "v1" / "tmp" / "0123456789abcdef"
+    left.mkdir(parents=True)
+    monkeypatch.setenv("LINKINSTALL_CACHE_DIR", str(tmp_path / "cache"))
+    place = make_venv(tmp_path / "v")
+    if refused:
+        error = OSError(errno.EIO, os.strerror(errno.EIO), str(left))
+        monkeypatch.setattr(cache.Cache, "sweep", Raising(error))
+    arguments = parse(["venv", "remove", str(place), "--sync=off"], {})
+
+    outcome = perform(arguments, Verbs())
+
+    assert ("done", refused) == (outcome.status, left.exists())
+    assert not place.exists()
+
+
+class Raising:
+    """Something that fails when it is called."""
+
+    def __init__(self, error: OSError) -> None:
+        self.error = error
+
+    def __call__(self) -> None:
+        """Fail."""
+        raise self.error
 
 
 def test_verbs_are_imported_when_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

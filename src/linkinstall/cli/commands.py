@@ -263,7 +263,21 @@ def _venv(arguments: Arguments, verbs: Any, notify: Any) -> Outcome:
         lock_timeout=arguments.value("--lock-timeout"),
         notify=notify,
     )
+    _sweep(verbs, arguments.given.get("--cache-dir"))
     return outcome
+
+
+def _sweep(verbs: Any, folder: str | None) -> None:
+    """Take away what a killed run was unpacking, though this one needs no cache.
+
+    Whatever the next run is that changes something, it leaves nothing of that.
+    """
+    from linkinstall.errors import LinkInstallError
+
+    try:
+        verbs["cache"](folder).sweep()
+    except (OSError, LinkInstallError):  # those who need the cache will be told
+        pass
 
 
 _MADE_WITH: dict[str, tuple[str, Any]] = {
