@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+from dataclasses import replace
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from integration.faults import bad_builds, report, scenarios
 from integration.faults.mounted import LAYOUTS, MountedSandbox
+from integration.faults.oracle import Judgement
 from integration.faults.power import (
     SYNCED,
     Case,
@@ -18,8 +22,10 @@ from integration.faults.power import (
 )
 from integration.faults.power_cut import FULL, PowerCut, PowerSweep
 from integration.faults.runner import provisions, run_all
-from integration.faults.strace import Point
+from integration.faults.sandbox import Completed
+from integration.faults.strace import Point, Strike
 from integration.faults.strace import unavailable as no_strace
+from integration.faults.sweep import Result
 from integration.faults.volumes import CUTS, QUICK_VARIABLE, quick_folder, unavailable
 from linkinstall.cli.options import OPTIONS_BY_WORD
 from tests.support.gates import require
@@ -129,6 +135,36 @@ def test_what_is_the_same_is_judged_once(tmp_path: Path, monkeypatch: pytest.Mon
     assert found[0].judgement == found[1].judgement
     assert names[1] == other.next_run
     assert all(one.strike.fired and one.sound for one in (*found, other))
+
+
+def test_what_led_to_the_same_is_counted_beside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A point that led to what another one had led to is none of what was put to the test.
+
+    It was counted as a run, and so were six of ten images of R6.
+    """
+    once = Result(
+        UPGRADE, Point("rename", 1), Strike(fired=True, call="", completed=Completed(0, "")),
+        None, "recover", Completed(0, ""), Judgement("old"),
+    )  # fmt: skip
+    again = replace(once, same=True)
+    unfired = replace(again, strike=replace(once.strike, fired=False))
+    broken = replace(again, judgement=Judgement(None))
+    monkeypatch.setattr(Case, "sandbox", lambda *_words: nullcontext())
+    monkeypatch.setattr(Case, "sweep", lambda *_words: SimpleNamespace())
+    found = (once, again, unfired, broken)
+
+    def results(_case: Case, sweep: PowerSweep, _turn: int) -> tuple[Result, ...]:
+        sweep.same = 3
+        return found
+
+    monkeypatch.setattr(Case, "results", results)
+
+    (swept,) = Case(UPGRADE, "one volume", "ext4", ("log-lost",))(str(tmp_path), {})
+
+    assert (once, unfired, broken) == swept.results
+    assert 3 == swept.same == report.figure("R4", "", [swept], 1.0, ()).same
 
 
 def test_what_is_the_same_in_each_mode_is_swept_in_one() -> None:

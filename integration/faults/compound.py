@@ -167,7 +167,7 @@ def _figure(swept: Sequence[Swept], options: argparse.Namespace, seconds: float)
     parts += [", ".join(chosen) for name in names if (chosen := getattr(options, name))]
     what = "the recovery struck as well, and the recovery of that, and so on"
     found = report.figure("R5", what, swept, seconds, parts)
-    return replace(found, same=sum(one.same for one in swept), unit="chains")
+    return replace(found, unit="chains")
 
 
 def _parser() -> argparse.ArgumentParser:

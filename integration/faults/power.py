@@ -106,8 +106,11 @@ class Case:
         start = time.monotonic()
         found = []
         for result in self.results(sweep, self.turn + number):
+            right = result.sound and result.strike.fired
+            if result.same and right:  # nothing was put to the test
+                continue
             found.append(result)
-            if self.details and not (result.sound and result.strike.fired):
+            if self.details and not right:
                 report.add_detail(self.details, result, self._swept(how))
         swept = self._swept(how, tuple(found), seconds=time.monotonic() - start)
         return replace(swept, same=sweep.same)

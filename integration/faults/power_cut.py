@@ -18,11 +18,11 @@ entries differ, the same wheels are installed anew, and then everything has to b
 
 Very many cuts lead to a world that another one has led to: all that come before anything is
 flushed lead to the old one. A world that is the same to the inode number (``states``), on
-devices of the same numbers, is put to each next run once; what was judged then stands for
+devices of the same numbers, is put to a next run once; what was judged then stands for
 each point that leads there.
 
-With ``--sync full`` in its arguments, a command that has ended must be new, and what a recovery
-has settled must be settled; what a ``cache add`` that has ended says is there must be there.
+With ``--sync full`` in its arguments, what a command that has ended has made must be there right
+after the cut, and settled; what a ``cache add`` that has ended says is there must be there.
 
 Errors: those of ``Sweep``.
 """
@@ -149,7 +149,7 @@ class PowerSweep(Sweep):
             known = self._known.get(key)
             if known:
                 self.same += 1
-                return replace(known, point=point, strike=struck)
+                return replace(known, point=point, strike=struck, same=True)
             result = self.result_after(struck, point, next_run)
         except MountError as error:
             return self.unmountable(error, point, next_run)

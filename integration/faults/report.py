@@ -153,6 +153,7 @@ def figure(
         missed=sum(len(one.unfired) for one in swept),
         seconds=seconds,
         part=", ".join(parts),
+        same=sum(one.same for one in swept),
     )
 
 

@@ -63,6 +63,7 @@ class Result:
     :param next_run: name of the command that followed
     :param completed: how that command ended
     :param judgement: what the oracle says in the end
+    :param same: the fault led to what another one had led to, and this is what came of that
     """
 
     scenario: Scenario
@@ -72,6 +73,7 @@ class Result:
     next_run: str
     completed: Completed
     judgement: Judgement
+    same: bool = False
 
     @property
     def next_run_failed(self) -> bool:
