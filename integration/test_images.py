@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
-from integration.faults import bad_builds, report, scenarios
+from integration.faults import bad_builds, images, report, scenarios
 from integration.faults.blocklog import Blocks
 from integration.faults.blocklog import unavailable as no_log
-from integration.faults.images import KINDS, REORDERED, Images
-from integration.faults.runner import run_all
+from integration.faults.images import KINDS, REORDERED, Images, Recorded
+from integration.faults.runner import provisions, run_all
+from integration.faults.sandbox import Completed
 from integration.faults.volumes import quick_folder, unavailable
 from tests.support.gates import require
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from integration.faults.power_cut import PowerSweep
 
 UPGRADE = scenarios.scenario("linkinstall-upgrade-parts-hardlink")
 UNFLUSHED = replace(
@@ -65,6 +72,35 @@ def test_build_that_trusts_sizes_is_found_out() -> None:
     assert ["", ""] == [good.error, bad.error]
     assert [] == [f"{one.point}: {report.explain(one)}" for one in good.broken]
     assert [] != bad.broken
+
+
+def test_images_that_share_numbers_and_times_are_told_by_their_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An image in which a file has other bytes, and the same times, is put to the test.
+
+    Images of one recording have that in common: one with contents that had been lost was taken
+    for one that had been judged, where a file of that number and these times had been read.
+    """
+    can_run("ext4")
+    text = b"ELF" + b"1.0" * 100  # of the extension module of the old version
+
+    def recorded(sweep: PowerSweep, *_others: object) -> Recorded:
+        (old,) = sweep.volumes.contents()
+        lost = tuple((offset, data.replace(text, bytes(len(text)))) for offset, data in old)
+        assert lost != old
+        return Recorded(Blocks(()), lost if next(has_lost) else old, Completed(0, ""))
+
+    has_lost = iter((False, True, False))
+    monkeypatch.setattr(images, "record", recorded)
+    case = replace(SAMPLE, images=3)
+    paths = provisions(str(tmp_path / "source"))
+
+    with case.sandbox(str(tmp_path / "made"), paths) as sandbox:
+        found = list(case.results(case.sweep(sandbox), 0))
+
+    assert [True, False, True] == [one.sound for one in found]
+    assert [False, False, True] == [one.same for one in found]
 
 
 def test_power_cut_lets_through_what_was_flushed_and_any_of_the_rest() -> None:

@@ -41,6 +41,7 @@ from integration.faults.blocklog import unavailable as no_log
 from integration.faults.power import Case
 from integration.faults.runner import run_all
 from integration.faults.sandbox import SetupError
+from integration.faults.states import Worlds
 from integration.faults.strace import Point, Strike
 from integration.faults.volumes import SIZES, quick_folder, unavailable
 from linkinstall.cache import UNFLUSHED
@@ -101,6 +102,8 @@ class Images(Case):
             def strike(
                 crashed: Contents = crashed, run: Recorded = run, *, losing: bool = losing
             ) -> Strike:
+                # Those of one recording share numbers and times, and differ in bytes.
+                sweep.worlds = Worlds()
                 sandbox.fill([crashed])
                 if losing:
                     lose(sandbox.area("cache"), chance)

@@ -91,12 +91,13 @@ class PowerSweep(Sweep):
 
     :ivar same: how many points of the last fault led to what was there before; the sweep of
         ``chains`` has no results for these
+    :ivar worlds: names the worlds that the fault leads to
     """
 
     def __init__(self, scenario: Scenario, fault: Fault, sandbox: MountedSandbox) -> None:
         self.same = 0
         self.volumes = sandbox
-        self._names = Worlds()
+        self.worlds = Worlds()
         self._known: dict[tuple[str, ...], Result] = {}
         self._anew: dict[str, dict[State, Observation]] = {}
         super().__init__(scenario, fault, sandbox)
@@ -145,7 +146,7 @@ class PowerSweep(Sweep):
         """
         try:
             struck = strike()
-            key = (next_run, *self.volumes.devices(), self._names.name_of(self.volumes.world))
+            key = (next_run, *self.volumes.devices(), self.worlds.name_of(self.volumes.world))
             known = self._known.get(key)
             if known:
                 self.same += 1

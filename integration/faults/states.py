@@ -66,6 +66,9 @@ class _Seen:
 class Worlds:
     """Names worlds; a file that did not change since the last one is not read again.
 
+    That is told by its number, size and times. Images of one recording may share these and differ
+    in bytes: each needs a namer of its own.
+
     :param copied: worlds are the same although their inodes have other numbers; the caller
         makes sure that no file names one
     """
