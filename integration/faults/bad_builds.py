@@ -25,6 +25,8 @@ _LINK = "            if placements.link"
 _RECORD = "            self._record()\n"
 _JUST_FLUSH = "            self._flush()\n"
 _SWITCH = "        self.staging.switch()\n"
+_SETTLED = "    pending += settlement.pending\n    return Report((done,)"
+_RETURN = "    return Report((done,)"
 _VOLUMES = "(*folders, *(entry.folder for entry in unflushed))"
 
 BAD: Mapping[str, Sequence[Spoil]] = {
@@ -93,6 +95,21 @@ BAD: Mapping[str, Sequence[Spoil]] = {
         )
     ],
     "no recovery": [("recovery.py", "_settle_home(files, homes[0], folders, volumes)", "Report()")],
+    "entry lost by the recovery": [
+        (
+            "recovery.py",
+            _SETTLED,
+            _SETTLED.replace(
+                _RETURN,
+                """\
+    import glob, shutil
+    for new in glob.glob(os.environ["LINKINSTALL_CACHE_DIR"] + "/v1/entries/*/files/*/parts-2.0.*"):
+        shutil.rmtree(new.partition("/files/")[0])
+"""
+                + _RETURN,
+            ),
+        )
+    ],
     "empty journal": [("application.py", "encode(journal, plan.texts))", 'b"")')],
 }
 """What is wrong -> module, text, other text."""

@@ -15,6 +15,8 @@ One thing is judged otherwise than after a kill. Entries of the cache that had n
 flushed may be lost, or hold anything: the promise is that they are marked so, never get
 into an environment, and are made anew when they are needed. So where nothing but such
 entries differ, the same wheels are installed anew, and then everything has to be right.
+What had been flushed before the command began, and what the command does not make, is judged
+as after a kill.
 
 Very many cuts lead to a world that another one has led to: all that come before anything is
 flushed lead to the old one. A world that is the same to the inode number (``states``), on
@@ -31,6 +33,7 @@ from __future__ import annotations
 
 import glob
 import os
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -43,13 +46,14 @@ from integration.faults.states import Worlds
 from integration.faults.strace import Kill, Point, Strike
 from integration.faults.sweep import Fault, Result, Sweep
 from integration.faults.volumes import MountError
+from linkinstall.cache import UNFLUSHED
 from linkinstall.world import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from integration.faults.scenario import Command, Scenario, State
-    from integration.faults.snapshot import Snapshot
+    from integration.faults.snapshot import Node
 
 END = Point("end", 1)
 """After the command has ended by itself."""
@@ -101,6 +105,8 @@ class PowerSweep(Sweep):
         self._known: dict[tuple[str, ...], Result] = {}
         self._anew: dict[str, dict[State, Observation]] = {}
         super().__init__(scenario, fault, sandbox)
+        sandbox.restore()  # without what comes just before the fault, and is not flushed
+        self._flushed = take(sandbox.area("cache"))
 
     def result(self, point: Point, next_run: str) -> Result:
         """Strike at one point, let one next run follow, and judge."""
@@ -125,19 +131,19 @@ class PowerSweep(Sweep):
 
         Not all of it is seen after a next run, which may make up for it.
         """
-        verb, old, new = self.scenario.verb, self._plain["old"], self._plain["new"]
+        verb, new = self.scenario.verb, self._plain["new"]
         if verb == "cache-add":
             cache = take(self.sandbox.area("cache"))
             actual = replace(new, areas={**new.areas, "cache": cache})
             return list(judge({"old": new, "new": new}, actual, self.scenario.cache).litter)
         if FULL[1] not in self.scenario.act.arguments:
             return []
-        now = environment(self.sandbox)
+        right, now = new.areas["venv"], environment(self.sandbox)
         # What is cleaned up after the commit point, or when all is put back, may be there again.
-        if verb == "recover":
-            return difference(_but_states(new.areas["venv"]), _but_states(now))
-        unchanged = old.areas["venv"] == now != new.areas["venv"]
-        return ["the environment is the old one"] if unchanged else []
+        kept = {path: node for path, node in now.items() if path in right or _stays(path, node)}
+        # What was put back is on the disk before its journal goes, and can be put back again.
+        unsettled = [] if verb == "recover" else _unsettled(self.sandbox.world)
+        return [*difference(right, kept), *unsettled]
 
     def after(self, strike: Callable[[], Strike], point: Point, next_run: str) -> Result:
         """Strike, let one next run follow, and judge; a volume may not mount any more.
@@ -172,7 +178,7 @@ class PowerSweep(Sweep):
         if first.sound or first.problems or not of_cache or removing:
             return first
         unmarked = _unmarked(self.sandbox.area("cache"))
-        if unmarked:
+        if unmarked or not all(map(self._may_be_lost, first.litter)):
             return replace(first, litter=(*unmarked, *first.litter))
         completed = self.sandbox.run(again_anew(self.scenario))
         actual = observe(self.sandbox, self.scenario)
@@ -181,6 +187,22 @@ class PowerSweep(Sweep):
             return replace(first, litter=())
         told = (*second.problems, *second.litter, completed.output)
         return Judgement(None, tuple(f"after installing anew: {line}" for line in told))
+
+    def _may_be_lost(self, line: str) -> bool:
+        """Return whether a line of litter is about what had not been flushed.
+
+        The note of which entry a wheel has is written anew with the entry, and has no mark.
+        """
+        found = re.match(r"cache: (?:missing|changed|stray) +(\S+)", line)
+        if not found:  # what is wrong by itself with an entry, which is marked
+            return True
+        named = re.match(self.scenario.cache.unit, found[1])
+        unit = named[0] if named else found[1]
+        path = self.sandbox.area("cache", unit)
+        if os.path.exists(os.path.join(path, UNFLUSHED)) or _is_blank(path):
+            return True
+        made = any(unit in one.areas["cache"] for one in self._plain.values())
+        return made and unit not in self._flushed
 
     def _made_anew(self, next_run: str) -> dict[State, Observation]:
         if next_run not in self._anew:
@@ -196,9 +218,26 @@ def again_anew(scenario: Scenario) -> Command:
     return replace(scenario.act, arguments=arguments if whole else (*arguments, "--reinstall"))
 
 
-def _but_states(environment: Snapshot) -> Snapshot:
-    """Return what is in an environment beside the state folders of transactions."""
-    return {path: node for path, node in environment.items() if STATE not in path.split("/")}
+def _stays(path: str, node: Node) -> bool:
+    """Return whether something is neither ours alone nor a folder that a change has emptied."""
+    return STATE not in path and node.kind != "folder"
+
+
+def _is_blank(path: str) -> bool:
+    """Return whether a file is there and its contents are not."""
+    if not os.path.isfile(path):
+        return False
+    with open(path, "rb") as stream:
+        return not stream.read().strip(b"\0")
+
+
+def _unsettled(world: str) -> list[str]:
+    """Return the journals by which the next run would take a change back."""
+    return [
+        f"unsettled {folder}"
+        for folder, _, files in os.walk(world)
+        if os.path.basename(folder).startswith(STATE) and "journal" in files
+    ]
 
 
 def _unmarked(cache: str) -> list[str]:
