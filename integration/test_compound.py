@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from binascii import crc32
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from integration.faults import bad_builds, compound, figures, report, scenarios
 from integration.faults.compound import ONE, Compound, able, cases
 from integration.faults.oracle import Judgement
 from integration.faults.power import DIVIDED
-from integration.faults.runner import Swept, run_all
+from integration.faults.runner import Swept, run_all, sweep_all
 from integration.faults.sandbox import Completed, Sandbox
 from integration.faults.scenario import Command, Scenario
 from integration.faults.snapshot import take
@@ -138,6 +139,27 @@ def test_build_that_never_recovers_is_found_out() -> None:
     (swept,) = run_all([sample(2, "")], folder=quick_folder(), workers=1, spoil=build)
 
     assert [] != swept.broken
+
+
+def test_recovery_that_cannot_be_repeated_is_found_out_by_striking_it() -> None:
+    """A recovery that drops its journal too early puts all back, unless it is struck itself.
+
+    Only a build that never recovers was put to the gate, which R1 finds out, too.
+    """
+    reason = no_strace() or unavailable(("ext4",))
+    require(not reason, reason)
+    build = bad_builds.BAD["journal dropped before all is back"]
+    last = 46  # the point before the commit: everything is in its new place
+
+    (killed,) = sweep_all([UPGRADE], Kill(), every=last, changes=build)
+    case = replace(sample(2, "", every=99), turn=last)
+    (struck,) = run_all([case], folder=quick_folder(), workers=1, spoil=build)
+
+    assert ["", ""] == [killed.error, struck.error]
+    assert [] == killed.broken
+    assert "rename:5" in {str(one.point) for one in killed.results}
+    assert [] != struck.broken
+    assert all(str(one.point).startswith("rename:5 then ") for one in struck.broken)
 
 
 def test_what_a_kill_leaves_is_seen_without_it(tmp_path: Path) -> None:

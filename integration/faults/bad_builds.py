@@ -27,6 +27,9 @@ _JUST_FLUSH = "            self._flush()\n"
 _SWITCH = "        self.staging.switch()\n"
 _SETTLED = "    pending += settlement.pending\n    return Report((done,)"
 _RETURN = "    return Report((done,)"
+_FOREIGN = (
+    "        foreign = {index for index in changes if self._identity.settled_by_others(index)}\n"
+)
 _VOLUMES = "(*folders, *(entry.folder for entry in unflushed))"
 
 BAD: Mapping[str, Sequence[Spoil]] = {
@@ -95,6 +98,13 @@ BAD: Mapping[str, Sequence[Spoil]] = {
         )
     ],
     "no recovery": [("recovery.py", "_settle_home(files, homes[0], folders, volumes)", "Report()")],
+    "journal dropped before all is back": [
+        (
+            "settle.py",
+            _FOREIGN,
+            f'{_FOREIGN}        self.files.unlink_all(self.journal.home, ["journal"])\n',
+        )
+    ],
     "entry lost by the recovery": [
         (
             "recovery.py",
