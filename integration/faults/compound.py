@@ -19,7 +19,7 @@ The last form strikes one chain of points and copies what is there afterwards to
 
 Guarantees: those of ``make power``. Each fault starts from the volume as the one before
 has left it, to the inode number. Most chains lead to a world that another one has led to;
-each world is judged once, and what it follows from is counted: see ``chains``.
+each world is put to one next run, and what it follows from is counted: see ``chains``.
 
 Errors: none.
 """
