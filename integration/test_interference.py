@@ -26,6 +26,15 @@ OVERWRITING = (
         "            self.files.link_new(source, target)\n"
     ),
 )
+BEYOND = (
+    "recovery.py",
+    "    pending += settlement.pending\n    return Report((done,)",
+    """\
+    pending += settlement.pending
+    if os.path.exists(f"{journal.root}/bin/activate"):
+        os.unlink(f"{journal.root}/bin/activate")
+    return Report((done,)""",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -54,13 +63,31 @@ def test_what_somebody_else_did_in_between_stands_and_all_is_sound(verb: str, na
 
 @pytest.mark.parametrize(
     ("name", "bad"),
-    [("uv-upgrade", PATH_BY_PATH), ("person-file", OVERWRITING)],
-    ids=["judged path by path", "overwrites a foreign file"],
+    [("uv-upgrade", PATH_BY_PATH), ("person-file", OVERWRITING), ("uv-uninstall", BEYOND)],
+    ids=["judged path by path", "overwrites a foreign file", "removes what is nobody's"],
 )
 def test_a_build_that_is_known_to_be_bad_is_caught(name: str, bad: tuple[str, str, str]) -> None:
-    """At some point of an upgrade what it leaves is not sound."""
+    """At some point of an upgrade what it leaves is not sound.
+
+    The last one passed: what the environment came with was compared with nothing.
+    """
     upgrade = scenario("linkinstall-upgrade-pluggy-hardlink")
 
     found = meet_all([upgrade], [act(name)], calls=RENAMES, workers=1, spoil=[bad])
 
     assert any(met.problems for met in found)
+
+
+@pytest.mark.parametrize("verb", ["install", "upgrade", "uninstall"])
+def test_a_person_always_acts(verb: str) -> None:
+    """A person's file comes to stand, whatever the crash has left at its path.
+
+    Where a file of ours stood there, the act failed, and it was counted as if it had been put
+    to the test: 98 of 179 runs were no more than a recovery.
+    """
+    crashed = scenario(f"linkinstall-{verb}-pluggy-hardlink")
+
+    found = meet_all([crashed], [act("person-file")], every=9, workers=1)
+
+    assert ["theirs"] * len(found) == [met.end for met in found]
+    assert not any(met.failed or met.problems for met in found)

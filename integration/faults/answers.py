@@ -25,6 +25,9 @@ KILLED = -signal.SIGKILL
 _FINDING = frozenset({"check", "cache verify"})
 """Commands that end with 1 where they have found something, which is no error."""
 
+_WHOLE = frozenset({"created", "cleared", "removed"})
+"""What is done to an environment as a whole: no change of a project is reported of it."""
+
 
 def judge(
     contender: Contender, answer: dict[str, Any], losers: frozenset[str]
@@ -51,6 +54,8 @@ def judge(
     if error is None:
         finds = status == 1 and told["command"] in _FINDING
         wrong += [f"succeeds with {status}"] if status and not finds else []
+        if told.get("venv", {}).get("action") in _WHOLE:
+            return told["status"], Event({}, contender.effect), wrong
         return told["status"], _event(told["changes"]), wrong
     if error["code"] not in losers or status != 1 or error["state"] != "unchanged":
         wrong.append(f"{error['code']}, status {status}, {error['state']}: {error['message']}")

@@ -30,6 +30,8 @@ _RETURN = "    return Report((done,)"
 _FOREIGN = (
     "        foreign = {index for index in changes if self._identity.settled_by_others(index)}\n"
 )
+_COMMITTED = '        self._move("commit")\n'
+_FOUND = "import glob; found = [path for name in {} for path in glob.glob(self.origin.root + name)]"
 _VOLUMES = "(*folders, *(entry.folder for entry in unflushed))"
 
 BAD: Mapping[str, Sequence[Spoil]] = {
@@ -90,6 +92,30 @@ BAD: Mapping[str, Sequence[Spoil]] = {
         )
     ],
     "cache cleaned by many": [("cache.py", "shared=not alone", "shared=True")],
+    "neighbour removed": [
+        (
+            "application.py",
+            _COMMITTED,
+            f"""\
+{_COMMITTED}
+        {_FOUND.format(["/lib/python*/site-packages/iniconfig*/*.py", "/bin/activate"])}
+        for path in found:
+            os.unlink(path)
+""",
+        )
+    ],
+    "installed in part": [
+        (
+            "application.py",
+            _COMMITTED,
+            f"""\
+{_COMMITTED}
+        {_FOUND.format(["/lib/python*/site-packages/p*-*.dist-info/METADATA"])}
+        for path in found:
+            os.unlink(path)
+""",
+        )
+    ],
     "check that compares nothing": [
         (
             "health.py",

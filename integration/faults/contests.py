@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 VENV = "venv"
+ENVIRONMENT = "environment"
+"""As a project in an effect: the environment itself, whose version is ``THERE``."""
+THERE = "there"
 CLEANERS: tuple[Command, ...] = (RECOVER, run("cache", "prune"), run("cache", "clean"))
 """Commands that clean a cache; a new one is put to the race here."""
 
@@ -77,6 +80,7 @@ class Contest:
     :param losers: the error codes with which a command may end
     :param kill: whom to kill (see ``crowd``), and how many of them
     :param start: the state of the environment before
+    :param spread: seconds over which the commands begin, each at a moment drawn by chance
     :param changes: to the program (see ``runner.provisions``): pauses that leave it as right
         or wrong as it is, and thresholds, so that what takes moments can be met
     """
@@ -88,6 +92,7 @@ class Contest:
     losers: frozenset[str] = frozenset()
     kill: tuple[str, int] | None = None
     start: Mapping[str, str] = field(default_factory=dict)
+    spread: float = 0.0
     changes: Sequence[tuple[str, str, str]] = ()
 
 
@@ -205,14 +210,21 @@ def _readers(chance: random.Random) -> list[Contender]:
 
 
 def _venvs(chance: random.Random) -> list[Contender]:
-    here = ("--python", "{venv}")
-    wheels = ("pluggy-1.5.0", "pluggy-1.6.0", "parts-1.0", "parts-2.0")
-    words: list[tuple[str, ...]] = [("install", *here, f"{{{wheel}}}") for wheel in wheels * 2]
-    words += [("uninstall", *here, "pluggy")] * 3
-    words += [("venv", "remove", "{venv}"), ("venv", "clear", "{venv}")] * 2
-    words += [("venv", "create", "{venv}", "--clear"), ("venv", "create", "{venv}")] * 2
-    words += [("venv", "decouple", "{venv}", "--all"), ("list", *here), ("check", *here)] * 2
-    found = [Contender(run(*one, "--json"), {}, "") for one in words]
+    here, names = ("--python", "{venv}"), ("iniconfig", "pluggy", "parts")
+    wheels = [("pluggy", "1.5.0"), ("pluggy", "1.6.0"), ("parts", "1.0"), ("parts", "2.0")] * 3
+    found = [
+        Contender(run("install", *here, f"{{{name}-{version}}}", "--json"), {name: version})
+        for name, version in wheels
+    ]
+    found += [Contender(run("uninstall", *here, "pluggy", "--json"), {"pluggy": None})] * 3
+    making = (("create", "{venv}"), ("create", "{venv}", "--clear"), ("clear", "{venv}"),
+              ("remove", "{venv}"))  # fmt: skip
+    for words in making:
+        left = None if "remove" in words else THERE
+        effect = {**dict.fromkeys(names), ENVIRONMENT: left}
+        found.append(Contender(run("venv", *words, "--json"), effect))
+    looks = (("venv", "decouple", "{venv}", "--all"), ("list", *here), ("check", *here))
+    found += [Contender(run(*words, "--json"), {}, "") for words in looks * 2]
     chance.shuffle(found)
     return found
 
@@ -332,6 +344,8 @@ CONTESTS = (
         # virtualenv's own data, made once.
         prepare=(run("venv", "create", "{temp}/venv"), run("venv", "remove", "{temp}/venv")),
         losers=frozenset({"conflict", "environment-not-found", "not-a-venv"}),
+        # Where all begin at once, most find none: making one takes longer than all the rest.
+        spread=8.0,
     ),
     Contest("uv", "8 of ours and 8 of uv, one environment", _with_uv),
 )  # fmt: skip

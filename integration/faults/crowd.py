@@ -6,7 +6,7 @@ other; these are forked from one that has loaded everything, and wait at a gate.
 Calling sequence: ``crowd.py JOB ANSWER`` with two paths. The job is JSON::
 
     {"folder": where outputs go, "seconds": until it counts as a deadlock, "seed": 7,
-     "commands": [[words], ...],
+     "commands": [[words], ...], "waits": [seconds after the gate has opened, ...],
      "kill": null | {"what": "holder" | "compiling" | "forked" | "any", "lock": path,
               "times": 2}}
 
@@ -50,8 +50,9 @@ LATEST = 0.03
 """Seconds at most between the moment a victim is chosen and its end."""
 
 
-def contend(number: int, words: list[str], folder: str, gate: int, arrivals: int) -> None:
+def contend(number: int, job: dict[str, Any], gate: int, arrivals: int) -> None:
     """Wait at the gate, then become the command."""
+    words, folder = job["commands"][number], job["folder"]
     for stream, name in ((1, "out"), (2, "err")):
         handle = os.open(f"{folder}/{number}.{name}", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         os.dup2(handle, stream)
@@ -60,6 +61,7 @@ def contend(number: int, words: list[str], folder: str, gate: int, arrivals: int
     os.close(arrivals)
     os.read(gate, 1)
     os.close(gate)
+    time.sleep(job["waits"][number])
     if words[0].startswith("/"):
         os.execv(words[0], words)  # noqa: S606 - words of the harness itself
     from linkinstall.cli import leave, run
@@ -73,13 +75,13 @@ def start(job: dict[str, Any]) -> dict[int, int]:
     gate, opening = os.pipe()
     arrived, arrivals = os.pipe()
     running = {}
-    for number, words in enumerate(job["commands"]):
+    for number in range(len(job["commands"])):
         process = os.fork()
         if not process:
             os.close(opening)
             os.close(arrived)
             try:
-                contend(number, words, job["folder"], gate, arrivals)
+                contend(number, job, gate, arrivals)
             finally:
                 os._exit(70)
         running[process] = number

@@ -15,7 +15,10 @@ The last form strikes one point and leaves the world in the folder that ``--keep
 
 Guarantees: a result is sound if our run succeeded, each project has one dist-info or
 none, each RECORD holds by hash, journal and stash are gone, the trash too after one more
-run, and what the other tool has installed is there byte for byte. Exit status 1 otherwise.
+run, what the other tool has installed is there byte for byte, what is ours is what the old or
+the new state has of it, and all that neither had anything to do with is as it was: in the
+environment, beside it, and in the folders for temporary files. Exit status 1 otherwise, also
+where a person's act failed: nothing was put to the test there.
 
 Errors: none.
 """
@@ -31,6 +34,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib.util import cache_from_source
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, peers, report
@@ -39,12 +43,22 @@ from integration.faults.sandbox import Sandbox
 from integration.faults.scenario import Command, Scenario
 from integration.faults.scenarios import RECOVER
 from integration.faults.scenarios import scenario as named
-from integration.faults.snapshot import Snapshot, difference, take
-from integration.faults.soundness import everything, installed, litter, unsound
+from integration.faults.snapshot import difference, take
+from integration.faults.soundness import (
+    Bare,
+    around,
+    brought,
+    installed,
+    installer,
+    litter,
+    unsound,
+)
 from integration.faults.strace import Kill, Point, unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
+
+    from integration.faults.snapshot import Node, Snapshot
 
 PROJECT = "pluggy"
 OLD, NEW = "pluggy-1.5.0", "pluggy-1.6.0"
@@ -52,7 +66,7 @@ SCENARIOS = tuple(
     f"linkinstall-{verb}-pluggy-hardlink" for verb in ("install", "upgrade", "uninstall")
 )
 OWN = "pluggy/_manager.py"
-"""The path at which somebody writes a file of their own, where nothing stands."""
+"""The path at which somebody writes a file of their own, in the place of ours where that stands."""
 STATE = ".linkinstall"
 
 
@@ -94,9 +108,10 @@ class Met:
 
 def acts() -> list[Act]:
     """Return all that somebody else may do."""
+    # As editors do it: written aside, and moved into place.
     write = (
         "import os, sys; path = sys.argv[1]; os.makedirs(os.path.dirname(path), exist_ok=True); "
-        "open(path, 'x').write('own = True')"
+        "open(path + '~', 'x').write('own = True'); os.replace(path + '~', path)"
     )
     own = Command(("{harness}", "-I", "-S", "-c", write, f"{{library}}/{OWN}"))
     found = [Act("person", "file", own)]
@@ -125,8 +140,12 @@ class Meeting:
         """Build the old state."""
         self.scenario, self.act, self.sandbox = scenario, act, sandbox
         sandbox.build(Scenario(**{**vars(scenario), "prepare": ()}))
-        self._bare = everything(sandbox.area("venv"))
+        self._bare = Bare.of(sandbox.area("venv"), sandbox.library)
+        self._own = os.path.relpath(os.path.join(sandbox.library, OWN), sandbox.area("venv"))
         sandbox.build(scenario)
+        self._known = self._brought()
+        sandbox.run(scenario.act)
+        self._known |= self._brought()
 
     def all(self, *, every: int = 1, calls: Collection[str] = ()) -> Iterator[Met]:
         """Strike at each ``every``-th point and let the act and our recovery follow.
@@ -145,27 +164,34 @@ class Meeting:
         box.reset()
         strike = Kill().strike(box, self.scenario.act, point)
         problems = [] if strike.fired else ["the point did not fire"]
-        outside = everything(box.area("temp")) | everything(box.area("home"))
-        before = everything(box.area("venv"))
+        before = take(box.area("venv"))
         done = box.run(self.act.command)
         theirs = self._theirs()
         # What a tool that fails leaves lying about is its own affair.
-        left = everything(box.area("venv")) - before if done.status else set()
-        outside |= everything(box.area("temp")) | everything(box.area("home"))
+        left = take(box.area("venv")).keys() - before.keys() if done.status else set()
+        outside = around(box)
         problems += self._run_ours()
         state = os.path.join(box.library, STATE)
         for name in ("journal", "committed", "stash", "new"):
             if os.path.lexists(os.path.join(state, name)):
                 problems.append(f"{name} is left after our run")
         problems += self._run_ours()
-        bare = self._bare | left
-        wrong = unsound(box.area("venv"), box.library, bare | theirs.keys())
-        problems += [one for one in wrong if not self._expected(one, theirs)]
+        person = self.act.tool == "person"
+        # What was compiled from the file that stood there may stay, or go.
+        own = {self._own, cache_from_source(self._own)} if person else set()
+        wrong = unsound(box.area("venv"), box.library, self._bare, self._known, left | own)
+        problems += [one for one in wrong if not (person and OWN in one)]
         problems += litter(box, outside)
-        problems += self._lost(theirs)
+        problems += [f"theirs: {line}" for line in difference(theirs, self._now(theirs))]
         end = "theirs" if theirs else "ours" if PROJECT in installed(box.library) else "none"
-        failed = bool(done.status) and self.act.tool != "person"
-        return Met(self.scenario.name, self.act.name, point, end, failed, tuple(problems))
+        if person and done.status:
+            problems.append(f"nobody acted: {done.output.strip()[-300:]}")
+        return Met(
+            self.scenario.name, self.act.name, point, end, bool(done.status), tuple(problems)
+        )
+
+    def _brought(self) -> dict[str, dict[str, Node]]:
+        return brought(self.sandbox.area("venv"), self.sandbox.library)
 
     def _run_ours(self) -> list[str]:
         completed = self.sandbox.run(RECOVER)
@@ -173,48 +199,20 @@ class Meeting:
             return []
         return [f"recover ends with {completed.status}: {completed.output.strip()[-300:]}"]
 
-    def _theirs(self) -> dict[str, Snapshot]:
-        """Return path -> what is there, of all that the act has put in place."""
-        library = self.sandbox.library
+    def _theirs(self) -> Snapshot:
+        """Return all that the act has put in place."""
         if self.act.tool == "person":
-            path = os.path.join(library, OWN)
-            with_own = os.path.isfile(path) and _read(path) == b"own = True"
-            return {path: _files(os.path.dirname(path), [path])} if with_own else {}
-        for name in os.listdir(library):
-            folder = os.path.join(library, name)
-            mark = os.path.join(folder, "INSTALLER")
-            ours = not name.startswith(f"{PROJECT}-") or not os.path.isfile(mark)
-            if ours or _read(mark).strip().decode() != self.act.tool:
-                continue
-            rows = _read(os.path.join(folder, "RECORD")).decode().splitlines()
-            paths = [os.path.join(library, row.split(",")[0]) for row in rows]
-            return {path: _files(library, [path]) for path in paths}
+            return self._now([self._own])
+        for name, paths in self._brought().items():
+            tool = installer(self.sandbox.library, name)
+            if name.startswith(f"{PROJECT}-") and tool == self.act.tool:
+                return paths
         return {}
 
-    def _lost(self, theirs: dict[str, Snapshot]) -> list[str]:
-        found = []
-        for path, kept in theirs.items():
-            folder = os.path.dirname(path) if self.act.tool == "person" else self.sandbox.library
-            found += [f"theirs: {line}" for line in difference(kept, _files(folder, [path]))]
-        return found
-
-    def _expected(self, problem: str, theirs: dict[str, Snapshot]) -> bool:
-        """Return whether a person's file in the place of a distribution's explains a problem."""
-        return self.act.tool == "person" and bool(theirs) and OWN in problem
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as stream:
-        return stream.read()
-
-
-def _files(folder: str, paths: Sequence[str]) -> Snapshot:
-    found = {}
-    for path in paths:
-        if os.path.isfile(path):
-            (name, node), *_ = take(path).items()
-            found[f"{os.path.relpath(path, folder)}/{name}"] = node
-    return found
+    def _now(self, paths: Collection[str]) -> Snapshot:
+        """Return what stands at paths relative to the environment."""
+        there = take(self.sandbox.area("venv"))
+        return {path: there[path] for path in paths if path in there}
 
 
 def meet_all(

@@ -16,8 +16,9 @@ in DIR/sandbox/world.
 
 Guarantees: a round is sound if no command hung, each one that did not succeed ended
 with a typed error and its documented status, some serial order of those that took effect
-leads from the state before to the state afterwards, each RECORD holds by hash, nothing
-lies about, and every file of the cache matches its digest. Exit status 1 otherwise.
+leads from the state before to the state afterwards, each distribution is what its installation
+alone brings, all that was there before is as it was, nothing lies about, and every file of the
+cache matches its digest. Exit status 1 otherwise.
 What cannot run here is SKIPPED, with the reason, which is a failure with ``CI=true``.
 
 Errors: none.
@@ -26,174 +27,25 @@ Errors: none.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import random
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from integration.faults import crowd, figures, report
-from integration.faults.answers import KILLED, judge
-from integration.faults.contests import CONTESTS, SLOWED, VENV
-from integration.faults.runner import provisions
-from integration.faults.sandbox import Sandbox
-from integration.faults.scenario import Command, Scenario
-from integration.faults.scenarios import RECOVER, run
-from integration.faults.serial import explained
-from integration.faults.soundness import everything, installed, litter, unsound
+from integration.faults.arena import Arena, Round
+from integration.faults.contests import CONTESTS, SLOWED
+from integration.faults.runner import built, provisions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from integration.faults.contests import Contender, Contest
-    from integration.faults.serial import Event
+    from integration.faults.contests import Contest
 
-SECONDS = 240.0
-"""A round that takes longer is a deadlock; on two processors one takes about a second. Below
-``limits.LOCK_WAIT``, after which those that wait for each other would end by themselves."""
 ROUNDS = 100
-UV_CACHE = {"UV_CACHE_DIR": "{venv}/../uv-cache"}
-
-
-@dataclass(frozen=True)
-class Round:
-    """One contest, once.
-
-    :param seed: draws the same commands and the same victims again
-    :param problems: what is wrong; nothing in a sound round
-    :param ends: how the commands ended, counted
-    :param seconds: how long they took
-    """
-
-    contest: Contest
-    seed: int
-    problems: tuple[str, ...]
-    ends: Counter[str]
-    seconds: float
-
-
-class Arena:
-    """One contest in a sandbox of its own.
-
-    :param folder: an absolute path
-    :param paths: see ``runner.provisions``
-    """
-
-    def __init__(self, contest: Contest, folder: str, paths: dict[str, str]) -> None:
-        self.contest = contest
-        self.folder = folder
-        self.sandbox = Sandbox(os.path.join(folder, "sandbox"), paths)
-        # The state before, without what the contest starts from.
-        self.sandbox.build(_world(contest, ()))
-        self._bare = everything(self.sandbox.area("venv"))
-        if contest.prepare:
-            self.sandbox.build(_world(contest, contest.prepare))
-        self._outside = everything(self.sandbox.area("temp")) | everything(
-            self.sandbox.area("home")
-        )
-        self._base = _in_base()
-
-    def round(self, seed: int) -> Round:
-        """Let all commands loose at once, and judge."""
-        self.sandbox.reset()
-        contenders = self.contest.draw(random.Random(seed))  # noqa: S311 - not a secret
-        begun = time.monotonic()
-        answers, problems = self._crowd(contenders, seed)
-        seconds = time.monotonic() - begun
-        problems += self._recover(contenders, answers)
-        events: dict[str, list[Event]] = {}
-        ends: Counter[str] = Counter()
-        for contender, answer in zip(contenders, answers, strict=True):
-            end, event, wrong = judge(contender, answer, self.contest.losers | contender.losers)
-            ends[end] += 1
-            problems += [f"{' '.join(contender.command.arguments[-6:])}: {one}" for one in wrong]
-            if event is not None and contender.where:
-                events.setdefault(contender.where, []).append(event)
-        problems += self._places(events)
-        problems += litter(self.sandbox, self._outside)
-        if self._base != _in_base():
-            problems.append(f"{_base_library()}, which no command names, was changed")
-        return Round(self.contest, seed, tuple(problems), ends, seconds)
-
-    def _crowd(
-        self, contenders: list[Contender], seed: int
-    ) -> tuple[list[dict[str, Any]], list[str]]:
-        rule = self.contest.kill
-        lock = self.sandbox.area("venv", ".lock")
-        job = {
-            "folder": os.path.join(self.folder, "streams"),
-            "seconds": SECONDS,
-            "seed": seed,
-            "commands": [self._words(one) for one in contenders],
-            "kill": {"what": rule[0], "times": rule[1], "lock": lock} if rule else None,
-        }
-        asked, answer = (os.path.join(self.folder, name) for name in ("job", "answer"))
-        Path(asked).write_text(json.dumps(job), encoding="utf-8")
-        program = ("{harness}", "-P", "-s", "-B", crowd.__file__, asked, answer)
-        variables: dict[str, str] = {}
-        for one in contenders:
-            variables |= one.command.variables
-        if any(not one.ours for one in contenders):
-            variables |= UV_CACHE
-        completed = self.sandbox.run(Command(program, variables))
-        if completed.status:
-            raise RuntimeError(completed.output)
-        problems = ["processes were left behind that did not end"] if completed.timed_out else []
-        return json.loads(Path(answer).read_text(encoding="utf-8")), problems
-
-    def _words(self, contender: Contender) -> list[str]:
-        words = self.sandbox.expand(contender.command)
-        return words[words.index("linkinstall") + 1 :] if contender.ours else words
-
-    def _recover(self, contenders: list[Contender], answers: list[dict[str, Any]]) -> list[str]:
-        """Run what the next person would, where somebody was killed."""
-        places = {
-            contender.where or VENV
-            for contender, answer in zip(contenders, answers, strict=True)
-            if answer["status"] == KILLED
-        }
-        problems = []
-        for place in sorted(places):
-            target = run("recover", "--target", f"{{venv}}/../{place}")
-            completed = self.sandbox.run(RECOVER if place == VENV else target)
-            if completed.status or "Traceback" in completed.output:
-                problems.append(f"recover of {place} ends with {completed.status}")
-        return problems
-
-    def _places(self, events: dict[str, list[Event]]) -> list[str]:
-        problems = []
-        for place, told in events.items():
-            root = self.sandbox.area(place)
-            library = self.sandbox.library if place == VENV else root
-            end = installed(library)
-            bare = self._bare if place == VENV else ()
-            start = dict(self.contest.start) if place == VENV else {}
-            if place == VENV:
-                start |= {name: end[name] for name in ("iniconfig",) if name in end}
-            wrong = [f"{name}: no serial order" for name in explained(start, end, told)]
-            problems += [f"{place}: {one}" for one in (*wrong, *unsound(root, library, bare))]
-        return problems
-
-
-@cache
-def _base_library() -> str:
-    """Return where the installation that the environments are made from installs to."""
-    code = "import sysconfig; print(sysconfig.get_path('purelib'))"
-    command = [os.path.realpath(sys.executable), "-I", "-c", code]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
-
-
-def _in_base() -> set[str]:
-    """Return the names there; none where, as on a bare Debian, there is no such folder yet."""
-    return set(os.listdir(_base_library())) if os.path.isdir(_base_library()) else set()
 
 
 def unavailable(contest: Contest) -> str:
@@ -205,20 +57,6 @@ def unavailable(contest: Contest) -> str:
     except FileNotFoundError as missing:
         return str(missing)
     return ""
-
-
-def _world(contest: Contest, prepare: tuple[Command, ...]) -> Scenario:
-    return Scenario(
-        tool="linkinstall",
-        verb="race",
-        subject=contest.name,
-        mode="any",
-        prepare=prepare,
-        act=RECOVER,
-        next_runs={},
-        probe="",
-        works_in=(),
-    )
 
 
 def rounds(
@@ -241,7 +79,10 @@ def rounds(
     found: list[Round] = []
     with tempfile.TemporaryDirectory(prefix="race-", dir=folder) as root:
         changes = (*contest.changes, *(SLOWED if slowed else ()), *spoil)
-        arena = Arena(contest, root, provisions(os.path.join(root, "source"), changes))
+        paths = provisions(os.path.join(root, "source"), changes)
+        # What a bad build does alone is no measure.
+        right = built(os.path.join(root, "right")) if spoil else ""
+        arena = Arena(contest, root, paths, right)
         for seed in seeds:
             found.append(arena.round(seed))
             if told:
