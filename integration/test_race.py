@@ -202,3 +202,18 @@ def test_an_order_is_found(end: dict[str, str], events: list[Event]) -> None:
 def test_no_order_is_found_where_there_is_none(end: dict[str, str], events: list[Event]) -> None:
     """A success that nothing led to, or that nothing undid, is no serial order."""
     assert ["a"] == explained({}, end, events)
+
+
+def test_environments_that_are_made_anew_are_decided_soon() -> None:
+    """Where many projects come and go with their environment, there are few orders to look at.
+
+    One search for all of them together took minutes, and ended with a ``ValueError``.
+    """
+    anew = Event({}, {"a": None, "b": None, "c": None})
+    events = [anew] * 4
+    for name in ("a", "b", "c"):
+        found: tuple[str | None, ...] = (None, "1", "2")
+        events += [Event({name: was}, {name: now}) for was in found for now in ("1", "2")] * 2
+
+    assert ["a", "b", "c"] == sorted(explained({}, dict.fromkeys("abc", "3"), events))
+    assert [] == explained({}, dict.fromkeys("abc", "2"), events)

@@ -10,7 +10,8 @@ Calling sequence::
     assert [] == explained({}, {"pluggy": "1.6.0"}, events)
 
 Guarantees: pure. Projects that share no event are looked at one by one, so that the
-search stays small.
+search stays small. What sets several whatever they were, as making an environment anew does,
+is looked at for each of them alone: that it came at the same moment for all is not asked.
 
 Errors: ``ValueError`` where ``STATES`` states did not decide it.
 """
@@ -54,7 +55,7 @@ def explained(
 ) -> list[str]:
     """Return the projects for which no order leads from start to end; none is good."""
     parts: list[tuple[set[str], list[Event]]] = [({name}, []) for name in {*start, *end}]
-    for event in events:
+    for event in (one for event in events for one in _apart(event)):
         touched = [part for part in parts if part[0] & event.projects]
         parts = [part for part in parts if not part[0] & event.projects]
         names = event.projects.union(*(part[0] for part in touched))
@@ -68,6 +69,12 @@ def explained(
             part,
         )
     ]
+
+
+def _apart(event: Event) -> list[Event]:
+    if event.requires or event.optional:
+        return [event]
+    return [Event({}, {name: version}) for name, version in event.sets.items()]
 
 
 def _search(start: dict[str, str | None], end: dict[str, str | None], events: list[Event]) -> bool:
