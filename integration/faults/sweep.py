@@ -17,7 +17,6 @@ Errors: ``SetupError`` if the scenario does not work without a fault.
 
 from __future__ import annotations
 
-import os
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -31,7 +30,7 @@ from integration.faults.oracle import (
     state_of,
 )
 from integration.faults.sandbox import Completed, Sandbox, SetupError
-from integration.faults.soundness import everything, litter, unsound
+from integration.faults.soundness import around, brought, litter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -104,10 +103,13 @@ class References:
         self.scenario = scenario
         self.sandbox = sandbox
         sandbox.build(scenario)
-        self._bare = everything(sandbox.area("venv"))
-        self._home = sandbox.area("home")
-        self._outside = everything(self._home)
-        self._beside = os.listdir(sandbox.world)
+        self._bare = environment(sandbox).keys()
+        # Nothing is in the temporary folder, and nothing may ever stay there.
+        self._around = {
+            path: node
+            for path, node in around(sandbox).items()
+            if path == "temp/." or not path.startswith("temp/")
+        }
         self._plain = self.references()
         self._check_probe()
         self._references: dict[str, dict[State, Observation]] = {
@@ -145,17 +147,27 @@ class References:
         """
         if self.scenario.tool != "linkinstall":
             return
-        bare, outside = self._bare, self._outside
-        if self.scenario.verb.startswith("venv-"):  # what virtualenv makes, and remembers
-            bare, outside = everything(self.sandbox.area("venv")), everything(self._home)
-        others = re.compile(f"stray (?:.*/)?(?:{self.scenario.cache.temporary})")
-        found = unsound(self.sandbox.area("venv"), self.sandbox.library, bare)
-        found += litter(self.sandbox, outside)
-        left = [line for line in found if "stray " in line and not others.fullmatch(line)]
-        beside = set(os.listdir(self.sandbox.world)) - set(self._beside)
-        left += [f"stray {name}" for name in sorted(beside)]
+        left = self._beside()
+        if not self.scenario.verb.startswith("venv-"):  # else virtualenv makes what is there
+            brings = brought(self.sandbox.area("venv"), self.sandbox.library)
+            listed = {path for paths in brings.values() for path in paths}
+            left += sorted(environment(self.sandbox).keys() - self._bare - listed)
         if left:
-            raise SetupError(f"{self.scenario.name}: without a fault: {'; '.join(left)}")
+            raise SetupError(f"{self.scenario.name}: without a fault, it leaves {'; '.join(left)}")
+
+    def _beside(self) -> list[str]:
+        """Return what lies in the cache and outside that belongs to nobody."""
+        # virtualenv remembers interpreters in the home.
+        apart = ("home",) if self.scenario.verb.startswith("venv-") else ()
+        before = {
+            path: node for path, node in self._around.items() if path.partition("/")[0] not in apart
+        }
+        others = re.compile(f"temp/(?:{self.scenario.cache.temporary})")
+        return [
+            line
+            for line in litter(self.sandbox, before, *apart)
+            if "stray " in line and not others.fullmatch(line.split()[2])
+        ]
 
     def _check_probe(self) -> None:
         for state, observation in self._plain.items():
