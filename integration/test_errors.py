@@ -11,24 +11,27 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from integration.faults import bad_builds, lost
-from integration.faults.calls import MUTATING
-from integration.faults.errors import LINKING, explain, names, sweep_errors, table
-from integration.faults.injection import FORKED, ErrorPoint, Inject, paths_of
-from integration.faults.meanings import ERRORS, READING, reason_to_skip
-from integration.faults.mounted import LAYOUTS, MountedSandbox
-from integration.faults.runner import provisions
-from integration.faults.sandbox import Completed, Sandbox
-from integration.faults.scenarios import ALL_MODES, RECOVER, run, scenario, scenarios
-from integration.faults.strace import unavailable
-from integration.faults.verdicts import (
+from integration.faults.aftermath import (
+    LITTER,
     LOST,
     MIXED,
     ROLLED_BACK,
     STATUS,
     SUCCESS,
     UNNAMED,
-    ErrorSweep,
+    Aftermath,
+    wrong_right_after,
 )
+from integration.faults.calls import MUTATING
+from integration.faults.errors import LINKING, explain, names, sweep_errors, table
+from integration.faults.injection import FORKED, ErrorPoint, Inject, Injected, paths_of
+from integration.faults.meanings import ERRORS, READING, reason_to_skip
+from integration.faults.mounted import LAYOUTS, MountedSandbox
+from integration.faults.runner import provisions
+from integration.faults.sandbox import Completed, Sandbox
+from integration.faults.scenarios import ALL_MODES, RECOVER, run, scenario, scenarios
+from integration.faults.strace import unavailable
+from integration.faults.verdicts import ErrorSweep
 from integration.faults.volumes import CLONING
 from integration.faults.volumes import unavailable as no_volumes
 from linkinstall.cache import QUARANTINED
@@ -195,6 +198,158 @@ def test_a_bad_build_is_found_out(
     found = {one for verdict in swept.wrong for one in verdict.wrong}
     assert found & kind
     assert errors[0] in table([swept])
+
+
+@pytest.mark.parametrize(
+    ("name", "point", "spoil", "kind"),
+    [
+        # The commit's rename fails, and is told as a success: the next run rolls it back.
+        (
+            "upgrade-parts",
+            "rename:0:EIO",
+            (
+                (
+                    "application.py",
+                    """        self.files.rename(f"{self.home}/journal", f"{self.home}/committed")
+        self._move("commit")
+""",
+                    """        self.failed = None
+        try:
+            self.files.rename(f"{self.home}/journal", f"{self.home}/committed")
+        except OSError as error:
+            self.failed = error
+        self._move("commit")
+""",
+                ),
+                (
+                    "application.py",
+                    "        settlement.finish()\n",
+                    """        if self.failed is not None:
+            raise self.failed
+        settlement.finish()
+""",
+                ),
+            ),
+            STATUS,
+        ),
+        # Any error throws away what the cache has had for long.
+        (
+            "upgrade-parts",
+            "mkdir:1:EIO",
+            (
+                (
+                    "transaction.py",
+                    "            self._give_up_lost()  # before anybody else takes the mark off\n",
+                    """            if error is not None:
+                import shutil
+                shutil.rmtree(f"{self._preparation.cache.root}/entries")
+""",
+                ),
+            ),
+            MIXED,
+        ),
+        # After an error what was unpacked stays in the cache's temporary folder.
+        (
+            "install-pluggy-cold",
+            "mkdir:6:EIO",
+            (
+                (
+                    "temporary.py",
+                    "        removed = self._put_back() and",
+                    "        import sys\n        removed = not sys.exc_info()[0] and",
+                ),
+            ),
+            LITTER,
+        ),
+        # Putting back makes a folder first, which a full disk refuses for as long as it is full.
+        (
+            "upgrade-parts",
+            "mkdir:0+:ENOSPC",
+            (
+                (
+                    "application.py",
+                    "            self._settlement().roll_back()\n",
+                    """            os.mkdir(f"{self.home}/new/room")
+            self._settlement().roll_back()
+""",
+                ),
+            ),
+            MIXED,
+        ),
+    ],
+    ids=["commit-error-swallowed", "entries-thrown-away", "unpacked-left", "needs-room"],
+)
+def test_what_only_shows_on_the_disk_is_found_out(
+    tmp_path: Path, name: str, point: str, spoil: tuple[tuple[str, str, str], ...], kind: str
+) -> None:
+    """A build that says what is documented, and has left something else, is told; ours is not.
+
+    Success was believed beside a journal that the next run rolls back, status 3 of each lasting
+    error, and that what the cache lacked had never been there.
+    """
+    require(not unavailable(), unavailable() or "strace")
+    wrong = []
+
+    for number, changes in enumerate((spoil, ())):
+        paths = provisions(str(tmp_path / f"source-{number}"), changes)
+        sandbox = Sandbox(str(tmp_path / f"sandbox-{number}"), paths)
+        wanted = ErrorPoint.parse(point)
+        sweep = ErrorSweep(
+            scenario(f"linkinstall-{name}-hardlink"), Inject([wanted.error]), sandbox
+        )
+        like = [one for one in sweep.points if one.call == wanted.call]
+        like = [one for one in like if one.lasting == wanted.lasting]
+        wrong.append(sweep.verdict(like[wanted.ordinal - 1], "recover").wrong)  # 0: the last one
+
+    assert [kind] == list(wrong[0])
+    assert {} == wrong[1]
+
+
+@pytest.mark.parametrize(
+    ("point", "kinds"),
+    [
+        ("mkdir:1+:EIO", [MIXED]),
+        ("symlink:1+:EIO", [MIXED]),
+        ("rename:1:EIO", [MIXED]),
+        ("rename:1+:EIO", []),
+        ("linkat:1+:EIO", []),
+    ],
+)
+def test_what_putting_back_does_not_need_is_no_excuse(point: str, kinds: list[str]) -> None:
+    """Unsettled is right only where each further call that putting back takes fails, too."""
+    completed = Completed(3, "error: /world/venv/lib: Input/output error")
+    injected = Injected(
+        fired=True, calls=("struck",), paths=("/world/venv/lib",), completed=completed
+    )
+    there = Aftermath(
+        old=False, new=False, unfinished=True, only_staged=False, only_trash=False, litter={}
+    )
+
+    assert kinds == list(wrong_right_after(ErrorPoint.parse(point), injected, there))
+
+
+@pytest.mark.parametrize(
+    ("struck", "path", "kinds"),
+    [
+        ("unlinkat(5<CACHE/v1/tmp/1>", "CACHE/v1/tmp/1/a", []),
+        ("unlinkat(5</venv>", "/venv/a", [LITTER]),
+        ("openat(O_CREAT", "CACHE/v1/tmp/1/a", [LITTER]),
+        ("link(", "CACHE/v1/tmp/1/a", [LITTER]),
+    ],
+)
+def test_litter_is_told_unless_clearing_it_away_met_the_error(
+    struck: str, path: str, kinds: list[str]
+) -> None:
+    """One error leaves nothing in a temporary folder but what could not be removed for it."""
+    completed = Completed(1, f"error: {path}: Input/output error")
+    injected = Injected(fired=True, calls=(struck,), paths=(path,), completed=completed)
+    there = Aftermath(
+        old=True, new=False, unfinished=False, only_staged=False, only_trash=False,
+        litter={"CACHE/v1/tmp": "v1/tmp/1"},
+    )  # fmt: skip
+    point = ErrorPoint(struck.partition("(")[0], 1, "EIO")
+
+    assert kinds == list(wrong_right_after(point, injected, there))
 
 
 def test_what_a_failed_flush_may_have_lost_is_demanded_to_be_given_up(tmp_path: Path) -> None:

@@ -31,13 +31,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from integration.faults import report, scenarios
+from integration.faults.aftermath import ENDS, KINDS
 from integration.faults.figures import Figure, note
 from integration.faults.injection import FORKED, ErrorPoint, Inject
 from integration.faults.meanings import ERRORS
 from integration.faults.runner import possible, provisions, sandbox_of
 from integration.faults.sandbox import SetupError
 from integration.faults.strace import unavailable
-from integration.faults.verdicts import ENDS, KINDS, ErrorSweep, Verdict
+from integration.faults.verdicts import ErrorSweep, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

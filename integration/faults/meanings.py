@@ -54,6 +54,10 @@ _RENAMING = frozenset(("rename", "renameat", "renameat2"))
 _REMOVING = _RENAMING | {"unlink", "unlinkat", "rmdir"}
 _LINKING = _RENAMING | {"link", "linkat"}
 
+UNDOING = READING | OPENING | _LINKING | _REMOVING | FLUSHING
+"""The calls that putting a change back takes: what was moved away is linked or renamed to its
+place, and what was made is removed. Nothing new is made."""
+
 _ONLY: dict[str, tuple[frozenset[str], str]] = {
     "EXDEV": (
         _LINKING | {"copy_file_range", "ioctl"},

@@ -22,7 +22,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from integration.faults import lost, virtualenvs
-from integration.faults.meanings import LOOKING, OPENING, READING
+from integration.faults.aftermath import (
+    DONE,
+    LOST,
+    MIXED,
+    TRACEBACK,
+    UNNAMED,
+    Aftermath,
+    end_of,
+    wrong_right_after,
+)
 from integration.faults.oracle import STATES, Observation, environment, judge, observe, state_of
 from integration.faults.sandbox import AREAS
 from integration.faults.snapshot import Node, Snapshot, take
@@ -40,36 +49,18 @@ if TYPE_CHECKING:
 
 TRIES = 3
 """How often a point is struck that no call of the command itself meets."""
-DONE, FAILED, UNSETTLED = 0, 1, 3
-"""The statuses of docs/reference/exit-status.md that an error can lead to."""
 JOURNALS = ("journal", "committed")
-PENDING = re.compile(r"left to the next run|wait in |\.linkinstall")
-"""What a command says that made its change and could not clean up behind it."""
-HELD = re.compile(r"kept [1-9]\d* entr|has symbolic links into it")
-"""What a command of the cache says of an entry that an environment may need."""
-_PATH = re.compile(r"/[^\s:,]+")
-_ENTRY = re.compile(r"cache: (?:stray +)?(v1/(?:entries/[^/:]+|bytecode/[^/:]+/[^/:]+))[/:]")
+"""The first of these says that what it tells of is to be undone."""
+_ENTRY = re.compile(
+    r"cache: (?:(?:stray|missing) +)?(v1/(?:entries/[^/:]+|bytecode/[^/:]+/[^/:]+))[/:]"
+)
 """What the oracle says of an entry of the cache, or of a set of compiled files."""
-CLEARING = READING | OPENING | {"unlink", "unlinkat", "rmdir"}
-"""The calls that removing what was staged takes: without them it stays."""
+_MISSING = re.compile(r"cache: missing +(.+) \(")
+"""What it says of a path that is not in the cache."""
+TEMPORARY = (("cache", "v1/tmp"), ("temp", ""), ("home", ""))
+"""Area and folder of it: what a command puts there goes with it, whatever becomes of its change."""
 OF_CACHES = ("cache-add", "cache-prune", "cache-clean", "cache-verify")
 """The verbs whose change is one of the cache."""
-TRACEBACK = "Traceback (most recent call last)"
-BUG = "This is a mistake in linkinstall"
-
-NOT_DELIVERED = "not delivered"
-CRASHED = "traceback"
-MIXED = "mixed"
-STATUS = "wrong status"
-UNNAMED = "path unnamed"
-LOST = "lost not given up"
-KINDS = (NOT_DELIVERED, CRASHED, MIXED, STATUS, UNNAMED, LOST)
-"""What can be wrong, in the order of the table's columns."""
-ROLLED_BACK = "rolled back at once"
-SUCCESS = "new with success"
-SETTLED = "settled by the next run"
-ENDS = (ROLLED_BACK, SUCCESS, SETTLED)
-"""How it can end well."""
 
 
 @dataclass(frozen=True)
@@ -79,8 +70,8 @@ class Verdict:
     :param scenario: what was struck
     :param point: where, and with which error
     :param injected: what the fault did
-    :param wrong: kind (of ``KINDS``) -> what is wrong, in words
-    :param end: how it ended (of ``ENDS``), where nothing is wrong
+    :param wrong: kind (of ``aftermath.KINDS``) -> what is wrong, in words
+    :param end: how it ended (of ``aftermath.ENDS``), where nothing is wrong
     :param next_run: name of the command that followed, or nothing
     :param output: what that command printed
     """
@@ -145,7 +136,7 @@ class ErrorSweep(References):
         if there.new and told.status in self.scenario.act.statuses:
             # Success may have another status: what cannot be mended stays a finding.
             told = replace(told, status=DONE)
-        wrong = _wrong(point, replace(injected, completed=told), there)
+        wrong = wrong_right_after(point, replace(injected, completed=told), there)
         if self.scenario.verb in virtualenvs.MAKING and virtualenvs.is_told(
             told.output, self.sandbox.area("venv")
         ):
@@ -153,13 +144,13 @@ class ErrorSweep(References):
         if lost.is_owed(self.scenario.verb, point, injected):
             left = lost.still_linked(self.sandbox.area("cache"))
             wrong.update({LOST: "\n".join(left)} if left else {})
-        end = _end(told, there)
+        end = end_of(told, there)
         output, mixed = self._next(next_run, there, flushed=point.call != "syncfs")
         if mixed:
             wrong = {**wrong, MIXED: "\n".join(filter(None, (wrong.get(MIXED, ""), mixed)))}
         return Verdict(self.scenario, point, injected, wrong, end, next_run, output)
 
-    def _next(self, next_run: str, there: _RightAfter, *, flushed: bool) -> tuple[str, str]:
+    def _next(self, next_run: str, there: Aftermath, *, flushed: bool) -> tuple[str, str]:
         """Let the next run follow; return what it printed, and what is wrong after it."""
         world = "" if there.unfinished else self._worlds.name_of(self.sandbox.world)
         key = (f"{next_run} {flushed}", world)
@@ -181,7 +172,7 @@ class ErrorSweep(References):
 
     # ---------------------------------------------------------------- right after
 
-    def _look(self) -> _RightAfter:
+    def _look(self) -> Aftermath:
         """Compare the world with old and new, without asking an interpreter."""
         areas: dict[str, Snapshot] = {area: take(self.sandbox.area(area)) for area in AREAS[1:]}
         areas["venv"] = self._followed(environment(self.sandbox), areas["cache"])
@@ -214,8 +205,30 @@ class ErrorSweep(References):
         below = (*names, MAKING)
         tree = {path: node for path, node in areas["venv"].items() if not path.startswith(below)}
         only_staged = not begun and tree == self._plain["old"].areas["venv"]
-        only_trash = tree == self._plain["new"].areas["venv"]
-        return _RightAfter(old, new, unfinished, only_staged, only_trash)
+        undone = any(os.path.lexists(f"{one}/{JOURNALS[0]}") for one in states)
+        only_trash = not undone and tree == self._plain["new"].areas["venv"]
+        litter = self._litter(areas)
+        return Aftermath(old, new, unfinished, only_staged, only_trash, litter)
+
+    def _litter(self, areas: Mapping[str, Snapshot]) -> dict[str, str]:
+        """Return folder -> what there is as in neither state, where nothing may be left."""
+        others = re.compile(self.scenario.cache.temporary)
+        known = [self._plain[state].areas for state in STATES]
+        found: dict[str, str] = {}
+        for area, folder in TEMPORARY:
+            start = f"{folder}/" if folder else ""
+            paths = {
+                path for one in (*known, areas) for path in one[area] if path.startswith(start)
+            }
+            strange = [
+                path
+                for path in sorted(paths)
+                if not (area == "temp" and others.fullmatch(path))
+                and areas[area].get(path) not in [one[area].get(path) for one in known]
+            ]
+            if strange:
+                found[self.sandbox.area(area, folder).rstrip("/")] = ", ".join(strange)
+        return found
 
     def _state_folders(self) -> tuple[str, ...]:
         """Return where a change leaves what the next run settles, the one beside it first."""
@@ -252,8 +265,7 @@ class ErrorSweep(References):
         actual = self._plainly(observe(self.sandbox, self.scenario))
         judgement = judge(self._references[next_run], actual, self.scenario.cache)
         lines = [*judgement.problems, *judgement.litter]
-        # A cache that could not be written lacks what it would have by now: no harm.
-        lines = [line for line in lines if not line.startswith("cache: missing")]
+        lines = [line for line in lines if not self._is_lacking(line)]
         if not flushed:
             lines = [line for line in lines if not self._is_given_up(line)]
         statuses = self.scenario.next_runs[next_run].statuses
@@ -261,76 +273,19 @@ class ErrorSweep(References):
             lines.insert(0, f"{next_run} ended with {completed.status}")
         return "\n".join(lines)
 
+    def _is_lacking(self, line: str) -> bool:
+        """Return whether a line is about what a cache would have by now, had it been written.
+
+        What it had before is no such thing.
+        """
+        told = _MISSING.match(line)
+        return told is not None and told[1] not in self._plain["old"].areas["cache"]
+
     def _is_given_up(self, line: str) -> bool:
         """Return whether a line is about an entry of the cache that is not linked again."""
         told = _ENTRY.match(line)
         area = self.sandbox.area("cache")
         return told is not None and os.path.lexists(f"{area}/{told[1]}/{QUARANTINED}")
-
-
-@dataclass(frozen=True)
-class _RightAfter:
-    """The world before any next run.
-
-    :param old: the environment is exactly the old one
-    :param new: it is exactly the new one
-    :param unfinished: there is something that the next run settles or sweeps
-    :param only_staged: it is the old one but for what was staged, which a lasting error
-        of what clearing away takes, or one that comes again, keeps from being swept
-    :param only_trash: it is the new one but for what waits in the state folder to go
-    """
-
-    old: bool
-    new: bool
-    unfinished: bool
-    only_staged: bool
-    only_trash: bool
-
-
-def _wrong(point: ErrorPoint, injected: Injected, there: _RightAfter) -> dict[str, str]:
-    """Return kind -> what is wrong right after an error."""
-    completed = injected.completed
-    wrong = {} if injected.fired else {NOT_DELIVERED: "no call of the command met the error"}
-    if TRACEBACK in completed.output or BUG in completed.output:
-        wrong[CRASHED] = "a traceback, or a message that takes it for a mistake in the program"
-    wrong.update(_wrong_status(point, injected, there))
-    named = _named(completed.output, injected.paths)
-    named = named or _holds(point, completed.output)
-    if completed.status in {FAILED, UNSETTLED} and injected.fired and not named:
-        wrong[UNNAMED] = f"none of {', '.join(injected.paths)}"
-    return wrong
-
-
-def _named(output: str, paths: Sequence[str]) -> bool:
-    """Return whether a message names one of these paths, or a link that leads to it."""
-    told = (os.path.realpath(one) for one in _PATH.findall(output))
-    return any(path in output for path in paths) or any(one in paths for one in told)
-
-
-def _wrong_status(point: ErrorPoint, injected: Injected, there: _RightAfter) -> dict[str, str]:
-    """Return what is wrong with an exit status, seeing what is there."""
-    completed = injected.completed
-    # A call that is told by its path fails once in each process: what clears away may meet it too.
-    again = point.lasting or len(injected.calls) > 1
-    if completed.timed_out or completed.status not in (DONE, FAILED, UNSETTLED):
-        return {STATUS: f"status {completed.status} is not one that an error leads to"}
-    swept = there.only_staged and again and point.call in CLEARING
-    if completed.status == FAILED and not (there.old or swept):
-        return {MIXED: "it says that nothing was changed, and the environment is not old"}
-    if completed.status == UNSETTLED and not there.unfinished:
-        return {STATUS: "it says unsettled, and there is nothing to settle"}
-    if completed.status == UNSETTLED and not again:
-        return {MIXED: "one error, and it was not put back at once"}
-    pending = there.only_trash and PENDING.search(completed.output) is not None
-    pending = pending or _holds(point, completed.output)
-    if completed.status == DONE and not (there.new or pending):
-        return {STATUS: "it reports success, and the environment is not new"}
-    return {}
-
-
-def _holds(point: ErrorPoint, output: str) -> bool:
-    """Return whether an entry stays because it cannot be told who needs it."""
-    return point.call in LOOKING and HELD.search(output) is not None
 
 
 def _target(node: Node, start: str, cache: Snapshot) -> Node:
@@ -340,9 +295,3 @@ def _target(node: Node, start: str, cache: Snapshot) -> Node:
     found = cache.get(node.content.removeprefix(start), node)
     # In the cache a compiled file has no source beside it; here it has.
     return replace(found, content=found.content.replace(" without source", " fresh"))
-
-
-def _end(completed: Completed, there: _RightAfter) -> str:
-    if completed.status == DONE and there.new:
-        return SUCCESS
-    return ROLLED_BACK if completed.status == FAILED else SETTLED
