@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,8 +34,6 @@ from tests.support.faulty import (
 from tests.support.venvs import contents, make_venv
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from linkinstall.fs.port import FileSystem
 
 
@@ -233,6 +232,33 @@ def test_nothing_is_begun_where_settling_fails(tmp_path: Path) -> None:
     assert state_folders(str(tmp_path / "v"))[0] in caught.value.message
     with place_of(tmp_path / "v") as place:
         assert VENV == place.sight.kind
+
+
+@pytest.mark.parametrize("left", [False, True], ids=["nothing-left", "left"])
+def test_what_cannot_be_looked_for_is_unsettled_only_where_it_is(
+    tmp_path: Path, *, left: bool
+) -> None:
+    """An error of looking for a state folder is one of settling only where one stands.
+
+    ``venv remove`` told of an unfinished transaction that there was not.
+    """
+
+    class Unseeing(LocalFileSystem):
+        def status(self, path: str) -> os.stat_result | None:
+            if path.endswith("/.gitignore"):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+            return super().status(path)
+
+    make_venv(tmp_path / "v")
+    state = Path(state_folders(str(tmp_path / "v"))[0])
+    if left:
+        state.mkdir()
+
+    with pytest.raises(UnsettledError if left else PermissionError) as caught:
+        place_of(tmp_path / "v", Unseeing()).__enter__()
+
+    assert f"{state}/.gitignore" in str(caught.value)
+    assert "v" in os.listdir(tmp_path)
 
 
 def test_a_removal_that_does_not_reach_the_disk_is_no_success(tmp_path: Path) -> None:

@@ -131,7 +131,10 @@ class Place:
                 found = settle(self.files, place, sync=self.sync, held=held)
                 self.settled = self.settled.and_then(found.recovered, found.pending, found.kept)
         except OSError as error:
-            raise unsettled(_state(self.files, place), error, NEXT) from error
+            state = _state(self.files, place)
+            if state == place:
+                raise  # nothing is there to be settled: it could not be looked for
+            raise unsettled(state, error, NEXT) from error
         finally:
             for lock in filter(None, held.values()):
                 lock.release()
