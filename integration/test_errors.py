@@ -22,10 +22,9 @@ from integration.faults.aftermath import (
     Aftermath,
     wrong_right_after,
 )
-from integration.faults.calls import MUTATING
 from integration.faults.errors import LINKING, explain, names, sweep_errors, table
-from integration.faults.injection import FORKED, ErrorPoint, Inject, Injected, paths_of
-from integration.faults.meanings import ERRORS, READING, reason_to_skip
+from integration.faults.injection import FORKED, STRUCK, ErrorPoint, Inject, Injected, paths_of
+from integration.faults.meanings import ERRORS, reason_to_skip
 from integration.faults.mounted import LAYOUTS, MountedSandbox
 from integration.faults.runner import provisions
 from integration.faults.sandbox import Completed, Sandbox
@@ -276,8 +275,21 @@ def test_a_bad_build_is_found_out(
             ),
             MIXED,
         ),
+        # After the commit the lock's file cannot be closed, and the change is called a failure.
+        (
+            "upgrade-parts",
+            "close:0:EIO",
+            (
+                (
+                    "fs/named.py",
+                    "    except OSError:\n        pass\n",
+                    "    finally:\n        pass\n",
+                ),
+            ),
+            MIXED,
+        ),
     ],
-    ids=["commit-error-swallowed", "entries-thrown-away", "unpacked-left", "needs-room"],
+    ids=["commit-error-swallowed", "entries-gone", "unpacked-left", "needs-room", "lock-closed"],
 )
 def test_what_only_shows_on_the_disk_is_found_out(
     tmp_path: Path, name: str, point: str, spoil: tuple[tuple[str, str, str], ...], kind: str
@@ -301,7 +313,7 @@ def test_what_only_shows_on_the_disk_is_found_out(
         like = [one for one in like if one.lasting == wanted.lasting]
         wrong.append(sweep.verdict(like[wanted.ordinal - 1], "recover").wrong)  # 0: the last one
 
-    assert [kind] == list(wrong[0])
+    assert kind in wrong[0]
     assert {} == wrong[1]
 
 
@@ -406,7 +418,7 @@ def test_on_several_volumes_it_is_given_up_whichever_flush_failed(
 
 def test_each_error_has_a_call_and_each_call_an_error() -> None:
     """Nothing is left out altogether: the table of what cannot happen is not too greedy."""
-    calls = sorted({*MUTATING, *READING} - {"exit_group"})
+    calls = sorted(STRUCK)
 
     possible = {
         error: [c for c in calls if not reason_to_skip(error, c, lasting=False)] for error in ERRORS

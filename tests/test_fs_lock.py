@@ -90,6 +90,22 @@ def test_two_locks_exclude_each_other(tmp_path: Path) -> None:
     second.release()
 
 
+def test_letting_go_never_fails(tmp_path: Path) -> None:
+    """An error of closing the lock's file is told to nobody: the change is made by then.
+
+    It ended an upgrade that was made with "The environment is unchanged", and without a path.
+    """
+    lock = lock_at(tmp_path / ".lock")
+    lock.acquire()
+    assert lock._handle is not None
+    os.close(lock._handle)  # so that close(2) refuses the next one
+
+    lock.release(remove=True)
+
+    assert not lock.held
+    assert [] == os.listdir(tmp_path)
+
+
 def test_a_plain_lock_of_another_program_excludes(tmp_path: Path) -> None:
     """The system's lock on the same file, as uv takes it, keeps our runs out while it is held."""
     lock = lock_at(tmp_path / ".lock")

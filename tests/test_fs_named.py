@@ -12,6 +12,7 @@ from linkinstall.fs.named import (
     FILE_REFUSALS,
     VOLUME_REFUSALS,
     NamedFile,
+    let_go,
     refusal_or_raise,
     set_times,
     status_of,
@@ -142,6 +143,20 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def test_what_nothing_was_written_through_is_let_go(tmp_path: Path) -> None:
+    """That a folder or a lock cannot be closed is no error: nothing could be lost by it.
+
+    It was one of the environment, without the path of the folder.
+    """
+    handle = os.open(tmp_path / "file", os.O_CREAT | os.O_RDWR)
+
+    let_go(handle)
+    let_go(handle)
+
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(handle)
 
 
 def test_an_unforeseen_error_is_raised_with_the_whole_path() -> None:

@@ -255,6 +255,23 @@ def test_what_was_set_aside_goes_where_its_place_is_taken(tmp_path: Path, times:
     assert [] == os.listdir(tmp_path / "work")
 
 
+def test_a_lock_that_cannot_be_let_go_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was unpacked is published by then: an error of closing the lock's file is none of it."""
+    folder = TemporaryFolder.claim(local(), f"{tmp_path}/work")
+    release = folder._lock.release
+
+    def refuse(*_arguments: object) -> None:
+        release()
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(folder._lock, "release", refuse)
+    folder.remove()
+
+    assert [] == os.listdir(tmp_path / "work")
+
+
 def test_a_sweep_puts_back_what_a_killed_process_had_set_aside(tmp_path: Path) -> None:
     """What a process has set aside before it was killed is back after the next sweep.
 

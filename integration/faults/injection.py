@@ -40,7 +40,7 @@ from typing import TYPE_CHECKING
 
 from integration.faults.calls import MUTATING, WAITING
 from integration.faults.forking import FORKING, HELPING
-from integration.faults.meanings import ERRORS, READING, reason_to_skip
+from integration.faults.meanings import CLOSING, ERRORS, READING, reason_to_skip
 from integration.faults.strace import Call, compare, read_calls, tracer
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from integration.faults.sandbox import Completed, Sandbox
     from integration.faults.scenario import Command
 
-SHARED = READING | {"open", "openat", "write", "ioctl"}
+SHARED = READING | CLOSING | {"open", "openat", "write", "ioctl"}
 """Calls that the interpreter makes for itself as well."""
-STRUCK = (frozenset(MUTATING) | READING) - {"exit_group", *WAITING}
+STRUCK = (frozenset(MUTATING) | READING | CLOSING) - {"exit_group", *WAITING}
 FORKED = (
     *FORKING,
     *HELPING,
@@ -70,7 +70,7 @@ FORKED = (
 """Changes after which the smallest command has one worker do all that workers can do, and paths
 are the same each time."""
 READ_SAMPLE = 6
-"""Of the calls that only read, each how-manieth path and call is struck."""
+"""Of the calls that only read, or close what was read, each how-manieth path and call is struck."""
 
 _TOKEN = re.compile(r'(?P<cwd>AT_FDCWD)(?:<[^>]*>)?|\d+<(?P<open>/[^>]*)>|"(?P<text>[^"]*)"')
 _RESUMED = re.compile(r"\d+ +<\.\.\. \w+ resumed>")
@@ -177,7 +177,7 @@ class Inject:
             ErrorPoint(call.name, call.ordinal, error, lasting, told[call])
             for call in _sampled(told)
             for error in self.errors
-            if not reason_to_skip(error, call.name, lasting=lasting, looks=not call.mutating)
+            if not reason_to_skip(error, call.name, lasting=lasting, looks=_looks(call))
         ]
 
     def strike(self, sandbox: Sandbox, command: Command, point: ErrorPoint) -> Injected:
@@ -241,23 +241,36 @@ def paths_of(text: str) -> list[str]:
 
 
 def _touches(call: Call) -> bool:
-    return call.name in READING or call.mutating or call.name in {"open", "openat"}
+    return call.name in READING | CLOSING or call.mutating or call.name in {"open", "openat"}
+
+
+def _looks(call: Call) -> bool:
+    """Return whether a call only reads; what was written may only fail when it is closed."""
+    return not call.mutating and call.name not in CLOSING
 
 
 def _sampled(calls: Iterable[Call]) -> list[Call]:
-    """Return the calls that change something, and a sample of those that only look."""
+    """Return the calls that change something, and a sample of those that only look, or close.
+
+    What was written, or locked, may only fail when it is closed: each of these closes counts.
+    """
+    calls = list(calls)
+    changed = {_last_path(call) for call in calls if call.mutating}
     chosen: list[Call] = []
     seen: set[tuple[str, str]] = set()
     for call in calls:
-        if call.mutating:
+        path = _last_path(call)
+        if call.mutating or (call.name in CLOSING and path in changed):
             chosen.append(call)
-            continue
-        key = (call.name, "".join(paths_of(call.text)[-1:]))
-        if key not in seen:
-            seen.add(key)
+        elif (call.name, path) not in seen:
+            seen.add((call.name, path))
             if len(seen) % READ_SAMPLE == 1:
                 chosen.append(call)
     return chosen
+
+
+def _last_path(call: Call) -> str:
+    return "".join(paths_of(call.text)[-1:])
 
 
 def told_by_path(sandbox: Sandbox, command: Command, own: Own) -> dict[Call, str]:

@@ -37,11 +37,13 @@ LOOKING = frozenset(_LOOKING.split())
 """Calls that look at a path and change nothing."""
 _BY_DESCRIPTOR = """
     read pread64 fstat getdents64 write pwrite64 writev pwritev ftruncate fallocate fchmod fchown
-    fsync fdatasync syncfs sync_file_range flock copy_file_range sendfile ioctl
+    fsync fdatasync syncfs sync_file_range flock copy_file_range sendfile ioctl close
 """
 BY_DESCRIPTOR = frozenset(_BY_DESCRIPTOR.split())
 """Calls that take no path: what is wrong with a path cannot be wrong here."""
 READING = LOOKING | {"read", "pread64", "fstat", "getdents64"}
+CLOSING = frozenset(("close",))
+"""The call by which a network file system may tell that something was not written after all."""
 FLUSHING = frozenset(("fsync", "fdatasync", "syncfs", "sync_file_range"))
 _REPEATED = """
     read pread64 write pwrite64 writev fstat newfstatat ftruncate fchmod fsync fdatasync flock
@@ -90,7 +92,7 @@ _NEVER: dict[str, tuple[frozenset[str], str]] = {
         "nothing is asked for that takes a right of its own",
     ),
     "EROFS": (
-        READING | FLUSHING | {"flock"},
+        READING | FLUSHING | CLOSING | {"flock"},
         "a read-only volume can be read, and has nothing to flush",
     ),
     "ENOSPC": (READING | {"flock"}, "no space is needed"),

@@ -30,7 +30,7 @@ import stat
 import time
 
 from linkinstall import limits
-from linkinstall.fs.named import with_path
+from linkinstall.fs.named import let_go, with_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class FolderLock:
     def __del__(self) -> None:
         """Let go with the object: one that was given up must not hold others off for ever."""
         if self._handle is not None:
-            os.close(self._handle)
+            let_go(self._handle)
             self._handle = None
 
     @property
@@ -161,7 +161,7 @@ class FolderLock:
                     return True
             finally:
                 if handle >= 0:
-                    os.close(handle)
+                    let_go(handle)
         except OSError as error:
             # Most come from a descriptor, or from a way to it that nobody has heard of.
             raise with_path(error, self.path) from error
@@ -170,6 +170,7 @@ class FolderLock:
     def release(self, *, remove: bool = False) -> None:
         """Let the lock go; with ``remove``, delete its file first if linkinstall made it.
 
+        It never fails: what it was held for is made or put back by then.
         Closing the descriptor is what releases: an explicit unlock would take it
         from workers that inherited it.
         """
@@ -177,14 +178,14 @@ class FolderLock:
             return
         handle, self._handle = self._handle, None
         if not REMOVABLE_WHILE_HELD:
-            os.close(handle)
+            let_go(handle)
         if remove and self.made:
             try:
                 os.unlink(self.path)
             except OSError:
                 pass
         if REMOVABLE_WHILE_HELD:
-            os.close(handle)
+            let_go(handle)
 
     def _open(self) -> int | None:
         """Open the file, making it where it is missing; None where somebody interfered."""
@@ -288,10 +289,10 @@ def _make_whole(path: str, mode: int) -> int:
         os.link(f"/proc/self/fd/{handle}", path, src_dir_fd=handle, follow_symlinks=True)
         os.lseek(handle, 0, os.SEEK_SET)
     except FileNotFoundError:  # no /proc
-        os.close(handle)
+        let_go(handle)
         return _make_plain(path, mode)
     except BaseException:
-        os.close(handle)
+        let_go(handle)
         raise
     return handle
 
@@ -304,7 +305,7 @@ def _make_plain(path: str, mode: int) -> int:
         os.write(handle, MARK)
         os.lseek(handle, 0, os.SEEK_SET)
     except BaseException:
-        os.close(handle)
+        let_go(handle)
         raise
     return handle
 

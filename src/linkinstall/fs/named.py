@@ -5,7 +5,8 @@ relative to a folder's handle comes without a path, or with the last part of one
 message without a path is of no use, so the port adds it here, at the call.
 
 Calling sequence: ``NamedFile(path, "xb")`` instead of ``open(path, "xb", buffering=0)``,
-``open_plain(path)`` to read; ``raise with_path(error, path) from error``.
+``open_plain(path)`` to read; ``raise with_path(error, path) from error``. What has no path
+because it does not matter is no error at all: ``let_go(descriptor)``.
 
 Guarantees: the type of an error is that of its number, as Python's own. Only plain files
 are opened for reading: a FIFO would wait for ever, and a device may have no end.
@@ -30,6 +31,7 @@ __all__ = [
     "UNWRITABLE",
     "VOLUME_REFUSALS",
     "NamedFile",
+    "let_go",
     "open_plain",
     "refusal_or_raise",
     "set_times",
@@ -71,6 +73,17 @@ def refusal_or_raise(error: OSError, path: str) -> OSError:
     if error.errno in VOLUME_REFUSALS or error.errno in FILE_REFUSALS:
         return named
     raise named from error
+
+
+def let_go(descriptor: int) -> None:
+    """Close what nothing was written through: a folder, or a lock.
+
+    The descriptor is gone whatever close(2) says, and there is nothing that could be lost.
+    """
+    try:
+        os.close(descriptor)
+    except OSError:
+        pass
 
 
 def status_of(descriptor: int, path: str) -> os.stat_result:

@@ -14,7 +14,14 @@ import os
 from stat import S_IMODE, S_IRWXU, S_ISDIR, S_ISGID
 
 from linkinstall import limits
-from linkinstall.fs.named import NamedFile, refusal_or_raise, set_times, status_of, with_path
+from linkinstall.fs.named import (
+    NamedFile,
+    let_go,
+    refusal_or_raise,
+    set_times,
+    status_of,
+    with_path,
+)
 from linkinstall.fs.port import FileSystem
 
 TYPE_CHECKING = False
@@ -62,7 +69,7 @@ class PosixFileSystem(FileSystem):
                         raise with_path(error, os.path.join(folder, name)) from error
                     result.append(None)
         finally:
-            os.close(handle)
+            let_go(handle)
         return result
 
     def inherit_group(self, folder: str, parent: str) -> None:
@@ -105,7 +112,7 @@ class PosixFileSystem(FileSystem):
             try:
                 os.chmod(f"/proc/self/fd/{handle}", S_IMODE(status.st_mode) | S_IRWXU)
             finally:
-                os.close(handle)
+                let_go(handle)
         except OSError:  # another user's, or a system without such handles
             return False
         return True
@@ -207,9 +214,9 @@ class PosixFileSystem(FileSystem):
                     else:
                         return refused
             finally:
-                os.close(place)
+                let_go(place)
         finally:
-            os.close(origin)
+            let_go(origin)
 
     def unlink_all(self, folder: str, names: Iterable[str]) -> list[Refusal]:
         """Remove files through one directory handle; see the port."""
@@ -228,7 +235,7 @@ class PosixFileSystem(FileSystem):
                 except OSError as error:
                     refused.append((name, error))
         finally:
-            os.close(handle)
+            let_go(handle)
         return refused
 
     def open_volume(self, folder: str) -> int | None:
@@ -244,7 +251,7 @@ class PosixFileSystem(FileSystem):
         try:
             _syncfs(handle, path)
         finally:
-            os.close(handle)
+            let_go(handle)
 
     def _clone(self, source: str, target: str) -> None:
         import fcntl

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import os
 
+from linkinstall.fs.named import let_go
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
@@ -38,7 +40,7 @@ def can_clone(source: str, folder: str) -> bool:
     else:
         return _clone(origin, target)
     finally:
-        os.close(origin)
+        let_go(origin)
 
 
 if os.name == "posix":
@@ -66,7 +68,7 @@ def _clone(origin: int, target: int) -> bool:
     else:
         return True
     finally:
-        os.close(target)
+        let_go(target)
 
 
 def ignores_case(files: FileSystem, folder: str) -> bool:

@@ -26,6 +26,8 @@ from __future__ import annotations
 import os
 from errno import EIO
 
+from linkinstall.fs.named import let_go
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
@@ -89,10 +91,7 @@ class Volumes:
     def close(self) -> None:
         """Let all go."""
         while self._held:
-            try:
-                os.close(self._held.popitem()[1])
-            except OSError:  # nothing depends on it any more
-                continue
+            let_go(self._held.popitem()[1])
 
     def __del__(self) -> None:
         """Let all go where nobody did."""
