@@ -107,7 +107,7 @@ def test_a_refusal_tells_everything() -> None:
         "recovered: finished the unfinished transaction t1",
         "error: In the way.",
         r"  owned: /e/\x1b[2Ja\nb",
-        "The environment is unchanged.",
+        "What an earlier run had left unfinished is settled; nothing else was changed.",
     ]
 
 

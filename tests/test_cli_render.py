@@ -30,6 +30,7 @@ from linkinstall.outcome import (
     Recovered,
     Warn,
 )
+from linkinstall.results import SETTLED
 from linkinstall.values import replace
 
 RICH = Change("rich", "14.0.0", None, "installed")
@@ -152,6 +153,17 @@ def test_what_state_things_are_in_is_said_once() -> None:
         "Mend the cause.",
     ] == list(error_lines(error, "install"))
     assert [f"error: {message}", "Mend the cause."] == list(error_lines(error, "recover"))
+
+
+@pytest.mark.parametrize("command", ["install", "venv remove"])
+def test_what_was_settled_before_is_no_unchanged_environment(command: str) -> None:
+    """After a recovery an error says that nothing else was changed, once."""
+    cause = OSError(5, "Input/output error")
+    error = FileSystemError(f"/e: No. {SETTLED}", path="/e", cause=cause, next_step="Mend it.")
+
+    lines = list(error_lines(error, command, settled=True))
+
+    assert ["error: /e: No.", "  /e: Input/output error", SETTLED, "Mend it."] == lines
 
 
 def test_busy_files_are_warned_about_with_their_holders() -> None:

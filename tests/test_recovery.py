@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from binascii import crc32
 from pathlib import Path
@@ -17,7 +18,7 @@ from linkinstall.journal import ABSENT, COMMITTED, OPEN, STAGING
 from linkinstall.recovery import Report, read_journal, recover_environment
 from linkinstall.values import replace
 from tests.support.applications import OFF
-from tests.support.faulty import Change, Denying, Killed, OtherVolume, Undurable
+from tests.support.faulty import Change, Denying, Killed, LocalFileSystem, OtherVolume, Undurable
 from tests.support.sites import Site, differences, of_state, snapshot
 from tests.support.watched import Fault, Watched, before, killed, process
 
@@ -301,6 +302,48 @@ def test_what_cannot_be_settled_now_is_settled_by_a_later_run(site: Site) -> Non
     assert (site.home / "journal").exists()
     assert ["rolled-back"] == [one.action for one in settle(site).recovered]
     assert [] == differences(old, payload(site))
+
+
+def test_what_is_put_back_but_not_cleared_away_is_unsettled(site: Site) -> None:
+    """Nothing is begun beside the journal of a change that was put back, whatever keeps it there.
+
+    ``recover`` ended with success beside it, with a warning alone, and so an install began that
+    could not write a journal of its own.
+    """
+
+    class Keeping(Denying):
+        def denies(self, change: Change) -> bool:
+            return super().denies(change) and change.path == f"{site.home}/journal"
+
+    old = payload(site)
+    killed(site, "rename", "/committed")
+
+    with pytest.raises(UnsettledError, match="all is put back") as caught:
+        recover_environment(Keeping(local(), "unlink", errno.EIO), site.world().bounds, OFF)
+
+    assert str(site.home / "journal") in str(caught.value)
+    assert [] == differences(old, payload(site))
+    assert ["rolled-back"] == [one.action for one in settle(site).recovered]
+    assert not site.home.exists()
+
+
+def test_a_place_that_cannot_be_swept_hides_nothing(site: Site) -> None:
+    """What was settled is told, also where another scheme's folder cannot be looked at then.
+
+    The error told nothing of it, and said that the environment was as it was.
+    """
+
+    class Unseeing(LocalFileSystem):
+        def status(self, path: str) -> os.stat_result | None:
+            if path == f"{site.scripts}/.linkinstall":
+                raise OSError(errno.EIO, os.strerror(errno.EIO), path)
+            return super().status(path)
+
+    killed(site, "rename", "/committed")
+
+    report = recover_environment(Unseeing(), [str(site.library), str(site.scripts)], OFF)
+
+    assert ["rolled-back"] == [one.action for one in report.recovered]
 
 
 def test_a_state_that_is_no_folder_is_refused(site: Site) -> None:

@@ -14,7 +14,7 @@ from linkinstall.cache import Cache
 from linkinstall.errors import FileSystemError, LinkInstallError, UnsettledError, UsageError
 from linkinstall.fs import local
 from linkinstall.outcome import Change, FileCount, Outcome, Recovered, Warn
-from linkinstall.results import told, typed, unshared, with_outcome
+from linkinstall.results import SETTLED, told, typed, unshared, with_outcome
 from linkinstall.transaction import Transaction
 from linkinstall.values import replace
 from tests.support.faulty import Recording
@@ -69,11 +69,34 @@ def test_a_failure_says_what_was_recovered_and_that_nothing_changed() -> None:
 @pytest.mark.parametrize(("name", "path"), [("/env/lib/a.py", "/env/lib/a.py"), (None, "/env")])
 def test_an_error_of_the_disk_becomes_one_of_ours(name: str | None, path: str) -> None:
     """An OSError is raised as a FileSystemError on its path, or the environment's root."""
-    error = typed(OSError(errno.ENOSPC, "No space left on device", name), "/env", OUTCOME)
+    cause = OSError(errno.ENOSPC, "No space left on device", name)
+    error = typed(cause, "/env", replace(OUTCOME, recovered=()))
 
     assert isinstance(error, FileSystemError)
     assert f"{path}: No space left on device. The environment is as it was." == error.message
     assert error.outcome is not None
+
+
+def test_an_error_after_the_settling_says_so() -> None:
+    """Where an earlier run's change was settled before, the environment is not "as it was".
+
+    It was just rolled back, or finished, and ``recover`` said that it was as it was.
+    """
+    error = typed(OSError(errno.EIO, "Input/output error", "/env/lib"), "/env", OUTCOME)
+
+    assert isinstance(error, FileSystemError)
+    assert f"/env/lib: Input/output error. {SETTLED}" == error.message
+    assert error.outcome is not None
+    assert OUTCOME.recovered == error.outcome.recovered
+
+
+def test_an_error_of_the_system_tells_what_was_recovered_before_it() -> None:
+    """What is no error of ours yet gets the outcome as well."""
+    error = OSError(errno.EIO, "Input/output error", "/env/lib")
+
+    with_outcome(error, OUTCOME)
+
+    assert OUTCOME.recovered == error.outcome.recovered  # type: ignore[attr-defined]
 
 
 @pytest.mark.posix("names are Unicode there, whatever the locale is")

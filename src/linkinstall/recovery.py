@@ -19,6 +19,7 @@ started then.
 from __future__ import annotations
 
 import os
+from errno import EBUSY
 from stat import S_ISDIR
 
 from linkinstall import limits
@@ -92,7 +93,10 @@ def recover_environment(files: FileSystem, roots: Iterable[str], volumes: Volume
     settled = report.journal.states if report.journal is not None else ()
     for state in homes[1:]:
         if state not in settled:
-            sweep_side(files, state)
+            try:
+                sweep_side(files, state)
+            except OSError:  # nothing there is needed: it is the next run's to sweep
+                continue
     return report
 
 
@@ -191,11 +195,25 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volume
             done = Recovered(journal.id, "finished")
         else:
             settlement.roll_back(reported=True)
+            _require_gone(files, journal.home, settlement.pending)
             done = Recovered(journal.id, "rolled-back")
     except OSError as error:
         raise unsettled(home, error) from error
     pending += settlement.pending
     return Report((done,), tuple(pending), tuple(settlement.kept), journal)
+
+
+def _require_gone(files: FileSystem, home: str, pending: list[Pending]) -> None:
+    """Make sure that nothing is begun while the journal of what was put back stands.
+
+    It stays where it cannot be removed, or something of the stash, and two have no room there.
+
+    :raises OSError: it stands
+    """
+    journal = f"{home}/journal"
+    if files.status(journal) is not None:
+        path = pending[0].moved_to if pending else journal
+        raise OSError(EBUSY, "all is put back, but this cannot be removed", path)
 
 
 def unsettled(home: str, error: OSError, by: str = _RECOVER) -> Exception:

@@ -34,7 +34,21 @@ _BUSY = (EBUSY, ETXTBSY)
 _STAGED = ("/.linkinstall", "/v1/tmp/")
 """Of a path of ours that people know nothing of: in a state folder, or unpacked in the cache."""
 
-__all__ = ["is_busy", "of_the_system", "outcome_of", "told", "typed", "unshared", "with_outcome"]
+AS_IT_WAS = "The environment is as it was."
+SETTLED = "What an earlier run had left unfinished is settled; nothing else was changed."
+"""What a message says instead where that was settled before."""
+
+__all__ = [
+    "AS_IT_WAS",
+    "SETTLED",
+    "is_busy",
+    "of_the_system",
+    "outcome_of",
+    "told",
+    "typed",
+    "unshared",
+    "with_outcome",
+]
 
 
 def outcome_of(
@@ -100,7 +114,7 @@ def typed(
     if isinstance(error, OSError) and not isinstance(error, LinkInstallError):
         path, reason, next_step = told(error, root, files)
         error = FileSystemError(
-            f"{path}: {reason}. The environment is as it was.",
+            f"{path}: {reason}. {AS_IT_WAS}",
             path=path,
             cause=error,
             next_step=next_step,
@@ -156,7 +170,7 @@ def is_busy(error: OSError) -> bool:
 def with_outcome(error: BaseException, outcome: Outcome) -> None:
     """Tell an error of ours what is known of the outcome, unless it knows that already.
 
-    An interruption, too: what was recovered before it is told.
+    An interruption, too, and one of the system: what was recovered before it is told.
     """
     from linkinstall.errors import LinkInstallError
 
@@ -165,9 +179,9 @@ def with_outcome(error: BaseException, outcome: Outcome) -> None:
     if getattr(error, "state", "unchanged") == "unchanged":
         warnings = tuple(one for one in outcome.warnings if one.code not in _OF_A_CHANGE)
         outcome = replace(outcome, warnings=warnings)
-    if isinstance(error, KeyboardInterrupt):
-        error.outcome = replace(outcome, changes=(), files=FileCount())  # type: ignore[attr-defined]
-    elif isinstance(error, LinkInstallError):
+    if isinstance(error, LinkInstallError):
+        if outcome.recovered and error.message.endswith(AS_IT_WAS):
+            error.message = error.message.removesuffix(AS_IT_WAS) + SETTLED
         error.outcome = replace(
             outcome,
             status=error.status,
@@ -176,3 +190,5 @@ def with_outcome(error: BaseException, outcome: Outcome) -> None:
             files=FileCount(),
             error=error,
         )
+    elif isinstance(error, (KeyboardInterrupt, OSError)):
+        error.outcome = replace(outcome, changes=(), files=FileCount())  # type: ignore[union-attr]

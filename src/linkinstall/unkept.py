@@ -23,7 +23,7 @@ from contextlib import contextmanager
 from linkinstall.cache import VERSION
 from linkinstall.errors import ConflictError, FileSystemError, LinkInstallError, Problem
 from linkinstall.paths import forward
-from linkinstall.results import told
+from linkinstall.results import AS_IT_WAS, told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ def _typed(error: OSError, path: str) -> LinkInstallError:
     if temporary:
         where = path if error.errno in _OF_THE_NAME else cache
     return FileSystemError(
-        f"{where}: {reason}. The environment is as it was.",
+        f"{where}: {reason}. {AS_IT_WAS}",
         path=where,
         cause=error,
         next_step=next_step,

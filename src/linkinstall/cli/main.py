@@ -112,7 +112,8 @@ def _report(console: Console, outcome: Outcome, *, as_json: bool) -> int:
 
     console.message(*render.message_lines(outcome, verbose=console.verbose))
     if outcome.error is not None:
-        console.error(*render.error_lines(outcome.error, outcome.command))
+        settled = bool(outcome.recovered)
+        console.error(*render.error_lines(outcome.error, outcome.command, settled=settled))
     if as_json:
         console.raw_result(render.json_text(outcome))
     else:

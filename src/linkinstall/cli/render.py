@@ -14,6 +14,7 @@ Errors: none.
 
 from __future__ import annotations
 
+from linkinstall.results import AS_IT_WAS, SETTLED
 from linkinstall.values import as_dict
 
 TYPE_CHECKING = False
@@ -35,7 +36,6 @@ UNSETTLED_NEXT = (
     "so does `linkinstall recover`."
 )
 _NOTHING = "Nothing was changed."
-_AS_IT_WAS = "The environment is as it was."
 ACTIONS = {"rolled-back": "rolled back", "finished": "finished"}
 
 
@@ -82,11 +82,16 @@ def message_lines(outcome: Outcome, *, verbose: bool = False) -> Iterator[str]:
         yield f"kept {_count(len(outcome.kept), 'path')} (-v names them)"
 
 
-def error_lines(error: LinkInstallError, command: str) -> Iterator[str]:
-    """Yield what happened, each reason, what state things are in, and what to do next."""
+def error_lines(error: LinkInstallError, command: str, *, settled: bool = False) -> Iterator[str]:
+    """Yield what happened, each reason, what state things are in, and what to do next.
+
+    :param settled: what an earlier run had left was settled before
+    """
     told = error.state != "unsettled" and command in CHANGING and error.code not in NO_STATE
     # The state has a line of its own here.
-    message = error.message.removesuffix(f" {_AS_IT_WAS}") if told else error.message
+    message = error.message
+    for state in (AS_IT_WAS, SETTLED) if told else ():
+        message = message.removesuffix(f" {state}")
     yield from _with_head("error", message)
     for problem in error.problems:
         words = problem.message or _problem_words(problem.code, problem.path)
@@ -96,7 +101,7 @@ def error_lines(error: LinkInstallError, command: str) -> Iterator[str]:
     if error.state == "unsettled":
         yield "The environment is unsettled: an unfinished transaction is on disk."
     elif told:
-        yield _unchanged_words(command)
+        yield SETTLED if settled else _unchanged_words(command)
         next_step = next_step.removeprefix(f"{_NOTHING} ")  # for who reads no more than this
     yield from next_step.splitlines()
 

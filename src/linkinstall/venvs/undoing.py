@@ -20,7 +20,7 @@ from errno import EEXIST
 
 from linkinstall.interrupts import deferred
 from linkinstall.recovery import not_put_back
-from linkinstall.results import told
+from linkinstall.results import AS_IT_WAS, told
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,5 +77,5 @@ def refused(error: OSError, place: str, files: FileSystem) -> Exception:
 
     path, reason, next_step = told(error, place, files)
     return FileSystemError(
-        f"{path}: {reason}. {place} is as it was.", path=path, cause=error, next_step=next_step
+        f"{path}: {reason}. {AS_IT_WAS}", path=path, cause=error, next_step=next_step
     )
