@@ -98,9 +98,9 @@ BAD: Mapping[str, Sequence[Spoil]] = {
             _COMMITTED,
             f"""\
 {_COMMITTED}
-        {_FOUND.format(["/lib/python*/site-packages/iniconfig*/*.py", "/bin/activate"])}
+        {_FOUND.format(["/lib/python*/site-packages/iniconfig*"])}
         for path in found:
-            os.unlink(path)
+            __import__("shutil").rmtree(path)
 """,
         )
     ],

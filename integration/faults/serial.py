@@ -55,7 +55,7 @@ def explained(
 ) -> list[str]:
     """Return the projects for which no order leads from start to end; none is good."""
     parts: list[tuple[set[str], list[Event]]] = [({name}, []) for name in {*start, *end}]
-    for event in (one for several in events for one in _apart(several)):
+    for event in [apart for one in events for apart in _apart(one)]:
         touched = [part for part in parts if part[0] & event.projects]
         parts = [part for part in parts if not part[0] & event.projects]
         names = event.projects.union(*(part[0] for part in touched))
