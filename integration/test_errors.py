@@ -22,18 +22,26 @@ from integration.faults.aftermath import (
     Aftermath,
     wrong_right_after,
 )
-from integration.faults.errors import LINKING, explain, names, sweep_errors, table
+from integration.faults.errors import (
+    LINKING,
+    explain,
+    names,
+    scenario_of,
+    sweep_errors,
+    table,
+)
 from integration.faults.injection import FORKED, STRUCK, ErrorPoint, Inject, Injected, paths_of
 from integration.faults.meanings import ERRORS, reason_to_skip
 from integration.faults.mounted import LAYOUTS, MountedSandbox
-from integration.faults.runner import provisions
+from integration.faults.runner import provisions, sandbox_of
 from integration.faults.sandbox import Completed, Sandbox
 from integration.faults.scenarios import ALL_MODES, RECOVER, run, scenario, scenarios
 from integration.faults.strace import unavailable
 from integration.faults.verdicts import ErrorSweep
-from integration.faults.volumes import CLONING
+from integration.faults.volumes import CLONING, QUICK
 from integration.faults.volumes import unavailable as no_volumes
 from linkinstall.cache import QUARANTINED
+from linkinstall.results import SETTLED
 from tests.support.gates import require
 
 if TYPE_CHECKING:
@@ -76,12 +84,12 @@ def test_an_error_is_put_back_and_told(name: str) -> None:
 
 def test_no_verb_and_no_mode_is_left_out() -> None:
     """Each scenario of the gate is one, and stands there once; each verb is, and each mode."""
-    found = [scenario(name) for name in names()]
+    found = [scenario_of(name) for name in names()]
     cloned = [one.verb for one in found if one.mode == "clone"]
 
     assert len(found) == len({one.name for one in found})
     for of in (attrgetter("verb"), attrgetter("mode")):
-        assert {of(one) for one in scenarios(ALL_MODES)} == {of(one) for one in found}
+        assert {of(one) for one in scenarios(ALL_MODES)} == {of(one) for one in found} - {"recover"}
     assert ["install", "upgrade", "uninstall"] == cloned
     assert {"hardlink"} == {one.mode for one in found if one.verb.startswith(("cache-", "venv-"))}
     assert [name for name in names() if name.endswith("-copy")] == [
@@ -315,6 +323,48 @@ def test_what_only_shows_on_the_disk_is_found_out(
 
     assert kind in wrong[0]
     assert {} == wrong[1]
+
+
+def test_a_recovery_beside_whose_end_the_journal_stands_is_told(tmp_path: Path) -> None:
+    """A build that ends with success though the journal cannot go is told, and ours is not."""
+    reason = unavailable() or no_volumes((QUICK,))
+    require(not reason, reason)
+    one = scenario_of("linkinstall-recover-parts-undone-hardlink")
+    check = "            _require_gone(files, journal.home, settlement.pending)\n"
+    found = []
+
+    for number, changes in enumerate(([("recovery.py", check, "")], ())):
+        paths = provisions(str(tmp_path / f"source-{number}"), changes)
+        with sandbox_of(one, str(tmp_path / f"sandbox-{number}"), paths) as sandbox:
+            sweep = ErrorSweep(one, Inject(["EIO"]), sandbox)
+            point = [each for each in sweep.points if each.lasting and each.call == "unlinkat"][-1]
+            found.append(sweep.verdict(point, "recover").wrong)
+
+    assert [[STATUS], []] == [list(wrong) for wrong in found]
+
+
+@pytest.mark.parametrize(
+    ("status", "output", "kinds"),
+    [
+        (1, f"/venv: Input/output error. {SETTLED}", []),
+        (1, "/venv: Input/output error. The environment is as it was.", [MIXED]),
+        (3, "/venv: Input/output error", []),
+    ],
+)
+def test_an_error_of_a_recovery_tells_what_was_settled(
+    status: int, output: str, kinds: list[str]
+) -> None:
+    """Failed after the settling it says so; one error may leave it unsettled."""
+    injected = Injected(
+        fired=True, calls=("struck",), paths=("/venv",), completed=Completed(status, output)
+    )
+    there = Aftermath(
+        old=False, new=status == 1, unfinished=status == 3, only_staged=False, only_trash=False,
+        litter={},
+    )  # fmt: skip
+    point = ErrorPoint("openat", 1, "EIO")
+
+    assert kinds == list(wrong_right_after(point, injected, there, settles=True))
 
 
 @pytest.mark.parametrize(

@@ -139,6 +139,20 @@ def test_a_close_that_is_refused_names_the_file(tmp_path: Path) -> None:
     assert path == caught.value.filename
 
 
+def test_a_close_after_reading_never_fails(tmp_path: Path) -> None:
+    """What was read is there, whatever the system says when the file is closed.
+
+    A recovery that compares files ended unsettled for it.
+    """
+    (tmp_path / "old").write_bytes(b"x")
+    stream = NamedFile(str(tmp_path / "old"), "rb")
+    os.close(stream.fileno())
+
+    stream.close()
+
+    assert stream.closed
+
+
 def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)

@@ -149,3 +149,16 @@ def test_the_lock_of_a_place_is_dropped_where_nobody_holds_it(
     lock.release()
     drop_lock_of_place(local(), "/a/place")
     assert [] == os.listdir(tmp_path)
+
+
+def test_the_lock_of_a_place_that_cannot_be_looked_at_is_in_nobody_s_way() -> None:
+    """An error of looking for it is none of the recovery that has ended by then.
+
+    ``recover`` ended with status 1, and did not tell what it had recovered.
+    """
+
+    class Unseeing(LocalFileSystem):
+        def status(self, path: str) -> os.stat_result | None:
+            raise OSError(5, "Input/output error", path)
+
+    drop_lock_of_place(Unseeing(), "/a/place")

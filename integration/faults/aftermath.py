@@ -37,6 +37,8 @@ HELD = re.compile(r"kept [1-9]\d* entr|has symbolic links into it")
 _PATH = re.compile(r"/[^\s:,]+")
 CLEARING = READING | OPENING | {"unlink", "unlinkat", "rmdir"}
 """The calls that removing what was staged takes: without them it stays."""
+SETTLED_BEFORE = "What an earlier run had left unfinished is settled; nothing else was changed."
+"""What a command says that failed after it had settled what was left."""
 LOCKING = "flock"
 """The call without which the file of a new lock is left to whoever can lock it."""
 TRACEBACK = "Traceback (most recent call last)"
@@ -80,15 +82,20 @@ class Aftermath:
     litter: Mapping[str, str]
 
 
-def wrong_right_after(point: ErrorPoint, injected: Injected, there: Aftermath) -> dict[str, str]:
-    """Return kind -> what is wrong right after an error."""
+def wrong_right_after(
+    point: ErrorPoint, injected: Injected, there: Aftermath, *, settles: bool = False
+) -> dict[str, str]:
+    """Return kind -> what is wrong right after an error.
+
+    :param settles: one error is enough for it to end unsettled, as that of a recovery
+    """
     completed = injected.completed
     wrong = {} if injected.fired else {NOT_DELIVERED: "no call of the command met the error"}
     if TRACEBACK in completed.output or BUG in completed.output:
         wrong[CRASHED] = "a traceback, or a message that takes it for a mistake in the program"
     # A call that is told by its path fails once in each process: what clears away may meet it too.
     again = point.lasting or len(injected.calls) > 1
-    wrong.update(_wrong_status(point, completed, there, again=again))
+    wrong.update(_wrong_status(point, completed, there, again=again, settles=settles))
     named = _named(completed.output, injected.paths)
     named = named or _holds(point, completed.output)
     if completed.status in {FAILED, UNSETTLED} and injected.fired and not named:
@@ -108,17 +115,18 @@ def _named(output: str, paths: Sequence[str]) -> bool:
 
 
 def _wrong_status(
-    point: ErrorPoint, completed: Completed, there: Aftermath, *, again: bool
+    point: ErrorPoint, completed: Completed, there: Aftermath, *, again: bool, settles: bool
 ) -> dict[str, str]:
     """Return what is wrong with an exit status, seeing what is there."""
     if completed.timed_out or completed.status not in (DONE, FAILED, UNSETTLED):
         return {STATUS: f"status {completed.status} is not one that an error leads to"}
     swept = there.only_staged and again and point.call in CLEARING
-    if completed.status == FAILED and not (there.old or swept):
+    settled = settles and there.new and SETTLED_BEFORE in completed.output
+    if completed.status == FAILED and not (there.old or swept or settled):
         return {MIXED: "it says that nothing was changed, and the environment is not old"}
     if completed.status == UNSETTLED and not there.unfinished:
         return {STATUS: "it says unsettled, and there is nothing to settle"}
-    if completed.status == UNSETTLED and not again:
+    if completed.status == UNSETTLED and not (again or settles):
         return {MIXED: "one error, and it was not put back at once"}
     if completed.status == UNSETTLED and point.call not in UNDOING:
         return {MIXED: f"putting back takes no {point.call}, and it was not put back at once"}

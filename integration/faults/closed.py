@@ -158,7 +158,7 @@ def sweep_closed(
 
 def names() -> list[str]:
     """Return the names of the scenarios: those of ``make faults`` with hard links."""
-    return errors.names((errors.MODES[0],))
+    return [one for one in errors.names((errors.MODES[0],)) if one not in errors.OTHERS]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -35,6 +35,7 @@ from integration.faults.aftermath import ENDS, KINDS
 from integration.faults.figures import Figure, note
 from integration.faults.injection import FORKED, ErrorPoint, Inject
 from integration.faults.meanings import ERRORS
+from integration.faults.power import INTERRUPTED, fully_synced, interrupted
 from integration.faults.runner import possible, provisions, sandbox_of
 from integration.faults.sandbox import SetupError
 from integration.faults.strace import unavailable
@@ -78,6 +79,15 @@ each mode, so they are swept in the first."""
 CLONED = ("install-pluggy", "upgrade-parts", "uninstall-parts")
 """What is swept with clones, which need a volume of their own: a clone differs from a copy by
 the one call that makes it, and by the file system below it."""
+OTHERS = {
+    one.name: one
+    for one in (
+        *map(interrupted, INTERRUPTED),
+        fully_synced(scenarios.scenario("linkinstall-upgrade-parts-hardlink")),
+    )
+}
+"""Name -> a recovery of what was killed right before or after its commit, and a change of which
+success means that the disk has it. They have the first mode."""
 WITH_WORKERS: tuple[str, ...] = ("install-set", "install-set-cold", "upgrade-parts")
 """Those that are swept with workers: linking, unpacking and both."""
 
@@ -113,7 +123,13 @@ def names(modes: Iterable[str] = (), *, forks: bool = False) -> list[str]:
     changes = {mode: WITH_WORKERS if forks else _changes(mode) for mode in swept}
     if not forks:
         changes[swept[0]] += ALIKE
-    return [f"linkinstall-{change}-{mode}" for mode in changes for change in changes[mode]]
+    found = [f"linkinstall-{change}-{mode}" for mode in changes for change in changes[mode]]
+    return [*found, *([] if forks or MODES[0] not in swept else OTHERS)]
+
+
+def scenario_of(name: str) -> Scenario:
+    """Return the scenario of the gate of this name."""
+    return OTHERS.get(name) or scenarios.scenario(name)
 
 
 def _changes(mode: str) -> tuple[str, ...]:
@@ -206,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"SKIPPED errors: {reason}")
         return int(os.environ.get("CI") == "true")
     wanted = options.scenario or names(options.mode or (), forks=options.forks)
-    chosen, skipped = possible("errors", [scenarios.scenario(name) for name in wanted])
+    chosen, skipped = possible("errors", [scenario_of(name) for name in wanted])
     if options.point and chosen:
         return _one(chosen[0], ErrorPoint.parse(options.point), options.folder)
     began = time.monotonic()

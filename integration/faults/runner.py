@@ -27,6 +27,7 @@ from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from integration.faults.mounted import MountedSandbox
 from integration.faults.sandbox import Sandbox, SetupError
 from integration.faults.sweep import Fault, Result, Sweep
 from integration.faults.volumes import CLONING, QUICK, Volume, quick_folder, unavailable
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from integration.faults.scenario import Scenario
 
     Job = Callable[[str, Mapping[str, str]], list["Swept"]]
+
+
+RECOVERING = "recover"
+"""The verb whose old state has a journal."""
 
 
 @dataclass(frozen=True)
@@ -109,9 +114,18 @@ def sandbox_of(
 ) -> Iterator[Sandbox]:
     """Give a sandbox in a folder; what is to be cloned gets a volume that can, mounted there.
 
+    What is to be recovered gets one that is brought back with its inodes, which journals name.
+
     :param quick: mount a volume in memory there where that can be done: what a sweep waits for
         otherwise is the disk, which nothing is read from again
     """
+    if scenario.verb == RECOVERING:
+        with (
+            tempfile.TemporaryDirectory(dir=quick_folder()) as made,
+            MountedSandbox(os.path.join(made, "made"), paths, QUICK) as mounted,
+        ):
+            yield mounted
+        return
     clones = scenario.mode == "clone"
     if not clones and not (quick and can_mount()):
         yield Sandbox(folder, paths)
@@ -128,11 +142,16 @@ def possible(gate: str, chosen: Sequence[Scenario]) -> tuple[list[Scenario], boo
 
     :param gate: what is said to be skipped
     """
-    cloning = any(one.mode == "clone" for one in chosen)
-    reason = unavailable((CLONING,)) if cloning else ""
-    if reason:
-        print(f"SKIPPED {gate} of clones: {reason}")
-    return [one for one in chosen if not (reason and one.mode == "clone")], bool(reason)
+    left, refused = list(chosen), False
+    for what, kind, needs in (
+        ("clones", CLONING, [one for one in chosen if one.mode == "clone"]),
+        ("recoveries", QUICK, [one for one in chosen if one.verb == RECOVERING]),
+    ):
+        reason = unavailable((kind,)) if needs else ""
+        if reason:
+            print(f"SKIPPED {gate} of {what}: {reason}")
+            left, refused = [one for one in left if one not in needs], True
+    return left, refused
 
 
 @cache

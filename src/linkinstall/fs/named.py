@@ -172,4 +172,6 @@ class NamedFile(FileIO):
         try:
             super().close()
         except OSError as error:
+            if self.mode == "rb":
+                return  # what was read is there
             raise with_path(error, self.path) from error

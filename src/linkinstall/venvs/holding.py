@@ -92,11 +92,11 @@ def is_at_work(files: FileSystem, state: str) -> bool:
 
 def drop_lock_of_place(files: FileSystem, place: str) -> None:
     """Remove the lock of a place that a killed run has left, where nobody holds it."""
-    path = private_path(f"venv {place}")
-    if files.status(path) is None:
-        return
-    lock = FolderLock(path, what=f"the place {place}", private=True)
     try:
+        path = private_path(f"venv {place}")
+        if files.status(path) is None:
+            return
+        lock = FolderLock(path, what=f"the place {place}", private=True)
         if lock.try_acquire():
             lock.release(remove=True)
     except OSError:  # it is in nobody's way
