@@ -24,6 +24,7 @@ from integration.faults.aftermath import (
 )
 from integration.faults.errors import (
     LINKING,
+    errors_of,
     explain,
     names,
     scenario_of,
@@ -95,6 +96,12 @@ def test_no_verb_and_no_mode_is_left_out() -> None:
     assert [name for name in names() if name.endswith("-copy")] == [
         name for name in names(["copy"]) if name.partition("-copy")[0].endswith(LINKING)
     ]
+
+
+def test_a_recovery_believes_that_a_folder_is_not_empty() -> None:
+    """What a rollback cannot tell from somebody's file is put to every other scenario."""
+    assert ("EIO",) == errors_of(scenario_of(names()[-2]), ("EIO", "ENOTEMPTY"))
+    assert ("EIO", "ENOTEMPTY") == errors_of(scenario(names()[0]), ("EIO", "ENOTEMPTY"))
 
 
 def test_what_virtualenv_cannot_link_it_copies(tmp_path: Path) -> None:
