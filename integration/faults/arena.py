@@ -121,14 +121,14 @@ class Arena:
     def _crowd(
         self, contenders: list[Contender], seed: int
     ) -> tuple[list[dict[str, Any]], list[str]]:
-        rule, chance = self.contest.kill, random.Random(seed)  # noqa: S311 - not a secret
+        rule = self.contest.kill
         lock = self.sandbox.area("venv", ".lock")
         job = {
             "folder": os.path.join(self.folder, "streams"),
             "seconds": SECONDS,
             "seed": seed,
             "commands": [self._words(one) for one in contenders],
-            "waits": [chance.random() * self.contest.spread for _ in contenders],
+            "width": self.contest.width,
             "kill": {"what": rule[0], "times": rule[1], "lock": lock} if rule else None,
         }
         asked, answer = (os.path.join(self.folder, name) for name in ("job", "answer"))

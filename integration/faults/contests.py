@@ -80,7 +80,8 @@ class Contest:
     :param losers: the error codes with which a command may end
     :param kill: whom to kill (see ``crowd``), and how many of them
     :param start: the state of the environment before
-    :param spread: seconds over which the commands begin, each at a moment drawn by chance
+    :param width: a command begins when the one this many places before it has ended, and all
+        before that
     :param changes: to the program (see ``runner.provisions``): pauses that leave it as right
         or wrong as it is, and thresholds, so that what takes moments can be met
     """
@@ -92,7 +93,7 @@ class Contest:
     losers: frozenset[str] = frozenset()
     kill: tuple[str, int] | None = None
     start: Mapping[str, str] = field(default_factory=dict)
-    spread: float = 0.0
+    width: int = 99
     changes: Sequence[tuple[str, str, str]] = ()
 
 
@@ -217,15 +218,16 @@ def _venvs(chance: random.Random) -> list[Contender]:
         for name, version in wheels
     ]
     found += [Contender(run("uninstall", *here, "pluggy", "--json"), {"pluggy": None})] * 3
-    making = (("create", "{venv}"), ("create", "{venv}", "--clear"), ("clear", "{venv}"),
-              ("remove", "{venv}"))  # fmt: skip
-    for words in making:
-        left = None if "remove" in words else THERE
-        effect = {**dict.fromkeys(names), ENVIRONMENT: left}
-        found.append(Contender(run("venv", *words, "--json"), effect))
     looks = (("venv", "decouple", "{venv}", "--all"), ("list", *here), ("check", *here))
     found += [Contender(run(*words, "--json"), {}, "") for words in looks * 2]
     chance.shuffle(found)
+    changing = [("remove", "{venv}"), ("clear", "{venv}"), ("create", "{venv}", "--clear")]
+    chance.shuffle(changing)
+    # In the first half, what makes one where none is last: so much is done to one that is there.
+    places = sorted(chance.randrange(len(found) // 2) for _ in range(4))
+    for place, words in reversed([*zip(places, (*changing, ("create", "{venv}")), strict=True)]):
+        effect = {**dict.fromkeys(names), ENVIRONMENT: None if "remove" in words else THERE}
+        found.insert(place, Contender(run("venv", *words, "--json"), effect))
     return found
 
 
@@ -344,8 +346,8 @@ CONTESTS = (
         # virtualenv's own data, made once.
         prepare=(run("venv", "create", "{temp}/venv"), run("venv", "remove", "{temp}/venv")),
         losers=frozenset({"conflict", "environment-not-found", "not-a-venv"}),
-        # Where all begin at once, most find none: making one takes longer than all the rest.
-        spread=8.0,
+        # Where all begin at once, most find none: making one takes longest.
+        width=6,
     ),
     Contest("uv", "8 of ours and 8 of uv, one environment", _with_uv),
 )  # fmt: skip

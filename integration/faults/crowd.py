@@ -6,7 +6,7 @@ other; these are forked from one that has loaded everything, and wait at a gate.
 Calling sequence: ``crowd.py JOB ANSWER`` with two paths. The job is JSON::
 
     {"folder": where outputs go, "seconds": until it counts as a deadlock, "seed": 7,
-     "commands": [[words], ...], "waits": [seconds after the gate has opened, ...],
+     "commands": [[words], ...], "width": how far ahead of the oldest,
      "kill": null | {"what": "holder" | "compiling" | "forked" | "any", "lock": path,
               "times": 2}}
 
@@ -18,7 +18,8 @@ a status is null where the time was over.
 
 Guarantees: no import of this project but of the package on ``PYTHONPATH``. Each
 command's streams are files of its own. The gate opens, and the first is killed, when all
-stand at it: on a busy machine one was killed before it had opened its streams.
+stand at it: on a busy machine one was killed before it had opened its streams. They begin in
+the order of the job, where not all may run at once.
 
 Errors: whatever the system says.
 """
@@ -44,6 +45,8 @@ PRELOADED = (
 )
 LOCKS = "/proc/locks"
 """Where the kernel lists who holds a lock."""
+OLDEST = "oldest"
+"""A file beside the streams, as long as the number of the first command that has not ended."""
 PAUSE = 0.002
 """Seconds between two looks at who has ended and who is to be killed."""
 LATEST = 0.03
@@ -61,7 +64,8 @@ def contend(number: int, job: dict[str, Any], gate: int, arrivals: int) -> None:
     os.close(arrivals)
     os.read(gate, 1)
     os.close(gate)
-    time.sleep(job["waits"][number])
+    while number >= job["width"] + os.stat(f"{folder}/{OLDEST}").st_size:
+        time.sleep(PAUSE)
     if words[0].startswith("/"):
         os.execv(words[0], words)  # noqa: S606 - words of the harness itself
     from linkinstall.cli import leave, run
@@ -72,6 +76,8 @@ def contend(number: int, job: dict[str, Any], gate: int, arrivals: int) -> None:
 
 def start(job: dict[str, Any]) -> dict[int, int]:
     """Fork all contenders, open the gate once all stand at it, return process -> number."""
+    with open(f"{job['folder']}/{OLDEST}", "wb"):
+        pass
     gate, opening = os.pipe()
     arrived, arrivals = os.pipe()
     running = {}
@@ -171,6 +177,7 @@ def wait(job: dict[str, Any], running: dict[int, int]) -> list[int | None]:
         process, status = os.waitpid(-1, os.WNOHANG)
         if process:
             statuses[running.pop(process)] = os.waitstatus_to_exitcode(status)
+            os.truncate(f"{job['folder']}/{OLDEST}", min(running.values(), default=0))
         else:
             time.sleep(PAUSE)
     for process in running:
