@@ -61,8 +61,14 @@ CASES = 1_000_000
 _PARTS = 4
 _SEEDS = 40
 """Untidy environments of one piece: some minutes."""
-FORKED = ("install-pluggy", "install-set", "upgrade-parts")
-"""The changes that are killed with forked processes at work, in hard links."""
+FORKED = (
+    "install-pluggy",
+    "install-set",
+    "install-set-cold",
+    "upgrade-parts",
+    "venv-remove-parts-pluggy",
+)
+"""The changes of which one process of several is killed, in hard links."""
 SET = ("install-set",)
 UNPACKING_AGAIN = ("cache-add",)
 """The verbs whose faults are settled by a command that unpacks a wheel."""

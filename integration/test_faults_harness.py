@@ -232,7 +232,7 @@ def test_sample_is_never_empty(count: int, expected: list[int]) -> None:
     assert expected == [point.ordinal for point in sampled(points, 3, 1)]
 
 
-@pytest.mark.parametrize("text", ["rename:2", "openat:17+", "unlink:1+/venv/a b"])
+@pytest.mark.parametrize("text", ["rename:2", "openat:17+", "unlink:1+/venv/a b", "unlinkat:3@2"])
 def test_point_is_written_and_read(text: str) -> None:
     """A point in a report can be given back on the command line."""
     assert text == str(Point.parse(text))

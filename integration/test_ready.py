@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from integration.faults import ready
+from integration.faults.forking import KillOne
 from integration.faults.injection import Inject
 from integration.faults.oracle import observe
 from integration.faults.runner import provisions
@@ -87,7 +88,7 @@ def test_other_calls_than_those_of_a_fresh_one_are_refused() -> None:
         compare(calls, calls[1:])
 
 
-@pytest.mark.parametrize("fault", [Kill(), Inject(["EIO"]), Inject(["EIO"], forks=True)])
+@pytest.mark.parametrize("fault", [Kill(), KillOne(), Inject(["EIO"]), Inject(["EIO"], forks=True)])
 def test_no_sweep_begins_with_an_interpreter_that_does_something_else(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, fault: Kill | Inject
 ) -> None:

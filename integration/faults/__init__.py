@@ -34,7 +34,7 @@ whether what is there now is exactly old or exactly new.
 ``lost``             what a flush that failed may have lost, and who has to give it up
 ``race``             ``make race``: many processes at once
 ``contests``         what they do
-``forking``          builds in which several processes work on little
+``forking``          builds in which several processes work on little, and a kill for one of them
 ``virtualenvs``      what virtualenv does about errors of its own calls
 ``answers``          how each of them ended
 ``crowd``            the program that lets them loose, and kills some

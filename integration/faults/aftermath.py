@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from integration.faults.meanings import LOOKING, OPENING, READING, UNDOING
+from integration.faults.sweep import BUG, TRACEBACK
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,8 +42,6 @@ SETTLED_BEFORE = "What an earlier run had left unfinished is settled; nothing el
 """What a command says that failed after it had settled what was left."""
 LOCKING = "flock"
 """The call without which the file of a new lock is left to whoever can lock it."""
-TRACEBACK = "Traceback (most recent call last)"
-BUG = "This is a mistake in linkinstall"
 
 NOT_DELIVERED = "not delivered"
 CRASHED = "traceback"
@@ -68,7 +67,7 @@ class Aftermath:
     :param new: it is exactly the new one
     :param unfinished: there is something that the next run settles or sweeps
     :param only_staged: it is the old one but for what was staged, which a lasting error
-        of what clearing away takes, or one that comes again, keeps from being swept
+        of what clearing away takes keeps from being swept
     :param only_trash: it is the new one but for what waits in the state folder to go, and no
         journal there would have the next run roll it back
     :param litter: folder in which nothing may be left by now -> how it differs from before
@@ -93,9 +92,7 @@ def wrong_right_after(
     wrong = {} if injected.fired else {NOT_DELIVERED: "no call of the command met the error"}
     if TRACEBACK in completed.output or BUG in completed.output:
         wrong[CRASHED] = "a traceback, or a message that takes it for a mistake in the program"
-    # A call that is told by its path fails once in each process: what clears away may meet it too.
-    again = point.lasting or len(injected.calls) > 1
-    wrong.update(_wrong_status(point, completed, there, again=again, settles=settles))
+    wrong.update(_wrong_status(point, completed, there, settles=settles))
     named = _named(completed.output, injected.paths)
     named = named or _holds(point, completed.output)
     if completed.status in {FAILED, UNSETTLED} and injected.fired and not named:
@@ -103,7 +100,7 @@ def wrong_right_after(
     left = [
         f"{folder}: {line}"
         for folder, line in there.litter.items()
-        if not (again or _keeps(point, injected, folder))
+        if not (point.lasting or _keeps(point, injected, folder))
     ]
     return {**wrong, LITTER: "\n".join(left)} if left else wrong
 
@@ -115,18 +112,18 @@ def _named(output: str, paths: Sequence[str]) -> bool:
 
 
 def _wrong_status(
-    point: ErrorPoint, completed: Completed, there: Aftermath, *, again: bool, settles: bool
+    point: ErrorPoint, completed: Completed, there: Aftermath, *, settles: bool
 ) -> dict[str, str]:
     """Return what is wrong with an exit status, seeing what is there."""
     if completed.timed_out or completed.status not in (DONE, FAILED, UNSETTLED):
         return {STATUS: f"status {completed.status} is not one that an error leads to"}
-    swept = there.only_staged and again and point.call in CLEARING
+    swept = there.only_staged and point.lasting and point.call in CLEARING
     settled = settles and there.new and SETTLED_BEFORE in completed.output
     if completed.status == FAILED and not (there.old or swept or settled):
         return {MIXED: "it says that nothing was changed, and the environment is not old"}
     if completed.status == UNSETTLED and not there.unfinished:
         return {STATUS: "it says unsettled, and there is nothing to settle"}
-    if completed.status == UNSETTLED and not (again or settles):
+    if completed.status == UNSETTLED and not (point.lasting or settles):
         return {MIXED: "one error, and it was not put back at once"}
     if completed.status == UNSETTLED and point.call not in UNDOING:
         return {MIXED: f"putting back takes no {point.call}, and it was not put back at once"}

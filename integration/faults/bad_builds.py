@@ -146,6 +146,16 @@ BAD: Mapping[str, Sequence[Spoil]] = {
             ),
         )
     ],
+    "helper may not die": [
+        (
+            "deletion.py",
+            "    Crew(delete, len(parts)).finish()\n",
+            """\
+    if None in Crew(lambda number: delete(number) or 1, len(parts)).finish():
+        raise RuntimeError("a helper has died")
+""",
+        )
+    ],
     "empty journal": [("application.py", "encode(journal, plan.texts))", 'b"")')],
 }
 """What is wrong -> module, text, other text."""

@@ -66,7 +66,7 @@ class Chain(Point):
 def chain_of(points: tuple[Point, ...]) -> Chain:
     """Return points as a chain."""
     first, *then = points
-    return Chain(first.call, first.ordinal, first.everywhere, first.path, tuple(then))
+    return Chain(first.call, first.ordinal, first.everywhere, first.path, then=tuple(then))
 
 
 @dataclass

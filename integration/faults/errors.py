@@ -7,7 +7,7 @@ Calling sequence::
 
     python -m integration.faults.errors                              # everything
     python -m integration.faults.errors --every 20 --errno ENOSPC    # a part
-    python -m integration.faults.errors --forks                      # in forked workers
+    python -m integration.faults.errors --forks                      # of several processes
     python -m integration.faults.errors --scenario NAME --point rename:2+:EIO
 
 The last form strikes one point and prints what came of it.
@@ -33,7 +33,9 @@ from typing import TYPE_CHECKING
 from integration.faults import report, scenarios
 from integration.faults.aftermath import ENDS, KINDS
 from integration.faults.figures import Figure, note
-from integration.faults.injection import FORKED, ErrorPoint, Inject
+from integration.faults.forking import FORKED
+from integration.faults.forking import unavailable as no_forks
+from integration.faults.injection import ErrorPoint, Inject
 from integration.faults.meanings import ERRORS
 from integration.faults.power import INTERRUPTED, fully_synced, interrupted
 from integration.faults.runner import RECOVERING, possible, provisions, sandbox_of
@@ -150,7 +152,7 @@ def sweep_errors(
 
     :param every: strike only each ``every``-th point, beginning elsewhere in each scenario
     :param spoil: changes to the program that make it one that is known to be bad
-    :param forks: let the smallest change fork, and strike its workers only
+    :param forks: let the smallest change fork, and strike one of its processes
     """
     with (
         tempfile.TemporaryDirectory(prefix="errors-", dir=folder) as root,
@@ -227,7 +229,7 @@ def explain(verdict: Verdict, program: str = "integration.faults.errors") -> str
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sweep, print the table, return the exit status."""
     options = _parser().parse_args(arguments)
-    reason = unavailable()
+    reason = no_forks() if options.forks else unavailable()
     if reason:
         print(f"SKIPPED errors: {reason}")
         return int(os.environ.get("CI") == "true")
@@ -260,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _figure(swept: Sequence[ErrorSwept], options: argparse.Namespace, seconds: float) -> Figure:
-    where = "every call of forked workers" if options.forks else "every call"
+    where = "every call of one process of several" if options.forks else "every call"
     return Figure(
         "R3 forks" if options.forks else "R3",
         f"{len(ERRORS)} errors at {where}, once and from then on",
@@ -292,7 +294,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--errno", action="append", choices=ERRORS, help="only this error (repeatable)"
     )
-    parser.add_argument("--forks", action="store_true", help="strike forked workers only")
+    parser.add_argument("--forks", action="store_true", help="strike one process of several")
     parser.add_argument("--every", type=int, default=1, help="only each n-th point")
     parser.add_argument("--workers", type=int, help="sweeps at once; default one per processor")
     parser.add_argument("--folder", help="where sandboxes are made; default in memory, on ext4")

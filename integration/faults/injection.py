@@ -18,10 +18,11 @@ Guarantees, and the traps behind them:
   is a ``write``). So for the calls in ``SHARED`` only those on paths of the world that
   two runs share are counted and struck (``-P``); others, such as ``rename``, are the
   command's own in any case.
-- Forked workers (``forks=True``) are struck instead of the main thread: their calls are told
-  by a path that two runs share, as in ``strace``. It takes a build whose temporary folders
-  have the same names in each run (``FORKED``). The interpreters that compile are left alone:
-  what they cannot read counts as a source that does not compile.
+- Of several processes (``forks=True``) one meets it *once*, alone, be it a worker or its
+  parent, which is traced as in ``forking``; *from then on* all meet it, as a full disk is full
+  for all. Their calls are told by a path that two runs share, as in ``strace``. It takes a
+  build whose temporary folders have the same names in each run (``FORKED``). The interpreters
+  that compile are left alone: what they cannot read counts as a source that does not compile.
 - What an interpreter that is kept ready calls is what a fresh one would: the calls of the two
   that change something are compared first, and where they differ there is no sweep.
 - A call is not made where it is struck; strace marks it ``(INJECTED)``. A point at which
@@ -36,12 +37,13 @@ import os
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults.calls import MUTATING, WAITING
-from integration.faults.forking import FORKING, HELPING
+from integration.faults.forking import workers
 from integration.faults.meanings import CLOSING, ERRORS, READING, reason_to_skip
-from integration.faults.strace import Call, compare, read_calls, tracer
+from integration.faults.strace import Call, compare, record, tracer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -52,23 +54,6 @@ if TYPE_CHECKING:
 SHARED = READING | CLOSING | {"open", "openat", "write", "ioctl"}
 """Calls that the interpreter makes for itself as well."""
 STRUCK = (frozenset(MUTATING) | READING | CLOSING) - {"exit_group", *WAITING}
-FORKED = (
-    *FORKING,
-    *HELPING,
-    ("limits.py", "WORKERS = 8", "WORKERS = 2"),
-    (
-        "temporary.py",
-        """{os.urandom(8).hex()}")""",
-        """{os.getppid() == os.getsid(0):d}{cls.made}")\n            cls.made += 1""",
-    ),
-    (
-        "temporary.py",
-        "    def __init__(self, files",
-        "    made = 1\n\n    def __init__(self, files",
-    ),
-)
-"""Changes after which the smallest command has one worker do all that workers can do, and paths
-are the same each time."""
 READ_SAMPLE = 6
 """Of the calls that only read, or close what was read, each how-manieth path and call is struck."""
 
@@ -85,7 +70,9 @@ class ErrorPoint:
     :param ordinal: 1 for the first call of that name that counts
     :param error: the error number's name
     :param lasting: it meets it at each further call of that name too
-    :param path: only calls with this path in the world count, in whichever process
+    :param path: only calls with this path in the world count, in whichever process where it
+        is lasting
+    :param worker: the number of the forked process that meets it, alone; 0 for the command itself
     """
 
     call: str
@@ -93,18 +80,21 @@ class ErrorPoint:
     error: str
     lasting: bool = False
     path: str = ""
+    worker: int = 0
 
     def __str__(self) -> str:
         """Return the form that ``parse`` reads."""
-        return f"{self.call}:{self.ordinal}{'+' * self.lasting}:{self.error}{self.path}"
+        who = f"@{self.worker}" if self.worker else "+" * self.lasting
+        return f"{self.call}:{self.ordinal}{who}:{self.error}{self.path}"
 
     @classmethod
     def parse(cls, text: str) -> ErrorPoint:
         """Return the point that ``str`` wrote."""
-        match = re.fullmatch(r"(\w+):(\d+)(\+?):(\w+)(/.*)?", text)
-        if match is None or match[4] not in ERRORS:
+        match = re.fullmatch(r"(\w+):(\d+)(?:(\+)|@(\d+))?:(\w+)(/.*)?", text)
+        if match is None or match[5] not in ERRORS:
             raise ValueError(f"{text} is no point, such as rename:2:EIO or link:3+:ENOSPC")
-        return cls(match[1], int(match[2]), match[4], bool(match[3]), match[5] or "")
+        lasting, worker = bool(match[3]), int(match[4] or 0)
+        return cls(match[1], int(match[2]), match[5], lasting, match[6] or "", worker)
 
     @property
     def narrowed(self) -> bool:
@@ -116,7 +106,7 @@ class ErrorPoint:
 class Injected:
     """What a fault did.
 
-    :param fired: a call of the command itself met the error
+    :param fired: a call of the command itself met the error, one alone where it comes once
     :param calls: the calls that met it, as strace printed them
     :param paths: the paths of those calls
     :param completed: how the command ended
@@ -136,7 +126,7 @@ class Inject:
     def __init__(self, errors: Sequence[str] = ERRORS, *, forks: bool = False) -> None:
         """Keep the names of the errors.
 
-        :param forks: strike forked workers, not the main thread
+        :param forks: strike one of several processes, in a build that is ``FORKED``
         """
         self.errors = tuple(errors)
         self.forks = forks
@@ -157,8 +147,7 @@ class Inject:
             compare(calls, _record(sandbox, command, fresh=True))
             sandbox.reset()
         if self.forks:
-            told = told_by_path(sandbox, command, own)
-            return self._of(told, lasting=False) + self._of(told, lasting=True)
+            return self._of_several(sandbox, command, calls)
         first = own.calls(calls)
         again = own.calls(_record(sandbox, command))
         shared = own.paths(first) & own.paths(again)
@@ -171,10 +160,27 @@ class Inject:
         lasting += [call for call in narrow if call.name in SHARED]
         return points + self._of(dict.fromkeys(lasting, ""), lasting=True)
 
-    def _of(self, told: Mapping[Call, str], *, lasting: bool) -> list[ErrorPoint]:
+    def _of_several(
+        self, sandbox: Sandbox, command: Command, calls: list[Call]
+    ) -> list[ErrorPoint]:
+        """Return the points of a command and its workers.
+
+        :param calls: those of the command itself
+        """
+        own = Own(sandbox)
+        once: list[ErrorPoint] = []
+        lasting: list[ErrorPoint] = []
+        itself = (0, calls, _record(sandbox, command))
+        for worker, first, again in (itself, *workers(sandbox, command, sorted(STRUCK))):
+            told = told_by_path(own.calls(first), own.calls(again), sandbox.world)
+            once += self._of(told, lasting=False, worker=worker)
+            lasting += self._of(told, lasting=True)
+        return [*once, *dict.fromkeys(lasting)]
+
+    def _of(self, told: Mapping[Call, str], *, lasting: bool, worker: int = 0) -> list[ErrorPoint]:
         """Return the points of calls, each with the path that tells it, or nothing."""
         return [
-            ErrorPoint(call.name, call.ordinal, error, lasting, told[call])
+            ErrorPoint(call.name, call.ordinal, error, lasting, told[call], worker)
             for call in _sampled(told)
             for error in self.errors
             if not reason_to_skip(error, call.name, lasting=lasting, looks=_looks(call))
@@ -187,13 +193,16 @@ class Inject:
         options = ["-e", f"trace={point.call}"]
         options += ["-e", f"inject={point.call}:error={point.error}:when={when}"]
         options += _narrowed(self.known) if point.narrowed else []
-        options += ["-f", "-P", sandbox.world + point.path] if point.path else []
-        completed = sandbox.run(command, before=tracer(log, *options))
+        options += ["-P", sandbox.world + point.path] if point.path else []
+        options += ["-f"] if point.path and point.lasting else []
+        Path(log).unlink(missing_ok=True)
+        completed = sandbox.run(command, before=tracer(log, *options), worker=point.worker)
         struck = _struck(log)
         own = Own(sandbox)
         paths = dict.fromkeys(path for text in struck for path in paths_of(text))
         first = paths_of(struck[0]) if struck else []
-        return Injected(any(map(own.has, first)), struck, tuple(paths), completed)
+        fired = any(map(own.has, first)) and (point.lasting or len(struck) == 1)
+        return Injected(fired, struck, tuple(paths), completed)
 
 
 class Own:
@@ -273,50 +282,37 @@ def _last_path(call: Call) -> str:
     return "".join(paths_of(call.text)[-1:])
 
 
-def told_by_path(sandbox: Sandbox, command: Command, own: Own) -> dict[Call, str]:
-    """Return the calls of forked workers that can be struck, each with the path that tells it.
+def told_by_path(first: Sequence[Call], again: Sequence[Call], world: str) -> dict[Call, str]:
+    """Return the calls of a process that can be struck, each with the path that tells it.
 
-    A call's ordinal is its number among those of its process on this path.
+    A call's ordinal is its number among those on this path.
+
+    :param again: the calls of the process, when it ran once more
     """
-    first = _of_workers(sandbox, command, own)
-    sandbox.reset()
-    shared = {one.path(sandbox.world) for one in _of_workers(sandbox, command, own)}
-    ordinals: Counter[tuple[int, str, str]] = Counter()
+    shared = {one.path(world) for one in again}
+    ordinals: Counter[tuple[str, str]] = Counter()
     told = {}
     for call in first:
-        path = call.path(sandbox.world)
-        ordinals[call.thread, call.name, path] += 1
+        path = call.path(world)
+        ordinals[call.name, path] += 1
         # A source is also read by the interpreter that compiles it.
         compiled = path.endswith(".py") and not call.mutating
         # Where a file has no name, its inode stands for one, and is another each time.
         if path in shared - {""} and not compiled and not _NAMELESS.search(path):
-            told[replace(call, ordinal=ordinals[call.thread, call.name, path])] = path
+            told[replace(call, ordinal=ordinals[call.name, path])] = path
     return told
 
 
-def _of_workers(sandbox: Sandbox, command: Command, own: Own) -> list[Call]:
-    calls = _record(sandbox, command, options=("-f",))
-    programs = {call.thread for call in calls if call.name == "execve"}
-    return [call for call in own.calls(calls) if call.thread not in programs]
-
-
 def _record(
-    sandbox: Sandbox,
-    command: Command,
-    known: Sequence[str] = (),
-    options: Sequence[str] = (),
-    *,
-    fresh: bool = False,
+    sandbox: Sandbox, command: Command, known: Sequence[str] = (), *, fresh: bool = False
 ) -> list[Call]:
-    log = os.path.join(sandbox.folder, "strace.log")
-    names = ",".join(f"?{name}" for name in sorted({*STRUCK, "execve"}))
-    words = (*options, "-e", f"trace={names}", *_narrowed(known))
-    sandbox.run(command, before=tracer(log, *words), fresh=fresh)
-    return read_calls(log)
+    return record(sandbox, command, *_narrowed(known), names=sorted(STRUCK), fresh=fresh)
 
 
 def _struck(log: str) -> tuple[str, ...]:
     """Return the calls that met an error, as strace printed them, each on one line."""
+    if not os.path.exists(log):  # the worker was not forked
+        return ()
     begun: dict[str, str] = {}
     struck = []
     with open(log, encoding="utf-8", errors="replace") as stream:

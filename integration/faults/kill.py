@@ -8,6 +8,7 @@ Calling sequence::
     python -m integration.faults.kill                        # everything
     python -m integration.faults.kill --every 5 --mode copy  # a part
     python -m integration.faults.kill --mode clone           # on a volume made for it
+    python -m integration.faults.kill --forks                # one process of several, see forking
     python -m integration.faults.kill --scenario NAME --point rename:2 --next recover --keep DIR
 
 The last form strikes one point and leaves what is there afterwards in DIR/sandbox/world
@@ -32,7 +33,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from integration.faults import figures, peers, report, scenarios
-from integration.faults.forking import FORKING, HELPING
+from integration.faults.forking import FORKED, KillOne
+from integration.faults.forking import unavailable as no_forks
 from integration.faults.runner import possible, provisions, sandbox_of, sweep_all
 from integration.faults.strace import Kill, Point, unavailable
 from integration.faults.sweep import Sweep
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from integration.faults.runner import Swept
-    from integration.faults.sandbox import Sandbox
     from integration.faults.scenario import Scenario
+    from integration.faults.sweep import Fault
 
 DETAILS = report.details("kill")
 
@@ -50,7 +52,7 @@ DETAILS = report.details("kill")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Sweep, print the table, return the exit status."""
     options = _parser().parse_args(arguments)
-    reason = unavailable()
+    reason = no_forks() if options.forks else unavailable()
     if reason:
         print(f"SKIPPED kill: {reason}")
         return int(os.environ.get("CI") == "true")
@@ -64,17 +66,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     began = time.monotonic()
     swept = sweep_all(
         chosen,
-        Kill(),
+        _fault(options),
         every=options.every,
         folder=options.folder,
         workers=options.workers,
-        changes=(*FORKING, *HELPING) if options.forks else (),
+        changes=_changes(options),
     )
+    if options.forks:
+        swept = [replace(one, program=f"{one.program} --forks") for one in swept]
     if swept:
         figure = _figure(swept, options, time.monotonic() - began)
         figures.note(figure, whole=not options.scenario)
     status = report.conclude(swept, report.kill_table(swept), DETAILS)
     return status or int(skipped and os.environ.get("CI") == "true")
+
+
+def _fault(options: argparse.Namespace) -> Fault:
+    return KillOne() if options.forks else Kill()
+
+
+def _changes(options: argparse.Namespace) -> Sequence[tuple[str, str, str]]:
+    return FORKED if options.forks else ()
 
 
 def _figure(swept: Sequence[Swept], options: argparse.Namespace, seconds: float) -> figures.Figure:
@@ -83,10 +95,10 @@ def _figure(swept: Sequence[Swept], options: argparse.Namespace, seconds: float)
     parts = [f"each {options.every}. point"] if options.every > 1 else []
     only = [*(options.mode or ()), *(options.verb or ())]
     parts += [f"only {', '.join(only)}"] if only else []
-    parts += ["forked processes at work"] if options.forks else []
-    what = f"SIGKILL before each call that changes the disk: {verbs}; {modes}"
+    what = "SIGKILL before each call that changes the disk"
+    what = "SIGKILL of one process of several, before each of its calls" if options.forks else what
     gate = "R1 forks" if options.forks else "R1"
-    return report.figure(gate, what, swept, seconds, parts)
+    return report.figure(gate, f"{what}: {verbs}; {modes}", swept, seconds, parts)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,7 +108,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--verb", action="append", help="only this verb (repeatable)")
     parser.add_argument("--scenario", action="append", help="only this one (repeatable)")
     parser.add_argument("--every", type=int, default=1, help="only each n-th point")
-    parser.add_argument("--forks", action="store_true", help="let the smallest install fork")
+    parser.add_argument("--forks", action="store_true", help="kill one process of several")
     parser.add_argument("--workers", type=int, help="sweeps at once; default one per processor")
     parser.add_argument("--folder", help="where sandboxes are made; default in memory, on ext4")
     parser.add_argument("--list", action="store_true", help="name the scenarios and end")
@@ -124,21 +136,22 @@ def _followed_by(names: list[str] | None, scenario: Scenario) -> Scenario:
 def _one(scenario: Scenario, options: argparse.Namespace) -> int:
     keep = os.path.abspath(options.keep)
     shutil.rmtree(keep, ignore_errors=True)
-    paths = provisions(os.path.join(keep, "source"))
+    paths = provisions(os.path.join(keep, "source"), _changes(options))
     world = os.path.join(keep, "world")
     with sandbox_of(scenario, os.path.join(keep, "sandbox"), paths, quick=True) as sandbox:
-        struck = _strike(scenario, sandbox, Point.parse(options.point))
+        fault, point = _fault(options), Point.parse(options.point)
+        struck = _strike(Sweep(scenario, fault, sandbox), point)
         subprocess.run(["cp", "-a", sandbox.world, world], check=True)
     print(f"the world is in {world}")
     return int(not struck)
 
 
-def _strike(scenario: Scenario, sandbox: Sandbox, point: Point) -> bool:
+def _strike(sweep: Sweep, point: Point) -> bool:
     """Strike one point, say what came of it, and return whether all is well."""
-    sweep = Sweep(scenario, Kill(), sandbox)
+    scenario, sandbox = sweep.scenario, sweep.sandbox
     if not scenario.next_runs:
         sandbox.reset()
-        strike = Kill().strike(sandbox, scenario.act, point)
+        strike = sweep.fault.strike(sandbox, scenario.act, point)
         print(f"fired: {strike.fired}, killed before {strike.call}\n{strike.completed.output}")
         return strike.fired
     result = sweep.result(point, next(iter(scenario.next_runs)))

@@ -29,14 +29,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from integration.faults import cache_check, figures, records, report, scenarios
-from integration.faults.aftermath import BUG, TRACEBACK
 from integration.faults.mounted import MountedSandbox
 from integration.faults.power import fully_synced, unpacked_just_before
 from integration.faults.power_cut import END, PowerCut
 from integration.faults.runner import Swept, run_all
 from integration.faults.strace import Kill, Strike, lying, tracer
 from integration.faults.strace import unavailable as no_strace
-from integration.faults.sweep import sampled
+from integration.faults.sweep import BUG, TRACEBACK, sampled
 from integration.faults.volumes import CUTS, MountError, quick_folder, unavailable
 
 if TYPE_CHECKING:

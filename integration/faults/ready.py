@@ -49,8 +49,10 @@ _SERVER = str(Path(__file__).with_name("ready_server.py"))
 _MESSAGE = 1 << 10
 _PAUSE = 0.0005
 _ATTACHING = 30.0
-_PROCESSOR = 36
-"""The field of ``/proc/PID/stat`` that tells it, counted from that behind the name."""
+_STATE, _PROCESSOR = 0, 36
+"""The fields of ``/proc/PID/stat`` that tell them, counted from that behind the name."""
+STANDING = "FAULTS_STANDING"
+"""Variable that names a worker of the command: before it begins it stands still, to be traced."""
 
 
 class ReadyError(RuntimeError):
@@ -129,8 +131,23 @@ class Ready:
 
 def this_processor() -> int:
     """Return the processor that this thread runs on: it is free while the thread waits."""
-    told = Path("/proc/thread-self/stat").read_text(encoding="utf-8", errors="replace")
-    return int(told.rpartition(")")[2].split()[_PROCESSOR])
+    return int(_status("thread-self")[_PROCESSOR])
+
+
+def standing_child(process: int, limit: float) -> int | None:
+    """Return the child of a process that stands still; None where the process ends without one."""
+    end = time.monotonic() + limit
+    children = Path(f"/proc/{process}/task/{process}/children")
+    while time.monotonic() < end:
+        try:
+            for child in children.read_text(encoding="ascii").split():
+                if _status(child)[_STATE] == "T":
+                    return int(child)
+        except (FileNotFoundError, ProcessLookupError):
+            if not children.exists():
+                return None
+        time.sleep(_PAUSE)
+    return None
 
 
 def attach(tracer: Sequence[str], process: int, limit: float) -> subprocess.Popen[bytes]:
@@ -166,6 +183,11 @@ def can_attach() -> bool:
             other.kill()
     tracing.wait()
     return True
+
+
+def _status(process: str) -> list[str]:
+    told = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    return told.rpartition(")")[2].split()
 
 
 def _is_traced(process: int) -> bool:

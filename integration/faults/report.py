@@ -178,6 +178,7 @@ def reproduce(result: Result, program: str = "integration.faults.kill") -> str:
 def explain(result: Result) -> str:
     """Return what is wrong with a result, one line for each thing."""
     lines = [] if result.strike.fired else ["the point did not fire"]
+    lines += [result.survivors] if result.survivors else []
     if result.next_run_failed:
         lines.append(f"{result.next_run} ended with {result.completed.status}")
     lines += [*result.judgement.problems, *result.judgement.litter]

@@ -34,7 +34,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, BinaryIO
 
 from integration.faults.kept import Kept
-from integration.faults.ready import Ready, ReadyError, attach, can_attach, this_processor
+from integration.faults.ready import (
+    STANDING,
+    Ready,
+    ReadyError,
+    attach,
+    can_attach,
+    standing_child,
+    this_processor,
+)
 from integration.faults.scenario import Command, Scenario
 
 if TYPE_CHECKING:
@@ -176,12 +184,15 @@ class Sandbox:
         command: Command,
         *,
         before: Sequence[str] = (),
+        worker: int = 0,
         meanwhile: Callable[[int], None] | None = None,
         fresh: bool = False,
     ) -> Completed:
         """Run a command in the world and wait for every process it started.
 
         :param before: what stands before the command line, such as a tracer
+        :param worker: the number of the one that ``before`` traces, alone, among the processes
+            that the command forks: see ``forking``. Where it forks fewer nothing is traced
         :param meanwhile: told of the group of these processes once they run; what they print
             waits for it, so they must not print much
         :param fresh: start an interpreter for it, whatever is kept ready
@@ -189,9 +200,11 @@ class Sandbox:
         fresh = fresh or bool(meanwhile)
         if not fresh and self.keeps_ready(command, traced=bool(before)):
             try:
-                return self._run_ready(command, before)
+                return self._run_ready(command, before, worker)
             except ReadyError as error:
                 raise SetupError(str(error)) from error
+        if worker:
+            raise SetupError("a worker alone cannot be traced here: see forking.unavailable")
         process = subprocess.Popen(
             [*before, *self.expand(command)],
             cwd=self.area("temp"),
@@ -218,9 +231,11 @@ class Sandbox:
         ours = command.arguments[: len(OURS)] == OURS
         return ours and not (traced and (self.traces_fresh or not can_attach()))
 
-    def _run_ready(self, command: Command, before: Sequence[str]) -> Completed:
+    def _run_ready(self, command: Command, before: Sequence[str], worker: int) -> Completed:
         """Run a command of ours in an interpreter that is kept ready."""
         variables = self.variables(command)
+        if worker:
+            variables[STANDING] = str(worker)
         if self._ready is None:
             self._ready = Ready(sys.executable, variables)
         reader, writer = os.pipe()
@@ -231,8 +246,13 @@ class Sandbox:
                 process = self._ready.begin(words, variables, self.area("temp"), writer, where)
             finally:
                 os.close(writer)
-            tracing = attach(before, process, TIMEOUT) if before else None
-            os.kill(process, signal.SIGCONT)
+            traced: int | None = process
+            if worker:
+                os.kill(process, signal.SIGCONT)
+                traced = standing_child(process, TIMEOUT)
+            tracing = attach(before, traced, TIMEOUT) if before and traced else None
+            if traced:
+                os.kill(traced, signal.SIGCONT)
             text, timed_out = _all_of(output, process)
         status = self._ready.status(TIMEOUT)
         if tracing:

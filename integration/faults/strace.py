@@ -34,13 +34,14 @@ import signal
 import subprocess
 from collections import Counter
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from integration.faults.calls import BY_NAME, MUTATING, WAITING
 from integration.faults.sandbox import SetupError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from integration.faults.sandbox import Completed, Sandbox
     from integration.faults.scenario import Command
@@ -60,24 +61,29 @@ class Point:
     :param everywhere: all threads and children are traced, not the main thread alone
     :param path: only calls with this path in the world count; a pool gives the same
         work to another thread each time, and its paths tell it again
+    :param worker: the number of the forked process that makes it, which is traced alone; 0 for
+        the command itself (``forking``)
     """
 
     call: str
     ordinal: int
     everywhere: bool = False
     path: str = ""
+    worker: int = 0
 
     def __str__(self) -> str:
         """Return the form that ``parse`` reads."""
-        return f"{self.call}:{self.ordinal}" + ("+" if self.everywhere else "") + self.path
+        where = f"@{self.worker}" if self.worker else "+" if self.everywhere else ""
+        return f"{self.call}:{self.ordinal}{where}{self.path}"
 
     @classmethod
     def parse(cls, text: str) -> Point:
         """Return the point that ``str`` wrote."""
-        match = re.fullmatch(r"(\w+):(\d+)(\+?)(/.*)?", text)
+        match = re.fullmatch(r"(\w+):(\d+)(?:(\+)|@(\d+))?(/.*)?", text)
         if match is None:
             raise ValueError(f"{text} is no point, such as rename:2")
-        return cls(match[1], int(match[2]), bool(match[3]), match[4] or "")
+        worker = int(match[4] or 0)
+        return cls(match[1], int(match[2]), bool(match[3]), match[5] or "", worker)
 
 
 @dataclass(frozen=True)
@@ -122,11 +128,13 @@ class Strike:
     :param fired: the process was killed at the point asked for
     :param call: the call that was not executed any more, as strace printed it
     :param completed: how the command ended
+    :param alone: nobody but one of several processes was killed: what lived on is judged, too
     """
 
     fired: bool
     call: str
     completed: Completed = field(repr=False)
+    alone: bool = False
 
 
 def unavailable() -> str:
@@ -159,28 +167,28 @@ class Kill:
 
     def points(self, sandbox: Sandbox, command: Command) -> list[Point]:
         """Run a command without a fault and return each point worth a kill, in order."""
-        calls = _record(sandbox, command)
+        calls = record(sandbox, command, "-f")
         main = calls[0].thread
         if sandbox.keeps_ready(command, traced=True):
             sandbox.reset()
-            compare(calls, _record(sandbox, command, fresh=True))
+            compare(calls, record(sandbox, command, "-f", fresh=True))
         points = [(call, Point(call.name, call.ordinal)) for call in calls if call.thread == main]
         if any(call.thread != main for call in calls):
             sandbox.reset()
-            points += _told_by_path(calls, _record(sandbox, command), main, sandbox.world)
+            again = record(sandbox, command, "-f")
+            points += _told_by_path(calls, again, main, sandbox.world)
         points.sort(key=lambda pair: pair[0].number)
         return list(dict.fromkeys(point for call, point in points if call.mutating))
 
     def strike(self, sandbox: Sandbox, command: Command, point: Point) -> Strike:
         """Run a command and kill it at a point."""
-        log = os.path.join(sandbox.scratch, "strace.log")
         options = ["-f"] if point.everywhere else []
         options += ["-P", sandbox.world + point.path] if point.path else []
         # A second set of calls would take the place of the first one.
         options += ["-e", f"trace={','.join((point.call, *self._lies))}", *lying(self._lies)]
         options += ["-e", f"inject={point.call}:signal=KILL:when={point.ordinal}"]
-        completed = sandbox.run(command, before=tracer(log, *options))
-        called = [call for call in read_calls(log) if call.name == point.call]
+        completed, calls = traced(sandbox, command, *options)
+        called = [call for call in calls if call.name == point.call]
         struck = [c for c in called if c.ordinal == point.ordinal and not c.executed]
         # A killed child leaves its parent to end as it can.
         died = completed.status == -signal.SIGKILL or (point.everywhere and struck)
@@ -207,11 +215,28 @@ def lying(calls: Sequence[str]) -> list[str]:
     return ["-e", f"inject={','.join(calls)}:retval=0"] if calls else []
 
 
-def _record(sandbox: Sandbox, command: Command, *, fresh: bool = False) -> list[Call]:
+def traced(
+    sandbox: Sandbox, command: Command, *options: str, worker: int = 0, fresh: bool = False
+) -> tuple[Completed, list[Call]]:
+    """Run a command with a tracer; return how it ended, and its calls, or those of a worker."""
     log = os.path.join(sandbox.scratch, "strace.log")
-    names = ",".join(f"?{name}" for name in MUTATING)
-    sandbox.run(command, before=tracer(log, "-f", "-e", f"trace={names}"), fresh=fresh)
-    return read_calls(log)
+    Path(log).unlink(missing_ok=True)
+    before = tracer(log, *options)
+    completed = sandbox.run(command, before=before, worker=worker, fresh=fresh)
+    return completed, read_calls(log) if os.path.exists(log) else []
+
+
+def record(
+    sandbox: Sandbox,
+    command: Command,
+    *options: str,
+    names: Iterable[str] = MUTATING,
+    worker: int = 0,
+    fresh: bool = False,
+) -> list[Call]:
+    """Return the calls that a command makes, or one of its workers, as strace names them."""
+    trace = f"trace={','.join(f'?{name}' for name in names)}"
+    return traced(sandbox, command, *options, "-e", trace, worker=worker, fresh=fresh)[1]
 
 
 def _told_by_path(

@@ -18,6 +18,7 @@ Errors: ``SetupError`` if the scenario does not work without a fault.
 from __future__ import annotations
 
 import re
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -36,7 +37,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from integration.faults.scenario import Command, Scenario, State
+    from integration.faults.snapshot import Snapshot
     from integration.faults.strace import Point, Strike
+
+
+TRACEBACK = "Traceback (most recent call last)"
+BUG = "This is a mistake in linkinstall"
 
 
 class Fault(Protocol):
@@ -63,6 +69,7 @@ class Result:
     :param completed: how that command ended
     :param judgement: what the oracle says in the end
     :param same: the fault led to what another one had led to, and this is what came of that
+    :param survivors: what is wrong with how those ended that were not struck, or nothing
     """
 
     scenario: Scenario
@@ -73,18 +80,19 @@ class Result:
     completed: Completed
     judgement: Judgement
     same: bool = False
+    survivors: str = ""
 
     @property
     def next_run_failed(self) -> bool:
         """Whether the next run says that it failed, took too long, or shows a traceback."""
         statuses = self.scenario.next_runs[self.next_run].statuses
         ended = self.completed.status in statuses and not self.completed.timed_out
-        return not ended or "Traceback (most recent call last)" in self.completed.output
+        return not ended or TRACEBACK in self.completed.output
 
     @property
     def sound(self) -> bool:
         """Whether the fault was survived without any trace."""
-        return self.judgement.sound and not self.next_run_failed
+        return self.judgement.sound and not self.next_run_failed and not self.survivors
 
 
 def sampled(points: Sequence[Point], every: int, turn: int) -> Sequence[Point]:
@@ -219,7 +227,34 @@ class Sweep(References):
 
     def result_after(self, strike: Strike, point: Point, next_run: str) -> Result:
         """Let one next run follow what is there now, and judge."""
-        between = state_of(self._plain, environment(self.sandbox))
+        there = environment(self.sandbox)
+        between = state_of(self._plain, there)
+        survivors = self._survivors(strike.completed, there) if strike.alone else ""
         completed = self.sandbox.run(self.scenario.next_runs[next_run])
         judgement = self.judge(next_run)
-        return Result(self.scenario, point, strike, between, next_run, completed, judgement)
+        return Result(
+            self.scenario,
+            point,
+            strike,
+            between,
+            next_run,
+            completed,
+            judgement,
+            survivors=survivors,
+        )
+
+    def _survivors(self, told: Completed, there: Snapshot) -> str:
+        """Return what is wrong with how a command ended of which one process was killed.
+
+        One that lived on while a worker died has met one error: it makes the change all the
+        same, or it puts everything back at once.
+        """
+        if TRACEBACK in told.output or BUG in told.output:
+            return f"a traceback of what lived on:\n{told.output}"
+        if told.timed_out:
+            return "what lived on did not end"
+        ends: dict[int, State] = {0: "new", 1: "old"}
+        state = ends.get(told.status)
+        if told.status == -signal.SIGKILL or (state and self._plain[state].areas["venv"] == there):
+            return ""
+        return f"what lived on ended with {told.status}:\n{told.output}"

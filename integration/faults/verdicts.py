@@ -26,7 +26,6 @@ from integration.faults.aftermath import (
     DONE,
     LOST,
     MIXED,
-    TRACEBACK,
     UNNAMED,
     Aftermath,
     end_of,
@@ -37,7 +36,7 @@ from integration.faults.oracle import STATES, Observation, environment, judge, o
 from integration.faults.sandbox import AREAS
 from integration.faults.snapshot import Node, Snapshot, take
 from integration.faults.states import Worlds
-from integration.faults.sweep import References
+from integration.faults.sweep import TRACEBACK, References
 from linkinstall.cache import QUARANTINED
 from linkinstall.venvs.sight import MAKING, state_folders
 
