@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -13,9 +14,13 @@ import pytest
 
 import linkinstall
 from linkinstall import interpreter_report, limits
-from linkinstall.errors import EnvironmentNotFoundError
+from linkinstall.errors import EnvironmentNotFoundError, UnsettledError
+from linkinstall.fs import local
 from linkinstall.interpreter_report import SCHEMES
 from linkinstall.interpreters import _STARTER, ask, report_of, running
+from linkinstall.venvs.aside import Aside
+from linkinstall.venvs.holding import hold_for_change
+from linkinstall.venvs.settling import settle
 from linkinstall.venvs.sight import MAKING
 from tests.support.gates import require, suited
 from tests.support.interpreters import VERSIONS, interpreter, make_venv, say
@@ -463,3 +468,28 @@ def test_only_the_working_folder_leaves_the_path() -> None:
     for options in ([], ["-P"]):
         command = [sys.executable, *options, "-c", _STARTER, program, "<", ">"]
         assert b"<" + plain + b">" == subprocess.check_output(command)
+
+
+@pytest.mark.parametrize("what", ["clear", "remove"])
+def test_what_a_killed_venv_command_has_left_is_told_as_that(tmp_path: Path, what: str) -> None:
+    """Where no interpreter stands because it lies in the stash, that is said, and how to settle it.
+
+    Story: right after a killed ``venv clear`` or ``venv remove`` every command said that the folder
+    holds no interpreter, or is not there, with status 1, and none said how to get it back.
+    """
+    place = tmp_path / "env"
+    make_venv(place, sys.executable)
+    aside = Aside(local(), str(place), sync="off", hold=partial(hold_for_change, local()))
+    aside.begin(what)
+    aside.take()
+
+    with pytest.raises(EnvironmentNotFoundError, match="another process is removing it"):
+        report_of(str(place))
+    assert aside.lock is not None
+    aside.lock.release()
+    for spec in (place, place / "bin" / "python"):
+        with pytest.raises(UnsettledError, match="was killed") as caught:
+            report_of(str(spec))
+        assert f"`linkinstall venv create {place}` settles that" in caught.value.next_step
+    settle(local(), str(place))
+    assert "executable" in report_of(str(place))

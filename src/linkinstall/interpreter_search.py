@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from linkinstall.errors import EnvironmentNotFoundError
     from linkinstall.interpreter_report import Report
 
-__all__ = ["is_name", "locate", "not_found", "refuse_remains"]
+__all__ = ["is_name", "locate", "not_found", "refuse_remains", "refuse_unsettled"]
 
 
 _ACTIVATION = frozenset(("activate", "activate.bat", "activate_this.py"))
@@ -93,6 +93,21 @@ def refuse_remains(spec: str, executable: str, report: Report) -> None:
         f"If it was a virtual environment, make it anew: `linkinstall venv create --clear "
         f"--force PATH`. If {prefix} is meant, name that with --python.",
     )
+
+
+def refuse_unsettled(spec: str) -> None:
+    """Refuse what no interpreter was found in as what a ``venv`` command has left, if it is that.
+
+    :raises UnsettledError: such a command was killed: what was there is in its stash
+    :raises EnvironmentNotFoundError: it is still at work
+    """
+    from linkinstall.world import unsettled_venvs
+
+    files = local()
+    for root, state in unsettled_venvs(files, files.real_path(absolute(files, spec))):
+        from linkinstall.venvs.guards import unsettled_venv
+
+        raise unsettled_venv(files, root, state)
 
 
 def _is_same(one: str, other: str) -> bool:

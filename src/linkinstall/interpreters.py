@@ -103,7 +103,18 @@ def report_of(spec: str, cache_dir: str | None = None) -> Report:
     :param spec: the path or name of an interpreter, a venv or the root of an installation
     :param cache_dir: the cache whose answers are used; None is the default, "" is none
     :raises EnvironmentNotFoundError: it names nothing that can be installed into
+    :raises UnsettledError: nothing yet: a ``venv`` command that was killed has to be settled
     """
+    try:
+        return _report_of(spec, cache_dir)
+    except Exception:
+        from linkinstall.interpreter_search import refuse_unsettled
+
+        refuse_unsettled(spec)
+        raise
+
+
+def _report_of(spec: str, cache_dir: str | None) -> Report:
     from linkinstall.interpreter_search import is_name, locate, not_found, refuse_remains
     from linkinstall.remembered_interpreters import RememberedInterpreters, folder_below
 

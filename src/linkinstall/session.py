@@ -103,30 +103,14 @@ class Session:
         """
         # A folder in it (--target, another venv) goes with it.
         for root, state in unsettled_venvs(self.files, self.files.real_path(self.environment.root)):
-            from linkinstall.errors import UnsettledError
-            from linkinstall.venvs.holding import is_at_work
+            from linkinstall.venvs.guards import unsettled_venv
 
-            if is_at_work(self.files, state):
-                raise self._gone(root)
-            raise UnsettledError(
-                f"The virtual environment {root} is being made, emptied or removed, or a command "
-                f"that did so was killed: {state} has its journal.",
-                next_step="Nothing was changed. Unless such a command still runs, `linkinstall "
-                f"venv create {root}` settles that, and keeps what is there then.",
-            )
+            raise unsettled_venv(self.files, root, state)
 
-    def _gone(self, root: str = "") -> Exception:
-        """Return the error for a venv that somebody has removed since it was found.
+    def _gone(self) -> Exception:
+        from linkinstall.venvs.guards import gone
 
-        :param root: of the venv; default the environment itself
-        """
-        from linkinstall.errors import EnvironmentNotFoundError
-
-        return EnvironmentNotFoundError(
-            f"The virtual environment {root or self.environment.root} is not there any more: "
-            "another process is removing it or making it anew, or has done so.",
-            next_step="Nothing was changed. Run the command again once it is there.",
-        )
+        return gone(self.environment.root)
 
     def end(self) -> None:
         """Let the environment go.

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from linkinstall.venvs.sight import Sight
 
 __all__ = [
+    "gone",
     "refuse_creation",
     "refuse_decoupling",
     "refuse_mounts",
@@ -45,6 +46,7 @@ __all__ = [
     "refuse_strange_state",
     "refuse_unusable_path",
     "refuse_within_unsettled",
+    "unsettled_venv",
 ]
 
 _INSTEAD = {"running": "Run linkinstall from another environment."}
@@ -147,6 +149,35 @@ def refuse_strange_state(files: FileSystem, place: str, state: str) -> None:
     for name, kind in files.scan(state):
         if kind != (FOLDER if name.isdecimal() or name.startswith(KEPT) else FILE):
             raise _strange(state, f"{name} in it is of another kind than linkinstall makes")
+
+
+def gone(place: str) -> Exception:
+    """Return the error for a venv that somebody is changing as a whole, or has removed."""
+    from linkinstall.errors import EnvironmentNotFoundError
+
+    return EnvironmentNotFoundError(
+        f"The virtual environment {place} is not there any more: another process is removing it "
+        "or making it anew, or has done so.",
+        next_step="Nothing was changed. Run the command again once it is there.",
+    )
+
+
+def unsettled_venv(files: FileSystem, place: str, state: str) -> Exception:
+    """Return the error for a venv that ``unsettled_venvs`` tells of.
+
+    :return: another one where the command that changes it is still at work
+    """
+    from linkinstall.errors import UnsettledError
+    from linkinstall.venvs.holding import is_at_work
+
+    if is_at_work(files, state):
+        return gone(place)
+    return UnsettledError(
+        f"The virtual environment {place} is being made, emptied or removed, or a command that "
+        f"did so was killed: {state} has its journal.",
+        next_step="Nothing was changed. Unless such a command still runs, `linkinstall venv "
+        f"create {place}` settles that, and keeps what is there then.",
+    )
 
 
 def refuse_within_unsettled(files: FileSystem, place: str) -> None:

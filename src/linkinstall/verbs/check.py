@@ -5,8 +5,8 @@ Calling sequence::
     for finding in check(environment=Environment.of(".venv")):
         print(finding.path, finding.fix)
 
-Guarantees: reads only, takes no lock. Where somebody else takes away what is being looked at,
-all is looked at once more, a few times (``limits.RETRIES``). :func:`list_distributions` looks
+Guarantees: reads only, and waits for no lock. Where somebody else takes away what is being looked
+at, all is looked at once more, a few times (``limits.RETRIES``). :func:`list_distributions` looks
 at presence and size alone; ``check`` also at times, and reads what those do not clear; with
 ``full`` it reads every file.
 
