@@ -422,6 +422,23 @@ def test_litter_is_told_unless_clearing_it_away_met_the_error(
     assert kinds == list(wrong_right_after(point, injected, there))
 
 
+@pytest.mark.parametrize(
+    ("moved", "kinds"), [("/world/cache/v1/tmp/1/a", []), ("/world/venv/a", [LITTER])]
+)
+def test_a_closed_folder_that_was_moved_there_is_no_litter(moved: str, kinds: list[str]) -> None:
+    """An entry that was taken aside cannot be removed while a folder of it is closed."""
+    completed = Completed(0, "warning: could not be removed; it is left to the next run")
+    injected = Injected(
+        fired=True, calls=("closed",), paths=("/world/a",), completed=completed, moved=(moved,)
+    )
+    there = Aftermath(
+        old=False, new=True, unfinished=False, only_staged=False, only_trash=False,
+        litter={"/world/cache/v1/tmp": "v1/tmp/1"},
+    )  # fmt: skip
+
+    assert kinds == list(wrong_right_after(ErrorPoint("chattr", 1, "EPERM"), injected, there))
+
+
 def test_what_a_failed_flush_may_have_lost_is_demanded_to_be_given_up(tmp_path: Path) -> None:
     """A build that keeps it is told, entry by entry; ours gives up what others made as well."""
     require(not unavailable(), unavailable() or "strace")

@@ -140,9 +140,13 @@ def _holds(point: ErrorPoint, output: str) -> bool:
 
 
 def _keeps(point: ErrorPoint, injected: Injected, folder: str) -> bool:
-    """Return whether an error is one of clearing a folder, so that what is in it stays."""
+    """Return whether an error is one of clearing a folder, so that what is in it stays.
+
+    A folder that was closed, and has been moved there, was closed to clearing, too.
+    """
     clears = point.call in {*CLEARING, LOCKING} and not any("O_CREAT" in c for c in injected.calls)
-    return clears and any(f"{path}/".startswith(f"{folder}/") for path in injected.paths)
+    met = (*(injected.paths if clears else ()), *injected.moved)
+    return any(f"{path}/".startswith(f"{folder}/") for path in met)
 
 
 def end_of(completed: Completed, there: Aftermath) -> str:

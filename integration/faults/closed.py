@@ -103,6 +103,7 @@ class Close:
                 os.fchmod(handle, mode & ~0o222)
             before = () if immutable else WITHOUT_RIGHTS
             completed = sandbox.run(command, before=before, fresh=True)
+            now = os.readlink(f"/proc/self/fd/{handle}")
         finally:
             if immutable:
                 _set_immutable(handle, 0)
@@ -110,7 +111,10 @@ class Close:
                 os.fchmod(handle, mode)
             os.close(handle)
         struck = f"closed {folder}, {point.call}"
-        return Injected(fired=True, calls=(struck,), paths=(folder,), completed=completed)
+        moved = (now,) if now != folder else ()
+        return Injected(
+            fired=True, calls=(struck,), paths=(folder,), completed=completed, moved=moved
+        )
 
 
 def _set_immutable(handle: int, on: int) -> None:

@@ -110,12 +110,14 @@ class Injected:
     :param calls: the calls that met it, as strace printed them
     :param paths: the paths of those calls
     :param completed: how the command ended
+    :param moved: where a folder that was closed stands by now
     """
 
     fired: bool
     calls: tuple[str, ...]
     paths: tuple[str, ...]
     completed: Completed = field(repr=False)
+    moved: tuple[str, ...] = ()
 
 
 class Inject:

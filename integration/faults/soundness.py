@@ -43,7 +43,9 @@ SUFFIX = ".dist-info"
 _CACHE = re.compile(
     r"""\. | v1 | v1/lock | v1/tmp | v1/bytecode
     | v1/(?:aliases|dependents|environments|interpreters)(?:/[\w.]+)?
-    | v1/(?:entries|bytecode/\w+)(?:/[\w.-]+(?:/(?:manifest|record|unflushed|files(?:/.*)?))?)?""",
+    | v1/(?:entries|bytecode/\w+)(?:/[\w.-]+)?
+    | v1/(?:entries|bytecode/\w+)/[\w.-]+
+        /(?:manifest | manifest\.damaged | record | unflushed | files(?:/.*)?)""",
     re.VERBOSE,
 )
 """The paths that a cache has, as ARCHITECTURE.md lists them; none of them in ``tmp``."""
