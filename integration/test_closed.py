@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
 import pytest
 
-from integration.faults.closed import names, sweep_closed, unavailable
+from integration.faults.closed import Close, names, sweep_closed, unavailable
 from integration.faults.errors import explain
+from integration.faults.injection import ErrorPoint
+from integration.faults.sandbox import Completed
 from integration.faults.scenarios import scenario
 from tests.support.gates import require
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from integration.faults.sandbox import Sandbox
+    from integration.faults.scenario import Command
 
 SAMPLE = {
     "linkinstall-upgrade-parts-hardlink": 5,
@@ -47,6 +60,41 @@ def test_a_closed_folder_leaves_old_or_new(name: str) -> None:
     assert "" == swept.error
     assert [] == [explain(verdict) for verdict in swept.wrong]
     assert swept.passed
+
+
+@dataclass
+class World:
+    """A world in which the command does one thing to the closed folder."""
+
+    world: str
+    act: Callable[[str, str], object]
+
+    def run(self, _command: object, **_options: object) -> Completed:
+        """Do it, to ``a``; ``b`` is free."""
+        self.act(f"{self.world}/a", f"{self.world}/b")
+        return Completed(0, "")
+
+
+@pytest.mark.parametrize(
+    ("act", "moved"),
+    [
+        (os.rename, ["b"]),
+        (lambda _one, _other: None, []),
+        (lambda one, _other: os.rmdir(one), []),
+    ],
+)
+def test_where_a_closed_folder_has_been_moved_to_is_told(
+    tmp_path: Path, act: Callable[[str, str], object], moved: list[str]
+) -> None:
+    """Only one that still stands, elsewhere, can be why something could not be removed."""
+    (tmp_path / "a").mkdir()
+    world = cast("Sandbox", World(str(tmp_path), act))
+    point = ErrorPoint("chmod", 1, "EACCES", path="/a")
+
+    struck = Close().strike(world, cast("Command", None), point)
+
+    assert [str(tmp_path / name) for name in moved] == list(struck.moved)
+    assert (str(tmp_path / "a"),) == struck.paths
 
 
 def test_a_build_that_empties_what_it_cannot_rename_is_found_out() -> None:

@@ -104,6 +104,19 @@ def test_harm_is_found(world: World, path: str, harm: Callable[[Path], object], 
     assert told.format(library=library) in "\n".join(world.problems())
 
 
+def test_a_quarantined_entry_is_told_for_its_manifest_alone(world: World) -> None:
+    """Its manifest stands there under another name, which is no stray; any other name is one."""
+    (entry, *_) = Path(world.sandbox.area("cache"), "v1", "entries").iterdir()
+    (entry / "manifest").rename(entry / "manifest.damaged")
+    (entry / "manifest.other").touch()
+
+    lines = [one for one in world.problems() if entry.name in one]
+
+    assert 2 == len(lines)
+    assert "No such file or directory" in lines[0]
+    assert f"cache: stray v1/entries/{entry.name}/manifest.other" == lines[1]
+
+
 def test_a_distribution_of_another_tool_is_held_to_its_record(world: World) -> None:
     """Modes that another tool gives are its own affair; what its RECORD does not list is not."""
     library = Path(world.sandbox.library)

@@ -103,7 +103,7 @@ class Close:
                 os.fchmod(handle, mode & ~0o222)
             before = () if immutable else WITHOUT_RIGHTS
             completed = sandbox.run(command, before=before, fresh=True)
-            now = os.readlink(f"/proc/self/fd/{handle}")
+            now = os.readlink(f"/proc/self/fd/{handle}")  # has " (deleted)" if it is gone
         finally:
             if immutable:
                 _set_immutable(handle, 0)
@@ -111,7 +111,7 @@ class Close:
                 os.fchmod(handle, mode)
             os.close(handle)
         struck = f"closed {folder}, {point.call}"
-        moved = (now,) if now != folder else ()
+        moved = (now,) if now != folder and os.path.isdir(now) else ()
         return Injected(
             fired=True, calls=(struck,), paths=(folder,), completed=completed, moved=moved
         )
