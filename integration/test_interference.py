@@ -18,12 +18,12 @@ PATH_BY_PATH = (
     "        foreign: set[int] = set()\n",
 )
 OVERWRITING = (
-    "settle.py",
-    "        if there is None:\n            self.files.link_new(source, target)\n",
+    "restoration.py",
+    "    if there is None:\n        files.link_new(source, target)\n",
     (
-        "        folder, name = os.path.split(target)\n"
-        "        if not self.files.unlink_all(folder, [name]):\n"
-        "            self.files.link_new(source, target)\n"
+        "    folder, name = os.path.split(target)\n"
+        "    if not files.unlink_all(folder, [name]):\n"
+        "        files.link_new(source, target)\n"
     ),
 )
 BEYOND = (

@@ -20,7 +20,7 @@ from integration.faults.untidy_session import RECOVER, Session, WrongError
 from integration.faults.untidy_steps import execute, plan, shrink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from integration.faults.untidy_commands import Answer
     from integration.faults.untidy_places import Bench, Place
@@ -49,6 +49,12 @@ ROWS_ON_TRUST = (
     "    if False:\n",
 )
 """One that takes the rows which an entry of the cache keeps for RECORD as they stand."""
+ALL_TO_TRASH = (
+    "settle.py",
+    "                restoration.give_others(item)\n",
+    "                pass\n",
+)
+"""One that gives others nothing back where another tool has taken the project over."""
 
 
 class Never(random.Random):
@@ -79,13 +85,13 @@ def session(stage: Stage) -> Session:
     return Session(stage[0], "venv", stage[1])
 
 
-def of(session: Session, *names: str) -> Asked:
+def of(session: Session, *names: str, options: Sequence[str] = ()) -> Asked:
     """Return the installation of wheels, each the beginning of a file's name."""
     chosen = [
         one for name in names for one in session.wheels if Path(one.path).name.startswith(name)
     ]
     assert len(chosen) == len(names)
-    return install(chosen, "--link-mode", "hardlink")
+    return install(chosen, "--link-mode", "hardlink", *options)
 
 
 def uninstall(project: str) -> Asked:
@@ -181,6 +187,53 @@ def test_a_build_that_is_known_to_be_bad_is_caught(name: str, tmp_path: Path) ->
         script(Session(bench, "venv", wheels))
 
     assert kind == wrong.value.problem.kind
+
+
+class Midway(Never):
+    """One by which a command is killed when its files are in place, before it is committed."""
+
+    def randint(self, a: int, b: int) -> int:
+        """Return a point between two, nearer to the second."""
+        return a + (b - a) * 3 // 4
+
+
+def overwrite_and_lose(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kill an installation over a person's file; another tool has the project before we recover."""
+
+    def taken_over(session: Session, _chance: random.Random) -> None:
+        info = library(session) / "gamma-0.9.dist-info"
+        info.mkdir()
+        (info / "RECORD").write_text("gamma-0.9.dist-info/RECORD,,\n", encoding="utf-8")
+
+    session.command(of(session, "gamma-1.0"), NEVER)  # so that it is in the cache
+    session.command(uninstall("gamma"), NEVER)
+    monkeypatch.setattr(untidy_session, "_BETWEEN", 2.0)
+    monkeypatch.setattr(Session, "theirs", taken_over)
+    (library(session) / "gamma.py").write_text("mine\n", encoding="utf-8")
+    session.kill(of(session, "gamma-1.0", options=("--overwrite-existing",)), Midway(1))
+
+
+def test_what_was_overwritten_comes_back_where_another_tool_has_taken_over(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person's file is there again, whoever has the project that was to replace it.
+
+    It became trash with the old files of the project, and the next run deleted it (seed 126).
+    """
+    overwrite_and_lose(session, monkeypatch)
+
+    assert "mine\n" == (library(session) / "gamma.py").read_text(encoding="utf-8")
+
+
+def test_a_build_that_gives_nothing_back_to_others_is_caught(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The judge sees that what a command has taken of others is not there any more."""
+    with (
+        benches(str(tmp_path), [ALL_TO_TRASH]) as (bench, wheels),
+        pytest.raises(WrongError, match="what was taken of others did not come back"),
+    ):
+        overwrite_and_lose(Session(bench, "venv", wheels), monkeypatch)
 
 
 # ---------------------------------------------------------------- the judge

@@ -17,12 +17,11 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from linkinstall import application
+from linkinstall import application, restoration
 from linkinstall.application import Application
-from linkinstall.fs import local
 from linkinstall.fs.trees import remove_tree
 from linkinstall.identity import Identity
-from linkinstall.settle import Settlement
+from linkinstall.restoration import Restoration
 from linkinstall.staging import Staging
 from linkinstall.values import replace
 from tests.support.scenarios import SCENARIOS
@@ -233,13 +232,13 @@ def test_a_build_that_overwrites_a_foreign_file_is_found_out(
     """A rollback that puts old files over somebody else's is seen by the sweep with such files."""
     sweep = sweep_of("uninstall", folder)
 
-    def over(_settlement: Settlement, source: str, target: str) -> bool:
-        if local().status(target) is not None:
-            local().unlink(target)
-        local().link_new(source, target)
+    def over(files: FileSystem, source: str, target: str) -> bool:
+        if files.status(target) is not None:
+            files.unlink(target)
+        files.link_new(source, target)
         return True
 
-    monkeypatch.setattr(Settlement, "_put_back", over)
+    monkeypatch.setattr(restoration, "put_back", over)
 
     assert "is not what they wrote any more" in first(sweep.kills_and_intrusions())
 
@@ -268,10 +267,10 @@ def test_a_build_that_drops_what_gave_way_is_found_out(
     """An old file that cannot be put back has to be kept: the sweep with foreign files sees it."""
     sweep = sweep_of("uninstall", folder)
 
-    def drop(settlement: Settlement, item: StashItem, _reason: str) -> None:
-        remove_tree(settlement.files, settlement._identity.stashed(item))
+    def drop(restoration: Restoration, item: StashItem, _reason: str) -> None:
+        remove_tree(restoration.files, restoration._identity.stashed(item))
 
-    monkeypatch.setattr(Settlement, "_to_trash", drop)
+    monkeypatch.setattr(Restoration, "to_trash", drop)
 
     assert "is kept nowhere" in first(sweep.kills_and_intrusions())
 
@@ -291,6 +290,6 @@ def test_a_build_that_puts_nothing_back_is_found_out(
 ) -> None:
     """A rollback that removes what is new and restores nothing is seen by the sweep of kills."""
     sweep = sweep_of("uninstall", folder)
-    monkeypatch.setattr(Settlement, "_restore", lambda _settlement, _item: None)
+    monkeypatch.setattr(Restoration, "restore", lambda _restoration, _item: None)
 
     assert "neither old" in first(sweep.kills())

@@ -17,6 +17,7 @@ from linkinstall.fs.volumes import Volumes
 from linkinstall.settle import Settlement
 from tests.support.applications import OFF, applied, journal_of
 from tests.support.faulty import Change, Denying, Faulty, OtherVolume, Recording, Wrapper
+from tests.support.settlements import SCRIPT, come, old_site, settlement
 from tests.support.sites import Site, differences, of_state, snapshot
 
 if TYPE_CHECKING:
@@ -25,16 +26,11 @@ if TYPE_CHECKING:
     from linkinstall.application import Application
     from tests.support.sites import Snapshot
 
-SCRIPT = "[console_scripts]\ntool = app:main\n"
-
 
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """Return an environment with version 1.0 of a project."""
-    site = Site(tmp_path)
-    files = {"app/__init__.py": "", "app/core.py": "value = 1\n", "app/old/inner.txt": "old\n"}
-    site.install(site.wheel(files=files, entry_points=SCRIPT), compile_levels=())
-    return site
+    return old_site(tmp_path)
 
 
 @pytest.fixture
@@ -60,11 +56,6 @@ def removal(site: Site, old: Snapshot) -> Application:
     application = applied(site, out=["app"])
     application.prepare()
     return application
-
-
-def settlement(application: Application, files: FileSystem | None = None) -> Settlement:
-    """Return the settlement that a later run makes."""
-    return Settlement(files or local(), journal_of(application), OFF)
 
 
 def payload(site: Site) -> Snapshot:
@@ -130,24 +121,6 @@ def test_a_foreign_file_in_a_new_folder_stays(
     note.unlink()
     note.parent.rmdir()
     assert [] == differences(old, payload(site))
-
-
-def test_a_file_that_was_exchanged_meanwhile_stays_and_the_old_one_is_kept(
-    site: Site, upgrade: Application
-) -> None:
-    """Somebody else's file in the place of an old one: theirs stays, the old one is told of."""
-    core = site.library / "app" / "core.py"
-    core.unlink()
-    core.write_text("value = 'theirs'\n")
-    settled = settlement(upgrade)
-    settled.roll_back()
-    (kept,) = settled.kept
-    where = kept.reason.rpartition(" ")[2]
-
-    assert "value = 'theirs'\n" == core.read_text()
-    assert str(site.library / "app") == kept.path
-    with open(f"{where}/core.py") as stream:
-        assert "value = 1\n" == stream.read()
 
 
 def test_new_folders_go_from_the_inside_out(site: Site, old: Snapshot) -> None:
@@ -226,30 +199,6 @@ def test_no_folder_is_removed_through_a_link(
     assert ["new"] == os.listdir(outside)
 
 
-@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
-def test_nothing_is_put_back_through_a_link(site: Site, tmp_path: Path) -> None:
-    """Where the folder above old files became a link, they are kept, not sent elsewhere."""
-    wheel = site.wheel("deep", files={"deep-1.0.data/data/share/deep/x.txt": "x"})
-    (site.root / "share").mkdir()
-    (site.root / "share" / "mine.txt").write_text("mine\n")
-    site.install(wheel, compile_levels=())
-    application = applied(site, out=["deep"])
-    application.prepare()
-    elsewhere = tmp_path / "elsewhere"
-    (site.root / "share").rename(elsewhere)
-    (site.root / "share").symlink_to(elsewhere)
-    settled = settlement(application)
-    settled.roll_back()
-    (kept,) = settled.kept
-
-    assert ["mine.txt"] == os.listdir(elsewhere)
-    assert (str(site.root / "share" / "deep"), "its folder has become a link") == (
-        kept.path,
-        kept.reason.partition(";")[0],
-    )
-    assert ["x.txt"] == os.listdir(kept.reason.rpartition(" ")[2])
-
-
 def test_a_new_dist_info_goes_first(site: Site, upgrade: Application) -> None:
     """A rollback takes the RECORD away before the files it lists: none stands without them."""
     files = Recording(local())
@@ -264,10 +213,7 @@ def test_a_new_dist_info_goes_first(site: Site, upgrade: Application) -> None:
 def test_what_another_tool_has_settled_is_left_to_it(site: Site, upgrade: Application) -> None:
     """A third version came meanwhile: what it lists stays, ours that nobody lists goes."""
     shutil.rmtree(site.library / "app-2.0.dist-info")
-    info = site.library / "app-3.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: app\nVersion: 3.0\n")
-    (info / "RECORD").write_text("app/core.py,,\napp-3.0.dist-info/RECORD,,\n")
+    come(site, "app-3.0", "app/core.py")
     settled = settlement(upgrade)
     settled.roll_back()
 
@@ -278,27 +224,6 @@ def test_what_another_tool_has_settled_is_left_to_it(site: Site, upgrade: Applic
     assert {"another tool has changed this project since"} == {
         one.reason.partition(";")[0] for one in settled.kept
     }
-
-
-def test_a_file_where_the_folder_was_stays_and_the_old_files_are_kept(
-    site: Site, old: Snapshot
-) -> None:
-    """Where a file stands in the place of a folder above, what was in it waits in the trash."""
-    assert old
-    mine = site.library / "app" / "mine.txt"
-    mine.write_text("mine\n")  # so that the folder is emptied name by name
-    application = applied(site, out=["app"])
-    application.prepare()
-    shutil.rmtree(mine.parent)
-    mine.parent.write_text("theirs\n")
-    settled = settlement(application)
-    settled.roll_back()
-    kept = {os.path.basename(one.path): one.reason for one in settled.kept}
-
-    assert "theirs\n" == mine.parent.read_text()
-    assert {"app", "old"} == kept.keys()
-    with open(kept["old"].rpartition(" ")[2] + "/inner.txt") as stream:
-        assert "old\n" == stream.read()
 
 
 def test_a_file_that_cannot_be_removed_ends_the_rollback(
@@ -355,74 +280,6 @@ def test_a_folder_that_somebody_uses_does_not_hold_a_rollback_up(
     assert not site.home.exists()
 
 
-def test_missing_parents_are_made_again(site: Site, old: Snapshot, removal: Application) -> None:
-    """Somebody swept the empty library above: what was stashed still finds its way back."""
-    (site.scripts / "tool").unlink(missing_ok=True)
-    kept = site.folder / "bin"
-    site.scripts.rename(kept)
-    settlement(removal).roll_back()
-
-    assert (site.scripts / "tool").is_file()
-    (site.scripts / "tool").rename(kept / "tool")
-    site.scripts.rmdir()
-    kept.rename(site.scripts)
-    assert [] == differences(old, snapshot(site.root, exact=True))
-
-
-def test_a_restore_that_was_killed_between_its_calls_goes_on(
-    site: Site, old: Snapshot, removal: Application
-) -> None:
-    """A file that has both names, its old place and the stash, only loses the second."""
-    (item,) = (item for item in journal_of(removal).stash if item.path == str(site.scripts))
-    os.link(site.home / "stash" / str(item.number) / "tool", site.scripts / "tool")
-    settled = settlement(removal)
-    settled.roll_back()
-
-    assert [] == settled.kept
-    assert [] == differences(old, snapshot(site.root, exact=True))
-
-
-@pytest.mark.parametrize("safely", [True, False])
-def test_old_files_come_back_by_the_safest_call(site: Site, *, safely: bool) -> None:
-    """Name by name, old files are renamed back where that is safe, and linked back elsewhere."""
-    (site.library / "app" / "mine.txt").write_text("mine\n")  # so that files go one by one
-    before = snapshot(site.root, exact=True)
-    application = applied(site, out=["app"])
-    application.prepare()
-    files = Recording(local())
-    files.renames_safely = safely
-
-    settlement(application, files).roll_back()
-
-    back = [one for one in files.changes if one.path == str(site.library / "app" / "core.py")]
-    assert ["rename_new"] * safely == [one.verb for one in back if one.verb == "rename_new"]
-    assert [] == differences(before, snapshot(site.root, exact=True))
-
-
-@pytest.mark.parametrize("place", ["app/core.pyc", "app/__pycache__/core.txt"])
-def test_only_compiled_files_give_way_to_others(site: Site, place: str) -> None:
-    """Both the folder and the suffix make a compiled file: any other old one waits in the trash."""
-    path = site.library / place
-    path.parent.mkdir(exist_ok=True)
-    path.write_text("old")
-    (path.parent / "mine.txt").write_text("mine")  # so that files go one by one
-    record = site.library / "app-1.0.dist-info" / "RECORD"
-    rows = record.read_text()
-    record.unlink()
-    record.write_text(f"{rows}{place},,\n")
-    application = applied(site, out=["app"])
-    application.prepare()
-    path.write_text("theirs")
-
-    settling = settlement(application)
-    settling.roll_back()
-
-    assert "theirs" == path.read_text()
-    assert ["something else stands in its place"] == [
-        one.reason.partition(";")[0] for one in settling.kept
-    ]
-
-
 def test_a_library_that_was_made_goes_again(tmp_path: Path) -> None:
     """Folders that were made for the state folder alone are removed with it."""
     site = Site(tmp_path)
@@ -433,30 +290,6 @@ def test_a_library_that_was_made_goes_again(tmp_path: Path) -> None:
     settlement(application).roll_back()
 
     assert [] == differences(before, site.tree())
-
-
-def test_what_was_compiled_between_two_restores_stays(site: Site) -> None:
-    """A compiled file of a source that is back already stays, and the old one has no use.
-
-    The old one was moved to the trash as if somebody else had taken its place, and the
-    state folder stayed until one more run (found by ``make model``, SEED=1).
-    """
-    inner = site.library / "app" / "__pycache__"
-    inner.mkdir()
-    compiled = inner / "core.cpython-311.pyc"
-    compiled.write_text("compiled")
-    (site.library / "app" / "mine.txt").write_text("mine")  # so that files go one by one
-    before = snapshot(site.root)
-    application = applied(site, out=["app"])
-    application.prepare()
-    inner.mkdir(exist_ok=True)
-    compiled.write_text("compiled")
-
-    settling = settlement(application)
-    settling.roll_back()
-
-    assert [] == settling.kept
-    assert [] == differences(before, snapshot(site.root))
 
 
 def test_the_journal_goes_last(upgrade: Application) -> None:

@@ -21,7 +21,7 @@ from linkinstall import looking
 from linkinstall.application import Application
 from linkinstall.entry_check import Inspection
 from linkinstall.removal import Removal
-from linkinstall.settle import Settlement
+from linkinstall.restoration import Restoration
 from tests.support.beliefs import done
 from tests.support.machine import Machine
 
@@ -93,7 +93,7 @@ def drop_the_stash_early(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def restore_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Roll back what came, and forget what went."""
-    monkeypatch.setattr(Settlement, "_restore", lambda *_: None)
+    monkeypatch.setattr(Restoration, "restore", lambda *_: None)
 
 
 def leave_nothing_to_others(monkeypatch: pytest.MonkeyPatch) -> None:

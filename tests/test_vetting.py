@@ -120,6 +120,20 @@ def test_all_problems_come_together() -> None:
     assert expected == refused(data)
 
 
+@pytest.mark.parametrize("before", ["\r\n ", "\x0b", "\u00a0"])
+def test_what_stands_before_a_version_is_part_of_it(before: str) -> None:
+    """What ``installer`` does not take for version 1 is refused here, before it sees it.
+
+    A folded line passed, and ``installer`` ended the run with an error of its own, after the
+    first write to the cache (found by ``make fuzz SEED=1``).
+    """
+    wheel = f"Wheel-Version:{before}1.0\nRoot-Is-Purelib: true\n"
+
+    assert [("wheel-version", "WHEEL")] == refused(
+        raw_wheel({}, replaced={"WHEEL": wheel.encode()})
+    )
+
+
 def test_a_name_in_an_extra_field() -> None:
     """A second name in an extra field, which some tools believe, is refused where they do."""
     name = b"sample/a.py"
@@ -247,7 +261,7 @@ def test_a_sound_wheel(tmp_path: Path) -> None:
             raw_wheel({}, replaced={"WHEEL": b"Wheel-Version: 1.7\nRoot-Is-Purelib: true\n"}),
             ["wheel-version"],
         ),
-        (raw_wheel({}, replaced={"WHEEL": b"Wheel-Version: 1.0\n"}), ["root-is-purelib"]),
+        (raw_wheel({}, replaced={"WHEEL": b"Wheel-Version: 1.0 \n"}), ["root-is-purelib"]),
         (raw_wheel({}, replaced={"METADATA": METADATA + b"Author: \xff\n"}), ["metadata"]),
         (raw_wheel({"a.py": b"", "A.py": b""}), []),
     ],

@@ -231,7 +231,8 @@ def read_url(data: bytes) -> None:
     _check_same(written, json.loads(requests.direct_url_of(written, "00"))["url"])
     if "@" not in url:
         _check_same(url, written)
-    json.loads(requests.direct_url(url, None, local()))
+    if "\0" not in url:  # a path with that was refused when the wheel was to be opened
+        json.loads(requests.direct_url(url, None, local()))
 
 
 # ---------------------------------------------------------------- all of them

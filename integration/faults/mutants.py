@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
 ROOT = Path(__file__).parents[2]
-OWN = ("journal", "settle", "identity", "planner", "policy", "removal")
+OWN = ("journal", "settle", "restoration", "identity", "planner", "policy", "removal")
 NEIGHBOURS = ("plan", "recovery", "application", "transaction")
 """Tests that are asked, too, where those of the module itself notice nothing."""
 LIMIT_SECONDS = 120

@@ -283,6 +283,7 @@ def _without_empty(nodes: Snapshot, folders: set[str]) -> Snapshot:
 class Met:
     """What was there around a kill after which somebody else acted before the recovery.
 
+    :param own: what belonged to the projects of the command, before it
     :param before: before the command
     :param new: what it makes where it is not killed
     :param killed: right after the kill
@@ -290,6 +291,7 @@ class Met:
     :param after: after the recovery
     """
 
+    own: frozenset[str]
     before: Snapshot
     new: Snapshot
     killed: Snapshot
@@ -299,7 +301,8 @@ class Met:
 
 def settled_beside(met: Met, answer: Answer) -> Iterator[Problem]:
     """Yield what is wrong after a recovery that came after what others had done."""
-    concerned = {*changed(met.before, met.new), *changed(met.before, met.killed)}
+    # A file of the projects may have been exchanged for the same one.
+    concerned = {*met.own, *changed(met.before, met.new), *changed(met.before, met.killed)}
     contents = {node.content for node in met.after.values() if node.kind == "file"}
     for path in changed(met.theirs, met.after):
         node = met.theirs.get(path)
@@ -311,10 +314,24 @@ def settled_beside(met: Met, answer: Answer) -> Iterator[Problem]:
         known = (met.before.get(path), met.new.get(path), met.killed.get(path))
         if node.kind == "file" and node not in known and node.content not in contents:
             yield Problem("the recovery lost what somebody had put there", line)
+    yield from _taken_of_others(met)
     waits = answer.kept or answer.form.get("pending")
     left = [path for path in met.after if STATE in path]
     if not answer.status and left and not waits:
         yield Problem("state is left", _some(left))
+
+
+def _taken_of_others(met: Met) -> Iterator[Problem]:
+    """Yield what a command had replaced of others, and is not there where there is room for it."""
+    for path, node in met.before.items():
+        theirs = met.theirs.get(path)
+        untouched = theirs == met.killed.get(path) and theirs != node
+        other = node.kind != "folder" and path not in met.own and not path.endswith(".pyc")
+        lost = met.after.get(path) is None and met.new.get(path) is not None
+        room = all(met.after[one].kind == "folder" for one in _parents(path) if one in met.after)
+        if untouched and other and lost and room:
+            line = _some(difference(_of(path, node), {}))
+            yield Problem("what was taken of others did not come back", line)
 
 
 # ---------------------------------------------------------------- helpers

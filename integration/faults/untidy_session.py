@@ -180,7 +180,8 @@ class Session:
             return
         self.tally.killed[asked.verb] += 1
         if chance.random() < _BETWEEN:
-            self._recover_beside(before, new, chance)
+            own = before.files_of(asked.projects)
+            self._recover_beside(own, before, new, chance)
             return
         answer = self._ask(RECOVER)
         if answer.status:
@@ -190,12 +191,14 @@ class Session:
 
     # ------------------------------------------------------------ what is judged
 
-    def _recover_beside(self, before: State, new: State, chance: random.Random) -> None:
+    def _recover_beside(
+        self, own: frozenset[str], before: State, new: State, chance: random.Random
+    ) -> None:
         killed = self.place.nodes()
         self.theirs(chance)
         theirs = self.place.nodes()
         answer = self._ask(RECOVER)
-        met = Met(before.nodes, new.nodes, killed, theirs, self.place.nodes())
+        met = Met(own, before.nodes, new.nodes, killed, theirs, self.place.nodes())
         self._all(settled_beside(met, answer), RECOVER)
         self._unfinished = True  # what was kept of theirs goes with the next recovery
 

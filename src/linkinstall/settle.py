@@ -12,7 +12,7 @@ Guarantees: what has happened is read from the disk, so it can be interrupted an
 repeated at any point. Nothing that somebody else put in place is overwritten or
 removed (:mod:`linkinstall.identity` tells whose it is). Where another tool has
 settled the matter for a distribution, only our files that no RECORD lists are removed,
-and what was stashed becomes trash.
+and what was stashed becomes trash, but for what it did not own: that goes back.
 
 Errors: ``OSError`` where the disk refuses; the journal is still there then, and the
 next run tries again.
@@ -21,16 +21,14 @@ next run tries again.
 from __future__ import annotations
 
 import os
-from stat import S_ISDIR, S_ISREG
+from stat import S_ISDIR
 
 from linkinstall.fs.trees import (
     files_below,
-    make_folders,
     remove_files,
     remove_folder_if_empty,
     remove_named,
     remove_unused_folder,
-    rename_folder,
 )
 from linkinstall.identity import Expected, Identity
 from linkinstall.outcome import Kept, Pending
@@ -100,11 +98,19 @@ class Settlement:
         foreign = {index for index in changes if self._identity.settled_by_others(index)}
         for group in sorted(self.journal.groups, key=lambda one: -one.phase):
             self._take_back(group, foreign)
+        from linkinstall.restoration import Restoration
+
+        restoration = Restoration(self.files, self.journal, self._identity)
         for item in self.journal.stash:
             if item.change in foreign:
-                self._to_trash(item, "another tool has changed this project since")
+                restoration.give_others(item)
             else:
-                self._restore(item)
+                restoration.restore(item)
+        # After all that goes by the old RECORD: that is among it.
+        for item in self.journal.stash:
+            if item.change in foreign:
+                restoration.to_trash(item, "another tool has changed this project since")
+        self.kept += restoration.kept
         if reported:
             self.volumes.make_durable(self.journal.home)
         self._clear_states("journal")
@@ -137,8 +143,15 @@ class Settlement:
         return (
             self._identity.counts(path)
             and self._identity.matches(path, expected)
-            and not (expected.change in foreign and self._identity.listed(path))
+            and not (expected.change in foreign and self._is_theirs(path, expected.change))
         )
+
+    def _is_theirs(self, path: str, change: int) -> bool:
+        """Return whether what another tool has put there may be what stands at a path.
+
+        A RECORD that lists it tells so, but for that of a project whose file ours replaces.
+        """
+        return self._identity.listed(path) and not self._identity.is_of_another(path, change)
 
     def _lost_modules(self, folder: str, names: Names) -> set[str]:
         """Return the modules of a folder that were planned and are not there (any more)."""
@@ -177,72 +190,6 @@ class Settlement:
         if status is None or not S_ISDIR(status.st_mode) or not self._identity.is_real(folder):
             return None
         return {name for name, _ in self.files.scan(folder)}
-
-    # ---------------------------------------------------------------- the stash
-
-    def _restore(self, item: StashItem) -> None:
-        """Put a stash item back, never over what stands there now."""
-        stashed = self._identity.stashed(item)
-        if self.files.status(stashed) is None:
-            return
-        if not self._identity.is_real(os.path.dirname(item.path)):
-            self._to_trash(item, "its folder has become a link")
-            return
-        if not self._has_room(os.path.dirname(item.path)):
-            self._to_trash(item, "something else stands where its folder was")
-            return
-        free = item.kind == WHOLE and self.files.status(item.path) is None
-        if free and rename_folder(self.files, stashed, item.path):
-            return
-        self._merge(stashed, item.path)
-        if self.files.status(stashed) is not None:
-            self._to_trash(item, "something else stands in its place")
-
-    def _has_room(self, folder: str) -> bool:
-        """Make a folder and its parents; return whether it stands there then."""
-        try:
-            make_folders(self.files, folder)
-        except (FileExistsError, NotADirectoryError):
-            return False
-        status = self.files.status(folder)
-        return status is not None and S_ISDIR(status.st_mode)
-
-    def _merge(self, stashed: str, place: str) -> None:
-        status = self.files.status(place)
-        if status is None:
-            self.files.make_folder(place)
-        elif not S_ISDIR(status.st_mode):
-            return
-        for name, kind in self.files.scan(stashed):
-            source, target = f"{stashed}/{name}", f"{place}/{name}"
-            if kind == "folder":
-                self._merge(source, target)
-            elif self._put_back(source, target):
-                self.files.unlink(source)
-        remove_unused_folder(self.files, stashed)
-
-    def _put_back(self, source: str, target: str) -> bool:
-        """Give ``source`` its old name; return whether the stashed name may go."""
-        there, kept = self.files.status(target), self.files.status(source)
-        if there is None and self.files.renames_safely:
-            # What runs can be renamed there, and none of its names removed.
-            self.files.rename_new(source, target)
-            return False
-        if there is None:
-            self.files.link_new(source, target)
-            return self.files.status(source) is not None
-        # Restored before, in a run that was killed right after.
-        same = kept is not None and (there.st_dev, there.st_ino) == (kept.st_dev, kept.st_ino)
-        # Or compiled anew since, of a source that was restored then.
-        compiled = target.endswith(".pyc") and "/__pycache__/" in target
-        return same or (compiled and S_ISREG(there.st_mode))
-
-    def _to_trash(self, item: StashItem, reason: str) -> None:
-        stashed = self._identity.stashed(item)
-        if self.files.status(stashed) is None:
-            return
-        moved = to_trash(self.files, self.journal.states[item.state], stashed, self.journal.id)
-        self.kept.append(Kept(item.path, f"{reason}; the old files wait in {moved}"))
 
     # ---------------------------------------------------------------- finishing
 
@@ -294,13 +241,15 @@ class Settlement:
 
     def _give_back(self, stashed: str, place: str, stuck: set[str]) -> None:
         """Put back what nobody planned: written while the folder was on its way out."""
+        from linkinstall.restoration import has_room, put_back
+
         for name, kind in self.files.scan(stashed):
             source, target = f"{stashed}/{name}", f"{place}/{name}"
             if source in stuck:
                 continue
             if kind == "folder":
                 self._give_back(source, target, stuck)
-            elif self._has_room(place) and self._put_back(source, target):
+            elif has_room(self.files, place) and put_back(self.files, source, target):
                 self.files.unlink(source)
         remove_folder_if_empty(self.files, stashed)
 

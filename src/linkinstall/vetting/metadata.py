@@ -86,7 +86,8 @@ def check_wheel_file(data: bytes | None, problems: Problems, warnings: list[Warn
     except UnicodeDecodeError:
         problems.add("wheel-file", "WHEEL", "it is not UTF-8")
         return "platlib"
-    version = str(message["Wheel-Version"] or "").strip()
+    # What stands before it counts: to installer a folded line is part of the value.
+    version = str(message["Wheel-Version"] or "").rstrip()
     major, *minors = version.split(".")
     if not (minors and all(map(_is_number, (major, *minors)))):
         problems.add("wheel-version", "WHEEL", f"{shown(version)} is not a Wheel-Version")
