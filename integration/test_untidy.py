@@ -189,6 +189,24 @@ def test_a_build_that_is_known_to_be_bad_is_caught(name: str, tmp_path: Path) ->
     assert kind == wrong.value.problem.kind
 
 
+def test_files_whose_rows_are_lost_may_be_replaced(session: Session) -> None:
+    """A RECORD that has lost rows at its end looks whole, and the wheel tells what they were.
+
+    Story: seed 698. What stood there was the project's own, and was told, and counted as lost.
+    """
+    session.command(of(session, "foo_bar-2.0"), NEVER)
+    (one,) = distributions(session.place.libraries())
+    rows = Path(one.path, "RECORD").read_text(encoding="utf-8").splitlines()
+    assert "foo_bar/run.sh" == rows[-1].partition(",")[0]
+    assert rewrite(one, "cut here", len(rows) - 2)
+    chosen = [wheel for wheel in session.wheels if "foo_bar-2.0" in wheel.path]
+
+    answer = session.command(install(chosen, "--link-mode", "symlink"), NEVER)
+
+    assert (library(session) / "foo_bar" / "run.sh").is_symlink()
+    assert answer.warns_of(str(library(session) / "foo_bar" / "run.sh"))
+
+
 class Midway(Never):
     """One by which a command is killed when its files are in place, before it is committed."""
 

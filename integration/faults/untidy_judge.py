@@ -114,7 +114,10 @@ class _Change:
         self.old, self.new = before.files_of(asked.projects), after.files_of(asked.projects)
         self.others = before.files_of_others(asked.projects)
         self.wheels = [one for one in wheels if one.project in asked.projects]
-        self.damaged = bool(before.damaged & asked.projects)
+        # A RECORD that has lost rows at its end looks whole: it lists a part of a wheel.
+        self.damaged = bool(before.damaged & asked.projects) or any(
+            map(self._has_part, self.wheels)
+        )
 
     def judge(self, path: str) -> Iterator[Problem]:
         """Yield what is wrong with one path."""
@@ -142,6 +145,11 @@ class _Change:
         if self.asked.overwrites and self._gives_way(path):
             return True
         return path not in self.others and self._may_go_unlisted(path, source)
+
+    def _has_part(self, wheel: Wheel) -> bool:
+        owned = self.before.owned.get(wheel.project, ())
+        plain = [one for one in owned if INFO not in one and not one.endswith(".pyc")]
+        return 0 < len(plain) < len(wheel.brings) and all(map(wheel.has, plain))
 
     def _is_info(self, folder: str) -> bool:
         about = self.asked.projects

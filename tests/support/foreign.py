@@ -20,7 +20,7 @@ from installer.sources import WheelFile
 from tests.support.beliefs import Beliefs, unique
 from tests.support.model_wheels import Asked, compiled
 from tests.support.oracle import same_file
-from tests.support.simple_model import LIBRARY, Dist, File, Model, parents
+from tests.support.simple_model import LIBRARY, OWN, Dist, File, Model, parents
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -124,8 +124,14 @@ class Foreign(Beliefs):
             self._edit_in_place(files[position % len(files)], b"edited in the cache\n")
 
     def _edit_in_place(self, path: str, content: bytes) -> None:
-        """Write to a file that may have more names, in the environment and in the cache."""
+        """Write to a file that may have more names, in the environment and in the cache.
+
+        Not where one of these is a link in a folder that is no project's own: that goes with
+        its project, whatever is behind it, and a file of the model that was edited would stay.
+        """
         inside, store = same_file(self.site, path)
+        if any(os.path.islink(self.site.root / one) for one in inside if not one.startswith(OWN)):
+            return
         with open(path, "r+b") as stream:
             stream.truncate()
             stream.write(content)
@@ -147,8 +153,12 @@ class Foreign(Beliefs):
     @settled
     @rule(position=positions)
     def empty_dist_info(self, position: int) -> None:
-        """Leave an empty dist-info behind, as a killed tool does."""
-        if self.model.dists:
+        """Leave an empty dist-info behind, as a killed tool does.
+
+        Not where a removal may have to be finished yet: that takes folders which it had emptied
+        and which are empty then, whoever has emptied them last.
+        """
+        if self.model.dists and not self.state_may_stand:
             names = sorted(self.model.dists)
             self._do(lambda model: model.empty_dist_info(names[position % len(names)]))
 

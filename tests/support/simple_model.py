@@ -169,12 +169,14 @@ class Model:
             return True
         return len(there.content) == len(expected.content)
 
-    def _is_whole(self, dist: Dist) -> bool:
-        rows = (path for path in dist.listed if path[-4:] != ".pyc")
-        metadata = f"{dist.info}/METADATA" in self.files
-        return (
-            dist.record and metadata and all(self._stands(path, dist.rows[path]) for path in rows)
-        )
+    def _may_be_left(self, dist: Dist, path: str) -> bool:
+        """Return whether what no RECORD lists at a path may be what a distribution has lost.
+
+        Where RECORD stands it names all that is owned: what is beside that is somebody's, however
+        many of those files are missing. Without METADATA it is doubted, for folders of packages.
+        """
+        half = f"{dist.info}/METADATA" not in self.files
+        return not dist.record or (half and posixpath.dirname(path).startswith(f"{LIBRARY}/"))
 
     def _remove(self, dist: Dist, going: set[str]) -> None:
         others = {p for d in self.dists.values() if d.name not in going for p in d.listed}
@@ -206,11 +208,11 @@ class Model:
     def _place_all(self, placing: _Placing, wheel: ModelWheel, asked: Asked) -> bool:
         """Place a wheel; return whether nothing stands in the way."""
         old = self.dists.get(wheel.name)
-        damaged = old is not None and not self._is_whole(old)
         rows = wheel.rows(asked)
         # A compiled file comes after its source, which takes away what was compiled before.
         for path in sorted(rows, key=is_compiled):
-            taken = asked.overwrite or (damaged and path not in placing.listed)
+            left = old is not None and self._may_be_left(old, path)
+            taken = asked.overwrite or (left and path not in placing.listed)
             if not placing.has_room(path, overwrite=asked.overwrite):
                 return False
             if not placing.place(path, rows[path], taken=taken):
