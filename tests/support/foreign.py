@@ -128,9 +128,12 @@ class Foreign(Beliefs):
 
         Not where one of these is a link in a folder that is no project's own: that goes with
         its project, whatever is behind it, and a file of the model that was edited would stay.
+        Nor where it is one to the empty file that a namespace shares: as soon as the cache is
+        mended that is as it was, with what was compiled of it, and the model would replace it.
         """
         inside, store = same_file(self.site, path)
-        if any(os.path.islink(self.site.root / one) for one in inside if not one.startswith(OWN)):
+        links = [one for one in inside if os.path.islink(self.site.root / one)]
+        if links and not (all(one.startswith(OWN) for one in links) and os.path.getsize(path)):
             return
         with open(path, "r+b") as stream:
             stream.truncate()
