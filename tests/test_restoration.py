@@ -308,6 +308,7 @@ def test_what_was_overwritten_waits_where_nobody_can_tell_whose_it_was(
     assert 2 == sum(os.path.exists(f"{folder}/mine.txt") for folder in waiting)
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_nothing_of_others_is_put_back_through_a_link(
     site: Site, overwriting: Application, tmp_path: Path
 ) -> None:
