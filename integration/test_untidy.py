@@ -51,8 +51,8 @@ ROWS_ON_TRUST = (
 """One that takes the rows which an entry of the cache keeps for RECORD as they stand."""
 ALL_TO_TRASH = (
     "settle.py",
-    "                restoration.give_others(item)\n",
-    "                pass\n",
+    "            if item.change in foreign and not item.overwritten:\n",
+    "            if item.change in foreign:\n",
 )
 """One that gives others nothing back where another tool has taken the project over."""
 

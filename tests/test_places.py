@@ -182,8 +182,8 @@ def test_a_file_in_the_way_may_be_overwritten(site: Site) -> None:
 
     assert f"{site.library}/pkg/sub" == planned.places.resolve(f"{site.library}/pkg/sub")
     assert [] == planned.refused
-    assert [f"{site.library}/pkg"] == [
-        path for item in planned.removal.ordered() for path, _ in item.paths()
+    assert [(f"{site.library}/pkg", True)] == [
+        (path, item.overwritten) for item in planned.removal.ordered() for path, _ in item.paths()
     ]
 
 

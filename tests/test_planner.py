@@ -330,6 +330,22 @@ def test_overwriting_takes_files_and_uninstalling_gives_nothing_back(site: Site)
     assert "data\n" == (site.library / "app/data.txt").read_text()
 
 
+def test_what_is_overwritten_is_told_from_what_the_project_leaves(site: Site) -> None:
+    """Only others' files are marked: a rollback gives them back also where pip has acted."""
+    site.install(site.wheel("other", files={"shared.txt": "other"}))
+    site.install(site.wheel("app", files={"app/old.txt": "1"}))
+    (site.library / "app" / "mine.txt").write_text("mine")
+    files = {"app/new.txt": "2", "app/mine.txt": "2", "shared.txt": "2"}
+    plan, _ = applications.planned(
+        site, site.wheel("app", version="2", files=files), overwrite=True
+    )
+
+    marked = {path: item.overwritten for item in plan.stash for path, _ in item.paths()}
+    others = {f"{site.library}/app/mine.txt", f"{site.library}/shared.txt"}
+    assert others == {path for path, overwritten in marked.items() if overwritten}
+    assert f"{site.library}/app/old.txt" in marked
+
+
 def planned(site: Site, *wheels: Path, overwrite: bool) -> tuple[str, set[tuple[str, str]]]:
     """Return what a dry run tells of wheels: the problems, or the paths that would be added."""
     transaction = site.transaction(overwrite_existing=overwrite)

@@ -188,20 +188,24 @@ def test_a_file_that_was_not_kept_is_not_taken_as_edited(site: Site) -> None:
     assert [name] == [n for one in removal.ordered() if one.path == folder for n in one.names[0][1]]
 
 
-def test_what_was_compiled_of_an_overwritten_file_goes(site: Site) -> None:
-    """Compiled files of a source that is replaced would be those of another one."""
+@pytest.mark.parametrize("overwritten", [False, True])
+def test_what_was_compiled_of_an_overwritten_file_goes(site: Site, *, overwritten: bool) -> None:
+    """Compiled files of a source that is replaced would be those of another one.
+
+    They are whose the source is, so that both come back where it does.
+    """
     (site.library / "__pycache__").mkdir()
     for name in ("one.cpython-311.pyc", "two.cpython-311.pyc"):
         (site.library / "__pycache__" / name).write_bytes(b"")
     (site.library / "one.py").write_text("1")
     removal, library = removal_of(site)
-    removal.take_files(library, ["one.py"], 0)
+    removal.take_files(library, ["one.py"], 0, overwritten=overwritten)
     removal.take_files(library, ["one.py"], 0)
 
     assert [
-        (LOOSE, library, (("", ("one.py",)),)),
-        (LOOSE, f"{library}/__pycache__", (("", ("one.cpython-311.pyc",)),)),
-    ] == [(one.kind, one.path, one.names) for one in removal.ordered()]
+        (LOOSE, library, (("", ("one.py",)),), overwritten),
+        (LOOSE, f"{library}/__pycache__", (("", ("one.cpython-311.pyc",)),), overwritten),
+    ] == [(one.kind, one.path, one.names, one.overwritten) for one in removal.ordered()]
 
 
 def test_compiled_files_go_with_their_sources(site: Site) -> None:

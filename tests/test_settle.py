@@ -17,7 +17,7 @@ from linkinstall.fs.volumes import Volumes
 from linkinstall.settle import Settlement
 from tests.support.applications import OFF, applied, journal_of
 from tests.support.faulty import Change, Denying, Faulty, OtherVolume, Recording, Wrapper
-from tests.support.settlements import SCRIPT, come, old_site, settlement
+from tests.support.settlements import SCRIPT, come, old_site, removed, settlement
 from tests.support.sites import Site, differences, of_state, snapshot
 
 if TYPE_CHECKING:
@@ -53,9 +53,7 @@ def upgrade(site: Site, old: Snapshot) -> Application:
 def removal(site: Site, old: Snapshot) -> Application:
     """Return a removal, everything stashed, not committed."""
     assert old
-    application = applied(site, out=["app"])
-    application.prepare()
-    return application
+    return removed(site)
 
 
 def payload(site: Site) -> Snapshot:
@@ -546,8 +544,7 @@ def test_a_scheme_folder_stays_though_it_is_empty(site: Site) -> None:
     """The last script that goes does not take the folder of scripts with it."""
     for path in site.scripts.glob("python*"):
         path.unlink()
-    application = applied(site, out=["app"])
-    application.prepare()
+    application = removed(site)
     assert [] == os.listdir(site.scripts)
     settlement(committed(application)).finish()
 

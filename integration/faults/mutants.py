@@ -65,7 +65,7 @@ _BROUGHT_TOO = 'self._refuse(code, path, owner, f"{reason}, and {request.name} b
 EQUIVALENT: dict[tuple[str, str, str], str] = {
     (
         "removal", "constant changed",
-        'items.append(StashItem(0, LOOSE, folder, (("", tuple(names)),), change))',
+        "items.append(StashItem(0, LOOSE, folder, files, change, overwritten=overwritten))",
     ): _NUMBERED,
     (
         "removal", "constant changed",

@@ -147,6 +147,11 @@ class _Change:
         return path not in self.others and self._may_go_unlisted(path, source)
 
     def _has_part(self, wheel: Wheel) -> bool:
+        version = os.path.basename(wheel.path).split("-")[1]
+        folder = f"-{version}{INFO}"
+        mine = (one for one in self.before.installed if one.project == wheel.project)
+        if not any(one.path.endswith(folder) for one in mine):
+            return False
         owned = self.before.owned.get(wheel.project, ())
         plain = [one for one in owned if INFO not in one and not one.endswith(".pyc")]
         return 0 < len(plain) < len(wheel.brings) and all(map(wheel.has, plain))

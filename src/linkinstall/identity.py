@@ -10,7 +10,6 @@ Calling sequence::
     identity.planned(group)                # the files that were planned
     identity.matches(path, expected)       # is it the file that was planned
     identity.settled_by_others(index)      # for a change of the journal
-    identity.is_of_another(path, index)    # was its old file none of what the change replaces
 
 Guarantees: reads only. The inode comes first, where the cache still has it; else
 size, time and digest together: a digest alone would take another tool's identical
@@ -27,9 +26,8 @@ import os
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
 from linkinstall.digest import hash_file
-from linkinstall.distribution import find_distributions, library_path, listed_paths
+from linkinstall.distribution import find_distributions, listed_paths
 from linkinstall.plan import WHOLE
-from linkinstall.record import is_compiled, paths_in
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize
 
@@ -73,7 +71,6 @@ class Identity:
         self._real: dict[str, bool] = {}
         self._covers: dict[str, str] | None = None
         self._listed: set[str] | None = None
-        self._owned: dict[int, set[str] | None] = {}
         self._by_group: dict[int, list[Placement]] | None = None
         status = files.status(journal.home)
         # The number of the device tells nothing: after a reboot it may be another one.
@@ -289,42 +286,3 @@ class Identity:
                     folder = self.files.real_path(os.path.dirname(nominal))
                     self._listed.add(f"{folder}/{os.path.basename(nominal)}")
         return path in self._listed
-
-    def is_of_another(self, path: str, index: int) -> bool:
-        """Return whether what is stashed of a path is none of what the change replaces.
-
-        It is another project's then, or nobody's, and was overwritten. Where the old RECORD
-        does not stand in the stash, nobody can tell, and it counts as the project's.
-        """
-        cover = self._cover_of(path)
-        if cover is None or self.files.status(cover) is None:
-            return False
-        if index not in self._owned:
-            self._owned[index] = self._find_owned(index)
-        owned = self._owned[index]
-        infos = tuple(f"{old.path}/" for old in self.journal.changes[index].olds)
-        return not (owned is None or path.startswith(infos) or _owns(owned, path))
-
-    def _find_owned(self, index: int) -> set[str] | None:
-        """Return the paths that the old RECORD lists, None if it is gone."""
-        owned = set()
-        for old in self.journal.changes[index].olds:
-            record = self._cover_of(f"{old.path}/RECORD")
-            if record is None or self.files.status(record) is None:
-                return None
-            for name in paths_in(self.files.read(record)):
-                nominal = library_path(os.path.dirname(old.path), name)
-                folder = self.files.real_path(os.path.dirname(nominal))
-                owned.add(f"{folder}/{os.path.basename(nominal)}")
-        return owned
-
-
-def _owns(owned: set[str], path: str) -> bool:
-    """Return whether a path is among those that are owned, or is compiled of one of them."""
-    folder, stem = os.path.split(path)
-    modules = os.path.dirname(folder)
-    found = path in owned
-    while not found and is_compiled(path) and "." in stem:
-        stem = stem.rpartition(".")[0]
-        found = f"{modules}/{stem}.py" in owned
-    return found

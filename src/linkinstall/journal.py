@@ -149,7 +149,10 @@ def _lines(journal: Journal) -> Iterator[str]:
         )  # fmt: skip
         yield from (_line("old", one.path, one.mark, one.size, one.mtime) for one in change.olds)
     for item in journal.stash:
-        yield _line("stash", item.number, item.kind, item.path, item.change, item.state)
+        yield _line(
+            "stash", item.number, item.kind, item.path, item.change, item.state,
+            int(item.overwritten),
+        )  # fmt: skip
         yield from (_line("names", sub, *names) for sub, names in item.names)
     yield from _placing_lines(journal)
 
@@ -253,7 +256,7 @@ class _Reader:
                 for f, olds in zip(many("change"), self.olds, strict=True)
             ),
             tuple(
-                StashItem(int(f[0]), f[1], f[2], tuple(names), int(f[3]), int(f[4]))
+                StashItem(int(f[0]), f[1], f[2], tuple(names), int(f[3]), int(f[4]), f[5] == "1")
                 for f, names in zip(many("stash"), self.names, strict=True)
             ),
             tuple(Group(int(f[0]), f[1], f[2], int(f[3]), int(f[4])) for f in many("group")),

@@ -107,7 +107,7 @@ class Places:
                 self._refuse("leads-out", path, "is a link that leads out of the environment")
                 return None
         if self._overwrite and self.world.may_remove(path):
-            self.removal.take_files(parent, [name], self._change)
+            self.removal.take_files(parent, [name], self._change, overwritten=True)
             return path
         self._refuse("file-in-the-way", path, "is a file where a folder must go")
         return None

@@ -90,6 +90,8 @@ class StashItem:
     :param names: for each folder below (relative path, "" for itself) its file names
     :param change: index of the change it belongs to
     :param state: index of the state folder, on the volume it lies on
+    :param overwritten: it is not the project's, but another one's or a person's: a rollback
+        puts it back also where another tool has changed the project since
     """
 
     number: int
@@ -98,6 +100,7 @@ class StashItem:
     names: tuple[tuple[str, tuple[str, ...]], ...]
     change: int
     state: int = 0
+    overwritten: bool = False
 
     def paths(self) -> Iterator[tuple[str, str]]:
         """Yield (path in place, path relative to ``stash/NUMBER``) of every file."""

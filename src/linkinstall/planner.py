@@ -277,7 +277,7 @@ class Planner:
         if asked and self.removal.take_edited(folder, name, request.change):
             return True
         if self._overwrite and self.world.may_remove(f"{folder}/{name}"):
-            self.removal.take_files(folder, [name], request.change)
+            self.removal.take_files(folder, [name], request.change, overwritten=True)
             return True
         return False
 

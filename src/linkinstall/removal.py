@@ -24,6 +24,7 @@ from linkinstall.distribution import library_path, no_file, read_record
 from linkinstall.outcome import Kept
 from linkinstall.plan import LOOSE, WHOLE, OldDistInfo, StashItem
 from linkinstall.record import is_compiled, is_compiled_of, paths_in
+from linkinstall.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -79,12 +80,17 @@ class Removal:
         else:
             self.take_files(os.path.dirname(path), [os.path.basename(path)], change)
 
-    def take_files(self, folder: str, names: Iterable[str], change: int) -> None:
-        """Plan that single files go (overwritten ones, and what other tools left)."""
+    def take_files(
+        self, folder: str, names: Iterable[str], change: int, *, overwritten: bool = False
+    ) -> None:
+        """Plan that single files go, and what is compiled of them.
+
+        :param overwritten: they are others', and not what another tool left of the project
+        """
         names = [name for name in names if name not in self.gone.get(folder, ())]
         if names:
-            self._add_loose(folder, names, change, self.items)
-            self.take_compiled(folder, names, change)
+            self._add_loose(folder, names, change, self.items, overwritten=overwritten)
+            self.take_compiled(folder, names, change, overwritten=overwritten)
 
     def take_edited(self, folder: str, name: str, change: int) -> bool:
         """Plan that a file goes that was kept for being edited; return whether it was."""
@@ -95,7 +101,9 @@ class Removal:
         self.take_files(folder, [name], change)
         return True
 
-    def take_compiled(self, folder: str, names: Iterable[str], change: int) -> None:
+    def take_compiled(
+        self, folder: str, names: Iterable[str], change: int, *, overwritten: bool = False
+    ) -> None:
         """Plan that the compiled files of sources go, which are replaced or which come.
 
         A rollback drops what was compiled of them meanwhile. What was there before has
@@ -103,15 +111,12 @@ class Removal:
         """
         inner = f"{folder}/__pycache__"
         compiled = self._compiled(folder, names) - self.gone.get(inner, set())
-        self._add_loose(inner, sorted(compiled), change, self.items)
+        self._add_loose(inner, sorted(compiled), change, self.items, overwritten=overwritten)
 
     def ordered(self) -> tuple[StashItem, ...]:
         """Return all items, numbered in the order in which they are stashed."""
-        ordered = [*self.items, *self._last]
-        return tuple(
-            StashItem(number, item.kind, item.path, item.names, item.change)
-            for number, item in enumerate(ordered)
-        )
+        ordered = enumerate([*self.items, *self._last])
+        return tuple(replace(item, number=number) for number, item in ordered)
 
     def emptied(self) -> tuple[str, ...]:
         """Return the folders above what goes that may be empty then, and go too."""
@@ -304,11 +309,18 @@ class Removal:
             self.gone.setdefault(folder, set()).update(members)
 
     def _add_loose(
-        self, folder: str, names: list[str], change: int, items: list[StashItem]
+        self,
+        folder: str,
+        names: list[str],
+        change: int,
+        items: list[StashItem],
+        *,
+        overwritten: bool = False,
     ) -> None:
         if names:
             self.gone.setdefault(folder, set()).update(names)
-            items.append(StashItem(0, LOOSE, folder, (("", tuple(names)),), change))
+            files = (("", tuple(names)),)
+            items.append(StashItem(0, LOOSE, folder, files, change, overwritten=overwritten))
 
 
 def _by_folder(base: str, rows: Iterable[Row]) -> dict[str, dict[str, Row]]:

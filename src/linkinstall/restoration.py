@@ -7,8 +7,7 @@ Calling sequence::
 
     restoration = Restoration(files, journal, identity)
     restoration.restore(item)             # a stash item, to the last file
-    restoration.give_others(item)         # what is in it of other projects, and of nobody
-    restoration.to_trash(item, reason)    # what is left of it
+    restoration.to_trash(item, reason)    # one that is not to go back
     restoration.kept                      # what could not go back, and why
 
 Guarantees: nothing that stands at an old name is overwritten, and nothing is sent through
@@ -81,29 +80,8 @@ class Restoration:
                 self.files.unlink(source)
         remove_unused_folder(self.files, stashed)
 
-    def give_others(self, item: StashItem) -> None:
-        """Put back what a stash item holds of others, where its own project is not restored.
-
-        That is what the new files were to replace (``overwrite``): another project still
-        lists it, or it is a person's.
-        """
-        stashed = self._identity.stashed(item)
-        if self.files.status(stashed) is None:
-            return
-        for path, inner in item.paths():
-            source, folder = f"{stashed}/{inner}", os.path.dirname(path)
-            if (
-                self._identity.is_of_another(path, item.change)
-                and self._identity.is_real(folder)
-                and has_room(self.files, folder)
-                and put_back(self.files, source, path)
-            ):
-                self.files.unlink(source)
-        for sub, _ in sorted(item.names, reverse=True):
-            remove_unused_folder(self.files, f"{stashed}/{sub}" if sub else stashed)
-
     def to_trash(self, item: StashItem, reason: str) -> None:
-        """Move what is left of a stash item to the trash, and tell where it waits."""
+        """Move what is left of a stash item to the trash, and tell where that waits."""
         stashed = self._identity.stashed(item)
         if self.files.status(stashed) is None:
             return

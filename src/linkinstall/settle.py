@@ -12,7 +12,7 @@ Guarantees: what has happened is read from the disk, so it can be interrupted an
 repeated at any point. Nothing that somebody else put in place is overwritten or
 removed (:mod:`linkinstall.identity` tells whose it is). Where another tool has
 settled the matter for a distribution, only our files that no RECORD lists are removed,
-and what was stashed becomes trash, but for what it did not own: that goes back.
+and what was stashed of it becomes trash; what the change had overwritten goes back.
 
 Errors: ``OSError`` where the disk refuses; the journal is still there then, and the
 next run tries again.
@@ -83,6 +83,8 @@ class Settlement:
         self._identity = Identity(files, journal, roots)
         # What a group is placed into stood before, even if it was empty.
         self._stood = {one.target for one in journal.groups if one.kind == LOOSE}
+        replaced = (item for item in journal.stash if item.overwritten)
+        self._overwritten = {path for item in replaced for path, _ in item.paths()}
         self._taken = {folder for item in journal.stash for folder in item.folders()}
 
     # ---------------------------------------------------------------- rolling back
@@ -93,23 +95,19 @@ class Settlement:
         :param reported: it is told as a success: with ``full`` it is on the disk before the
             journal goes
         """
+        from linkinstall.restoration import Restoration
+
+        restoration = Restoration(self.files, self.journal, self._identity)
         require_volumes(self.files, self.journal)
         changes = range(len(self.journal.changes))
         foreign = {index for index in changes if self._identity.settled_by_others(index)}
         for group in sorted(self.journal.groups, key=lambda one: -one.phase):
             self._take_back(group, foreign)
-        from linkinstall.restoration import Restoration
-
-        restoration = Restoration(self.files, self.journal, self._identity)
         for item in self.journal.stash:
-            if item.change in foreign:
-                restoration.give_others(item)
+            if item.change in foreign and not item.overwritten:
+                restoration.to_trash(item, "another tool has changed this project since")
             else:
                 restoration.restore(item)
-        # After all that goes by the old RECORD: that is among it.
-        for item in self.journal.stash:
-            if item.change in foreign:
-                restoration.to_trash(item, "another tool has changed this project since")
         self.kept += restoration.kept
         if reported:
             self.volumes.make_durable(self.journal.home)
@@ -143,15 +141,15 @@ class Settlement:
         return (
             self._identity.counts(path)
             and self._identity.matches(path, expected)
-            and not (expected.change in foreign and self._is_theirs(path, expected.change))
+            and not (expected.change in foreign and self._is_theirs(path))
         )
 
-    def _is_theirs(self, path: str, change: int) -> bool:
-        """Return whether what another tool has put there may be what stands at a path.
+    def _is_theirs(self, path: str) -> bool:
+        """Return whether another tool may have put there what stands at a path.
 
-        A RECORD that lists it tells so, but for that of a project whose file ours replaces.
+        A RECORD that lists it says so, unless that is of a project whose file ours replaces.
         """
-        return self._identity.listed(path) and not self._identity.is_of_another(path, change)
+        return path not in self._overwritten and self._identity.listed(path)
 
     def _lost_modules(self, folder: str, names: Names) -> set[str]:
         """Return the modules of a folder that were planned and are not there (any more)."""

@@ -151,7 +151,7 @@ def sample_journal() -> Journal:
         ),
         stash=(
             StashItem(0, WHOLE, f"{library}/pkg", (("", ("a\n.py",)), ("sub\t", ())), 0),
-            StashItem(1, LOOSE, "/env/bin", (("", ("run",)),), 1, 1),
+            StashItem(1, LOOSE, "/env/bin", (("", ("run",)),), 1, 1, overwritten=True),
         ),
         groups=(
             Group(0, WHOLE, f"{library}/pkg", PAYLOAD),

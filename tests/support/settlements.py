@@ -4,6 +4,7 @@ Calling sequence::
 
     site = old_site(tmp_path)                     # version 1.0 of ``app``, with a script
     settled = settlement(applied(site, wheel))    # as a later run makes it
+    settled = settlement(removed(site))           # of a removal that was killed before its end
     come(site, "app-3.0", "app/core.py")          # another tool has installed that since
 """
 
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from linkinstall.fs import local
 from linkinstall.settle import Settlement
-from tests.support.applications import OFF, journal_of
+from tests.support.applications import OFF, applied, journal_of
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -31,6 +32,13 @@ def old_site(folder: Path) -> Site:
     files = {"app/__init__.py": "", "app/core.py": "value = 1\n", "app/old/inner.txt": "old\n"}
     site.install(site.wheel(files=files, entry_points=SCRIPT), compile_levels=())
     return site
+
+
+def removed(site: Site) -> Application:
+    """Return the removal of that project, everything stashed, not committed."""
+    application = applied(site, out=["app"])
+    application.prepare()
+    return application
 
 
 def settlement(application: Application, files: FileSystem | None = None) -> Settlement:
