@@ -57,10 +57,10 @@ def as_read(journal: Journal) -> dict[str, object]:
         ],
         "stash": [
             Line(
-                texts(item.number, item.kind, item.path, item.change, item.state),
-                [texts(sub, *names) for sub, names in item.names],
+                texts(i.number, i.kind, i.path, i.change, i.state, int(i.overwritten)),
+                [texts(sub, *names) for sub, names in i.names],
             )
-            for item in journal.stash
+            for i in journal.stash
         ],
         "group": [
             Line(texts(g.number, g.kind, g.target, g.phase, g.state)) for g in journal.groups

@@ -96,7 +96,9 @@ PARTS: dict[str, st.SearchStrategy[object]] = {
     "made": many(names),
     "states": many(names),
     "changes": many(st.builds(PlanChange, names, version, version, names, olds, names, names)),
-    "stash": many(st.builds(StashItem, numbers, kinds, names, inner, numbers, numbers)),
+    "stash": many(
+        st.builds(StashItem, numbers, kinds, names, inner, numbers, numbers, st.booleans())
+    ),
     "groups": many(st.builds(Group, numbers, kinds, names, phases, numbers)),
     "folders": many(st.tuples(numbers, names)),
     "staged": many(st.builds(Staged, numbers, names, names, numbers, numbers, names, numbers)),
