@@ -486,6 +486,32 @@ def test_a_file_compiled_of_a_shared_source_is_nobodys(tmp_path: Path) -> None:
     assert b"by an interpreter" != compiled.read_bytes()
 
 
+def test_what_was_compiled_before_a_source_comes_is_stashed(site: Site) -> None:
+    """A rollback drops what is compiled of new sources: what was there before must be known."""
+    inner = site.library / "app" / "__pycache__"
+    inner.mkdir(parents=True)
+    (inner / "new.cpython-311.pyc").write_text("compiled of a source that is gone")
+    (inner / "mine.cpython-311.pyc").write_text("compiled of another one")
+    plan, _ = applications.planned(site, site.wheel("app", files={"app/new.py": "1"}))
+
+    stashed = [(path, item.overwritten) for item in plan.stash for path, _ in item.paths()]
+    assert [(f"{inner}/new.cpython-311.pyc", False)] == stashed
+
+
+def test_the_state_on_another_volume_is_where_the_change_is(tmp_path: Path) -> None:
+    """Nothing is made in folders above, which may be mounted from elsewhere or not be ours."""
+    site = Site(tmp_path)
+    data = tmp_path / "data"
+    (data / "share" / "app").mkdir(parents=True)
+    schemes = {**site.environment.schemes, "data": str(data)}
+    site.environment = replace(site.environment, schemes=schemes, runtime=schemes)
+    wheel = site.wheel(files={"app-1.0.data/data/share/app/x.txt": "x"})
+    files = OtherVolume(local(), str(data))
+    plan, _ = applications.planned(site, wheel, files=files)
+
+    assert (str(site.home), f"{data}/share/app/.linkinstall") == plan.states
+
+
 def test_the_state_on_another_volume_is_in_no_folder_that_goes(tmp_path: Path) -> None:
     """Two distributions that share a folder on another volume can be removed together.
 

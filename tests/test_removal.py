@@ -208,6 +208,19 @@ def test_what_was_compiled_of_an_overwritten_file_goes(site: Site, *, overwritte
     ] == [(one.kind, one.path, one.names, one.overwritten) for one in removal.ordered()]
 
 
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_nothing_is_taken_through_a_link_to_compiled_files(site: Site) -> None:
+    """A ``__pycache__`` that leads elsewhere holds what is compiled of other sources."""
+    (site.folder / "cached").mkdir()
+    (site.folder / "cached" / "one.cpython-311.pyc").write_bytes(b"")
+    (site.library / "__pycache__").symlink_to(site.folder / "cached")
+    (site.library / "one.py").write_text("1")
+    removal, library = removal_of(site)
+    removal.take_files(library, ["one.py"], 0)
+
+    assert [(library, ("one.py",))] == [(one.path, one.names[0][1]) for one in removal.ordered()]
+
+
 def test_compiled_files_go_with_their_sources(site: Site) -> None:
     """U11: files in ``__pycache__`` of every level go, and the folder with them."""
     site.install(site.wheel("app", files={"app/a.py": "1"}))

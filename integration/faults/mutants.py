@@ -76,6 +76,10 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
         "if plain and not any(token in data for token in encoded):",
     ): "no other RECORD names the dist-info too, so all rows are compared, more slowly",
     (
+        "removal", "condition denied",
+        'if inner == folder + "/" or not inner:',
+    ): "a RECORD that lists a file holds both tokens: all rows are compared then, more slowly",
+    (
         "planner", "constant changed",
         f"{_REFUSED} return False",
     ): "what was refused once is never planned, whatever else is said of it",
