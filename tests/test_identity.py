@@ -428,6 +428,16 @@ def test_what_a_standing_record_lists_is_listed(site: Site, upgrade: Application
     assert not identity.listed(str(site.library / "app" / "notes.txt"))
 
 
+def test_whose_record_lists_a_path_can_be_asked(site: Site, upgrade: Application) -> None:
+    """The RECORD of another project says nothing of what this one has put in place."""
+    site.install(site.wheel("other", files={"other.py": "1"}), compile_levels=())
+    identity = identity_of(upgrade)
+
+    assert identity.listed(str(site.library / "app" / "data.txt"), 0)
+    assert identity.listed(str(site.library / "other.py"))
+    assert not identity.listed(str(site.library / "other.py"), 0)
+
+
 def test_looking_changes_nothing(site: Site, upgrade: Application) -> None:
     """Every question is answered by reading."""
     files = Recording(local())

@@ -208,6 +208,18 @@ def test_what_was_compiled_of_an_overwritten_file_goes(site: Site, *, overwritte
     ] == [(one.kind, one.path, one.names, one.overwritten) for one in removal.ordered()]
 
 
+def test_what_was_compiled_of_a_source_that_comes_is_nobody_elses(site: Site) -> None:
+    """Compiled files of a source that does not stand are not others' to be given back."""
+    (site.library / "__pycache__").mkdir()
+    (site.library / "__pycache__" / "one.cpython-311.pyc").write_bytes(b"")
+    removal, library = removal_of(site)
+    removal.take_compiled(library, ["one.py"], 0)
+
+    (item,) = removal.ordered()
+    assert ("one.cpython-311.pyc",) == item.names[0][1]
+    assert not item.overwritten
+
+
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_nothing_is_taken_through_a_link_to_compiled_files(site: Site) -> None:
     """A ``__pycache__`` that leads elsewhere holds what is compiled of other sources."""

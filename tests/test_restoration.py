@@ -262,6 +262,19 @@ def test_what_the_other_tool_has_put_there_stays_over_what_was_overwritten(
     assert 1 == sum(os.path.exists(f"{folder}/theirs.py") for folder in waiting)
 
 
+def test_the_same_file_of_the_other_tool_stays_over_what_was_overwritten(
+    site: Site, overwriting: Application
+) -> None:
+    """Where another tool has put just the same file there, its RECORD tells that it is theirs."""
+    shutil.rmtree(site.library / "app-2.0.dist-info")
+    come(site, "app-3.0", "shared/theirs.py", "app/mine.txt")
+    settlement(overwriting).roll_back()
+
+    found = contents(site)
+    assert ("app\n", "app\n") == (found["shared/theirs.py"], found["app/mine.txt"])
+    assert "mine\n" == found["shared/mine.txt"]
+
+
 def test_what_was_overwritten_goes_back_where_the_old_record_is_gone(
     site: Site, overwriting: Application
 ) -> None:

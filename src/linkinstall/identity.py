@@ -70,7 +70,7 @@ class Identity:
         self._roots = frozenset(roots)
         self._real: dict[str, bool] = {}
         self._covers: dict[str, str] | None = None
-        self._listed: set[str] | None = None
+        self._listed: dict[str, list[str]] | None = None
         self._by_group: dict[int, list[Placement]] | None = None
         status = files.status(journal.home)
         # The number of the device tells nothing: after a reboot it may be another one.
@@ -208,7 +208,7 @@ class Identity:
                 return True
         known = {old.path for old in change.olds}
         for one in find_distributions(self.files, self._libraries(index)):
-            if one.name != canonicalize(change.name) or one.path in known:
+            if one.name != self._name(index) or one.path in known:
                 continue
             if one.path != change.new or not self._is_new(one.path, index):
                 return True
@@ -219,6 +219,9 @@ class Identity:
         paths = [old.path for old in change.olds] + [change.new]
         # Another tool may have put another version into the other library.
         return {os.path.dirname(path) for path in paths if path} | self._roots
+
+    def _name(self, index: int) -> str:
+        return canonicalize(self.journal.changes[index].name)
 
     def _has(self, folder: str, mark: str) -> bool:
         return self.files.status(f"{folder}/{mark}" if mark else folder) is not None
@@ -275,14 +278,19 @@ class Identity:
         )
         return any(self.matches(metadata, expected) for expected in planned)
 
-    def listed(self, path: str) -> bool:
-        """Return whether a standing RECORD lists ``path``."""
+    def listed(self, path: str, index: int | None = None) -> bool:
+        """Return whether a standing RECORD lists ``path``.
+
+        :param index: only that of the project of this change counts
+        """
         if self._listed is None:
-            self._listed = set()
+            self._listed = {}
             indices = range(len(self.journal.changes))
             libraries = {folder for index in indices for folder in self._libraries(index)}
             for one in find_distributions(self.files, libraries):
                 for nominal in listed_paths(self.files, one):
                     folder = self.files.real_path(os.path.dirname(nominal))
-                    self._listed.add(f"{folder}/{os.path.basename(nominal)}")
-        return path in self._listed
+                    path_there = f"{folder}/{os.path.basename(nominal)}"
+                    self._listed.setdefault(path_there, []).append(one.name)
+        owners = self._listed.get(path, ())
+        return bool(owners) if index is None else self._name(index) in owners

@@ -141,15 +141,16 @@ class Settlement:
         return (
             self._identity.counts(path)
             and self._identity.matches(path, expected)
-            and not (expected.change in foreign and self._is_theirs(path))
+            and not (expected.change in foreign and self._is_theirs(path, expected.change))
         )
 
-    def _is_theirs(self, path: str) -> bool:
+    def _is_theirs(self, path: str, change: int) -> bool:
         """Return whether another tool may have put there what stands at a path.
 
-        A RECORD that lists it says so, unless that is of a project whose file ours replaces.
+        A RECORD that lists it says so. That of the project whose file ours replaces does
+        not: it has listed that before.
         """
-        return path not in self._overwritten and self._identity.listed(path)
+        return self._identity.listed(path, change if path in self._overwritten else None)
 
     def _lost_modules(self, folder: str, names: Names) -> set[str]:
         """Return the modules of a folder that were planned and are not there (any more)."""
