@@ -15,6 +15,7 @@ from linkinstall.identity import Expected, Identity
 from linkinstall.journal import decode, relocate
 from tests.support.applications import applied, journal_of
 from tests.support.faulty import OtherVolume, Recording
+from tests.support.settlements import come
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
@@ -419,18 +420,26 @@ def test_a_copy_of_another_planned_file_is_no_metadata_of_ours(site: Site) -> No
 
 
 def test_what_a_standing_record_lists_is_listed(site: Site, upgrade: Application) -> None:
-    """Files of any standing distribution are, a file that nobody lists is not."""
+    """Files of any standing distribution are but ours, a file that nobody lists is not.
+
+    What we had put in place ourselves was taken for another tool's where that had taken the
+    project, and files that had been overwritten for it did not come back.
+    """
+    assert not identity_of(upgrade).listed(str(site.library / "app" / "data.txt"))
+    come(site, "app-3.0", "app/data.txt")
     identity = identity_of(upgrade)
     (site.library / "app" / "notes.txt").write_text("mine\n")
 
     assert identity.listed(str(site.library / "app" / "data.txt"))
-    assert identity.listed(str(site.library / "app-2.0.dist-info" / "RECORD"))
+    assert identity.listed(str(site.library / "app-3.0.dist-info" / "RECORD"))
+    assert not identity.listed(str(site.library / "app-2.0.dist-info" / "RECORD"))
     assert not identity.listed(str(site.library / "app" / "notes.txt"))
 
 
 def test_whose_record_lists_a_path_can_be_asked(site: Site, upgrade: Application) -> None:
     """The RECORD of another project says nothing of what this one has put in place."""
-    site.install(site.wheel("other", files={"other.py": "1"}), compile_levels=())
+    come(site, "other-1.0", "other.py")
+    come(site, "app-3.0", "app/data.txt")
     identity = identity_of(upgrade)
 
     assert identity.listed(str(site.library / "app" / "data.txt"), 0)

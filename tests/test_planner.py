@@ -17,7 +17,9 @@ from linkinstall.errors import ConflictError
 from linkinstall.fs import local
 from linkinstall.places import Places
 from linkinstall.plan import DIST_INFO, LATE, PAYLOAD
+from linkinstall.requests import Generated
 from linkinstall.values import replace
+from linkinstall.wishes import Exactly
 from linkinstall.world import World
 from tests.support import applications
 from tests.support.faulty import OtherVolume
@@ -344,6 +346,61 @@ def test_what_is_overwritten_is_told_from_what_the_project_leaves(site: Site) ->
     others = {f"{site.library}/app/mine.txt", f"{site.library}/shared.txt"}
     assert others == {path for path, overwritten in marked.items() if overwritten}
     assert f"{site.library}/app/old.txt" in marked
+
+
+def test_a_persons_edits_of_another_project_are_others(site: Site) -> None:
+    """What a removal leaves for being edited is no more of the project that takes its place."""
+    edited = edited_data(site)
+    files = {"bee-1.0.data/data/etc/app.conf": "bee's"}
+    wheel = site.wheel("bee", files=files)
+    plan, _ = applications.planned(site, wheel, out=["app"], overwrite=True)
+
+    (item,) = (one for one in plan.stash if one.path == str(edited.parent))
+    assert item.overwritten
+    assert () == plan.kept
+
+
+@pytest.mark.parametrize("now", ["etc/app.conf", "etc/app.conf/more"])
+def test_the_projects_own_edited_file_is_not_others(site: Site, now: str) -> None:
+    """Where it gives way to the next version, or to a folder of that, it is not kept as well."""
+    edited = edited_data(site)
+    wheel = site.wheel("app", "2.0", files={f"app-2.0.data/data/{now}": "b", "app.py": "2"})
+    plan, _ = applications.planned(site, wheel, overwrite=True)
+
+    (item,) = (one for one in plan.stash if one.path == str(edited.parent))
+    assert not item.overwritten
+    assert () == plan.kept
+
+
+def test_what_is_replaced_after_all_is_not_told_as_kept(site: Site) -> None:
+    """A file that another one owns, too, stays with an upgrade, unless that brings it again."""
+    site.install(site.wheel("app", files={"shared.txt": "a", "only.txt": "a"}))
+    theirs = site.wheel("bee", files={"shared.txt": "b", "only.txt": "b"})
+    site.install(theirs, overwrite_existing=True)
+    wheel = site.wheel("app", version="2", files={"shared.txt": "2"})
+    outcome = site.install(wheel, overwrite_existing=True)
+
+    assert [f"{site.library}/only.txt"] == [one.path for one in outcome.kept]
+
+
+def test_the_old_files_under_a_destination_are_the_projects_own(site: Site) -> None:
+    """A destination writes over an older version and removes nothing: its files are no others'."""
+    site.install(site.wheel("app", files={"app/__init__.py": "1", "app/old.py": "1"}))
+    (site.library / "app" / "mine.py").write_text("mine")
+    wheel = site.wheel("app", "2.0", files={f"app/{name}.py": "2" for name in ("old", "mine")})
+    entry = site.cache.add(wheel).entry
+    record = Generated("purelib", "app-2.0.dist-info/RECORD", b"")
+    asked = Exactly((record,), overwrite=True)
+    transaction = site.transaction(compile_levels=())
+    transaction.install_exactly(entry, asked, site.environment.schemes)
+    transaction.prepare()
+    assert transaction._application is not None
+    stash = transaction._application.plan.stash
+    transaction.roll_back()
+
+    others = {path: item.overwritten for item in stash for path, _ in item.paths()}
+    assert others[f"{site.library}/app/mine.py"]
+    assert not others[f"{site.library}/app/old.py"]
 
 
 def planned(site: Site, *wheels: Path, overwrite: bool) -> tuple[str, set[tuple[str, str]]]:

@@ -157,6 +157,32 @@ def test_what_gave_way_on_another_volume_waits_for_the_next_run(site: Site) -> N
     assert str(kept.parent) in report.kept[0].reason
 
 
+def test_what_a_recovery_put_aside_waits_until_one_has_told_of_it(site: Site) -> None:
+    """The next attempt swept the trash first: a person's only copy was gone, and nobody told.
+
+    What lies there of an earlier transaction is swept all the same.
+    """
+    data = site.library / "app" / "data.txt"
+    killed(site, "rename", "/committed")
+    (journal,) = (one.id for one in [read_journal(local(), str(site.home), site.world().bounds)[1]]
+                  if one is not None)  # fmt: skip
+    trash = site.home / "trash"
+    (trash / "0123456789ab-0").mkdir(parents=True)
+    data.unlink()
+    data.write_text("somebody's")
+    files = Denying(local(), "flush_volume", errno.EIO)
+    with pytest.raises(UnsettledError):
+        recover_environment(files, site.world().bounds, Volumes(files, "full"))
+    (aside,) = trash.iterdir()
+    report = settle(site)
+
+    assert aside.name.startswith(f"{journal}-")
+    assert [str(aside)] == [one.reason.rpartition(" ")[2] for one in report.kept]
+    assert aside.is_dir()
+    assert () == settle(site).kept
+    assert not site.home.exists()
+
+
 @pytest.mark.parametrize("action", ["rolled-back", "finished"])
 def test_nothing_is_settled_while_a_volume_is_not_mounted(
     site: Site, tmp_path: Path, action: str

@@ -180,10 +180,10 @@ def test_a_file_that_was_not_kept_is_not_taken_as_edited(site: Site) -> None:
     before = removal.ordered()
     folder, _, name = removal.kept[0].path.rpartition("/")
 
-    assert not removal.take_edited(folder, "other.conf", 0)
+    assert not removal.take_edited(folder, "other.conf", 0, overwritten=False)
     assert before == removal.ordered()
-    assert removal.take_edited(folder, name, 0)
-    assert not removal.take_edited(folder, name, 0)
+    assert removal.take_edited(folder, name, 0, overwritten=False)
+    assert not removal.take_edited(folder, name, 0, overwritten=False)
     assert [] == removal.kept
     assert [name] == [n for one in removal.ordered() if one.path == folder for n in one.names[0][1]]
 

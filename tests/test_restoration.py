@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import pytest
 
 from linkinstall.fs import local
 from tests.support.applications import applied, journal_of
-from tests.support.faulty import Recording
+from tests.support.faulty import Change, Recording, Wrapper
 from tests.support.settlements import SCRIPT, come, old_site, removed, settlement
 from tests.support.sites import Site, differences, snapshot
 
@@ -88,6 +89,38 @@ def test_a_file_that_was_exchanged_meanwhile_stays_and_the_old_one_is_kept(site:
     assert str(site.library / "app") == kept.path
     with open(f"{where}/core.py") as stream:
         assert "value = 1\n" == stream.read()
+
+
+def test_what_a_rollback_put_aside_is_told_by_the_one_that_repeats_it(
+    site: Site, overwriting: Application
+) -> None:
+    """A rollback that did not come to its end has told nobody what it has moved to the trash."""
+    theirs = site.library / "shared" / "theirs.py"
+    theirs.unlink()
+    theirs.write_text("somebody's\n")
+    for _ in range(2):
+        with pytest.raises(OSError, match="no space left"):
+            settlement(overwriting, NoSpaceFor("/app-1.0.dist-info")).roll_back()
+    settled = settlement(overwriting)
+    settled.roll_back()
+
+    (kept,) = settled.kept
+    assert str(theirs.parent) == kept.path
+    with open(kept.reason.rpartition(" ")[2] + "/theirs.py") as stream:
+        assert "other\n" == stream.read()
+
+
+class NoSpaceFor(Wrapper):
+    """A disk on which nothing can be put at a path that ends so."""
+
+    def __init__(self, end: str) -> None:
+        super().__init__(local())
+        self.end = end
+
+    def before(self, change: Change) -> None:
+        """Refuse it."""
+        if change.path.endswith(self.end):
+            raise OSError(errno.ENOSPC, "no space left", change.path)
 
 
 @pytest.mark.parametrize("place", ["app/core.pyc", "app/__pycache__/core.txt"])
@@ -243,6 +276,28 @@ def test_what_was_overwritten_of_others_goes_back_where_another_tool_has_acted(
     } == contents(site)
     (waiting,) = (one.reason.rpartition(" ")[2] for one in settled.kept if one.path.endswith("app"))
     assert ["__init__.py", "core.py"] == sorted(os.listdir(waiting))
+
+
+def test_what_was_overwritten_goes_back_where_ours_still_stands(
+    site: Site, overwriting: Application
+) -> None:
+    """Another tool has installed the project beside ours, as ``pip install -I`` does.
+
+    Our own RECORD was taken for its, so that our files stayed, and those of others became trash.
+    """
+    come(site, "app-3.0", "app/third.py")
+    (site.library / "app" / "third.py").write_text("value = 3\n")
+    settlement(overwriting).roll_back()
+
+    assert {
+        "app/third.py": "value = 3\n",
+        "app/mine.txt": "mine\n",
+        "other/__init__.py": "",
+        "shared/theirs.py": "other\n",
+        "shared/__pycache__/theirs.cpython-311.pyc": "compiled of theirs",
+        "shared/mine.txt": "mine\n",
+    } == contents(site)
+    assert not (site.library / "app-2.0.dist-info").exists()
 
 
 def test_what_the_other_tool_has_put_there_stays_over_what_was_overwritten(

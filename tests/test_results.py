@@ -19,6 +19,7 @@ from linkinstall.transaction import Transaction
 from linkinstall.values import replace
 from tests.support.faulty import Recording
 from tests.support.sites import Site
+from tests.support.watched import killed
 from tests.support.wheels import make_wheel
 
 if TYPE_CHECKING:
@@ -247,6 +248,19 @@ def test_nothing_asked_and_nothing_left_is_done(site: Site) -> None:
     outcome = site.recover()
 
     assert ("done", ()) == (outcome.status, outcome.recovered)
+
+
+def test_what_could_not_be_put_back_is_told_to_people(site: Site) -> None:
+    """A warning names it: the next command deletes it, and of ``kept`` a number alone is shown."""
+    site.install(site.wheel(), compile_levels=())
+    killed(site, "rename", "/committed")
+    (site.library / "app" / "data.txt").unlink()
+    (site.library / "app" / "data.txt").write_text("somebody's")
+    outcome = site.recover()
+
+    (kept,) = outcome.kept
+    message = f"{kept.path}: {kept.reason}, and the next command deletes them"
+    assert [("put-aside", message)] == [(one.code, one.message) for one in outcome.warnings]
 
 
 def test_links_to_a_cache_that_goes_are_told_as_copies() -> None:

@@ -609,6 +609,34 @@ def test_several_volumes_make_the_commit_durable_first(site: Site) -> None:
     assert not (site.scripts / ".linkinstall").exists()
 
 
+def test_a_folder_that_two_projects_leave_together_keeps_its_mode(site: Site) -> None:
+    """What was taken out of a folder was put back first: into a new one, that others can read."""
+    site.install(site.wheel("one", files={"ns/one.py": "1", "ns/sub/a.py": "1"}), compile_levels=())
+    site.install(site.wheel("two", files={"ns/two.py": "1"}), compile_levels=())
+    (site.library / "ns").chmod(0o700)
+    old = snapshot(site.root, exact=True)
+    application = applied(site, out=["one", "two"])
+    application.prepare()
+    assert 1 < sum(item.path.startswith(f"{site.library}/ns") for item in application.plan.stash)
+    settlement(application).roll_back()
+
+    assert [] == differences(old, snapshot(site.root, exact=True))
+
+
+def test_what_is_kept_on_another_volume_is_not_told_as_busy(site: Site) -> None:
+    """A state folder that holds kept files alone was told as pending, besides."""
+    files = OtherVolume(local(), str(site.scripts))
+    application = applied(site, out=["app"], files=files)
+    application.prepare()
+    (site.scripts / "tool").write_text("theirs\n")
+    settled = settlement(application, files)
+    settled.roll_back()
+
+    assert [str(site.scripts)] == [one.path for one in settled.kept]
+    assert [] == settled.pending
+    assert (site.scripts / ".linkinstall" / "trash").is_dir()
+
+
 @pytest.mark.parametrize("asked", [{"reported": True}, {"reported": False}, {}])
 def test_what_is_put_back_is_flushed_for_good_where_it_is_reported(
     removal: Application, asked: dict[str, bool]

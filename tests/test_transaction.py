@@ -142,6 +142,32 @@ def test_a_callers_step_that_fails_rolls_everything_back(site: Site) -> None:
     assert [] == differences(before, site.tree())
 
 
+def test_a_callers_step_that_fails_tells_what_could_not_be_put_back(site: Site) -> None:
+    """An old file whose place the step has taken waits in the trash, and its error says where.
+
+    Nobody was told, and the next command deleted it.
+    """
+    mine = site.library / "settings.py"
+    mine.write_text("mine\n")
+
+    def step() -> None:
+        with site.transaction(overwrite_existing=True) as transaction:
+            transaction.install(site.wheel("app", files={"settings.py": "app's\n"}))
+            transaction.prepare()
+            mine.unlink()
+            mine.write_text("the step's\n")
+            raise RuntimeError("the lock file cannot be written")
+
+    with pytest.raises(RuntimeError) as caught:
+        step()
+
+    (note,) = caught.value.__notes__
+    assert note.startswith(str(site.library))
+    folder = note.partition("wait in ")[2].partition(",")[0]
+    with open(f"{folder}/settings.py") as stream:
+        assert "mine\n" == stream.read()
+
+
 def test_nothing_is_touched_before_prepare(site: Site) -> None:
     """Asking changes nothing, and leaving by an exception then has nothing to undo."""
     before = site.tree()

@@ -129,6 +129,29 @@ def test_what_somebody_has_put_there_since_is_not_replaced(site: Site) -> None:
     assert (site.library / "app-1.0.dist-info/RECORD").is_file()
 
 
+def test_what_stood_in_the_way_of_what_was_put_back_is_not_replaced(site: Site) -> None:
+    """``finish`` replaces nothing that somebody has put there since, asked to overwrite or not.
+
+    It replaced that, and its own rollback's trash was swept by what it did next: a person's
+    file was lost, and the one that had come in its place as well.
+    """
+    (site.library / "app_settings.py").write_text("a person's")
+    transaction = site.transaction(overwrite_existing=True)
+    transaction.install(site.wheel("app", "2.0", files={"app_settings.py": "app's"}))
+    leave(transaction)
+    (site.library / "app_settings.py").unlink()
+    (site.library / "app_settings.py").write_text("somebody's")
+
+    with pytest.raises(RecoveryRefusedError, match="in the way") as caught:
+        site.recover("finish")
+
+    assert "somebody's" == (site.library / "app_settings.py").read_text()
+    assert caught.value.outcome is not None
+    (kept,) = caught.value.outcome.kept
+    (waiting,) = Path(kept.reason.rpartition(" ")[2]).iterdir()
+    assert "a person's" == waiting.read_text()
+
+
 def test_what_another_tool_has_installed_since_is_not_replaced(site: Site) -> None:
     """``finish`` leaves a project alone that somebody has changed after the kill.
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from linkinstall.fs.port import FileSystem
     from linkinstall.fs.volumes import Volumes
     from linkinstall.linking import Preferences, Refused
+    from linkinstall.outcome import Kept
     from linkinstall.plan import Plan
 
 __all__ = ["Application", "Origin"]
@@ -84,6 +85,7 @@ class Application:
         self.state = ABSENT
         self.staging = Staging(files, plan, preferences, self.volumes)
         self.journal: Journal | None = None
+        self.kept: tuple[Kept, ...] = ()  # what could not be put back, by `undo`
         self.home = plan.states[0]
 
     # ---------------------------------------------------------------- before the commit point
@@ -219,7 +221,9 @@ class Application:
 
     def _put_back(self) -> None:
         if self.state == OPEN:
-            self._settlement().roll_back()
+            settlement = self._settlement()
+            settlement.roll_back()
+            self.kept = tuple(settlement.kept)
             self._move("roll back")
         elif self.state in (STAGING, OPEN):
             self.files.unlink_all(self.home, ["journal"])

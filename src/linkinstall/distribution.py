@@ -37,6 +37,7 @@ __all__ = [
     "MODIFIED",
     "WHOLE",
     "Distribution",
+    "by_folder",
     "find_distributions",
     "is_cut",
     "leftovers",
@@ -254,6 +255,25 @@ def owners_of(
                 names = (first,) if isinstance(first, str) else first
                 owners[path] = names if one.name in names else (*names, one.name)
     return owners
+
+
+def by_folder(base: str, rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
+    """Return the rows of each folder, by name.
+
+    :param base: the folder that rows are relative to
+    """
+    folders: dict[str, dict[str, Row]] = {}
+    written: dict[str, dict[str, Row]] = {}  # by the folder as RECORD has it: mostly one text
+    for row in rows:
+        inner, _, name = row.path.rpartition("/")
+        members = written.get(inner)
+        if members is None or name in ("", ".", ".."):
+            folder, _, name = library_path(base, row.path).rpartition("/")
+            members = folders.setdefault(folder, {})
+            if name == row.path.rpartition("/")[2]:
+                written[inner] = members
+        members[name] = row
+    return folders
 
 
 def other_owner(owners: str | tuple[str, ...] | None, name: str) -> str | None:

@@ -279,7 +279,7 @@ class Identity:
         return any(self.matches(metadata, expected) for expected in planned)
 
     def listed(self, path: str, index: int | None = None) -> bool:
-        """Return whether a standing RECORD lists ``path``.
+        """Return whether a standing RECORD, that is not of this transaction, lists ``path``.
 
         :param index: only that of the project of this change counts
         """
@@ -288,6 +288,8 @@ class Identity:
             indices = range(len(self.journal.changes))
             libraries = {folder for index in indices for folder in self._libraries(index)}
             for one in find_distributions(self.files, libraries):
+                if any(self._is_new(one.path, change) for change in indices):
+                    continue
                 for nominal in listed_paths(self.files, one):
                     folder = self.files.real_path(os.path.dirname(nominal))
                     path_there = f"{folder}/{os.path.basename(nominal)}"

@@ -46,17 +46,16 @@ class Places:
         self._absent: dict[str, str | None] = {}
         self._resolved: dict[tuple[str, bool], str | None] = {}
         self._roots: set[str] = set()
-        self._change = 0
-        self._overwrite = False
+        self._gives_way: Callable[[str, str], bool] = lambda _folder, _name: False
 
-    def begin(self, roots: Iterable[str], change: int, *, overwrite: bool) -> None:
+    def begin(self, roots: Iterable[str], gives_way: Callable[[str, str], bool]) -> None:
         """Say whose folders are asked for next.
 
         :param roots: the scheme folders as they are named
+        :param gives_way: takes a file in the way, of this folder and name, if that was asked for
         """
         self._roots.update(normal(root) for root in roots)
-        self._change = change
-        self._overwrite = overwrite
+        self._gives_way = gives_way
 
     def resolve(self, folder: str, *, data: bool = False) -> str | None:
         """Return the folder's real path in the planned world, None where it is refused.
@@ -106,8 +105,7 @@ class Places:
             if status is None or not S_ISREG(status.st_mode):
                 self._refuse("leads-out", path, "is a link that leads out of the environment")
                 return None
-        if self._overwrite and self.world.may_remove(path):
-            self.removal.take_files(parent, [name], self._change, overwritten=True)
+        if self._gives_way(parent, name):
             return path
         self._refuse("file-in-the-way", path, "is a file where a folder must go")
         return None

@@ -19,12 +19,13 @@ Errors: :class:`~linkinstall.errors.ConflictError`.
 from __future__ import annotations
 
 import os
+from functools import partial
 from itertools import compress
 
 from linkinstall.claims import Claims, is_compiled_file
 from linkinstall.distribution import find_distributions, other_owner, owners_of, same_size
 from linkinstall.manifest import column
-from linkinstall.outcome import Kept, Warn
+from linkinstall.outcome import Warn
 from linkinstall.paths import normal
 from linkinstall.places import Places
 from linkinstall.plan import (
@@ -71,7 +72,6 @@ class Planner:
         self.overwrite = overwrite
         self.problems: list[Problem] = []
         self.warnings: list[Warn] = []
-        self.kept: list[Kept] = []
         self.trees: list[Tree] = []
         self._texts: list[bytes] = []
         self.placements: list[Placement] = []
@@ -96,7 +96,7 @@ class Planner:
         self._mends = self._mends or request.mends
         if not request.exact:
             self._own.add(request.name)
-        self._places.begin(request.schemes.values(), request.change, overwrite=self._overwrite)
+        self._places.begin(request.schemes.values(), partial(self._gives_way, request))
         for entry in request.entries:
             self._install_entry(request, entry)
         for one in request.generated:
@@ -273,21 +273,20 @@ class Planner:
 
     def _gives_way(self, request: Request, folder: str, name: str) -> bool:
         """Take a file into the stash if that was asked for; return whether it was."""
+        path, change = f"{folder}/{name}", request.change
+        others = self._owner(path) != request.name
         asked = request.mends or self._overwrite
-        if asked and self.removal.take_edited(folder, name, request.change):
+        if asked and self.removal.take_edited(folder, name, change, overwritten=others):
             return True
-        if self._overwrite and self.world.may_remove(f"{folder}/{name}"):
-            self.removal.take_files(folder, [name], request.change, overwritten=True)
-            return True
-        return False
+        taken = self._overwrite and self.world.may_remove(path)
+        if taken:
+            self.removal.take_files(folder, [name], change, overwritten=others)
+        return taken
 
     def _is_leftover(self, request: Request, folder: str, name: str) -> bool:
-        if not self.world.may_remove(f"{folder}/{name}"):
-            return False
         # Compiled files of a source that comes belong to it, whoever wrote them.
-        if is_compiled_file(folder, name):
-            return True
-        return request.replaces_leftovers(folder)
+        ours = is_compiled_file(folder, name) or request.replaces_leftovers(folder)
+        return ours and self.world.may_remove(f"{folder}/{name}")
 
     def _is_empty(self, path: str) -> bool:
         """Return whether an empty file stands there, or a link to one (link mode symlink)."""
@@ -337,7 +336,7 @@ class Planner:
             states=tuple(self._states.values()),
             emptied=self.removal.emptied(),
             warnings=tuple(self.warnings),
-            kept=(*self.removal.kept, *self.kept),
+            kept=tuple(self.removal.staying()),
             texts=tuple(self._texts),
         )
 

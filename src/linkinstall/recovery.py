@@ -179,8 +179,9 @@ def _settle_home(files: FileSystem, home: str, roots: list[str], volumes: Volume
     state, journal = read_journal(files, home, roots)
     try:
         # What was moved there by earlier runs goes first: what this recovery puts
-        # there stays until the next.
-        pending = sweep_trash(files, home)
+        # there stays until the next. What an attempt at it put there was not told of yet.
+        attempt = f"{journal.id}-" if journal is not None and state != COMMITTED else ""
+        pending = sweep_trash(files, home, attempt)
         if journal is None:
             files.unlink_all(home, ["journal"])  # a torn one
             for side in sides_of(files, home, roots):

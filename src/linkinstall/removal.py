@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import os
 
-from linkinstall.distribution import library_path, no_file, read_record
+from linkinstall.distribution import by_folder, library_path, no_file, read_record
 from linkinstall.outcome import Kept
 from linkinstall.plan import LOOSE, WHOLE, OldDistInfo, StashItem
 from linkinstall.record import is_compiled, is_compiled_of, paths_in
@@ -69,7 +69,11 @@ class Removal:
             rows = self.world.rows(distribution) or ()
         owned = self._owned(distribution, list(rows))
         info = distribution.path
-        rest = {folder: names for folder, names in owned.items() if not _below(folder, info)}
+        rest = {
+            folder: names
+            for folder, names in owned.items()
+            if not f"{folder}/".startswith(f"{info}/")
+        }
         self._add(rest, change, self.items)
         self._add(self._everything(info), change, self._last)
 
@@ -92,13 +96,13 @@ class Removal:
             self._add_loose(folder, names, change, self.items, overwritten=overwritten)
             self.take_compiled(folder, names, change, overwritten=overwritten)
 
-    def take_edited(self, folder: str, name: str, change: int) -> bool:
+    def take_edited(self, folder: str, name: str, change: int, *, overwritten: bool) -> bool:
         """Plan that a file goes that was kept for being edited; return whether it was."""
         edited = Kept(f"{folder}/{name}", _EDITED)
         if edited not in self.kept:
             return False
         self.kept.remove(edited)
-        self.take_files(folder, [name], change)
+        self.take_files(folder, [name], change, overwritten=overwritten)
         return True
 
     def take_compiled(
@@ -117,6 +121,13 @@ class Removal:
         """Return all items, numbered in the order in which they are stashed."""
         ordered = enumerate([*self.items, *self._last])
         return tuple(replace(item, number=number) for number, item in ordered)
+
+    def staying(self) -> Iterator[Kept]:
+        """Yield what was left alone and is not taken after all: edited, or also another one's."""
+        for one in self.kept:
+            folder, _, name = one.path.rpartition("/")
+            if name not in self.gone.get(folder, ()):
+                yield one
 
     def emptied(self) -> tuple[str, ...]:
         """Return the folders above what goes that may be empty then, and go too."""
@@ -140,7 +151,7 @@ class Removal:
 
     def _owned(self, distribution: Distribution, rows: list[Row]) -> dict[str, set[str]]:
         owned: dict[str, set[str]] = {}
-        for nominal, members in _by_folder(distribution.base, rows).items():
+        for nominal, members in by_folder(distribution.base, rows).items():
             folder = self.world.real_folder(nominal)
             if not self.world.inside(folder + "/"):
                 for name in members:
@@ -321,26 +332,3 @@ class Removal:
             self.gone.setdefault(folder, set()).update(names)
             files = (("", tuple(names)),)
             items.append(StashItem(0, LOOSE, folder, files, change, overwritten=overwritten))
-
-
-def _by_folder(base: str, rows: Iterable[Row]) -> dict[str, dict[str, Row]]:
-    """Return the rows of each folder, by name.
-
-    :param base: the folder that rows are relative to
-    """
-    folders: dict[str, dict[str, Row]] = {}
-    written: dict[str, dict[str, Row]] = {}  # by the folder as RECORD has it: mostly one text
-    for row in rows:
-        inner, _, name = row.path.rpartition("/")
-        members = written.get(inner)
-        if members is None or name in ("", ".", ".."):
-            folder, _, name = library_path(base, row.path).rpartition("/")
-            members = folders.setdefault(folder, {})
-            if name == row.path.rpartition("/")[2]:
-                written[inner] = members
-        members[name] = row
-    return folders
-
-
-def _below(folder: str, top: str) -> bool:
-    return folder == top or folder.startswith(top + "/")

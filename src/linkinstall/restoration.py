@@ -24,7 +24,7 @@ from stat import S_ISDIR, S_ISREG
 from linkinstall.fs.trees import make_folders, remove_unused_folder, rename_folder
 from linkinstall.outcome import Kept
 from linkinstall.plan import WHOLE
-from linkinstall.trash import to_trash
+from linkinstall.trash import in_trash, to_trash
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,6 +52,7 @@ class Restoration:
         """Put a stash item back, never over what stands there now."""
         stashed = self._identity.stashed(item)
         if self.files.status(stashed) is None:
+            self._tell_again(item)
             return
         if not self._identity.is_real(os.path.dirname(item.path)):
             self.to_trash(item, "its folder has become a link")
@@ -84,9 +85,22 @@ class Restoration:
         """Move what is left of a stash item to the trash, and tell where that waits."""
         stashed = self._identity.stashed(item)
         if self.files.status(stashed) is None:
+            self._tell_again(item)
             return
-        moved = to_trash(self.files, self.journal.states[item.state], stashed, self.journal.id)
+        moved = to_trash(self.files, self.journal.states[item.state], stashed, self._name(item))
+        self._tell(item, reason, moved)
+
+    def _tell_again(self, item: StashItem) -> None:
+        """Tell of what an attempt at this rollback has put aside that did not come to its end."""
+        moved = in_trash(self.files, self.journal.states[item.state], self._name(item))
+        if moved is not None:
+            self._tell(item, "it could not be put back", moved)
+
+    def _tell(self, item: StashItem, reason: str, moved: str) -> None:
         self.kept.append(Kept(item.path, f"{reason}; the old files wait in {moved}"))
+
+    def _name(self, item: StashItem) -> str:
+        return f"{self.journal.id}-{item.number}"
 
 
 def has_room(files: FileSystem, folder: str) -> bool:

@@ -18,11 +18,12 @@ from linkinstall.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from linkinstall.application import Application
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
+    from linkinstall.outcome import Kept
     from linkinstall.preparation import Preparation
     from linkinstall.recovery import Report
     from linkinstall.settle import Settlement
@@ -44,6 +45,7 @@ __all__ = [
     "is_busy",
     "of_the_system",
     "outcome_of",
+    "put_aside",
     "told",
     "typed",
     "unshared",
@@ -66,6 +68,7 @@ def outcome_of(
     counts = staging.placements.counts if staging is not None else {}
     placed = unshared(counts) if preparation.temporary else counts
     refusals = staging.placements.refusals if staging is not None else []
+    aside = (*report.kept, *(application.kept if application is not None else ()))
     changes = preparation.changes
     return Outcome(
         command,
@@ -79,7 +82,7 @@ def outcome_of(
         bytecode=preparation.bytecode,
         pending=(*report.pending, *(settlement.pending if settlement else ())),
         kept=(
-            *report.kept,
+            *aside,
             *(plan.kept if plan else ()),
             *(settlement.kept if settlement else ()),
         ),
@@ -88,8 +91,15 @@ def outcome_of(
             *(plan.warnings if plan else ()),
             *preparation.link_warnings(counts, refusals),
             *warnings,
+            *put_aside(aside),
         ),
     )
+
+
+def put_aside(kept: Iterable[Kept]) -> Iterator[Warn]:
+    """Yield what a person has to know of what a rollback could not put back."""
+    for one in kept:
+        yield Warn("put-aside", f"{one.path}: {one.reason}, and the next command deletes them")
 
 
 def unshared(counts: Mapping[str, int]) -> dict[str, int]:

@@ -103,7 +103,7 @@ class Settlement:
         foreign = {index for index in changes if self._identity.settled_by_others(index)}
         for group in sorted(self.journal.groups, key=lambda one: -one.phase):
             self._take_back(group, foreign)
-        for item in self.journal.stash:
+        for item in self._in_order_of_return():
             if item.change in foreign and not item.overwritten:
                 restoration.to_trash(item, "another tool has changed this project since")
             else:
@@ -112,6 +112,15 @@ class Settlement:
         if reported:
             self.volumes.make_durable(self.journal.home)
         self._clear_states("journal")
+
+    def _in_order_of_return(self) -> list[StashItem]:
+        """Return what is stashed, the last first: a folder before what was taken out of it.
+
+        Else that would be put into a new folder, and the old one's mode be lost. The
+        dist-infos come last, as they went last: by them a project is there again.
+        """
+        infos = {old.path for change in self.journal.changes for old in change.olds}
+        return sorted(self.journal.stash, key=lambda one: (one.path in infos, -one.number))
 
     def _take_back(self, group: Group, foreign: set[int]) -> None:
         """Remove what this transaction put in place for a group, and its empty folders."""
@@ -290,6 +299,7 @@ class Settlement:
             side
             for side in sides_of(self.files, home)
             if not any(path.startswith(f"{side}/") for path in told)
+            and self.files.status(f"{side}/trash") is None  # that is kept, and told of
         ]
         left += sweep_state(self.files, home, loose_ends(self.files, home, name))
         self.pending += [Pending(path, path) for path in left]

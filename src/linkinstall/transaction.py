@@ -34,7 +34,7 @@ from linkinstall.outcome import Outcome, Warn
 from linkinstall.preparation import Preparation
 from linkinstall.recovery import not_durable, not_put_back
 from linkinstall.refusals import refuse_odd_options, refuse_texts
-from linkinstall.results import outcome_of, typed
+from linkinstall.results import outcome_of, put_aside, typed
 from linkinstall.session import Session
 from linkinstall.values import replace
 from linkinstall.wishes import Options
@@ -285,6 +285,8 @@ class Transaction(Asking):
             return
         if error is not None:
             self._abort(error)
+            for one in put_aside(self._application.kept if self._application else ()):
+                error.add_note(one.message)
             return
         try:
             if self._phase == NEW:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "holds_stash",
+    "in_trash",
     "loose_ends",
     "point",
     "pointed",
@@ -66,12 +67,26 @@ def waiting(files: FileSystem, path: str, moved_to: str) -> Pending:
     return Pending(path, moved_to, holders)
 
 
-def sweep_trash(files: FileSystem, state: str) -> list[Pending]:
-    """Delete what waits in the trash; return what is still busy."""
+def in_trash(files: FileSystem, state: str, name: str) -> str | None:
+    """Return where :func:`to_trash` has moved what it was given this name for, if it has."""
+    path = f"{state}/trash/{name}-0"
+    return path if files.status(path) is not None else None
+
+
+def sweep_trash(files: FileSystem, state: str, but: str = "") -> list[Pending]:
+    """Delete what waits in the trash; return what is still busy.
+
+    :param but: the names that begin so stay
+    """
     folder = f"{state}/trash"
     if files.status(folder) is None:
         return []
-    refused = remove_tree(files, folder)
+    if but:
+        names = [name for name, _ in files.scan(folder) if not name.startswith(but)]
+        refused = [one for name in names for one in remove_tree(files, f"{folder}/{name}")]
+        remove_folder_if_empty(files, folder)
+    else:
+        refused = remove_tree(files, folder)
     if not refused:
         remove_folder_if_empty(files, state)
     return [waiting(files, path, path) for path, _ in refused]

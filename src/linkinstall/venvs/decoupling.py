@@ -30,7 +30,7 @@ from linkinstall.paths import forward
 from linkinstall.plan import LOOSE, PAYLOAD, Fresh, Group, Plan, PlanChange, StashItem
 from linkinstall.policy import Capabilities, is_binary_name
 from linkinstall.recovery import not_durable, not_put_back
-from linkinstall.results import typed, with_outcome
+from linkinstall.results import put_aside, typed, with_outcome
 from linkinstall.session import Session
 from linkinstall.values import replace, value
 from linkinstall.world import STATE
@@ -94,6 +94,9 @@ def decouple(
             try:
                 if application is not None:
                     application.undo()
+                    aside = application.kept
+                    warnings = (*outcome.warnings, *put_aside(aside))
+                    outcome = replace(outcome, kept=(*outcome.kept, *aside), warnings=warnings)
             except OSError as cause:
                 failure = not_put_back(session.home, cause, error)
                 raise typed(failure, sight.place, outcome) from error
@@ -132,7 +135,7 @@ def _committed(application: Application, outcome: Outcome) -> Outcome:
         settlement = application.clean_up()
     except OSError as error:
         message = f"cleaning up after the change is left to the next run: {error}"
-        return replace(outcome, warnings=(Warn("cleanup", message),))
+        return replace(outcome, warnings=(*outcome.warnings, Warn("cleanup", message)))
     return replace(outcome, pending=(*outcome.pending, *settlement.pending))
 
 
@@ -155,6 +158,7 @@ def _outcome(
         files=FileCount(**counts),
         pending=report.pending,
         kept=(*report.kept, *kept),
+        warnings=tuple(put_aside(report.kept)),
         venv={"path": sight.path, "place": sight.place, "action": action},
     )
 

@@ -73,7 +73,8 @@ def recover(
         place = transaction.files.real_path(transaction.environment.root)
         drop_lock_of_place(transaction.files, place)
     if redo is not None and journal is not None:
-        return _finish(outcome, _changed_since(transaction, journal) or redo)
+        in_the_way = "something stood in the way of what was put back" if outcome.kept else ""
+        return _finish(outcome, _changed_since(transaction, journal) or in_the_way or redo)
     if policy == "rollback" and state == COMMITTED:
         raise _refused(outcome, "The transaction was already committed; finished.")
     return replace(outcome, changes=())
