@@ -13,8 +13,8 @@ import pytest
 from linkinstall.cache import Cache
 from linkinstall.errors import FileSystemError, LinkInstallError, UnsettledError, UsageError
 from linkinstall.fs import local
-from linkinstall.outcome import Change, FileCount, Outcome, Recovered, Warn
-from linkinstall.results import SETTLED, told, typed, unshared, with_outcome
+from linkinstall.outcome import Change, FileCount, Kept, Outcome, Recovered, Warn
+from linkinstall.results import SETTLED, put_aside, told, typed, unshared, with_outcome
 from linkinstall.transaction import Transaction
 from linkinstall.values import replace
 from tests.support.faulty import Recording
@@ -261,6 +261,15 @@ def test_what_could_not_be_put_back_is_told_to_people(site: Site) -> None:
     (kept,) = outcome.kept
     message = f"{kept.path}: {kept.reason}, and the next command deletes them"
     assert [("put-aside", message)] == [(one.code, one.message) for one in outcome.warnings]
+
+
+@pytest.mark.parametrize(("number", "more"), [(0, []), (1, []), (5, []), (7, ["2 more"])])
+def test_of_much_that_could_not_go_back_some_is_told(number: int, more: list[str]) -> None:
+    """Five are named, and how many there are besides."""
+    messages = [one.message for one in put_aside([Kept("/env/a", "because")] * number)]
+
+    assert min(number, 5) == sum("/env/a: because" in one for one in messages)
+    assert more == [one[:6] for one in messages[5:]]
 
 
 def test_links_to_a_cache_that_goes_are_told_as_copies() -> None:

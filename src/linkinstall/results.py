@@ -18,7 +18,7 @@ from linkinstall.values import replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from linkinstall.application import Application
     from linkinstall.environment import Environment
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _SHARING = (32, 33)  # ERROR_SHARING_VIOLATION, ERROR_LOCK_VIOLATION
 _OF_A_CHANGE = ("damaged-replaced", "leftover-replaced")
 """Warnings that tell what was done: where all is put back, nothing was."""
+_NAMED = 5
+"""So many of what could not go back are told to people."""
 _BUSY = (EBUSY, ETXTBSY)
 _STAGED = ("/.linkinstall", "/v1/tmp/")
 """Of a path of ours that people know nothing of: in a state folder, or unpacked in the cache."""
@@ -96,10 +98,12 @@ def outcome_of(
     )
 
 
-def put_aside(kept: Iterable[Kept]) -> Iterator[Warn]:
+def put_aside(kept: Sequence[Kept]) -> Iterator[Warn]:
     """Yield what a person has to know of what a rollback could not put back."""
-    for one in kept:
+    for one in kept[:_NAMED]:
         yield Warn("put-aside", f"{one.path}: {one.reason}, and the next command deletes them")
+    if (more := len(kept) - _NAMED) > 0:
+        yield Warn("put-aside", f"{more} more could not go back (-v names them)")
 
 
 def unshared(counts: Mapping[str, int]) -> dict[str, int]:
