@@ -64,7 +64,7 @@ docs-check: setup ## run every example of README and docs
 	$(BIN)/python -m pytest tests/test_docs.py
 
 sweeps: setup ## kills and errors at every moment, in one process, all of them (half an hour)
-	LINKINSTALL_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/test_application_sweeps.py
+	LINKINSTALL_SWEEP=full $(BIN)/python -m pytest -n $(WORKERS) tests/test_application_sweeps.py tests/test_settle_beside_others.py
 
 model: setup ## random changes, faults and foreign edits against a simple model (STEPS=50000 SEED=0)
 	LINKINSTALL_MODEL_STEPS=$(STEPS) $(BIN)/python -m pytest --hypothesis-seed=$(SEED) tests/test_transaction_model.py
