@@ -79,6 +79,7 @@ DAMAGES = [
     pytest.param("was written to", edit, DATA, id="edited"),
     pytest.param("has another mode", lambda path: path.chmod(0o644), TOOL, id="mode", marks=modes),
     pytest.param("has another mode", lambda path: path.chmod(0o666), DATA, id="open", marks=modes),
+    pytest.param("has another mode", lambda path: path.chmod(0o600), DATA, id="mine", marks=modes),
     pytest.param("has another mode", lambda path: path.chmod(0o4755), TOOL, id="suid", marks=modes),
     pytest.param("has another mode", lambda path: path.chmod(0o2644), DATA, id="sgid", marks=modes),
     pytest.param("has another mode", lambda path: path.chmod(0o644), INNER, id="deep", marks=modes),

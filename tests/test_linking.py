@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from linkinstall.cache import Cache
 from linkinstall.errors import UsageError
 from linkinstall.fs import local
 from linkinstall.linking import Linking
@@ -83,6 +84,24 @@ def test_nothing_links_to_another_volume(site: Site) -> None:
     _, found = preferences(site, apart(site), "auto")
 
     assert [(False, False)] == [(one.clone, one.hardlink) for one in found.capabilities]
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_tier_on_another_volume_is_copied_alone(site: Site, *, first: bool) -> None:
+    """The other wheels are linked, in whatever order they come, and the tier is told.
+
+    The first wheel decided for all, and the cache was told to lie on another volume.
+    """
+    tier = Cache(site.folder / "tier")
+    far, near = tier.add(site.wheel("far")).entry, site.cache.add(site.wheel("near")).entry
+    entries = (far, near) if first else (near, far)
+    trees = tuple(Tree(one.manifest, one.folder, 0) for one in entries)
+    linking = Linking(OtherVolume(local(), tier.path), "auto", "never")
+    found = linking.preferences(replace(plan_of(site), trees=trees), site.cache, private=False)
+
+    assert [not first, first] == [found.between(0, tree).hardlink for tree in (0, 1)]
+    (warning,) = linking.warnings({"copy": 3, "hardlink": 1}, [], site.cache)
+    assert far.folder in warning.message
 
 
 def test_looking_leaves_no_name(site: Site) -> None:

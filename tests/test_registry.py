@@ -12,6 +12,7 @@ from linkinstall.cache import Cache
 from linkinstall.fs import local
 from linkinstall.interpreter_report import encode
 from linkinstall.registry import Registration, read, register
+from linkinstall.values import replace
 from tests.support.faulty import Closed
 from tests.support.sites import Site
 
@@ -115,6 +116,45 @@ def test_an_unsettled_environment_is_told(tmp_path: Path) -> None:
     assert not one.is_unsettled(local())
     (tmp_path / ".linkinstall").mkdir()
     assert one.is_unsettled(local())
+
+
+@pytest.mark.parametrize("state", [".linkinstall-env", "env/.linkinstall.venv"])
+@pytest.mark.parametrize("root", ["env", "env/vendor"])
+def test_an_environment_that_was_set_aside_is_not_gone(
+    tmp_path: Path, state: str, root: str
+) -> None:
+    """A ``venv`` command that was killed may be rolled back, and the links are there again.
+
+    What they lead to was pruned: all of the environment was dangling then.
+    """
+    volume, place = _volume(tmp_path), tmp_path / root
+    one = Registration(str(place), volume, named=False, schemes={"purelib": f"{place}/lib"})
+    assert one.is_gone(local())
+    (tmp_path / state).mkdir(parents=True)
+    (tmp_path / state / "journal").touch()
+
+    assert one.is_unsettled(local())
+    assert not one.is_gone(local())
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_an_environment_is_noted_where_it_is(tmp_path: Path) -> None:
+    """What it was named by may lead elsewhere later, or nowhere: the links into the cache stay.
+
+    They were taken for gone with the link, and what they lead to was pruned.
+    """
+    site = Site(tmp_path)
+    (tmp_path / "link").symlink_to("env")
+    named = replace(
+        site.environment,
+        root=f"{tmp_path}/link",
+        schemes={"purelib": f"{tmp_path}/link/lib/python3.11/site-packages"},
+    )
+    path = f"{Cache(tmp_path / 'noting').root}/environments/key"
+    register(Cache(tmp_path / "noting"), path, named)
+
+    assert str(site.root) == registration(path).root
+    assert str(site.library) == registration(path).schemes["purelib"]
 
 
 def _volume(path: Path) -> str:

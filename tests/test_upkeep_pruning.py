@@ -60,6 +60,22 @@ def test_a_dry_run_changes_nothing(site: Site) -> None:
     assert before == contents(site.cache)
 
 
+@needs_symlinks
+def test_what_an_environment_under_another_name_uses_stays(site: Site) -> None:
+    """An environment that a link has named is used where it is, when the link is gone.
+
+    ``venv remove LINK`` leaves the environment, and ``cache clean`` broke it then.
+    """
+    (site.folder / "link").symlink_to("env")
+    linked = site.seen_at(site.folder / "link")
+    linked.install(site.wheel("late"), link_mode="symlink")
+    (site.folder / "link").unlink()
+    Pruning(site.cache).prune()
+
+    assert [] == site.check()
+    assert (site.library / "late" / "data.txt").read_text()
+
+
 def test_what_was_used_lately_stays(site: Site) -> None:
     """With an age, only what was not used for so long goes."""
     assert ["older"] == names(Pruning(site.cache).prune(older_than=7 * 86_400).removed)

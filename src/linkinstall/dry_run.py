@@ -198,7 +198,7 @@ def _modes(
         key = f"{folder.scheme}/{folder.join(name)}"
         modes = chain(
             preferences.link_mode,
-            preferences.capabilities[state],
+            preferences.between(state, place.tree),
             binary=key in manifest.binaries,
             private_binaries=preferences.private_binaries,
         )

@@ -232,9 +232,9 @@ class Entries:
                 pass
 
     def _key(self) -> str:
-        """Return the name under which this environment is noted: what it is and where."""
-        environment = self.environment
-        text = "\0".join((environment.root, *environment.schemes.values()))
+        """Return the name under which this environment is noted, whatever link leads to it."""
+        real, environment = self.cache.file_system.real_path, self.environment
+        text = "\0".join(map(real, (environment.root, *environment.schemes.values())))
         return sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:32]
 
     def _note_use(self, entry: Entry) -> None:

@@ -18,7 +18,7 @@ stands where a file was, is damage.
 
 from __future__ import annotations
 
-from stat import S_IRUSR, S_ISGID, S_ISREG, S_ISUID, S_IWOTH, S_IXUSR
+from stat import S_IRGRP, S_IROTH, S_IRUSR, S_ISGID, S_ISREG, S_ISUID, S_IWOTH, S_IXUSR
 
 from linkinstall.digest import hash_file
 from linkinstall.fs.named import UNREADABLE
@@ -112,6 +112,11 @@ class _Look:
         """Bits of the mode, of which only the owner's right to read may be set."""
         if files.marks_executables:
             self._bits |= S_ISUID | S_ISGID | (S_IWOTH & manifest.umask)
+        # Nothing is linked to the manifest: it has the mode that the files were made with. What
+        # they gave others to read must not have been taken away through a link.
+        own = files.status(f"{entry.folder}/manifest") if files.marks_executables else None
+        self._readable = S_IRUSR | ((S_IRGRP | S_IROTH) & own.st_mode if own else 0)
+        self._bits |= self._readable
 
     def at(self, folder: Folder) -> None:
         """Look at the files of one folder."""
@@ -139,7 +144,7 @@ class _Look:
                 status is None
                 or status.st_size != int(size)
                 or (status.st_mtime_ns != mtime and _was_written_to(status, mtime))
-                or status.st_mode & bits != S_IRUSR
+                or status.st_mode & bits != self._readable
                 or status.st_nlink >= limit
                 or not S_ISREG(status.st_mode)
             ):
@@ -174,7 +179,7 @@ class _Look:
         if status.st_mtime_ns != self._mtime and _was_written_to(status, self._mtime):
             return "was written to"
         # A chmod through a hard link reaches the cache's file too.
-        if status.st_mode & self._bits != S_IRUSR:
+        if status.st_mode & self._bits != self._readable:
             return _MODE
         return _MODE if executable and not status.st_mode & S_IXUSR else None
 

@@ -15,7 +15,7 @@ import os
 from linkinstall.fs.probe import can_clone
 from linkinstall.outcome import Warn
 from linkinstall.policy import MODES, Capabilities, chain, copies_binaries
-from linkinstall.values import value
+from linkinstall.values import replace, value
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Preferences:
     :param private_trees: trees that were unpacked under another umask: a hard link
         would bring their modes along
     :param processes: whether this process may be forked to link on several processors
+    :param far: states and trees that lie on different volumes: nothing can be linked
     """
 
     link_mode: str
@@ -45,6 +46,16 @@ class Preferences:
     capabilities: tuple[Capabilities, ...]
     private_trees: frozenset[int] = frozenset()
     processes: bool = False
+    far: frozenset[tuple[int, int]] = frozenset()
+
+    def between(self, state: int, tree: int) -> Capabilities:
+        """Return what can be made of a tree's files on the volume of a state folder."""
+        capabilities = self.capabilities[state]
+        if (state, tree) in self.far:
+            return replace(capabilities, clone=False, hardlink=False)
+        if tree in self.private_trees:
+            return replace(capabilities, hardlink=False)
+        return capabilities
 
 
 @value
@@ -77,7 +88,7 @@ class Linking:
         self.link_mode = link_mode
         self.private_binaries = copies_binaries(copy_binaries)
         self.processes = processes
-        self._apart = self._foreign = False
+        self._apart, self._foreign = "", False
         chain(link_mode, Capabilities(), binary=False)  # refuses an unknown mode now
 
     def preferences(self, plan: Plan, cache: Cache, *, private: bool) -> Preferences:
@@ -86,18 +97,22 @@ class Linking:
         :param private: nothing may share an inode with the cache unless asked for
             (``--destdir``: packaging tools strip and chmod in place)
         """
-        # A tree that is only foreseen (a dry run) has no folder yet.
-        source = next((tree.source for tree in plan.trees if tree.source), cache.path)
-        device = self._device(source)
-        capabilities = []
-        for state in plan.states:
-            same = device == self._device(state)
+        # A tree that is only foreseen (a dry run) has no folder yet. One of a tier may lie on
+        # another volume than those of the cache.
+        sources = [tree.source or cache.path for tree in plan.trees] or [cache.path]
+        devices = [self._device(one) for one in sources]
+        capabilities, far = [], []
+        for number, state in enumerate(plan.states):
+            there = self._device(state)
+            far += [(number, i) for i, device in enumerate(devices) if device != there]
+            same = there in devices
+            source = sources[devices.index(there)] if same else cache.path
             wanted = self.link_mode in ("auto", "clone") or self.private_binaries
             clone = same and wanted and can_clone(f"{source}/manifest", self._standing(state))
             # On the way down from clones, too: nobody has asked for those.
             hardlink = same and not (private and self.link_mode != "hardlink")
             capabilities.append(Capabilities(clone=clone, hardlink=hardlink))
-        self._apart = any(device != self._device(state) for state in plan.states)
+        self._apart = sources[far[0][1]] if far else ""
         mask = self.files.umask()
         trees = enumerate(plan.trees)
         foreign = frozenset(i for i, tree in trees if tree.manifest.umask != mask)
@@ -108,6 +123,7 @@ class Linking:
             tuple(capabilities),
             foreign,
             self.processes,
+            frozenset(far),
         )
 
     def _standing(self, path: str) -> str:
@@ -128,7 +144,7 @@ class Linking:
             if counts.get("copy") and self._apart:
                 linked = any(number for mode, number in others.items() if mode != "copy")
                 what = "what lies on another volume" if linked else "every file"
-                message = f"{what} had to be copied: {_remedy(cache)}"
+                message = f"{what} had to be copied: {_remedy(cache, self._apart)}"
                 return (Warn("link-mode", message),)
             return ()
         if self.private_binaries and counts.get(self.link_mode):
@@ -140,14 +156,18 @@ class Linking:
         how = ", ".join(f"{counts[mode]} {mode}" for mode in MODES if counts.get(mode))
         reason = "the volume or a file refused it"
         if self._apart:
-            reason = _remedy(cache)
+            reason = _remedy(cache, self._apart)
         elif masked:
             reason = "the cache has them from a run with another umask, and links share their modes"
         message = f"link mode {self.link_mode} could not be had for every file ({how}): {reason}"
         return (Warn("link-mode", message),)
 
 
-def _remedy(cache: Cache) -> str:
+def _remedy(cache: Cache, source: str) -> str:
+    if not f"{source}/".startswith(f"{cache.path}/"):
+        return (
+            f"{source}, in a tier, lies on another volume. Set --link-mode copy to be told no more"
+        )
     return (
         f"the cache {cache.path} lies on another volume. Set LINKINSTALL_CACHE_DIR "
         "to a folder on the environment's volume, or --link-mode copy to be told no more"

@@ -26,7 +26,7 @@ from linkinstall.fs.named import VOLUME_REFUSALS
 from linkinstall.linking import Refused
 from linkinstall.outcome import FileCount
 from linkinstall.policy import chain
-from linkinstall.values import as_dict, replace
+from linkinstall.values import as_dict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,12 +130,9 @@ class Placements:
         return known
 
     def _new_chain(self, state: int, tree: int, *, binary: bool) -> tuple[str, ...]:
-        capabilities = self.preferences.capabilities[state]
-        if tree in self.preferences.private_trees:
-            capabilities = replace(capabilities, hardlink=False)
         return chain(
             self.preferences.link_mode,
-            capabilities,
+            self.preferences.between(state, tree),
             binary=binary,
             private_binaries=self.preferences.private_binaries,
         )

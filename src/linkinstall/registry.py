@@ -29,7 +29,7 @@ from binascii import crc32
 
 from linkinstall.fs.named import UNREADABLE
 from linkinstall.interpreter_report import decode, encode
-from linkinstall.paths import forward
+from linkinstall.paths import forward, states_around
 from linkinstall.values import value
 
 TYPE_CHECKING = False
@@ -72,6 +72,8 @@ class Registration:
         """Return whether nothing is left of it: neither its folder nor any of its schemes'."""
         places = (self.root, *self.schemes.values())
         try:
+            if self._is_aside(files):
+                return False
             if any(files.status(files.real_path(place)) is not None for place in places):
                 return False
             return self.is_mounted(files)
@@ -85,10 +87,18 @@ class Registration:
         return _mount_point(files, self.root) == self.volume
 
     def is_unsettled(self, files: FileSystem) -> bool:
-        """Return whether a transaction is unfinished there: its links may come back."""
+        """Return whether a change is unfinished there: its links may come back."""
+        if self._is_aside(files):
+            return True
         libraries = {self.schemes[name] for name in ("purelib", "platlib") if name in self.schemes}
         folders = libraries or set(self.schemes.values())
         return any(files.status(f"{files.real_path(one)}/{STATE}") is not None for one in folders)
+
+    def _is_aside(self, files: FileSystem) -> bool:
+        """Return whether a venv command is unfinished there, or above: it may come back."""
+        places = {files.real_path(place) for place in (self.root, *self.schemes.values())}
+        states = {state for place in places for _, state in states_around(place)}
+        return any(files.status(f"{state}/journal") is not None for state in states)
 
 
 def register(cache: Cache, path: str, environment: Environment) -> None:
@@ -96,12 +106,13 @@ def register(cache: Cache, path: str, environment: Environment) -> None:
 
     :raises OSError: the cache cannot be written
     """
+    real = cache.file_system.real_path  # a link to it may lead elsewhere by then
     body = encode(
         {
-            "root": forward(environment.root),
+            "root": forward(real(environment.root)),
             "volume": _mount_point(cache.file_system, environment.root),
             "named": "1" if environment.headers_named else "",
-            **{f"scheme.{name}": forward(one) for name, one in environment.schemes.items()},
+            **{f"scheme.{name}": forward(real(one)) for name, one in environment.schemes.items()},
         }
     )
     cache.write(path, b"%08x" % crc32(body) + body)

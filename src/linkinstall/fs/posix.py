@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from stat import S_IMODE, S_IRWXU, S_ISDIR, S_ISGID
 
 from linkinstall import limits
@@ -39,6 +40,7 @@ _STATUS_SIZE = 4096
 """Bytes of a process's status that hold its umask, which is in the second line."""
 _NO_ANSWER = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 """Error numbers that say: nothing is there, and that is how it is."""
+_UNKNOWN_LINK_MAX = 127
 FICLONE = 0x40049409
 """The ioctl that shares all extents of one file with another (ioctl_ficlone(2))."""
 
@@ -149,8 +151,12 @@ class PosixFileSystem(FileSystem):
         return holders(path)
 
     def link_limit(self, path: str) -> int:
-        """Return ``_PC_LINK_MAX`` of the volume (pathconf(3))."""
-        return os.pathconf(path, "PC_LINK_MAX")
+        """Return ``_PC_LINK_MAX`` of the volume (pathconf(3)), where the C library knows it.
+
+        It gives 127 (glibc) or 8 (musl) where it does not: then the volume itself says (EMLINK).
+        """
+        limit = os.pathconf(path, "PC_LINK_MAX")
+        return limit if limit > _UNKNOWN_LINK_MAX else sys.maxsize
 
     def mount_points(self) -> set[str]:
         """Return the mount points of ``/proc/self/mountinfo`` (proc_pid_mountinfo(5)).
