@@ -88,6 +88,25 @@ def test_a_use_is_noted(site: Site) -> None:
     assert ["newer"] == names(Pruning(site.cache).prune(older_than=2 * 86_400).removed)
 
 
+def test_compiled_files_of_a_tier_go_when_they_are_old(site: Site) -> None:
+    """Sets whose entry is in a tier have an age, too: those that were made just now stay.
+
+    They went with any command, and the next installation compiled again.
+    """
+    wheel = site.wheel("tiered", files={"tiered/core.py": "x = 1"})
+    site.cache.add(wheel)
+    own = Cache(site.folder / "own", tiers=[site.cache.path])
+    compiling = Site(site.folder / "compiling", compiler=True)
+    compiling.cache = own
+    compiling.install(wheel, link_mode="copy")
+    (folder,) = Path(f"{own.root}/bytecode").iterdir()
+
+    assert 0 == Pruning(own).prune(older_than=86_400).freed
+    assert folder.is_dir()
+    assert 0 < Pruning(own).prune().freed
+    assert not folder.exists()
+
+
 def test_no_more_goes_than_has_to(site: Site) -> None:
     """With a size, the longest unused goes first, and only as much as has to."""
     size = site.cache.info()["bytes"]

@@ -77,7 +77,7 @@ class Stored:
 
     :param manifest: None where it cannot be read
     :param damaged: whether it was quarantined, or its manifest cannot be read
-    :param last_used: seconds since the epoch, to the day
+    :param last_used: seconds since the epoch, to the day; of sets alone, when they were made
     :param dependents: roots of the environments that hold symbolic links into it
     """
 
@@ -246,6 +246,8 @@ def _stored(cache: Cache, name: str, notes: Iterable[str], stale: list[str]) -> 
         except ValueError:
             pass
         break
+    made = (files.status(f"{one.folder}/manifest") for one in sets if not used)
+    used = max((one.st_mtime for one in made if one is not None), default=used)
     dependents, others = _dependents(files, notes, manifest, (tree, *sets))
     stale += others
     return Stored(name, tree, sets, manifest, damaged, used, tuple(dependents))

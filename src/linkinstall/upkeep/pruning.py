@@ -131,7 +131,9 @@ class Pruning:
         self._sweep()
         stock = take_stock(self.cache)
         going, kept = self._choose(stock, older_than, max_size)
-        orphans = [one for one in stock.orphans if one.sets and not one.used]
+        since = time.time() - (older_than or 0)
+        unused = (one for one in stock.orphans if one.sets and not one.used)
+        orphans = [one for one in unused if one.last_used <= since]
         freed = sum(one.freed for one in (*going, *orphans))
         left = sum(one.size for one in stock.entries) - sum(one.size for one in going)
         if not self.dry_run:
