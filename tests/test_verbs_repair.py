@@ -156,6 +156,21 @@ def test_what_another_one_owns_is_refused(site: Site) -> None:
     assert [] == differences(now, site.tree())
 
 
+def test_a_data_file_of_another_one_is_refused(site: Site) -> None:
+    """A data file that two distributions list stays as the other one's, and is told.
+
+    Story: outside the library it was noted as edited before anybody asked who else lists it, so
+    a repair of the one silently replaced the other's whole file.
+    """
+    rival = {"rival-1.0.data/data/share/app/readme.txt": "theirs\n"}
+    site.install(site.wheel("rival", files=rival), overwrite_existing=True, link_mode="copy")
+    now = site.tree()
+
+    with pytest.raises(ConflictError, match="belongs to rival, and app brings it too"):
+        site.repair("app")
+    assert [] == differences(now, site.tree())
+
+
 class TestRemove:
     """``--remove``."""
 

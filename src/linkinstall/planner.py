@@ -23,7 +23,7 @@ from functools import partial
 from itertools import compress
 
 from linkinstall.claims import Claims, is_compiled_file
-from linkinstall.distribution import find_distributions, other_owner, owners_of, same_size
+from linkinstall.distribution import find_distributions, other_owner, owners_of
 from linkinstall.manifest import column
 from linkinstall.outcome import Warn
 from linkinstall.paths import normal
@@ -252,7 +252,7 @@ class Planner:
                 return True
             self._refuse("folder-in-the-way", path, None, "is a folder where a file must go")
             return False
-        if size == "0" and name == "__init__.py" and self._is_empty(path):
+        if size == "0" and name == "__init__.py" and self.world.is_empty(path):
             return False  # the same empty file: shared, not fought over
         owner = self._owner(path)
         if owner is not None and is_compiled_file(folder, name):
@@ -274,8 +274,10 @@ class Planner:
     def _gives_way(self, request: Request, folder: str, name: str) -> bool:
         """Take a file into the stash if that was asked for; return whether it was."""
         path, change = f"{folder}/{name}", request.change
-        others = self._owner(path) != request.name
-        asked = request.mends or self._overwrite
+        owner = self._owner(path)
+        others = owner != request.name
+        # A repair replaces what was edited, but nothing that another one lists as well.
+        asked = self._overwrite or (request.mends and (owner is None or not others))
         if asked and self.removal.take_edited(folder, name, change, overwritten=others):
             return True
         taken = self._overwrite and self.world.may_remove(path)
@@ -287,11 +289,6 @@ class Planner:
         # Compiled files of a source that comes belong to it, whoever wrote them.
         ours = is_compiled_file(folder, name) or request.replaces_leftovers(folder)
         return ours and self.world.may_remove(f"{folder}/{name}")
-
-    def _is_empty(self, path: str) -> bool:
-        """Return whether an empty file stands there, or a link to one (link mode symlink)."""
-        status = self.world.files.status(path)
-        return status is not None and same_size(self.world.files, path, 0, status)
 
     def _owner(self, path: str) -> str | None:
         if self._owners is None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import os
 from stat import S_ISDIR, S_ISLNK
 
-from linkinstall.distribution import read_record
+from linkinstall.distribution import read_record, same_size
 from linkinstall.paths import forward, states_around
 from linkinstall.record import parse
 
@@ -151,6 +151,11 @@ class World:
                 return None
             return _kind(status.st_mode)
         return self.entries(os.path.dirname(path)).get(os.path.basename(path))
+
+    def is_empty(self, path: str) -> bool:
+        """Return whether an empty file stands there, or a link to one (link mode symlink)."""
+        status = self.files.status(path)
+        return status is not None and same_size(self.files, path, 0, status)
 
     def links_folders(self) -> bool:
         """Return whether a link in a library leads to a folder: what is in it has two paths."""
