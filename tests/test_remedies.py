@@ -108,3 +108,52 @@ def test_a_folder_in_the_place_of_a_file_is_moved_away_first(site: Site) -> None
     path.mkdir()
 
     assert {f"{moved(str(path), f'{path}.aside')} && linkinstall repair app"} == fixes(site)
+
+
+def put_folder(site: Site, *names: str) -> list[str]:
+    """Put folders where files of the library were, and return their paths."""
+    paths = [site.library / name for name in names]
+    for path in paths:
+        path.unlink()
+        path.mkdir()
+    return [str(path) for path in paths]
+
+
+@pytest.mark.parametrize("way", ["folder", "rival"])
+def test_nothing_else_is_done_first_while_there_is_no_wheel(site: Site, way: str) -> None:
+    """Where nothing is at hand to repair from, the command is that of the repair alone.
+
+    Story: ``uninstall beside && repair app`` was told without a wheel of app anywhere, so that
+    doing as told lost the other project and mended nothing.
+    """
+    if way == "folder":
+        put_folder(site, "app/data.txt")
+    else:
+        wheel = site.wheel("beside", files={"app/data.txt": "theirs\n", "beside.py": ""})
+        site.install(wheel, overwrite_existing=True, link_mode="copy")
+
+    assert {
+        "linkinstall repair app --from WHEEL  # WHEEL: the wheel file of app 1.0"
+    } == fixes(site, Cache(site.folder / "empty"))  # fmt: skip
+
+
+def test_each_finding_takes_all_that_is_in_the_way(site: Site) -> None:
+    """A distribution is repaired as a whole, so every finding of it has the whole command.
+
+    Story: each had its own ``mv`` alone, and the repair behind it was refused for the other.
+    """
+    one, two = put_folder(site, "app/__init__.py", "app/data.txt")
+    site.library.joinpath("app-1.0.dist-info/INSTALLER").unlink()
+
+    moves = " && ".join(moved(path, f"{path}.aside") for path in (one, two))
+    assert {f"{moves} && linkinstall repair app"} == fixes(site)
+
+
+@pytest.mark.parametrize("name", ["METADATA", "RECORD"])
+def test_what_is_in_the_way_in_a_dist_info_goes_beside_it(site: Site, name: str) -> None:
+    """What is moved out of a dist-info folder lies beside it: what is in it is the tools'."""
+    (path,) = put_folder(site, f"app-1.0.dist-info/{name}")
+    aside = f"{site.library}/app-1.0.dist-info.{name}.aside"
+    expected = f"{moved(path, aside)} && linkinstall repair app"
+
+    assert {expected} == fixes(site)

@@ -103,11 +103,12 @@ class Remedies:
             return []
         if unfinished:
             return [replace(one, fix=self.recover) for one in examined.findings]
-        fix = self._repair(examined)
-        return [
-            replace(one, fix=self._moved_first(one) or self._shared(one, found) or fix)
-            for one in examined.findings
-        ]
+        # It is repaired as a whole, so each of its findings takes all that is in the way. What
+        # cannot be repaired from anything yet must not cost another project its place.
+        usable = self._evidence.source(examined).usable
+        first = self._first(examined, found) if usable else []
+        fix = " && ".join([*first, self._repair(examined, usable=usable)])
+        return [replace(one, fix=fix) for one in examined.findings]
 
     def of_duplicate(self, examined: Examined, twins: Iterable[Examined]) -> str:
         """Return what leaves one of several dist-infos of one project."""
@@ -120,9 +121,9 @@ class Remedies:
             return self.command("repair", name)
         return self._from_wheel(examined.distribution)
 
-    def _repair(self, examined: Examined) -> str:
+    def _repair(self, examined: Examined, *, usable: bool) -> str:
         one = examined.distribution
-        if self._evidence.source(examined).usable:
+        if usable:
             return self.command("repair", one.name)
         if any(finding.code == "empty-dist-info" for finding in examined.findings):
             return self.leftovers
@@ -132,18 +133,22 @@ class Remedies:
         command = self.command("repair", one.name, "--from", "WHEEL")
         return f"{command}  # WHEEL: the wheel file of {one.name} {one.version}"
 
-    def _moved_first(self, finding: Finding) -> str:
-        """Return what mends a path where somebody's folder, file or link stands in the way."""
+    def _first(self, examined: Examined, found: Iterable[Distribution]) -> list[str]:
+        """Return what has to be done before a repair: somebody's things moved away, then others."""
         from linkinstall.shell import moved
 
-        path = self._in_the_way(finding)
-        if not path:
-            return ""
-        return f"{moved(path, f'{path}.aside')} && {self.command('repair', finding.distribution)}"
+        one = examined.distribution
+        infos = (one.path, f"{one.base}/{one.folder}")
+        ways = {self._in_the_way(finding) for finding in examined.findings} - {""}
+        tops = sorted(way for way in ways if not any(way.startswith(f"{top}/") for top in ways))
+        moves = [moved(path, _aside(path, infos)) for path in tops]
+        owners = {self._shared(finding, found) for finding in examined.findings} - {""}
+        return [*moves, *(self.command("uninstall", owner) for owner in sorted(owners))]
 
     def _in_the_way(self, finding: Finding) -> str:
         """Return what a repair would not take away: a folder there, or none above."""
-        if finding.code == "changed" and self.world.kind(finding.path) == "folder":
+        there = finding.code in ("changed", "record-missing")
+        if there and self.world.kind(finding.path) == "folder":
             return finding.path
         folder = os.path.dirname(finding.path)
         if finding.code != "missing" or self.world.kind(folder) == "folder":
@@ -158,15 +163,14 @@ class Remedies:
         return ""
 
     def _shared(self, finding: Finding, found: Iterable[Distribution]) -> str:
-        """Return what mends a file that two distributions list, of which one has its own there."""
+        """Return whose a file is that two distributions list, where it is the other's own."""
         if finding.code != "changed" or finding.actual is None:
             return ""
         if self._others is None:
             self._others = self._listed(found)
         for owner, hash_ in self._others.get(finding.path, ()):
             if owner != finding.distribution and hash_ == finding.actual:
-                first = self.command("uninstall", owner)
-                return f"{first} && {self.command('repair', finding.distribution)}"
+                return owner
         return ""
 
     def _listed(self, found: Iterable[Distribution]) -> dict[str, list[tuple[str, str]]]:
@@ -176,3 +180,14 @@ class Remedies:
                 path = library_path(one.base, row.path)
                 listed.setdefault(path, []).append((one.name, row.hash))
         return listed
+
+
+def _aside(path: str, infos: Iterable[str]) -> str:
+    """Return where what is in the way goes: beside it, or beside the dist-info that it is in.
+
+    :param infos: the names of the dist-info folder
+    """
+    for info in infos:
+        if path.startswith(f"{info}/"):
+            return f"{info}.{path.removeprefix(f'{info}/').replace('/', '.')}.aside"
+    return f"{path}.aside"
