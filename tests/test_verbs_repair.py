@@ -110,6 +110,50 @@ def test_a_file_that_was_added_stays(site: Site) -> None:
     assert "mine\n" == added.read_text()
 
 
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_what_was_added_to_a_dist_info_stays(site: Site, damage: Callable[[Site], None]) -> None:
+    """What no RECORD lists stays in dist-info too, and is nobody's afterwards either.
+
+    Story: dist-info was replaced as a whole, with a person's notes and what check's own
+    command had just moved aside there.
+    """
+    info = site.library / "app-1.0.dist-info"
+    damage(site)
+    added = [info / "NOTE.txt", info / "licenses" / "mine.txt", info / "RECORD.mine" / "old"]
+    for path in added:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine\n")
+    site.repair("app")
+
+    assert ["mine\n"] * 3 == [path.read_text() for path in added]
+    assert "mine" not in (info / "RECORD").read_text()
+    assert [] == site.check(full=True)
+
+
+@pytest.mark.parametrize("edit", [False, True])
+def test_what_an_installer_was_told_to_write_comes_again(tmp_path: Path, *, edit: bool) -> None:
+    """Metadata of any name are written and listed again where they are as RECORD has them.
+
+    Story: all but four names that are known were deleted, and told nowhere.
+    """
+    site = Site(tmp_path)
+    metadata = {"INSTALLER": b"pdm", "REFER TO": b"/x\n", "more/of.it": b"1\n"}
+    site.install(site.wheel("app"), metadata=metadata, link_mode="copy")
+    info = site.library / "app-1.0.dist-info"
+    (site.library / "app/__init__.py").unlink()
+    before = {path: path.read_bytes() for path in info.rglob("*") if path.is_file()}
+    if edit:
+        (info / "REFER TO").write_text("edited\n")
+        del before[info / "REFER TO"]
+        del before[info / "RECORD"]
+    site.repair("app")
+    after = {path: path.read_bytes() for path in info.rglob("*") if path.is_file()}
+
+    assert before == {path: after[path] for path in before}
+    assert edit == (info / "REFER TO" not in after)
+    assert [] == site.check(full=True)
+
+
 def test_a_whole_one_is_unchanged(site: Site, before: Snapshot) -> None:
     """Nothing is done for what is whole."""
     outcome = site.repair("app", "other")

@@ -75,10 +75,12 @@ class Asking:
         wish = Wish(path, None, metadata, requested, direct_url, folder=folder)
         self._wishes.want(wish)
 
-    def install_entry(self, entry: Entry, *, metadata: Mapping[str, bytes]) -> None:
+    def install_entry(
+        self, entry: Entry, *, metadata: Mapping[str, bytes], mends: bool = False
+    ) -> None:
         """Ask for a cache entry to be installed, as if its wheel were given."""
         self._require_new()
-        self._wishes.want(Wish(None, entry, metadata))
+        self._wishes.want(Wish(None, entry, metadata, mends=mends))
 
     def install_exactly(self, entry: Entry, exactly: Exactly, schemes: Mapping[str, str]) -> None:
         """Ask for exactly these files: an entry's, and what a destination generated.

@@ -1,42 +1,125 @@
 """What a repaired distribution keeps of what its installer wrote beside the wheel's files.
 
-Purpose: INSTALLER, REQUESTED, ``direct_url.json`` and uv's ``uv_cache.json``.
+Purpose: INSTALLER, REQUESTED, ``direct_url.json``, uv's ``uv_cache.json`` and whatever
+else an installer was told to write; and what somebody has put into dist-info since.
 
 Calling sequence::
 
     metadata = inherited(files, examined)      # name in dist-info -> contents
+    metadata = beside(manifest, metadata)      # without what the wheel brings itself
+    paths = added(world, distribution, manifest, metadata)      # what stays where it is
 
 Guarantees: reads only. What stands as RECORD has it is kept; so is what stands where
 RECORD is gone. An INSTALLER that was lost is told by the digest in RECORD, as far as it
 is that of a known tool; else this tool takes over. REQUESTED is kept where RECORD lists
-it. What else was lost or edited is not written again.
+it. What else was lost or edited is not written again. What RECORD does not list is left
+where it is, whatever its size.
 
 Errors: ``OSError`` where something cannot be read.
 """
 
 from __future__ import annotations
 
-from linkinstall.digest import hash_data
+from io import BytesIO
+
+from linkinstall import limits
+from linkinstall.digest import hash_by, hash_data
+from linkinstall.distribution import library_path
+from linkinstall.health import digest_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from linkinstall.distribution import Distribution
     from linkinstall.fs.port import FileSystem
     from linkinstall.health import Examined
+    from linkinstall.manifest import Manifest
+    from linkinstall.world import World
 
-__all__ = ["inherited"]
+__all__ = ["added", "beside", "inherited"]
 
 _TOOLS = ("pip", "uv", "linkinstall", "poetry", "pdm", "installer", "conda", "hatch", "debian")
 _OTHERS = ("direct_url.json", "uv_cache.json", "uv_build.json")
-_SIZE = 1 << 20
+_WHEELS = frozenset(("METADATA", "WHEEL", "entry_points.txt", "RECORD", "RECORD.jws", "RECORD.p7s"))
+"""What comes of a wheel alone, and what says something of one RECORD alone."""
 
 
 def inherited(files: FileSystem, examined: Examined) -> dict[str, bytes]:
-    """Return the files to write into dist-info besides the wheel's own."""
+    """Return the files to write into dist-info besides the wheel's own.
+
+    Also some of the wheel's own: which those are, its manifest tells (:func:`beside`).
+    """
     kept = {name: data for name in _OTHERS if (data := _kept(files, examined, name))}
     name = "REQUESTED"
     if _listed(examined, name) is not None or _read(files, examined, name) is not None:
         kept[name] = b""
-    return {"INSTALLER": _installer(files, examined), **kept}
+    result = {"INSTALLER": _installer(files, examined), **kept}
+    inner, left = f"{examined.distribution.folder}/", limits.INHERITED_SIZE
+    for row in examined.rows or ():
+        name = row.path.removeprefix("./").removeprefix(inner)
+        plain = not {"", ".", ".."} & {*name.split("/")} and "\\" not in name and ":" not in name
+        known = name in _WHEELS or name in _OTHERS or name in result or name == "REQUESTED"
+        if f"{inner}{name}" != row.path.removeprefix("./") or known or not plain:
+            continue
+        data = _kept(files, examined, name) if row.size is not None and row.size <= left else None
+        if data is not None:
+            result[name] = data
+            left -= len(data)
+    return result
+
+
+def beside(manifest: Manifest, metadata: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return what is inherited without what the wheel brings itself."""
+    brought = _brought(manifest)
+    return {name: data for name, data in metadata.items() if name not in brought}
+
+
+def added(
+    world: World, one: Distribution, manifest: Manifest, metadata: Mapping[str, bytes]
+) -> frozenset[str]:
+    """Return the paths in dist-info that stay where they are: nobody has listed or edited them.
+
+    :param metadata: what is written there besides the wheel's own
+    """
+    brought = _WHEELS | _brought(manifest) | metadata.keys()
+    folders = {name[:end] for name in brought for end, char in enumerate(name) if char == "/"}
+    listed = {
+        library_path(one.base, row.path).removeprefix(f"{one.base}/{one.folder}/"): row.hash
+        for row in world.rows(one) or ()
+    }
+
+    def walk(inner: str) -> Iterator[str]:
+        for name, kind in world.entries(f"{one.path}/{inner}".rstrip("/")).items():
+            path = f"{one.path}/{inner}{name}"
+            if kind == "folder":
+                yield from walk(f"{inner}{name}/")
+            elif f"{inner}{name}" in brought or (f"{inner}{name}" in folders and kind == "link"):
+                continue  # a link in the place of a folder holds nothing
+            elif _is_as_listed(world.files, path, listed.get(f"{inner}{name}")):
+                yield path
+
+    return frozenset(walk(""))
+
+
+def _brought(manifest: Manifest) -> set[str]:
+    """Return the names in dist-info that a wheel brings."""
+    inner = f"{manifest.dist_info}/"
+    return {
+        folder.join(name).removeprefix(inner)
+        for folder in manifest.folders
+        if folder.scheme == manifest.root and f"{folder.path}/".startswith(inner)
+        for name in folder.names
+    }
+
+
+def _is_as_listed(files: FileSystem, path: str, hash_: str | None) -> bool:
+    if not hash_:
+        return True
+    try:
+        return digest_at(files, path, hash_.partition("=")[0]) == hash_
+    except (OSError, ValueError):
+        return False
 
 
 def _installer(files: FileSystem, examined: Examined) -> bytes:
@@ -57,7 +140,11 @@ def _kept(files: FileSystem, examined: Examined, name: str) -> bytes | None:
     if data is None or examined.rows is None:
         return data
     expected = _listed(examined, name)
-    return data if expected in (None, "", f"sha256={hash_data(data)}") else None
+    algorithm, _, digest = (expected or "").partition("=")
+    try:
+        return data if not digest or hash_by(algorithm, BytesIO(data)) == digest else None
+    except ValueError:
+        return None
 
 
 def _listed(examined: Examined, name: str) -> str | None:
@@ -71,6 +158,6 @@ def _listed(examined: Examined, name: str) -> str | None:
 
 def _read(files: FileSystem, examined: Examined, name: str) -> bytes | None:
     try:
-        return files.read(f"{examined.distribution.path}/{name}", _SIZE)
+        return files.read(f"{examined.distribution.path}/{name}", limits.INHERITED_SIZE)
     except OSError:
         return None

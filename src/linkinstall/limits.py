@@ -31,6 +31,8 @@ CENTRAL_DIRECTORY_SIZE = 32 << 20
 """Bytes of an archive's central directory; 90,000 members take some 13 MB."""
 METADATA_SIZE = 64 << 20
 """Bytes of one metadata file (RECORD, METADATA, a manifest, a journal's head)."""
+INHERITED_SIZE = 1 << 20
+"""Bytes of what an installer wrote into a dist-info that a repair reads and writes again."""
 WHEEL_TEXT_SIZE = 256 << 10
 """Bytes of a wheel's WHEEL and entry_points.txt, and of METADATA that are looked at."""
 STRAY_LINES = 1_000

@@ -227,6 +227,10 @@ class Preparation:
         action = again if olds else "installed"
         listed = self.environment.metadata
         metadata = metadata_of(wish, hash_, listed=listed, files=self.files)
+        if wish.mends:
+            from linkinstall.inheritance import beside
+
+            metadata = beside(entry.manifest, metadata)
         wanted = Wanted(name, entry, metadata, tuple(sets), list_compiled=listed, mends=wish.mends)
         return Step(Change(name, version, previous, action), olds, wanted)
 
@@ -269,9 +273,10 @@ class Preparation:
         return planner.finish([self._plan_change(world, removal, step, present) for step in steps])
 
     def _take_out(self, world: World, removal: Removal, step: Step, index: int) -> None:
-        for old in step.olds:
-            removal.take(old, index, step.part.rows if step.part else None)
         wanted = step.wanted
+        for old in step.olds:
+            rows = step.part.rows if step.part else None
+            removal.take(old, index, rows, self._added(world, wanted, old))
         if wanted is not None and wanted.generated is not None:
             return
         manifest = wanted.entry.manifest if wanted is not None else None
@@ -281,6 +286,19 @@ class Preparation:
             message = f"took away {path}, left behind by another tool"
             self._warnings.append(Warn("leftover-replaced", message))
 
+    def _added(self, world: World, wanted: Wanted | None, old: Distribution) -> frozenset[str]:
+        """Return what somebody has put into a dist-info that is mended."""
+        if wanted is None or not wanted.mends or old.path != self._dist_info(world, wanted):
+            return frozenset()
+        from linkinstall.inheritance import added
+
+        return added(world, old, wanted.entry.manifest, wanted.metadata)
+
+    def _dist_info(self, world: World, wanted: Wanted) -> str:
+        manifest = wanted.entry.manifest
+        scheme = self.environment.scheme_for(manifest.distribution)[manifest.root]
+        return f"{world.real_folder(scheme)}/{manifest.dist_info}"
+
     def _plan_change(
         self, world: World, removal: Removal, step: Step, present: Installed
     ) -> PlanChange:
@@ -288,10 +306,8 @@ class Preparation:
         new = entry = ""
         olds: Iterable[Distribution] = step.olds
         if wanted is not None:
-            manifest = wanted.entry.manifest
-            entry = manifest.id
-            scheme = self.environment.scheme_for(manifest.distribution)[manifest.root]
-            new = f"{world.real_folder(scheme)}/{manifest.dist_info}"
+            entry = wanted.entry.manifest.id
+            new = self._dist_info(world, wanted)
         if step.part is not None or (wanted is not None and not olds):
             # Others of the project may stand (a destination's, a twin); they are known to.
             olds = present.get(change.name, ())

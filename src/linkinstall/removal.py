@@ -59,11 +59,16 @@ class Removal:
         self._last: list[StashItem] = []
 
     def take(
-        self, distribution: Distribution, change: int, rows: Iterable[Row] | None = None
+        self,
+        distribution: Distribution,
+        change: int,
+        rows: Iterable[Row] | None = None,
+        added: frozenset[str] = frozenset(),
     ) -> None:
         """Plan that ``distribution`` goes, whatever its health is.
 
         :param rows: what it owns; default what its RECORD says
+        :param added: paths in its dist-info that stay
         """
         if rows is None:
             rows = self.world.rows(distribution) or ()
@@ -75,7 +80,11 @@ class Removal:
             if not f"{folder}/".startswith(f"{info}/")
         }
         self._add(rest, change, self.items)
-        self._add(self._everything(info), change, self._last)
+        inner = {
+            folder: {name for name in names if f"{folder}/{name}" not in added}
+            for folder, names in self._everything(info).items()
+        }
+        self._add(inner, change, self._last)
 
     def take_folder(self, path: str, change: int) -> None:
         """Plan that a leftover goes, with all it holds."""

@@ -195,6 +195,8 @@ class Step:
             yield ("part", name) if alone else ("uninstall", name)
             return
         yield "install", f"{name} {wanted.entry.manifest.id}"
+        if wanted.mends:
+            yield "mends", name
         for file, data in wanted.metadata.items():
             yield "metadata", f"{name} {file} {data.hex()}"
 

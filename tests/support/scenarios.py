@@ -248,6 +248,12 @@ def _nothing(site: Site) -> None:
     app(site)
 
 
+def _with_notes_in_dist_info(site: Site) -> None:
+    _with_damage(record=True)(site)
+    info = site.library / "app-1.0.dist-info"
+    (info / "NOTE.txt").write_text("mine\n")
+
+
 # ------------------------------------------------------------------ the changes
 
 
@@ -317,6 +323,7 @@ SCENARIOS = [
     ),
     Scenario("repair", _with_damage(record=True), _mend("app"), _mode("hardlink")),
     Scenario("repair-without-record", _with_damage(record=False), _mend("app"), _mode("copy")),
+    Scenario("repair-beside-notes", _with_notes_in_dist_info, _mend("app"), _mode("hardlink")),
     Scenario("repair-remove", _with_damage(record=False), _mend("app", remove=True)),
     Scenario("repair-leftovers", _with_leftovers, _mend(leftovers=True)),
     Scenario("repair-twin", _with_twin, _mend("app")),

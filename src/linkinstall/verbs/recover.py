@@ -120,14 +120,16 @@ def _redo(
         again.uninstall(name)
     metadata: dict[str, dict[str, bytes]] = {}
     for text in asked.get("metadata", []):
-        name, file, data = text.split(" ", 2)
+        name, _, named = text.partition(" ")
+        file, _, data = named.rpartition(" ")  # it may have spaces in it
         metadata.setdefault(name, {})[file] = bytes.fromhex(data)
     for text in asked.get("install", []):
         name, entry_id = text.split(" ", 1)
         entry = cache.open(entry_id) if cache is not None else None
         if entry is None:
             return f"the cache entry of {name} is gone"
-        again.install_entry(entry, metadata=metadata.get(name, {}))
+        mends = name in asked.get("mends", ())
+        again.install_entry(entry, metadata=metadata.get(name, {}), mends=mends)
     return again
 
 
