@@ -200,6 +200,27 @@ def test_what_another_one_owns_is_refused(site: Site) -> None:
     assert [] == differences(now, site.tree())
 
 
+@pytest.mark.parametrize("place", ["space/__init__.py", "bee-1.0.data/data/share/space.txt"])
+def test_what_two_have_alike_stands_in_no_repairs_way(tmp_path: Path, place: str) -> None:
+    """A file that two distributions list, and that is as both brought it, is shared.
+
+    Story: projects of one namespace that each bring its ``__init__.py``, as those of pkgutil's
+    kind do, could not be repaired at all.
+    """
+    site = Site(tmp_path)
+    text = '__path__ = __import__("pkgutil").extend_path(__path__, __name__)\n'
+    bee = site.wheel("bee", files={place: text, "bee.py": "bee = 1\n"})
+    app = site.wheel("app", files={place.replace("bee", "app"): text, "app.py": "app = 1\n"})
+    site.install(app, link_mode="copy")
+    site.install(bee, link_mode="copy", overwrite_existing=True)
+    before = site.tree()
+    (site.library / "app.py").unlink()
+    site.repair("app", link_mode="copy")
+
+    assert [] == differences(before, site.tree())
+    assert [] == site.check(full=True)
+
+
 def test_a_data_file_of_another_one_is_refused(site: Site) -> None:
     """A data file that two distributions list stays as the other one's, and is told.
 

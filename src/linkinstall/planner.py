@@ -22,7 +22,7 @@ import os
 from functools import partial
 from itertools import compress
 
-from linkinstall.claims import Claims, is_compiled_file
+from linkinstall.claims import Claims, is_compiled_file, may_share
 from linkinstall.distribution import find_distributions, other_owner, owners_of
 from linkinstall.manifest import column
 from linkinstall.outcome import Warn
@@ -255,7 +255,7 @@ class Planner:
         if size == "0" and name == "__init__.py" and self.world.is_empty(path):
             return False  # the same empty file: shared, not fought over
         owner = self._owner(path)
-        if owner is not None and is_compiled_file(folder, name):
+        if owner is not None and may_share(self.world, request, path, owner):
             return False
         if owner is None and self._is_leftover(request, folder, name):
             self.removal.take_files(folder, [name], request.change)

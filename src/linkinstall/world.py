@@ -157,6 +157,15 @@ class World:
         status = self.files.status(path)
         return status is not None and same_size(self.files, path, 0, status)
 
+    def has_digest(self, path: str, digest: str) -> bool:
+        """Return whether a file can be read there and has this SHA-256."""
+        from linkinstall.digest import hash_file
+
+        try:
+            return hash_file(self.files, path) == digest
+        except OSError:
+            return False
+
     def links_folders(self) -> bool:
         """Return whether a link in a library leads to a folder: what is in it has two paths."""
         links = (
