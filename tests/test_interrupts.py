@@ -59,6 +59,26 @@ try:
 except Told as told:
     print(told)
 """,
+    "threads": """
+import threading
+begun = threading.Event()
+
+def be_handed():
+    begun.wait()
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+thread = threading.Thread(target=be_handed)
+thread.start()
+try:
+    with deferred(threads=True):
+        begun.set()
+        thread.join()
+        print("inside")
+    print("never")
+except Told as told:
+    print(told)
+assert signal.getsignal(signal.SIGTERM) is tell
+""",
     "too late": """
 with deferred() as held:
     os.kill(os.getpid(), signal.SIGINT)
@@ -112,6 +132,7 @@ EXPECTED = {
     "arrives": "inside SIGINT inside SIGTERM",
     "nested": "inner left SIGTERM",
     "error": "own SIGINT",
+    "threads": "inside SIGTERM",
     "too late": "done own in time SIGTERM",
     "others": "SIGUSR1",
     "before": "still held",
@@ -123,6 +144,7 @@ EXPECTED = {
 def test_signals_are_held_back(case: str) -> None:
     """Ctrl-C and SIGTERM arrive when the outermost block is left, and none is lost.
 
+    With ``threads`` so do those that a thread is handed.
     An error inside lets them through again, other signals are not held, a signal that
     was held before stays so, and a platform that cannot hold them goes on without. An
     interruption of what is done already goes no further; what other handlers raise does.

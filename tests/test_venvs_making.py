@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from linkinstall import limits
-from linkinstall.errors import VenvError
+from linkinstall.errors import UnsettledError, VenvError
 from linkinstall.fs import local
 from linkinstall.venvs.making import Wanted, make, wanted_again
 
@@ -174,3 +178,65 @@ def test_of_a_traceback_the_last_line_is_told(
 
     assert caught.value.message.endswith("/v: OSError: No space left on device")
     assert "" == caught.value.next_step
+
+
+@pytest.mark.posix("a signal can be sent to one thread")
+def test_an_interruption_is_heard_when_no_thread_writes_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often Ctrl-C comes, virtualenv's threads have come to an end before it is heard.
+
+    It left the join of the main thread alone: the old environment was put back, and the threads
+    that were to put pip into the new one wrote into it.
+    """
+    main = threading.get_ident()
+    written = []
+
+    def interrupt() -> None:
+        time.sleep(0.1)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    def write() -> None:
+        time.sleep(0.15)
+        for number in range(3):
+            time.sleep(0.05)
+            os.kill(os.getpid(), signal.SIGINT)  # any thread may be handed it
+            written.append(number)
+
+    def seed(*_words: object, **_options: object) -> None:
+        threads = [threading.Thread(target=one) for one in (write, write, interrupt)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    monkeypatch.setattr("virtualenv.cli_run", seed)
+
+    with pytest.raises(KeyboardInterrupt):
+        make(str(tmp_path / "v"), Wanted())
+
+    assert [0, 0, 1, 1, 2, 2] == sorted(written)
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
+
+
+def test_what_does_not_stop_leaves_the_place_unsettled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Threads that do not end in time are told of, and what they write into is left to them."""
+    monkeypatch.setattr(limits, "SEEDING_WAIT", 0.02)
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+
+    def hang(*_words: object, **_options: object) -> None:
+        thread.start()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("virtualenv.cli_run", hang)
+    try:
+        with pytest.raises(UnsettledError, match="does not stop writing") as caught:
+            make(str(tmp_path / "v"), Wanted())
+    finally:
+        end.set()
+        thread.join()
+
+    assert "`linkinstall venv` command" in caught.value.next_step

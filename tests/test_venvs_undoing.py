@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall.errors import FileSystemError
+from linkinstall.errors import FileSystemError, UnsettledError
 from linkinstall.fs import local
 from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.place import Place
@@ -40,3 +40,18 @@ def test_what_another_command_has_begun_is_left_alone(tmp_path: Path, *, overtak
         raise OSError(errno.EIO, "failed", str(path))
 
     assert before == contents(tmp_path)
+
+
+def test_what_cannot_be_put_back_yet_is_left_to_the_next_command(tmp_path: Path) -> None:
+    """Where something still writes at the place, nothing is put back, and the journal stays."""
+    path = make_venv(tmp_path / "v")
+    place = Place(path, "venv clear", local(), "off", 0, None)
+    aside = Aside(local(), str(path), sync="off")
+    aside.begin("clear")
+    aside.take()
+    taken = contents(tmp_path)
+
+    with pytest.raises(UnsettledError, match="still"), Undoing(place, aside):
+        raise UnsettledError("still")
+
+    assert taken == contents(tmp_path)

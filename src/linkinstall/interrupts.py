@@ -10,9 +10,9 @@ Calling sequence::
 
 Guarantees: where the platform can mask signals, none of these two is lost, and none
 interrupts the block. (In a program with more threads, one that does not hold them back
-may be handed a signal meant for the process.) Where it cannot (Windows), their handlers
-are exchanged for the time, by the main thread, which alone runs them. It costs no import
-that an interpreter has not made already.
+may be handed a signal meant for the process; ``deferred(threads=True)`` is for that.) Where
+it cannot (Windows), their handlers are exchanged for the time, by the main thread, which
+alone runs them. It costs no import that an interpreter has not made already.
 
 Errors: none.
 """
@@ -36,25 +36,30 @@ _NOTED = (*_HELD, _signal.SIGBREAK) if hasattr(_signal, "SIGBREAK") else _HELD
 class deferred:  # noqa: N801 - reads as a verb: ``with deferred():``
     """Defer SIGINT and SIGTERM until the block is left. Blocks can be nested.
 
+    :param threads: other threads are at work, and may be handed a signal, which the main thread
+        answers all the same: the handlers are exchanged, too
     :ivar too_late: what was to be stopped is done: ``KeyboardInterrupt`` goes no further than
         the end of the block, and an error of the block is told. Handlers that do other things
         do them
     """
 
+    def __init__(self, *, threads: bool = False) -> None:
+        self.too_late = False
+        self._threads = threads
+        self._before: set[int | _signal.Signals] | None = None
+        self._came: list[int] = []
+        self._handlers: dict[int, Any] = {}
+
     def __enter__(self) -> Self:
         """Hold the signals back."""
-        self.too_late = False
-        self._before: set[int | _signal.Signals] | None = None
         if hasattr(_signal, "pthread_sigmask"):
             self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, _HELD)
-        else:
+        if self._before is None or self._threads:
             self._exchange()
         return self
 
     def _exchange(self) -> None:
         """Have the signals noted instead of answered."""
-        self._came: list[int] = []
-        self._handlers: dict[int, Any] = {}
         try:
             for number in _NOTED:
                 self._handlers[number] = _signal.signal(number, self._note)
@@ -79,10 +84,11 @@ class deferred:  # noqa: N801 - reads as a verb: ``with deferred():``
     ) -> None:
         """Let them through again."""
         try:
-            if self._before is not None:
-                _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
-            else:
+            try:
                 self._change_back()
+            finally:  # where signals are masked, those that came are heard here
+                if self._before is not None:
+                    _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
         except KeyboardInterrupt:
             if not self.too_late:
                 raise

@@ -65,6 +65,10 @@ SETTINGS_SIZE = 64 << 10
 """Bytes of a ``pyvenv.cfg`` that is read; virtualenv's has some 500."""
 JOURNAL_SIZE = 1 << 30
 """Bytes of a journal; 54,000 files take some 6 MB."""
+SEEDING_WAIT = 60.0
+"""Seconds to wait, after Ctrl-C, for the threads by which virtualenv puts pip into place."""
+SEEDING_POLL = 0.01
+"""Seconds between two looks whether they have come to an end."""
 VENV_JOURNAL_SIZE = 4_096
 """Bytes of the journal of a virtual environment's removal, which has five short lines."""
 RETRIES = 5

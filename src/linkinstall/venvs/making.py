@@ -5,25 +5,33 @@ Purpose: the only place that calls virtualenv.
 Calling sequence: ``make(path, Wanted(python="3.12"))``; :func:`wanted_again` tells what
 the environment that stands at a place was made with.
 
-Guarantees: virtualenv writes below ``path`` and into its own application data alone.
+Guarantees: virtualenv writes below ``path`` and into its own application data alone, and after
+an error or Ctrl-C it does not go on: its threads have come to an end.
 
 Errors: :class:`~linkinstall.errors.VenvError` with what virtualenv said; something may
-have been made at ``path`` by then.
+have been made at ``path`` by then. :class:`~linkinstall.errors.UnsettledError` where it does go
+on, so that nothing can be put back yet.
 """
 
 from __future__ import annotations
 
 import os
 from contextlib import redirect_stderr
+from errno import EBUSY
 from io import StringIO
 
 from linkinstall import limits
+from linkinstall.interrupts import deferred
 from linkinstall.paths import forward
+from linkinstall.recovery import not_put_back
 from linkinstall.values import value
 from linkinstall.venvs.sight import SETTINGS
+from linkinstall.venvs.undoing import NEXT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from threading import Thread
+
     from linkinstall.fs.port import FileSystem
 
 __all__ = ["Wanted", "make", "wanted_again"]
@@ -54,7 +62,10 @@ def make(path: str, wanted: Wanted) -> None:
     """Make an environment at ``path``.
 
     :raises VenvError: virtualenv could not
+    :raises UnsettledError: it was to stop, and does not
     """
+    from threading import enumerate as running
+
     from virtualenv import cli_run
 
     arguments = [path]
@@ -65,10 +76,14 @@ def make(path: str, wanted: Wanted) -> None:
     if wanted.system_site_packages:
         arguments.append("--system-site-packages")
     said = StringIO()  # how it is used, where its parser refuses the path
+    before = frozenset(running())
     try:
         with redirect_stderr(said):
             cli_run(arguments, setup_logging=False, env={**os.environ, **_SETTINGS})
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
+        _await_threads(path, before, error)
+        if not isinstance(error, (Exception, SystemExit)):
+            raise
         from linkinstall.errors import VenvError
 
         text = said.getvalue() if isinstance(error, SystemExit) else str(error)
@@ -79,6 +94,31 @@ def make(path: str, wanted: Wanted) -> None:
             f"virtualenv could not make {path}: {reason}",
             next_step="--python names another interpreter." if not_found else "",
         ) from error
+
+
+def _await_threads(path: str, before: frozenset[Thread], error: BaseException) -> None:
+    """Wait until the threads that virtualenv has started have ended, whatever signals come.
+
+    It puts pip into place by threads, and Ctrl-C stops the main one alone: the others would write
+    into what is put back meanwhile. Before 3.13 a ``Thread.join`` that is interrupted takes its
+    thread for ended, so neither that nor ``is_alive`` is asked. (A program that starts threads of
+    its own at the same time has these waited for, too.)
+
+    :param before: the threads that were there already
+    :param error: what has ended the main one
+    :raises UnsettledError: they have not come to an end in time
+    """
+    from threading import enumerate as running
+    from time import monotonic, sleep
+
+    with deferred(threads=True) as held:
+        end = monotonic() + limits.SEEDING_WAIT
+        while any(not one.daemon for one in running() if one not in before):
+            if monotonic() > end:
+                held.too_late = True  # Ctrl-C would put things back
+                reason = "virtualenv does not stop writing here"
+                raise not_put_back(path, OSError(EBUSY, reason, path), error, NEXT) from error
+            sleep(limits.SEEDING_POLL)
 
 
 def wanted_again(files: FileSystem, place: str, wanted: Wanted) -> Wanted:

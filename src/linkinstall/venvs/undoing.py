@@ -8,7 +8,8 @@ Calling sequence::
         aside.begin("clear")
 
 Guarantees: the place is put back whole before Ctrl-C is heard. What another command has begun
-there is left alone.
+there is left alone, and so is all after an ``UnsettledError`` of the block: it cannot be put back
+yet.
 
 Errors: :class:`~linkinstall.errors.UnsettledError` where it could not be put back; an ``OSError``
 of the block becomes a :class:`~linkinstall.errors.FileSystemError`.
@@ -49,6 +50,10 @@ class Undoing:
 
     def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
         if error is None:
+            return
+        from linkinstall.errors import UnsettledError
+
+        if isinstance(error, UnsettledError):
             return
         aside = self.aside
         with deferred():
