@@ -463,3 +463,21 @@ def test_the_mark_of_another_change_is_not_believed(tmp_path: Path, what: str) -
     aside.put_back()
 
     assert before == contents(place)
+
+
+def test_the_mark_names_the_change_that_makes_what_is_there(tmp_path: Path) -> None:
+    """A mark that an earlier change has left is replaced: by it nothing could be put back.
+
+    It stayed, and what a killed run had made was taken for somebody's.
+    """
+    place = tmp_path / ".venv"
+    place.mkdir()
+    (place / MAKING).write_text("0123456789ab")
+    aside = aside_of(place)
+    aside.begin("create")
+    aside.mark()
+    fill(local(), place)
+
+    settle(local(), str(place))
+
+    assert {".venv/": ""} == contents(tmp_path)

@@ -9,7 +9,17 @@ import pytest
 
 from linkinstall.fs import local
 from linkinstall.fs.port import FileSystem
-from linkinstall.venvs.sight import ABSENT, BROKEN, DANGLING, EMPTY, OTHER, VENV, look
+from linkinstall.venvs.sight import (
+    ABSENT,
+    BROKEN,
+    DANGLING,
+    EMPTY,
+    INNER,
+    MAKING,
+    OTHER,
+    VENV,
+    look,
+)
 from tests.support.venvs import make_venv
 
 
@@ -179,3 +189,17 @@ def test_a_parent_after_a_link_is_that_of_its_target(
 
     assert (str(tmp_path / "far" / "v"), VENV) == (sight.place, sight.kind)
     assert ".." not in sight.path
+
+
+def test_our_own_names_say_nothing_of_what_is_there(tmp_path: Path) -> None:
+    """What waits or is kept in the state folder inside makes no folder somebody's own.
+
+    Where it could not lie beside the environment, each command refused the place as no virtual
+    environment, even with force.
+    """
+    (tmp_path / "v" / INNER / "kept-1").mkdir(parents=True)
+    (tmp_path / "v" / MAKING).touch()
+    assert EMPTY == kind(tmp_path / "v")
+
+    make_venv(tmp_path / "v", settings=False)
+    assert BROKEN == kind(tmp_path / "v")

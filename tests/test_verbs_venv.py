@@ -19,6 +19,7 @@ from linkinstall.errors import (
 from linkinstall.fs import local
 from linkinstall.fs.lock import FolderLock
 from linkinstall.venvs import place as place_module
+from linkinstall.venvs.sight import INNER
 from linkinstall.verbs.venv import clear_venv, create_venv, decouple_venv, remove_venv
 from tests.support.faulty import Denying, Faulty, Killed, Recording
 from tests.support.platforms import WINDOWS
@@ -507,3 +508,19 @@ def test_links_that_lead_round_in_a_circle_are_removed_each_once(tmp_path: Path)
     remove_venv(tmp_path / "two", follow=True)
 
     assert [] == os.listdir(tmp_path)
+
+
+def test_what_is_kept_inside_refuses_no_environment(tmp_path: Path, made: list[Wanted]) -> None:
+    """An environment is made beside what is kept in an otherwise empty place, which stays.
+
+    It was refused: the place was "in the way, and no virtual environment".
+    """
+    kept = tmp_path / "v" / INNER / "kept-1"
+    kept.mkdir(parents=True)
+    (kept / "notes").write_text("somebody's")
+
+    outcome = create_venv(tmp_path / "v", **FAST)
+
+    assert 1 == len(made)
+    assert [str(kept)] == [one.path for one in outcome.kept]
+    assert "somebody's" == (kept / "notes").read_text()

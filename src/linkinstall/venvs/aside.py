@@ -183,8 +183,9 @@ class Aside:
     def mark(self) -> None:
         """Make the place, and say in it that what will stand there is ours."""
         self._made += make_folders(self.files, self.place)
-        if self.files.status(f"{self.place}/{MAKING}") is None:
-            self.files.write_new(f"{self.place}/{MAKING}", self.change.id.encode("ascii"))
+        if self.files.status(f"{self.place}/{MAKING}") is not None:
+            remove_named(self.files, self.place, [MAKING])  # of an earlier change
+        self.files.write_new(f"{self.place}/{MAKING}", self.change.id.encode("ascii"))
 
     def put_back(self, *, reported: bool = False) -> None:
         """Bring the place back to what it was; can be repeated.

@@ -128,6 +128,7 @@ def _resolve(files: FileSystem, path: str) -> tuple[str, tuple[str, ...]]:
 
 
 def _kind(files: FileSystem, place: str, names: set[str]) -> str:
+    names = names - {INNER, MAKING}  # our own, which say nothing of what else is there
     if not names:
         return EMPTY
     if SETTINGS in names and _has_interpreter(files, place, names):
