@@ -18,6 +18,7 @@ from linkinstall.errors import EnvironmentNotFoundError, UnsettledError
 from linkinstall.fs import local
 from linkinstall.interpreter_report import SCHEMES
 from linkinstall.interpreters import _STARTER, ask, report_of, running
+from linkinstall.shell import joined
 from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.holding import hold_for_change
 from linkinstall.venvs.settling import settle
@@ -477,7 +478,7 @@ def test_what_a_killed_venv_command_has_left_is_told_as_that(tmp_path: Path, wha
     Story: right after a killed ``venv clear`` or ``venv remove`` every command said that the folder
     holds no interpreter, or is not there, with status 1, and none said how to get it back.
     """
-    place = tmp_path / "env"
+    place = tmp_path / "my env"
     make_venv(place, sys.executable)
     aside = Aside(local(), str(place), sync="off", hold=partial(hold_for_change, local()))
     aside.begin(what)
@@ -490,6 +491,7 @@ def test_what_a_killed_venv_command_has_left_is_told_as_that(tmp_path: Path, wha
     for spec in (place, place / "bin" / "python"):
         with pytest.raises(UnsettledError, match="was killed") as caught:
             report_of(str(spec))
-        assert f"`linkinstall venv create {place}` settles that" in caught.value.next_step
+        command = joined(["linkinstall", "venv", "create", str(place)])
+        assert f"`{command}` settles that" in caught.value.next_step
     settle(local(), str(place))
     assert "executable" in report_of(str(place))

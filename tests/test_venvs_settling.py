@@ -11,6 +11,7 @@ import pytest
 
 from linkinstall.errors import NotAVenvError, UnsettledError, VenvError
 from linkinstall.fs import local
+from linkinstall.shell import joined
 from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.settling import Settled, settle
 from linkinstall.venvs.sight import INNER, MAKING, state_folders
@@ -407,8 +408,9 @@ def test_in_what_is_unfinished_nothing_is_made(tmp_path: Path) -> None:
     """A place in an environment that is half made goes with that, and is refused until then.
 
     ``venv create e/inner`` ended with success, and the next ``venv`` command at ``e`` deleted it.
+    What is said to settle it was not quoted for a shell.
     """
-    place = make_venv(tmp_path / ".venv")
+    place = make_venv(tmp_path / "my venv")
     half_made(place, "clear")
     before = contents(tmp_path)
 
@@ -416,7 +418,7 @@ def test_in_what_is_unfinished_nothing_is_made(tmp_path: Path) -> None:
         create_venv(place / "inner")
 
     assert before == contents(tmp_path)
-    assert f"create {place}`" in caught.value.next_step
+    assert f"`{joined(['linkinstall', 'venv', 'create', str(place)])}`" in caught.value.next_step
 
 
 class Inside(Aside):

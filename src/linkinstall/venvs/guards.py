@@ -175,8 +175,7 @@ def unsettled_venv(files: FileSystem, place: str, state: str) -> Exception:
     return UnsettledError(
         f"The virtual environment {place} is being made, emptied or removed, or a command that "
         f"did so was killed: {state} has its journal.",
-        next_step="Nothing was changed. Unless such a command still runs, `linkinstall venv "
-        f"create {place}` settles that, and keeps what is there then.",
+        next_step=_settles(place),
     )
 
 
@@ -193,8 +192,7 @@ def refuse_within_unsettled(files: FileSystem, place: str) -> None:
         raise UnsettledError(
             f"{place} lies in {above}, which a `venv` command is changing as a whole, or did so "
             f"when it was killed: {state} has its journal.",
-            next_step="Nothing was changed. Unless such a command still runs, `linkinstall venv "
-            f"create {above}` settles that, and keeps what is there then.",
+            next_step=_settles(above),
         )
 
 
@@ -270,6 +268,16 @@ def _own_code() -> Iterator[str]:
 
 def _is_within(path: str, folder: str) -> bool:
     return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
+def _settles(place: str) -> str:
+    from linkinstall.shell import joined
+
+    command = joined(["linkinstall", "venv", "create", place])
+    return (
+        f"Nothing was changed. Unless such a command still runs, `{command}` settles that, and "
+        "keeps what is there then."
+    )
 
 
 def _strange(state: str, reason: str) -> Exception:
