@@ -15,7 +15,9 @@ import pytest
 from linkinstall import limits
 from linkinstall.errors import UnsettledError, VenvError
 from linkinstall.fs import local
-from linkinstall.venvs.making import Wanted, make, wanted_again
+from linkinstall.paths import forward
+from linkinstall.venvs.making import Wanted, lasting, make, wanted_again
+from tests.support.platforms import WINDOWS
 
 
 def python_of(place: Path) -> Path:
@@ -240,3 +242,70 @@ def test_what_does_not_stop_leaves_the_place_unsettled(
         thread.join()
 
     assert "`linkinstall venv` command" in caught.value.next_step
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """Make what looks like an environment, with programs for interpreters; return its own."""
+    (tmp_path / "base").mkdir()
+    python = tmp_path / "v" / ("Scripts/python.exe" if WINDOWS else "bin/python")
+    python.parent.mkdir(parents=True)
+    for program in (tmp_path / "base" / "python3", python):
+        program.touch()
+        program.chmod(0o755)
+    (tmp_path / "v" / "pyvenv.cfg").write_text(f"home = {tmp_path / 'base'}\n", encoding="utf-8")
+    return python
+
+
+@pytest.mark.parametrize("way", ["path", "relative", "name", "folder", "running"])
+def test_the_interpreter_of_a_place_stands_for_its_base(
+    tmp_path: Path, own: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """What lies in the place is looked up before it is aside: what it was made from is meant.
+
+    By its path there was no interpreter any more, and a name found the next one on ``PATH``.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.pathsep.join([str(own.parent), str(tmp_path / "base")]))
+    if way == "running":
+        monkeypatch.setattr(sys, "executable", str(own))
+    names = {
+        "path": str(own),
+        "relative": os.path.relpath(own),
+        "name": own.name,
+        "folder": os.path.join(".", "v"),
+        "running": "",
+    }
+
+    found = lasting(local(), forward(str(tmp_path / "v")), Wanted(names[way], "red"))
+
+    assert Wanted(forward(str(tmp_path / "base" / "python3")), "red") == found
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_a_link_to_the_interpreter_of_a_place_stands_for_its_base(
+    tmp_path: Path, own: Path
+) -> None:
+    """A link that leads through the place leads nowhere once that is aside."""
+    own.unlink()
+    own.symlink_to(tmp_path / "base" / "python3")
+    (tmp_path / "link").symlink_to(own)
+
+    found = lasting(local(), str(tmp_path / "v"), Wanted(str(tmp_path / "link")))
+
+    assert Wanted(str(tmp_path / "base" / "python3")) == found
+
+
+@pytest.mark.usefixtures("own")
+def test_an_interpreter_elsewhere_is_the_one_that_is_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names and versions are left to virtualenv, which looks at more; a path is made absolute."""
+    monkeypatch.chdir(tmp_path / "v")
+    for word in ("", "3.12", "python", "./none", sys.executable):
+        assert Wanted(word) == lasting(local(), forward(str(tmp_path / "v")), Wanted(word))
+
+    found = lasting(local(), forward(str(tmp_path / "v")), Wanted("../base/python3"))
+
+    assert (tmp_path / "base" / "python3") == Path(found.python)
+    assert os.path.isabs(found.python)

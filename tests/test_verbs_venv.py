@@ -524,3 +524,28 @@ def test_what_is_kept_inside_refuses_no_environment(tmp_path: Path, made: list[W
     assert 1 == len(made)
     assert [str(kept)] == [one.path for one in outcome.kept]
     assert "somebody's" == (kept / "notes").read_text()
+
+
+@pytest.mark.posix("the layout is that of POSIX")
+@pytest.mark.parametrize("clear", [False, True])
+def test_the_interpreter_is_looked_up_before_the_place_is_aside(
+    tmp_path: Path, made: list[Wanted], *, clear: bool
+) -> None:
+    """An environment can be made anew by its own interpreter: that of its base is meant.
+
+    It ended with "failed to find interpreter".
+    """
+    base = tmp_path / "base" / "python3"
+    base.parent.mkdir()
+    base.touch(mode=0o755)
+    place = make_venv(tmp_path / "v")
+    (place / "bin" / "python").unlink()
+    (place / "bin" / "python").symlink_to(base)
+    (place / "pyvenv.cfg").write_text(f"home = {base.parent}\n")
+
+    if clear:
+        clear_venv(place, python=place / "bin" / "python", **FAST)
+    else:
+        create_venv(place, python=place / "bin" / "python", clear=True, **FAST)
+
+    assert [str(base)] == [wanted.python for wanted in made]

@@ -3,7 +3,8 @@
 Purpose: the only place that calls virtualenv.
 
 Calling sequence: ``make(path, Wanted(python="3.12"))``; :func:`wanted_again` tells what
-the environment that stands at a place was made with.
+the environment that stands at a place was made with, and :func:`lasting` what is meant once that
+is out of its place.
 
 Guarantees: virtualenv writes below ``path`` and into its own application data alone, and after
 an error or Ctrl-C it does not go on: its threads have come to an end.
@@ -16,6 +17,7 @@ on, so that nothing can be put back yet.
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import redirect_stderr
 from errno import EBUSY
 from io import StringIO
@@ -24,8 +26,8 @@ from linkinstall import limits
 from linkinstall.interrupts import deferred
 from linkinstall.paths import forward
 from linkinstall.recovery import not_put_back
-from linkinstall.values import value
-from linkinstall.venvs.sight import SETTINGS
+from linkinstall.values import replace, value
+from linkinstall.venvs.sight import SETTINGS, look
 from linkinstall.venvs.undoing import NEXT
 
 TYPE_CHECKING = False
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["Wanted", "make", "wanted_again"]
+__all__ = ["Wanted", "lasting", "make", "wanted_again"]
 
 _SETTINGS = {"VIRTUALENV_CLEAR": "false"}
 """What its environment and its configuration file say otherwise is not heeded: it would empty the
@@ -126,19 +128,46 @@ def wanted_again(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
 
     What its ``pyvenv.cfg`` does not tell, or an interpreter that is gone, is left open.
     """
-    try:
-        text = files.read(os.path.join(place, SETTINGS), limits.SETTINGS_SIZE).decode("utf-8")
-    except (OSError, ValueError):
-        return wanted
-    # A file that lost its blocks in a power cut has NULs, and no path has one.
-    pairs = (line.partition("=") for line in text.splitlines() if "\0" not in line)
-    known = {key.strip().lower(): found.strip() for key, _, found in pairs}
+    known = _settings(files, place)
     return Wanted(
         wanted.python or _base_of(files, known),
         wanted.prompt or known.get("prompt", "").strip("'\""),
         wanted.system_site_packages
         or known.get("include-system-site-packages", "").lower() == "true",
     )
+
+
+def lasting(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
+    """Return ``wanted`` with an interpreter that is there once ``place`` is taken aside.
+
+    One in the place, named by its path or found first on ``PATH``, or the running one, stands for
+    the one that the environment was made from. What cannot be found is left to virtualenv.
+    """
+    from linkinstall.errors import EnvironmentNotFoundError
+    from linkinstall.interpreter_search import is_name, locate
+
+    try:
+        found = locate(wanted.python or sys.executable or "python")
+    except EnvironmentNotFoundError:
+        return wanted
+    if found is None:
+        return wanted
+    sight = look(files, found)
+    if any(one.startswith(f"{place}/") for one in (*sight.links, sight.place)):
+        return replace(wanted, python=_base_of(files, _settings(files, place)) or wanted.python)
+    if not wanted.python or is_name(wanted.python):
+        return wanted  # virtualenv looks at more than ``PATH`` for it
+    return replace(wanted, python=found)  # a relative path may lead through the place
+
+
+def _settings(files: FileSystem, place: str) -> dict[str, str]:
+    try:
+        text = files.read(os.path.join(place, SETTINGS), limits.SETTINGS_SIZE).decode("utf-8")
+    except (OSError, ValueError):
+        return {}
+    # A file that lost its blocks in a power cut has NULs, and no path has one.
+    pairs = (line.partition("=") for line in text.splitlines() if "\0" not in line)
+    return {key.strip().lower(): found.strip() for key, _, found in pairs}
 
 
 def _base_of(files: FileSystem, known: dict[str, str]) -> str:

@@ -32,7 +32,7 @@ from linkinstall.values import replace
 from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.guards import refuse_removal, refuse_unusable_path, refuse_within_unsettled
 from linkinstall.venvs.holding import hold_for_change, hold_states
-from linkinstall.venvs.making import Wanted, make
+from linkinstall.venvs.making import Wanted, lasting, make
 from linkinstall.venvs.settling import Settled, settle
 from linkinstall.venvs.sight import ABSENT, DANGLING, EMPTY, LOCK, VENV, look, state_folders
 from linkinstall.venvs.undoing import NEXT, Undoing, refused
@@ -212,6 +212,7 @@ class Place:
         fresh = self.sight.kind in {ABSENT, EMPTY}
         if not fresh:
             refuse_removal(self.files, self.sight, force=force)
+            wanted = lasting(self.files, self.sight.place, wanted)
         aside = self._begin("create" if fresh else "clear")
         with self._undoing(aside):
             if not fresh:
