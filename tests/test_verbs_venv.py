@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -181,6 +182,24 @@ def test_a_linked_environment_stays_linked(tmp_path: Path, made: list[Wanted]) -
     assert "real" == os.readlink(tmp_path / "store" / "current")
     assert NEW == contents(tmp_path / "store" / "real")
     assert 10 == len(made)
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_clear_says_that_the_interpreter_is_gone(
+    tmp_path: Path, made: list[Wanted], *, given: bool
+) -> None:
+    """Where the interpreter of an environment is gone, and none is named, a warning says so.
+
+    The environment came to have another version without a word.
+    """
+    place = make_venv(tmp_path / "v")
+    (place / "pyvenv.cfg").write_text(f"home = {tmp_path / 'gone'}\nversion = 3.11.9\n")
+
+    outcome = clear_venv(place, python=sys.executable if given else "", **FAST)
+
+    assert [sys.executable if given else ""] == [wanted.python for wanted in made]
+    assert ([] if given else ["interpreter-gone"]) == [one.code for one in outcome.warnings]
+    assert given or str(tmp_path / "gone") in outcome.warnings[0].message
 
 
 def test_a_foreign_folder_is_not_cleared(tmp_path: Path, made: list[Wanted]) -> None:

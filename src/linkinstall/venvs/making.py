@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from linkinstall.fs.port import FileSystem
 
-__all__ = ["Wanted", "lasting", "make", "wanted_again"]
+__all__ = ["Wanted", "gone_base", "lasting", "make", "wanted_again"]
 
 _SETTINGS = {"VIRTUALENV_CLEAR": "false"}
 """What its environment and its configuration file say otherwise is not heeded: it would empty the
@@ -135,6 +135,12 @@ def wanted_again(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
         wanted.system_site_packages
         or known.get("include-system-site-packages", "").lower() == "true",
     )
+
+
+def gone_base(files: FileSystem, place: str) -> str:
+    """Return the folder of the interpreter that a place was made with, where that is gone."""
+    known = _settings(files, place)
+    return "" if _base_of(files, known) else known.get("home", "")
 
 
 def lasting(files: FileSystem, place: str, wanted: Wanted) -> Wanted:

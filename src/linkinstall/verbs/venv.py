@@ -22,8 +22,10 @@ from __future__ import annotations
 import os
 
 from linkinstall import limits
+from linkinstall.outcome import Warn
+from linkinstall.values import replace
 from linkinstall.venvs.guards import refuse_creation, refuse_decoupling
-from linkinstall.venvs.making import Wanted, wanted_again
+from linkinstall.venvs.making import Wanted, gone_base, wanted_again
 from linkinstall.venvs.place import Place
 from linkinstall.venvs.sight import ABSENT, DANGLING
 
@@ -84,7 +86,7 @@ def clear_venv(
     """Empty a virtual environment: make it anew at the same place.
 
     It keeps its interpreter, its prompt and whether it sees the system's distributions,
-    where nothing else is asked for.
+    where nothing else is asked for. Where its interpreter is gone, a warning says so.
 
     :param force: also what is left of one
     :raises NotAVenvError: what stands there is no virtual environment
@@ -92,7 +94,16 @@ def clear_venv(
     wanted = Wanted(os.fspath(python), prompt, system_site_packages)
     with Place(path, "venv clear", files, sync, lock_timeout, notify) as place:
         again = wanted_again(place.files, place.sight.place, wanted)
-        return place.make_anew(again, force=force)
+        gone = "" if again.python else gone_base(place.files, place.sight.place)
+        outcome = place.make_anew(again, force=force)
+        if not gone:
+            return outcome
+        message = (
+            f"The interpreter that {place.sight.place} was made with is gone: there is none in "
+            f"{gone}. It was made anew with the default one; --python names another."
+        )
+        warning = Warn("interpreter-gone", message)
+        return replace(outcome, warnings=(*outcome.warnings, warning))
 
 
 def remove_venv(
