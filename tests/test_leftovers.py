@@ -49,10 +49,14 @@ def test_nothing_is_left_in_a_sound_environment(site: Site) -> None:
 
 
 def test_folders_of_pip_and_names_of_uv_are_left(site: Site) -> None:
-    """``~…`` in the library folder, and ``.tmp`` with six letters anywhere, are nobody's."""
-    write(site, "~pp/core.py", "~ile.py", "app/.tmpaB3xYz", "app/.tmpfile")
+    """``~…`` folders of the library folder, and ``.tmp`` with six letters anywhere, are nobody's.
 
-    assert [("app/.tmpaB3xYz", "file"), ("~ile.py", "file"), ("~pp", "folder")] == found(site)
+    Story: a person's ``~notes.txt`` was told as pip's, and went with the leftovers; pip sets
+    nothing but folders aside under such names.
+    """
+    write(site, "~pp/core.py", "~otes.txt", "app/.tmpaB3xYz", "app/.tmpfile")
+
+    assert [("app/.tmpaB3xYz", "file"), ("~pp", "folder")] == found(site)
 
 
 def test_compiled_files_without_source_are_left(site: Site) -> None:

@@ -50,6 +50,14 @@ def test_folders_of_others_are_left_alone(site: Site, name: str) -> None:
     assert [] == remains(site.world(), "big-app", [old], manifest)
 
 
+def test_a_file_is_nothing_that_pip_sets_aside(site: Site) -> None:
+    """A person's file that begins with ``~`` went with the project of that name."""
+    old, manifest = installed(site)
+    (site.library / "~igapp").write_text("mine\n")
+
+    assert [] == remains(site.world(), "big-app", [old], manifest)
+
+
 def test_a_name_is_enough(site: Site) -> None:
     """A project that is not installed and has no manifest is known by its name."""
     (site.library / "~ig_app-1.0.dist-info").mkdir()

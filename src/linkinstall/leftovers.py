@@ -89,7 +89,7 @@ class _Search:
         entries = self.world.entries(folder)
         for name, kind in entries.items():
             path = f"{folder}/{name}"
-            if top and name.startswith("~"):
+            if top and name.startswith("~") and kind == "folder":  # pip renames nothing else
                 yield from self._unowned(path, kind, "set aside by pip")
             elif is_temporary_of_uv(name):
                 yield from self._unowned(path, kind, "a temporary name of uv's")

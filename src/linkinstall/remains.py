@@ -37,8 +37,8 @@ def remains(
     left = [
         (library, entry)
         for library in world.libraries
-        for entry in world.entries(library)
-        if entry.startswith("~")
+        for entry, kind in world.entries(library).items()
+        if entry.startswith("~") and kind == "folder"
     ]
     if not left:  # mostly so
         return []
