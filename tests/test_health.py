@@ -11,6 +11,7 @@ from linkinstall import Environment, check, install
 from linkinstall.distribution import find_distributions
 from linkinstall.fs import local
 from linkinstall.health import Examined, ScriptsFolder, digest_at, examine
+from linkinstall.verbs.check import list_distributions
 from tests.support.faulty import Wrapper
 from tests.support.platforms import needs_modes, needs_symlinks
 from tests.support.sites import Site
@@ -168,15 +169,18 @@ def test_a_script_that_names_another_interpreter(tmp_path: Path, *, lost: bool) 
 
 
 @pytest.mark.posix("executable bits")
-def test_a_script_that_its_tool_left_without_the_bit_is_as_it_was(tmp_path: Path) -> None:
-    """What ``installer`` writes without an executable bit has not lost it.
+@pytest.mark.parametrize("tool", [b"another\n", b"pip\n"])
+def test_a_script_that_its_tool_left_without_the_bit_is_as_it_was(
+    tmp_path: Path, tool: bytes
+) -> None:
+    """What ``installer`` or pip writes without an executable bit has not lost it.
 
     The random changes against the model met it: an environment fresh from ``installer``,
     which keeps the wheel's modes, was called modified.
     """
     site = Site(tmp_path)
     wheel = site.wheel("app", files=WITH_SCRIPTS)
-    site.install(wheel, link_mode="copy", metadata={"INSTALLER": b"another\n"})
+    site.install(wheel, link_mode="copy", metadata={"INSTALLER": tool})
     (site.scripts / "run").chmod(0o644)
 
     assert [] == site.check("app")
@@ -191,6 +195,15 @@ def test_a_long_interpreter_is_recognised_in_the_second_line(tmp_path: Path) -> 
     (site.scripts / "app").chmod(0o644)
 
     assert ["changed"] == [one.code for one in site.check("app")]
+
+
+def test_a_row_that_names_a_folder_is_no_finding(site: Site) -> None:
+    """Some tools list folders, without a digest: that was told as changed, and never mended."""
+    record = site.library / "app-1.0.dist-info/RECORD"
+    record.write_text("app/,,\n" + record.read_text())
+
+    assert [] == told(seen(site, full=True))
+    assert ["whole"] == [one.health for one in list_distributions(site.environment)]
 
 
 def test_what_is_empty_says_so_alone(site: Site) -> None:

@@ -51,8 +51,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Examined", "ScriptsFolder", "digest_at", "examine"]
 
-_MAKE_SCRIPTS_EXECUTABLE = frozenset(("linkinstall", "pip", "uv"))
-"""What INSTALLER says of tools that see to the bits of every script; ``installer`` does not."""
+_MAKE_SCRIPTS_EXECUTABLE = frozenset(("linkinstall", "uv"))
+"""What INSTALLER says of tools that see to the bits of every script.
+
+``installer`` and pip keep the wheel's modes for those that are no entry point's.
+"""
 _FIRST_LINES = 2
 """A long interpreter's path stands in the second line, behind ``/bin/sh``."""
 
@@ -199,7 +202,12 @@ class _Comparison:
         if status is None:
             return None if is_compiled(row.path) else self._finding("missing", path, row, None)
         if S_ISDIR(status.st_mode):
-            return None if is_compiled(row.path) else self._changed(path, row, "a folder")
+            # Some tools list folders, too: such a row says nothing of what is in them.
+            return (
+                None
+                if is_compiled(row.path) or not row.hash
+                else self._changed(path, row, "a folder")
+            )
         if S_ISREG(status.st_mode) and not status.st_mode & S_IRUSR:
             return self._changed(path, row, f"its mode is {status.st_mode & 0o777:o}")
         if self.scripts.path and not status.st_mode & S_IXUSR and self._is_script(path, status):
