@@ -25,8 +25,10 @@ from linkinstall.distribution import (
 )
 from linkinstall.fs import local
 from linkinstall.record import Row
+from linkinstall.verbs.check import list_distributions
 from tests.support.faulty import Recording
 from tests.support.platforms import needs_symlinks
+from tests.support.sites import Site
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -213,6 +215,20 @@ def test_without_any_payload_it_is_half_removed(library: Path) -> None:
     assert MODIFIED == health(library)
     (library / "pkg" / "data.txt").unlink()
     assert HALF_REMOVED == health(library)
+
+
+def test_compiled_files_alone_are_no_payload(tmp_path: Path) -> None:
+    """A module that is gone is not there for what was compiled of it: ``check`` says the same.
+
+    Story: of a project of one module ``list`` said modified, and ``check`` half-removed.
+    """
+    site = Site(tmp_path, compiler=True)
+    site.install(site.wheel("app", files={"app.py": "x = 1\n"}), compile_levels=(0,))
+    (site.library / "app.py").unlink()
+    assert list((site.library / "__pycache__").iterdir())
+
+    (one,) = list_distributions(site.environment)
+    assert ("half-removed", {"half-removed"}) == (one.health, {f.health for f in site.check("app")})
 
 
 def test_a_distribution_without_payload_can_be_whole(library: Path) -> None:

@@ -190,12 +190,14 @@ def quick_health(
     if not rows:
         return HALF_INSTALLED
     inner = distribution.folder + "/"
-    payload = [row for row in rows if not row.path.startswith(inner)]
+    payload = {
+        row.path for row in rows if not (row.path.startswith(inner) or is_compiled(row.path))
+    }
     present = differing = 0
     for row in rows:
         path = library_path(distribution.base, row.path)
         status = files.status(path)
-        if status is not None and not row.path.startswith(inner):
+        if status is not None and row.path in payload:
             present += 1
         if status is None or not same_size(files, path, row.size, status):
             differing += not is_compiled(row.path)
