@@ -26,6 +26,17 @@ def test_install_and_uninstall_leave_nothing(tmp_path: Path) -> None:
     assert [] == differences(bare, site.tree())
 
 
+def test_a_dry_run_tells_what_stays(tmp_path: Path) -> None:
+    """What the run would keep is kept in the dry run's outcome, too; it was told as nothing."""
+    site = Site(tmp_path)
+    site.install(site.wheel("app", files={"app-1.0.data/data/etc/app.conf": "a"}), link_mode="copy")
+    (site.root / "etc/app.conf").write_text("edited")
+    dry = site.uninstall("app", dry_run=True)
+
+    assert 1 == len(dry.kept)
+    assert dry.kept == site.uninstall("app").kept
+
+
 def test_a_name_that_is_not_installed_is_skipped(tmp_path: Path) -> None:
     """It is a warning and no failure, and the others are removed."""
     site = Site(tmp_path)

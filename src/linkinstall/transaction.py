@@ -145,15 +145,15 @@ class Transaction(Asking):
             plan, self._preparation, warnings = plan_dry(self._preparation, world)
         except BaseException as error:
             raise self._typed(error) from error
-        planned = planned_changes(
-            plan, self._preparation.preferences(plan), temporary=self._preparation.temporary
-        )
+        made = self._preparation
+        planned = planned_changes(plan, made.preferences(plan), temporary=made.temporary)
         return replace(
             self._result(None, ()),
             changes=(),
             plan=planned,
+            kept=plan.kept,
             status="done" if planned else "unchanged",
-            warnings=(*warnings, *self._preparation.warnings, *plan.warnings),
+            warnings=(*warnings, *made.warnings, *plan.warnings),
         )
 
     def prepare(self) -> None:
