@@ -73,6 +73,21 @@ def test_an_unknown_installer_is_replaced(site: Site) -> None:
     assert b"linkinstall\n" == kept(site)["INSTALLER"]
 
 
+def test_a_stage_gets_no_installer_that_was_not_there(tmp_path: Path) -> None:
+    """A repair of a stage adds no INSTALLER: who packages it says who installed it.
+
+    Story: ``repair --destdir`` wrote this tool's name into stages that an install leaves alone.
+    """
+    site = Site(tmp_path)
+    site.install(site.wheel("app"), link_mode="copy")
+    world = site.world()
+    for name in ("INSTALLER", "REQUESTED", "direct_url.json", "RECORD"):
+        info(site, name).unlink()
+    (one,) = find_distributions(world.files, world.libraries, world.bases)
+
+    assert {} == inherited(world.files, examine(world.files, one), staged=True)
+
+
 def test_an_edited_url_is_not_kept(site: Site) -> None:
     """What RECORD contradicts is not written again."""
     info(site, "direct_url.json").write_text("{}")

@@ -45,16 +45,19 @@ _WHEELS = frozenset(("METADATA", "WHEEL", "entry_points.txt", "RECORD", "RECORD.
 """What comes of a wheel alone, and what says something of one RECORD alone."""
 
 
-def inherited(files: FileSystem, examined: Examined) -> dict[str, bytes]:
+def inherited(files: FileSystem, examined: Examined, *, staged: bool = False) -> dict[str, bytes]:
     """Return the files to write into dist-info besides the wheel's own.
 
     Also some of the wheel's own: which those are, its manifest tells (:func:`beside`).
+
+    :param staged: nothing is written that was not there: of a stage a packager says who installed
     """
     kept = {name: data for name in _OTHERS if (data := _kept(files, examined, name))}
     name = "REQUESTED"
     if _listed(examined, name) is not None or _read(files, examined, name) is not None:
         kept[name] = b""
-    result = {"INSTALLER": _installer(files, examined), **kept}
+    installer = _installer(files, examined, default=b"" if staged else b"linkinstall\n")
+    result = {"INSTALLER": installer, **kept} if installer else kept
     inner, left = f"{examined.distribution.folder}/", limits.INHERITED_SIZE
     for row in examined.rows or ():
         name = row.path.removeprefix("./").removeprefix(inner)
@@ -122,7 +125,7 @@ def _is_as_listed(files: FileSystem, path: str, hash_: str | None) -> bool:
         return False
 
 
-def _installer(files: FileSystem, examined: Examined) -> bytes:
+def _installer(files: FileSystem, examined: Examined, *, default: bytes) -> bytes:
     known = _kept(files, examined, "INSTALLER")
     if known:
         return known
@@ -131,7 +134,7 @@ def _installer(files: FileSystem, examined: Examined) -> bytes:
         for data in (f"{tool}\n".encode(), tool.encode()):
             if f"sha256={hash_data(data)}" == expected:
                 return data
-    return b"linkinstall\n"
+    return default
 
 
 def _kept(files: FileSystem, examined: Examined, name: str) -> bytes | None:

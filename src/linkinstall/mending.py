@@ -192,7 +192,7 @@ class _Work:
         return self.evidence.source(one)
 
     def _want(self, one: Examined, source: Source) -> None:
-        metadata = inherited(self.world.files, one)
+        metadata = inherited(self.world.files, one, staged=not self.world.environment.metadata)
         if source.entry is not None:
             wish = Wish(None, source.entry, metadata, mends=True)
         else:
