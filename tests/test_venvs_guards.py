@@ -112,6 +112,10 @@ def test_what_only_force_removes(tmp_path: Path) -> None:
         refusal(one) for one in (broken, empty, project)
     ]
     assert ["", "", ""] == [refusal(one, force=True) for one in (broken, empty, project)]
+    for one in (broken, empty, project):
+        with pytest.raises(NotAVenvError) as caught:
+            refuse_removal(local(), look(local(), str(one)), force=False)
+        assert "--force removes it" in caught.value.next_step
 
 
 def test_what_is_no_venv_is_refused_even_with_force(tmp_path: Path) -> None:

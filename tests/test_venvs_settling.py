@@ -471,3 +471,41 @@ def test_what_is_kept_beside_what_was_kept_has_a_name_of_its_own(tmp_path: Path)
 
     names = {one.name for one in tmp_path.glob(".linkinstall-*/kept-*")}
     assert {"kept-0", "kept-0-1", "kept-0-2"} == names
+
+
+def test_a_folder_that_was_made_and_not_marked_goes(tmp_path: Path) -> None:
+    """Killed between making the folder and saying so in it, a creation leaves nothing.
+
+    The empty folder stayed, and ``venv remove`` refused it.
+    """
+    place = tmp_path / ".venv"
+    Aside(local(), str(place), sync="off").begin("create")
+    place.mkdir()
+
+    settled = settle(local(), str(place))
+
+    assert ["rolled-back"] == [one.action for one in settled.recovered]
+    assert [] == os.listdir(tmp_path)
+
+
+@pytest.mark.posix("a folder has a mode")
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_folder_comes_back_as_it_was(tmp_path: Path, *, killed: bool) -> None:
+    """What stood there comes back whole, with its mode, over a folder that was not marked yet.
+
+    Its entries were put into the new folder, which anybody could read.
+    """
+    place = make_venv(tmp_path / ".venv")
+    place.chmod(0o700)
+    before = contents(tmp_path)
+    aside = begun(place, "clear")
+    place.mkdir(mode=0o755)
+
+    if killed:
+        settle(local(), str(place))
+    else:
+        aside.put_back()
+        aside.sweep(others=False)
+
+    assert before == contents(tmp_path)
+    assert 0o700 == place.stat().st_mode & 0o777

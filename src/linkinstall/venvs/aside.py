@@ -194,16 +194,7 @@ class Aside:
             journal goes. Otherwise the journal stays where somebody else is in the way
         """
         stashed = self.files.status(self.stash) is not None
-        half = HalfMade(self.files, self.place, self.state, self.change)
-        if half.is_there():
-            if reported and half.is_taken_over():  # else it is this very run that makes it
-                remove_named(self.files, self.place, [MAKING])
-                if not stashed:
-                    self._leave(self.place)
-            elif reported and first_foreign(self.files, self.place):
-                half.keep(stashed=stashed)
-            else:
-                half.drop(stashed=stashed)
+        self._clear_half(stashed=stashed, reported=reported)
         if stashed and self._is_others():
             self._leave(self.place)
         elif stashed:
@@ -216,6 +207,21 @@ class Aside:
             self._keep_stash()
             self.volumes.make_durable(self.state)
         remove_named(self.files, self.state, ["journal", "journal.new"])
+
+    def _clear_half(self, *, stashed: bool, reported: bool) -> None:
+        half = HalfMade(self.files, self.place, self.state, self.change)
+        if not half.is_there():
+            if not self._is_inside() and (stashed or not self.change.stood):
+                # Made for the mark: the whole folder comes back with its own mode.
+                remove_folder_if_empty(self.files, self.place)
+        elif reported and half.is_taken_over():  # else it is this very run that makes it
+            remove_named(self.files, self.place, [MAKING])
+            if not stashed:
+                self._leave(self.place)
+        elif reported and first_foreign(self.files, self.place):
+            half.keep(stashed=stashed)
+        else:
+            half.drop(stashed=stashed)
 
     def _is_others(self) -> bool:
         """Return whether somebody has made something there since, and all of ours is aside.

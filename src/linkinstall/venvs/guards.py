@@ -86,7 +86,7 @@ def refuse_removal(files: FileSystem, sight: Sight, *, force: bool) -> None:
         message = f"{place} looks like a virtual environment that is not whole."
         raise _error(message, place, "broken-venv", FORCE)
     if sight.kind == EMPTY:
-        raise _error(f"{place} is an empty folder.", place, "empty-folder", "")
+        raise _error(f"{place} is an empty folder.", place, "empty-folder", "--force removes it.")
     message = f"{place} is no virtual environment: it has no pyvenv.cfg and does not look like one."
     raise _error(message, place, "no-venv", "If it can go, remove it with the system's own tools.")
 
