@@ -98,6 +98,22 @@ def test_all_files_get_private_copies_where_that_is_asked_for(site: Site) -> Non
     assert [] == site.check()
 
 
+def test_the_lock_that_is_held_stays_the_same_file(site: Site, tmp_path: Path) -> None:
+    """The lock of the environment is not replaced, in an environment that was linked whole either.
+
+    Who waited for the old file and who came for the new one worked at the same time.
+    """
+    lock = site.root / ".lock"
+    lock.touch()
+    (tmp_path / "other.lock").hardlink_to(lock)
+    before = lock.stat().st_ino
+
+    act(site, every=True)
+
+    assert before == lock.stat().st_ino
+    assert {".lock"} == coupled(site)
+
+
 def test_times_and_modes_stay(site: Site) -> None:
     """A copy has the time of what it replaces, so that compiled files stay valid."""
     tool = site.library / "pkg" / "sub" / "TOOL.EXE"

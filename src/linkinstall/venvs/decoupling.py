@@ -33,6 +33,7 @@ from linkinstall.recovery import not_durable, not_put_back
 from linkinstall.results import put_aside, typed, with_outcome
 from linkinstall.session import Session
 from linkinstall.values import replace, value
+from linkinstall.venvs.sight import LOCK
 from linkinstall.world import STATE
 
 TYPE_CHECKING = False
@@ -175,7 +176,9 @@ def _coupled(
         waiting += [
             f"{folder}/{name}" for name, kind in entries if kind == FOLDER and name != STATE
         ]
-        names = [name for name, kind in entries if kind == FILE]
+        # Who waits for its lock, which this very command holds, waits for the file.
+        locks = {LOCK} if folder == place else set()
+        names = [name for name, kind in entries if kind == FILE and name not in locks]
         found = []
         for name, status in zip(names, files.statuses(folder, names), strict=True):
             if status is None or not S_ISREG(status.st_mode) or status.st_nlink < 2:  # noqa: PLR2004 - its own name is one
