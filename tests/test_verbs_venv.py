@@ -19,6 +19,7 @@ from linkinstall.errors import (
 )
 from linkinstall.fs import local
 from linkinstall.fs.lock import FolderLock
+from linkinstall.shell import joined
 from linkinstall.venvs import place as place_module
 from linkinstall.venvs.sight import INNER
 from linkinstall.verbs.venv import clear_venv, create_venv, decouple_venv, remove_venv
@@ -241,16 +242,32 @@ def test_remove_where_nothing_is(tmp_path: Path) -> None:
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
 def test_remove_drops_a_link_alone(tmp_path: Path) -> None:
-    """Of a link only the link goes, and the environment stays as it is."""
-    place = make_venv(tmp_path / "real")
+    """Of a link only the link goes, the environment stays, and what removes that is told.
+
+    ``--follow`` was said to, which the same command could not do any more: the link was gone.
+    """
+    place = make_venv(tmp_path / "a real one")
     before = contents(place)
-    (tmp_path / "v").symlink_to("real")
+    (tmp_path / "v").symlink_to(place.name)
 
     outcome = remove_venv(tmp_path / "v", **FAST)
 
-    assert ["real"] == visible(tmp_path)
+    assert [place.name] == visible(tmp_path)
     assert before == contents(place)
     assert ["link"] == [one.code for one in outcome.warnings]
+    command = joined(["linkinstall", "venv", "remove", str(place)])
+    assert f"which stays; `{command}` removes it too." in outcome.warnings[0].message
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_of_what_is_no_environment_no_removal_is_offered(tmp_path: Path) -> None:
+    """Where a link leads to somebody's own folder, it goes, and nothing more is said to."""
+    (tmp_path / "own" / "work").mkdir(parents=True)
+    (tmp_path / "v").symlink_to("own")
+
+    outcome = remove_venv(tmp_path / "v", **FAST)
+
+    assert outcome.warnings[0].message.endswith("/own, which stays.")
 
 
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")

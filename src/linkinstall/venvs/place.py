@@ -186,8 +186,13 @@ class Place:
         lead = f"{self.sight.path} was a link to {self.sight.place}"
         if self.sight.kind == DANGLING:
             warning = Warn("dangling-link", f"{lead}, where nothing is.")
+        elif self.sight.kind != VENV:
+            warning = Warn("link", f"{lead}, which stays.")
         else:
-            warning = Warn("link", f"{lead}, which stays; --follow removes it too.")
+            from linkinstall.shell import joined
+
+            command = joined(["linkinstall", "venv", "remove", self.sight.place])
+            warning = Warn("link", f"{lead}, which stays; `{command}` removes it too.")
         with deferred() as held:
             for link in links:
                 try:
