@@ -183,6 +183,21 @@ def test_a_file_that_cannot_be_moved_puts_everything_back(tmp_path: Path) -> Non
     assert before == contents(tmp_path)
 
 
+def test_what_was_kept_inside_stays(tmp_path: Path) -> None:
+    """Where a state folder is inside already, so is the next one: what is kept there stays.
+
+    It was taken along with the environment, and deleted with that.
+    """
+    place = make_venv(tmp_path / "v")
+    kept = place / INNER / "kept-0"
+    kept.mkdir(parents=True)
+    (kept / "mine.txt").write_text("mine")
+    remove(place)
+
+    assert "mine" == (kept / "mine.txt").read_text()
+    assert [INNER] == os.listdir(place)
+
+
 def test_where_no_folder_can_be_made_beside_it_the_state_is_inside(tmp_path: Path) -> None:
     """A place whose parent cannot be written is emptied from inside."""
     place = make_venv(tmp_path / ".venv")

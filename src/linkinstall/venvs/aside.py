@@ -125,11 +125,11 @@ class Aside:
         self.files.rename(f"{self.state}/journal.new", f"{self.state}/journal")
 
     def _make_state(self) -> str:
-        """Make the state folder on the volume of the place; beside it where that can be."""
+        """Make it on the volume of the place; beside that where it can be, and none is inside."""
         beside, inside = state_folders(self.place)
-        status, parent = map(self.files.status, (self.place, os.path.dirname(self.place)))
-        alike = status is not None and parent is not None and parent.st_dev == status.st_dev
-        # A bind mount may be of the same volume; nothing can be renamed out of it all the same.
+        status, parent, inner = map(self.files.status, (self.place, f"{self.place}/..", inside))
+        alike = not inner and status and parent and parent.st_dev == status.st_dev
+        # Nothing can be renamed out of a bind mount, though it may be of the same volume.
         if status is None or (alike and self.place not in self.files.mount_points()):
             try:
                 return self._make(beside)
