@@ -283,9 +283,9 @@ def test_a_bad_build_is_found_out(
             (
                 (
                     "application.py",
-                    "            self._settlement().roll_back()\n",
+                    "            settlement.roll_back()\n",
                     """            os.mkdir(f"{self.home}/new/room")
-            self._settlement().roll_back()
+            settlement.roll_back()
 """,
                 ),
             ),

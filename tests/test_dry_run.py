@@ -76,6 +76,8 @@ def test_the_entry_is_foreseen_as_it_will_be(site: Site, wheel: Path) -> None:
         assert getattr(made, part) == getattr(told, part), part
     assert sorted(made.files()) == sorted(told.files())
     assert made.collisions == told.collisions
+    for part in ("executables", "binaries", "rewritten"):
+        assert getattr(made, part) == getattr(told, part) != frozenset(), part
 
 
 @pytest.mark.parametrize("algorithm", ["sha384", "sha512"])
@@ -238,9 +240,16 @@ def test_a_set_is_told_change_by_change(site: Site, wheel: Path) -> None:
         pytest.param({"link_mode": "hardlink", "copy_binaries": "always"}, id="hardlink-always"),
     ],
 )
-def test_the_counts_are_those_of_the_run(site: Site, wheel: Path, options: dict[str, str]) -> None:
-    """How many files are linked in which way, and how many are written, is as it will be."""
-    site.cache.add(wheel)
+@pytest.mark.parametrize("cached", [True, False])
+def test_the_counts_are_those_of_the_run(
+    site: Site, wheel: Path, options: dict[str, str], *, cached: bool
+) -> None:
+    """How many files are linked in which way, and how many are written, is as it will be.
+
+    Of a wheel that was not in the cache, scripts and binaries were told as any other file.
+    """
+    if cached:
+        site.cache.add(wheel)
     (told,) = foretold(site, wheel, **options)
     outcome = site.install(wheel, compile_levels=(), **options)
 
@@ -272,9 +281,15 @@ def test_links_into_a_cache_that_goes_are_refused(site: Site, wheel: Path) -> No
             site.install(wheel, dry_run=dry_run, **asked)
 
 
-def test_nothing_to_do_is_told_as_nothing(site: Site, wheel: Path) -> None:
-    """What is installed unchanged has no line."""
+@pytest.mark.parametrize("cached", [True, False])
+def test_nothing_to_do_is_told_as_nothing(site: Site, wheel: Path, *, cached: bool) -> None:
+    """What is installed unchanged has no line.
+
+    A wheel with scripts that was not in the cache any more was told to replace itself.
+    """
     site.install(wheel, compile_levels=())
+    if not cached:
+        shutil.rmtree(site.cache.path)
 
     assert () == foretold(site, wheel)
     assert os.path.isdir(site.library / "app")

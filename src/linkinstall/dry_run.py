@@ -24,7 +24,7 @@ from linkinstall.values import as_dict, replace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from typing import BinaryIO
 
     from linkinstall.cache import Cache
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from linkinstall.plan import Placement, Plan
     from linkinstall.preparation import Preparation
     from linkinstall.vetting import VettedWheel
+    from linkinstall.vetting.layout import VettedFile
     from linkinstall.world import World
 
 __all__ = ["foresee", "plan_dry", "planned_changes"]
@@ -47,7 +48,8 @@ def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, 
         return found.entry, found.name.name, found.hash
     from linkinstall.contents import Contents
     from linkinstall.entry_writer import collisions
-    from linkinstall.scripts import launcher_body
+    from linkinstall.policy import is_binary
+    from linkinstall.scripts import is_rewritten, launcher_body
     from linkinstall.unpack import vet_file
     from linkinstall.vetting import reading
 
@@ -55,7 +57,7 @@ def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, 
     with cache.file_system.open_read(path) as stream, reading(os.path.basename(path)):
         vetted, _archive = vet_file(stream, path, validate_record)
         contents = Contents(stream, vetted.members, vetted.directory)
-        digests = _digests(contents, vetted, path, compare=validate_record == "all")
+        digests, heads = _digests(contents, vetted, path, compare=validate_record == "all")
         folders: dict[tuple[str, str], list[tuple[str, str, str]]] = {}
         for file in vetted.files:
             folder, _, base = file.path.rpartition("/")
@@ -71,44 +73,62 @@ def foresee(cache: Cache, path: str, validate_record: str) -> tuple[Entry, str, 
         tuple(
             EntryPoint(*point, launcher_body(*point)) for point in vetted.entry_points
         ),
+        frozenset(_keys(file for file in vetted.files if file.executable)),
+        frozenset(_keys(file for file in vetted.files if is_binary(file.path, heads[file.member]))),
+        frozenset(
+            _keys(
+                file
+                for file in vetted.files
+                if is_rewritten(file.scheme, heads[file.member], executable=file.executable)
+            )
+        ),
         collisions=collisions((file.scheme, file.path) for file in vetted.files),
     )  # fmt: skip
     return Entry("", manifest), name.name, None
 
 
+def _keys(files: Iterable[VettedFile]) -> Iterator[str]:
+    return (f"{file.scheme}/{file.path}" for file in files)
+
+
 def _digests(
     contents: Contents, vetted: VettedWheel, path: str, *, compare: bool
-) -> dict[str, str]:
-    """Return the SHA-256 of each member that is no folder, whatever digests RECORD has.
+) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Return the SHA-256 of each member that is no folder, and how it begins.
+
+    Whatever digests RECORD has.
 
     :param compare: whether the members have to be what RECORD says
     :raises InvalidWheelError: they are not, all reasons together, or cannot be read
     """
     from linkinstall.unpack import altered, mismatch
 
-    digests, problems = {}, []
+    digests, heads, problems = {}, {}, []
     for member in vetted.members:
         if member.is_folder or member.name == f"{vetted.dist_info}/RECORD":
             continue
         row = vetted.record.get(member.name) if compare else None
         algorithm = row.algorithm if row is not None else "sha256"
-        found = _hash(contents.open(member), {"sha256", algorithm})
+        found, heads[member.name] = _hash(contents.open(member), {"sha256", algorithm})
         digests[member.name] = found["sha256"]
         if row is not None and (problem := mismatch(row, member.name, member.size, found)):
             problems.append(problem)
     if problems:
         raise altered(path, problems)
-    return digests
+    return digests, heads
 
 
-def _hash(stream: BinaryIO | LargeMember, algorithms: set[str]) -> dict[str, str]:
+def _hash(stream: BinaryIO | LargeMember, algorithms: set[str]) -> tuple[dict[str, str], bytes]:
     import hashlib
 
-    states = {name: hashlib.new(name) for name in algorithms}
+    from linkinstall.scripts import MARK
+
+    states, head = {name: hashlib.new(name) for name in algorithms}, b""
     while chunk := stream.read(limits.COPY_CHUNK):
+        head = head or chunk[: len(MARK)]
         for state in states.values():
             state.update(chunk)
-    return {name: encode(state.digest()) for name, state in states.items()}
+    return {name: encode(state.digest()) for name, state in states.items()}, head
 
 
 def plan_dry(preparation: Preparation, world: World) -> tuple[Plan, Preparation, list[Warn]]:

@@ -35,9 +35,9 @@ from linkinstall.fs.lock import FolderLock
 from linkinstall.fs.trees import CLOSED, make_folders
 from linkinstall.manifest import EntryPoint, Folder, Manifest, encode, entry_id
 from linkinstall.paths import folded
-from linkinstall.policy import is_binary_name
+from linkinstall.policy import is_binary
 from linkinstall.record import row, seal
-from linkinstall.scripts import MARK, launcher_body
+from linkinstall.scripts import is_rewritten, launcher_body
 from linkinstall.temporary import LOCK_SUFFIX, TemporaryFolder, sweep
 from linkinstall.values import replace
 
@@ -165,12 +165,9 @@ class EntryWriter:
 
     def _note(self, one: Written, first: bytes) -> None:
         key = f"{one.scheme}/{one.path}"
-        if first.startswith(b"MZ") or is_binary_name(one.path):
+        if is_binary(one.path, first):
             self._binaries.add(key)
-        # Scripts that an archive from Windows does not mark as executable are made so
-        # for each environment: the cache's file keeps the mode that the wheel gives.
-        script = one.scheme == "scripts" and first.startswith(b"#!")
-        if script and (first.startswith(MARK) or not one.executable):
+        if is_rewritten(one.scheme, first, executable=one.executable):
             self._rewritten.add(key)
 
     def _make_parents(self, folder: str) -> None:

@@ -19,7 +19,6 @@ Errors: :class:`~linkinstall.errors.ConflictError`.
 from __future__ import annotations
 
 import os
-from functools import partial
 from itertools import compress
 
 from linkinstall.claims import Claims, is_compiled_file, may_share
@@ -96,7 +95,9 @@ class Planner:
         self._mends = self._mends or request.mends
         if not request.exact:
             self._own.add(request.name)
-        self._places.begin(request.schemes.values(), partial(self._gives_way, request))
+        self._places.begin(
+            request.schemes.values(), lambda folder, name: self._gives_way(request, folder, name)
+        )
         for entry in request.entries:
             self._install_entry(request, entry)
         for one in request.generated:

@@ -19,7 +19,15 @@ import sys
 
 from linkinstall.values import value
 
-__all__ = ["COPY_BINARIES", "MODES", "Capabilities", "chain", "copies_binaries", "is_binary_name"]
+__all__ = [
+    "COPY_BINARIES",
+    "MODES",
+    "Capabilities",
+    "chain",
+    "copies_binaries",
+    "is_binary",
+    "is_binary_name",
+]
 
 MODES = ("clone", "hardlink", "symlink", "copy")
 """The link modes; ``auto`` picks a chain of them."""
@@ -85,3 +93,8 @@ def copies_binaries(option: str, platform: str = sys.platform) -> bool:
 def is_binary_name(name: str) -> bool:
     """Return whether a file name says exe, dll or pyd, in any case."""
     return name.lower().endswith(_BINARY_SUFFIXES)
+
+
+def is_binary(path: str, first: bytes) -> bool:
+    """Return whether Windows locks a file while it runs, by its name and how it begins."""
+    return first.startswith(b"MZ") or is_binary_name(path)

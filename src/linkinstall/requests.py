@@ -170,7 +170,9 @@ def _scripts(files: FileSystem, environment: Environment, wanted: Wanted) -> lis
     for key in sorted(manifest.rewritten):
         scheme, _, path = key.partition("/")
         folder, _, name = path.rpartition("/")
-        data = files.read(f"{wanted.entry.files(scheme, folder)}/{name}")
+        data = b""  # of an entry that is foreseen: nothing is written
+        if wanted.entry.folder:
+            data = files.read(f"{wanted.entry.files(scheme, folder)}/{name}")
         if data.startswith(MARK):
             data = rewrite(data, interpreter, kind, verbatim=verbatim)
         # A stage keeps the modes of the wheel, as installer does.

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from linkinstall.manifest import EntryPoint
 
-__all__ = ["MARK", "launcher", "launcher_body", "rewrite", "shebang"]
+__all__ = ["MARK", "is_rewritten", "launcher", "launcher_body", "rewrite", "shebang"]
 
 MARK = b"#!python"
 """How a script begins that wants its interpreter written in."""
@@ -96,3 +96,11 @@ def _generate(
     from installer.scripts import Script
 
     return Script(name, module, attr, section).generate(interpreter, kind)  # type: ignore[arg-type]
+
+
+def is_rewritten(scheme: str, first: bytes, *, executable: bool) -> bool:
+    """Return whether a file is a script that is written for each environment."""
+    # Scripts that an archive from Windows does not mark as executable are made so
+    # for each environment: the cache's file keeps the mode that the wheel gives.
+    script = scheme == "scripts" and first.startswith(b"#!")
+    return script and (first.startswith(MARK) or not executable)
