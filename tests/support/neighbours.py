@@ -223,8 +223,7 @@ class Story:
         self.told += [f"kept: {one.path}: {one.reason}" for one in self._settle().kept]
 
     def _settle(self, files: Faulty | None = None) -> Report:
-        roots = (self._site.library, self._site.scripts, self._site.root)
-        return recover_environment(files or local(), [str(one) for one in roots], OFF)
+        return recover_environment(files or local(), self._site.world().bounds, OFF)
 
     # ------------------------------------------------------------ what is wrong
 
