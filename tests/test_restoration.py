@@ -213,6 +213,16 @@ def test_nothing_is_put_back_through_a_link(site: Site, tmp_path: Path) -> None:
 # ------------------------------------------------------------------ what is of others
 
 
+# What the change of ``overwriting`` takes, and its rollback must give back.
+OF_OTHERS = {
+    "app/mine.txt": "mine\n",
+    "other/__init__.py": "",
+    "shared/theirs.py": "other\n",
+    "shared/__pycache__/theirs.cpython-311.pyc": "compiled of theirs",
+    "shared/mine.txt": "mine\n",
+}
+
+
 @pytest.fixture
 def overwriting(site: Site) -> Application:
     """Return an upgrade over files of ``other``, of nobody, and their compiled ones."""
@@ -266,14 +276,7 @@ def test_what_was_overwritten_of_others_goes_back_where_another_tool_has_acted(
     settled = settlement(overwriting)
     settled.roll_back()
 
-    assert {
-        "app/core.py": "value = 2\n",
-        "app/mine.txt": "mine\n",
-        "other/__init__.py": "",
-        "shared/theirs.py": "other\n",
-        "shared/__pycache__/theirs.cpython-311.pyc": "compiled of theirs",
-        "shared/mine.txt": "mine\n",
-    } == contents(site)
+    assert {"app/core.py": "value = 2\n", **OF_OTHERS} == contents(site)
     (waiting,) = (one.reason.rpartition(" ")[2] for one in settled.kept if one.path.endswith("app"))
     assert ["__init__.py", "core.py"] == sorted(os.listdir(waiting))
 
@@ -289,14 +292,7 @@ def test_what_was_overwritten_goes_back_where_ours_still_stands(
     (site.library / "app" / "third.py").write_text("value = 3\n")
     settlement(overwriting).roll_back()
 
-    assert {
-        "app/third.py": "value = 3\n",
-        "app/mine.txt": "mine\n",
-        "other/__init__.py": "",
-        "shared/theirs.py": "other\n",
-        "shared/__pycache__/theirs.cpython-311.pyc": "compiled of theirs",
-        "shared/mine.txt": "mine\n",
-    } == contents(site)
+    assert {"app/third.py": "value = 3\n", **OF_OTHERS} == contents(site)
     assert not (site.library / "app-2.0.dist-info").exists()
 
 

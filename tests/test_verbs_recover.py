@@ -10,11 +10,13 @@ import pytest
 
 from linkinstall.errors import RecoveryRefusedError, UnsettledError
 from linkinstall.fs.lock import private_path
+from linkinstall.mending import Mending
 from linkinstall.requests import Generated
 from linkinstall.verbs.recover import recover
 from linkinstall.wishes import Exactly
 from tests.support.faulty import Undurable
 from tests.support.sites import Site, differences
+from tests.support.wheels import record_hash
 
 if TYPE_CHECKING:
     from linkinstall.transaction import Transaction
@@ -225,3 +227,31 @@ def test_what_a_destination_has_begun_is_rolled_back(site: Site) -> None:
         site.recover("finish")
 
     assert [] == differences(before, site.tree())
+
+
+def test_a_repair_can_be_finished_as_one(site: Site) -> None:
+    """What a repair keeps beside a project's own files is kept where ``finish`` repairs again.
+
+    That it was a repair, and what another installer has listed in dist-info, comes from the
+    journal; a name there may have spaces in it.
+    """
+    info = site.library / "app-1.0.dist-info"
+    added = info / "a note.txt"
+    added.write_text("mine\n")
+    listed = info / "build notes.txt"
+    listed.write_bytes(b"theirs\n")
+    with (info / "RECORD").open("a") as record:
+        record.write(f"{info.name}/{listed.name},{record_hash(listed.read_bytes())},7\n")
+    module = next(site.library.glob("app/*.py"))
+    whole = module.read_text()
+    module.write_text("edited\n")
+    transaction = site.transaction(compile_levels=(), verify_cache="full", link_mode="copy")
+    transaction.look(Mending(["app"]))
+    leave(transaction)
+
+    assert ["finished"] == [one.action for one in site.recover("finish").recovered]
+    assert whole == module.read_text()
+    assert ("mine\n", "theirs\n") == (added.read_text(), listed.read_text())
+    record_now = (info / "RECORD").read_text()
+    assert (False, True) == (added.name in record_now, listed.name in record_now)
+    assert [] == site.check(full=True)

@@ -1,14 +1,13 @@
 """Who brings which file: the names that the wheels of one plan claim.
 
 Purpose: find the files that two wheels of a plan bring, or one wheel twice, and the
-paths that would be a file and a folder at once; tell what a wheel shares with another one that
-is installed. Whoever asks for spellings says which folders stand.
+paths that would be a file and a folder at once. Whoever asks for spellings says which folders
+stand.
 
 Calling sequence: ``free`` for the names of each folder; when all are known
 ``check_files_against_folders``, and ``check_spellings`` where case does not count.
 
-Guarantees: pure, but for ``may_share``, which reads a file for a repair. A name is looked
-at only where its folder is claimed a second time.
+Guarantees: pure. A name is looked at only where its folder is claimed a second time.
 
 Errors: none; what is refused is told to the planner.
 """
@@ -16,18 +15,17 @@ Errors: none; what is refused is told to the planner.
 from __future__ import annotations
 
 from linkinstall.manifest import column
-from linkinstall.paths import folded, normal
+from linkinstall.paths import folded
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from linkinstall.requests import Request
-    from linkinstall.world import World
 
     _Claim = tuple[Request, tuple[str, ...], str]  # its names and their sizes
 
-__all__ = ["Claims", "is_compiled_file", "may_share"]
+__all__ = ["Claims", "is_compiled_file"]
 
 
 class Claims:
@@ -121,26 +119,6 @@ def _take(
 def _is_shared(folder: str, name: str, size: str, other: str) -> bool:
     """Return whether two distributions may hold one file: empty, or compiled from such."""
     return is_compiled_file(folder, name) or (name == "__init__.py" and size == other == "0")
-
-
-def may_share(world: World, request: Request, path: str, owner: str) -> bool:
-    """Return whether a file that ``owner`` has may stay, and a wheel that brings it may come.
-
-    A repair shares what is as the wheel has it: there is nothing to mend, and nothing to fight
-    over. An install does not: which of the two is edited next would be an accident.
-    """
-    folder, _, name = path.rpartition("/")
-    if is_compiled_file(folder, name):
-        return True
-    if not request.mends or owner == request.name:
-        return False
-    return any(
-        world.has_digest(path, column(one.digests)[one.names.index(name)])
-        for entry in request.entries
-        for one in entry.manifest.folders
-        if name in one.names
-        and world.real_folder(normal(f"{request.schemes[one.scheme]}/{one.path}")) == folder
-    )
 
 
 def is_compiled_file(folder: str, name: str) -> bool:

@@ -98,9 +98,11 @@ class Linking:
             (``--destdir``: packaging tools strip and chmod in place)
         """
         # A tree that is only foreseen (a dry run) has no folder yet. One of a tier may lie on
-        # another volume than those of the cache.
+        # another volume than those of the cache; the entries beside it lie there, too.
         sources = [tree.source or cache.path for tree in plan.trees] or [cache.path]
-        devices = [self._device(one) for one in sources]
+        beside = {os.path.dirname(one): one for one in sources}
+        volumes = {folder: self._device(one) for folder, one in beside.items()}
+        devices = [volumes[os.path.dirname(one)] for one in sources]
         capabilities, far = [], []
         for number, state in enumerate(plan.states):
             there = self._device(state)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import os
 from itertools import compress
 
-from linkinstall.claims import Claims, is_compiled_file, may_share
+from linkinstall.claims import Claims, is_compiled_file
 from linkinstall.distribution import find_distributions, other_owner, owners_of
 from linkinstall.manifest import column
 from linkinstall.outcome import Warn
@@ -256,8 +256,11 @@ class Planner:
         if size == "0" and name == "__init__.py" and self.world.is_empty(path):
             return False  # the same empty file: shared, not fought over
         owner = self._owner(path)
-        if owner is not None and may_share(self.world, request, path, owner):
-            return False
+        if owner is not None:
+            from linkinstall.sharing import may_share
+
+            if may_share(self.world, request, path, owner):
+                return False
         if owner is None and self._is_leftover(request, folder, name):
             self.removal.take_files(folder, [name], request.change)
             if not request.mends:
