@@ -114,10 +114,31 @@ def test_links_are_not_followed(site: Site, tmp_path: Path) -> None:
     assert [] == found(site)
 
 
+def test_folders_of_uv_hold_one_file(site: Site) -> None:
+    """A folder with such a name and more in it than uv puts there is a person's.
+
+    Story: ``mypkg/.tmpbackup`` went with the leftovers, and ``mypkg`` after it.
+    """
+    write(site, "one/.tmpaB3xYz/a.py", "two/.tmpaB3xYz/a.py", "two/.tmpaB3xYz/b.py")
+    write(site, "deep/.tmpaB3xYz/sub/a.py", "mine/.tmpbackup/a.py")
+    (site.library / ".tmpaB3xYz").mkdir()
+
+    assert [(".tmpaB3xYz", "folder"), ("one/.tmpaB3xYz", "folder")] == found(site)
+
+
 @pytest.mark.parametrize(
     ("name", "expected"),
-    [(".tmpAbC123", True), (".tmp", False), (".tmpAbC1234", False), (".tmpAb-123", False)],
+    [
+        (".tmpAbC123", True),
+        (".tmpabcde1", True),
+        (".tmpABCDEF", True),
+        (".tmp", False),
+        (".tmpAbC1234", False),
+        (".tmpAb-123", False),
+        (".tmpbackup", False),
+        (".tmp\u00c4bC123", False),
+    ],
 )
 def test_temporary_names_of_uv(name: str, *, expected: bool) -> None:
-    """Temporary names of uv are ``.tmp`` and six letters or digits."""
+    """Temporary names of uv are ``.tmp`` and six letters or digits, and no word."""
     assert expected == is_temporary_of_uv(name)

@@ -101,6 +101,21 @@ def test_what_stands_where_a_folder_was_is_moved_away_first(site: Site, *, link:
     assert {f"{move} && linkinstall repair app"} == fixes(site)
 
 
+def test_nothing_is_moved_over_what_was_moved_before(site: Site) -> None:
+    """Where the name to move to is taken, the command has the next one that is free.
+
+    Story: who followed the same fix a second time lost what the first had moved aside.
+    """
+    package = site.library / "app"
+    for folder in (package, site.library / "app.aside"):
+        if folder.exists():
+            folder.rename(site.folder / "away")
+        folder.write_text("mine\n")
+
+    move = moved(str(package), f"{package}.aside-2")
+    assert {f"{move} && linkinstall repair app"} == fixes(site)
+
+
 def test_a_folder_in_the_place_of_a_file_is_moved_away_first(site: Site) -> None:
     """What is in a folder is somebody's: it is not taken away with the repair."""
     path = site.library / "app/data.txt"

@@ -13,9 +13,12 @@ import pytest
 from linkinstall import Environment, limits
 from linkinstall.errors import DistributionError, JournalError
 from linkinstall.fs import local
+from linkinstall.shell import joined
+from linkinstall.values import replace
 from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.holding import hold_for_change
 from linkinstall.verbs.check import check, list_distributions
+from linkinstall.verbs.recover import recover
 from tests.support.faulty import Killed, Wrapper
 from tests.support.sites import Site
 from tests.support.watched import Fault, Watched, before, process
@@ -220,6 +223,53 @@ def test_recover_mends_no_journal_that_cannot_be_read(site: Site, names: tuple[s
     shutil.move(site.home, f"{site.home}.aside")
     site.install(site.wheel("app", "2.0"), overwrite_existing=True)
     assert [] == site.check()
+
+
+def in_library(site: Site) -> Environment:
+    """Return the library of an environment as ``--target`` names it."""
+    library = str(site.library)
+    schemes = {**dict.fromkeys(site.environment.schemes, library), "scripts": f"{library}/bin"}
+    own = replace(site.environment, keeps_lock=False)
+    return replace(own, kind="target", root=library, schemes=schemes, runtime=schemes)
+
+
+def test_a_change_begun_with_other_folders_is_recovered_with_them(site: Site) -> None:
+    """A journal of a virtual environment that ``--target`` finds is settled by naming that.
+
+    Story: it was called unreadable, and to move the state folder away was named as what mends
+    it. With that the project was gone, and nothing told of it any more.
+    """
+    tool = site.wheel("app", "2.0", entry_points="[console_scripts]\ntool = app:main\n")
+    transaction = site.transaction(Watched(local(), Fault(before("rename_new", "app"))))
+    transaction.install(tool)
+    with process(), pytest.raises(Killed):
+        transaction.run()
+    (finding,) = (
+        one
+        for one in check(environment=in_library(site), cache=site.cache)
+        if one.code == "unfinished-transaction"
+    )
+
+    assert joined(["linkinstall", "recover", "--python", str(site.root)]) == finding.fix
+    assert "begun with other folders" in str(finding.actual)
+    with pytest.raises(JournalError, match="options that it was begun with") as refused:
+        recover(in_library(site), cache=site.cache)
+    assert ["other-folders"] == [one.code for one in refused.value.problems]
+    assert ["rolled-back"] == [one.action for one in site.recover().recovered]
+
+
+def test_folders_that_nobody_can_tell_are_asked_for(site: Site) -> None:
+    """Where the environment itself was named, the fix has a place for the options."""
+    own = site.environment
+    site.environment = replace(own, schemes={**own.schemes, "scripts": str(site.folder / "tools")})
+    tool = site.wheel("app", "2.0", entry_points="[console_scripts]\ntool = app:main\n")
+    transaction = site.transaction(Watched(local(), Fault(before("rename_new", "app"))))
+    transaction.install(tool)
+    with process(), pytest.raises(Killed):
+        transaction.run()
+
+    fixes = {one.fix for one in check(environment=own, cache=site.cache) if not one.distribution}
+    assert {"linkinstall recover OPTIONS  # OPTIONS: those that the change was begun with"} == fixes
 
 
 @pytest.mark.parametrize("inner", ["", "vendor"])

@@ -13,7 +13,8 @@ Guarantees: pure. A journal that passes names only paths below the roots, withou
 what it renames as a whole is never a root or above one; every name is one name, and
 every index leads to something. So settling it changes nothing else, whatever it says.
 
-Errors: :class:`ValueError` with the first thing that is wrong.
+Errors: :class:`ValueError` with the first thing that is wrong; :class:`OutsideError` where that
+is a path elsewhere, as in what was begun with the folders of other schemes.
 """
 
 from __future__ import annotations
@@ -27,10 +28,21 @@ if TYPE_CHECKING:
 
     from linkinstall.journal import Journal
 
-__all__ = ["check_journal"]
+__all__ = ["OutsideError", "check_journal"]
 
 _STATE = "/.linkinstall"
 _KINDS = (WHOLE, LOOSE)
+
+
+class OutsideError(ValueError):
+    """A path in a journal lies below none of the roots.
+
+    :param path: the path
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"it names {path!r}, which is no path of this environment")
+        self.path = path
 
 
 def check_journal(journal: Journal, roots: Iterable[str]) -> None:
@@ -39,6 +51,7 @@ def check_journal(journal: Journal, roots: Iterable[str]) -> None:
     :param journal: as :func:`linkinstall.journal.relocate` returns it
     :param roots: the folders of all schemes, resolved
     :raises ValueError: it names anything else
+    :raises OutsideError: a path elsewhere
     """
     check = _Check(journal, tuple(roots))
     check.states()
@@ -124,9 +137,10 @@ class _Check:
 
     def inside(self, path: str) -> None:
         """Hold a path to the roots."""
-        plain = "\0" not in path and normal(path) == path
-        if not plain or not (path in self.roots or path.startswith(self._below)):
-            raise ValueError(f"it names {path!r}, which is no path of this environment")
+        if "\0" in path or normal(path) != path:
+            raise ValueError(f"it names {path!r}, which is no path")
+        if path not in self.roots and not path.startswith(self._below):
+            raise OutsideError(path)
 
     def place(self, kind: str, path: str, *, new: bool = False) -> None:
         """Hold what is stashed or placed to the roots; a root itself is no such thing."""

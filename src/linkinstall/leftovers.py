@@ -63,9 +63,14 @@ def find_leftovers(world: World, found: Iterable[Distribution]) -> list[Leftover
 
 
 def is_temporary_of_uv(name: str) -> bool:
-    """Return whether a name is one that uv puts a file under until it is in place."""
+    """Return whether a name is one that uv puts a file under until it is in place.
+
+    Six letters and digits at random. Small letters alone, which are a word most often and one
+    name of uv's in two hundred, do not count.
+    """
     rest = name.removeprefix(_TEMPORARY)
-    return name.startswith(_TEMPORARY) and len(rest) == _RANDOM and rest.isalnum()
+    at_random = len(rest) == _RANDOM and rest.isascii() and rest.isalnum()
+    return name.startswith(_TEMPORARY) and at_random and not (rest.isalpha() and rest.islower())
 
 
 class _Search:
@@ -91,7 +96,7 @@ class _Search:
             path = f"{folder}/{name}"
             if top and name.startswith("~") and kind == "folder":  # pip renames nothing else
                 yield from self._unowned(path, kind, "set aside by pip")
-            elif is_temporary_of_uv(name):
+            elif is_temporary_of_uv(name) and (kind != "folder" or self._holds_one_file(path)):
                 yield from self._unowned(path, kind, "a temporary name of uv's")
             elif kind != "folder" or name == STATE or name.endswith(".dist-info"):
                 continue
@@ -103,6 +108,11 @@ class _Search:
     def _unowned(self, path: str, kind: str, what: str) -> Iterator[Leftover]:
         if path not in self.owned and path not in self._above:
             yield Leftover(path, "folder" if kind == "folder" else "file", what)
+
+    def _holds_one_file(self, folder: str) -> bool:
+        """Return whether a folder is as uv makes one: empty, or with the file to be renamed."""
+        kinds = list(self.world.entries(folder).values())
+        return len(kinds) <= 1 and "folder" not in kinds
 
     def _orphans(self, folder: str, siblings: dict[str, str]) -> Iterator[Leftover]:
         """Yield the compiled files of a folder whose sources are gone; all of them as one."""

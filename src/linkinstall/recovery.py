@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from linkinstall.outcome import Kept, Pending
 
 __all__ = [
+    "OTHER_FOLDERS",
     "Report",
     "not_durable",
     "not_put_back",
@@ -62,6 +63,8 @@ _KINDS = {
 }
 """What a state folder holds, and of which kind: a link in its place would lead outside."""
 _RECOVER = "the next run (or `linkinstall recover`)"
+OTHER_FOLDERS = "other-folders"
+"""The problem of a journal that is whole, and of a change with other schemes than these."""
 _NAMED = 10
 """So many strange names are told."""
 
@@ -105,7 +108,7 @@ def read_journal(files: FileSystem, home: str, roots: Iterable[str]) -> tuple[st
 
     :param roots: the folders of all schemes, resolved: a valid journal names no others
     """
-    from linkinstall.boundary import check_journal
+    from linkinstall.boundary import OutsideError, check_journal
     from linkinstall.journal import (
         ABSENT,
         COMMITTED,
@@ -135,6 +138,8 @@ def read_journal(files: FileSystem, home: str, roots: Iterable[str]) -> tuple[st
             try:
                 journal = relocate(journal, home)
                 check_journal(journal, roots)
+            except OutsideError as error:
+                raise _of_other_folders(f"{home}/{name}", error.path) from error
             except ValueError as error:
                 raise _unreadable(f"{home}/{name}", error) from error
             for other in journal.states[1:]:
@@ -271,6 +276,19 @@ def _unknown(home: str, what: list[str]) -> Exception:
         f"The state folder {home} holds what linkinstall did not put there: {named}{more}.",
         problems=[Problem("unknown-state", home)],
         next_step="Nothing was changed. Move it away if it is nobody's, and run again.",
+    )
+
+
+def _of_other_folders(path: str, other: str) -> Exception:
+    from linkinstall.errors import JournalError, Problem
+
+    return JournalError(
+        f"{path} is of a change that was begun with other folders: {other} is in none of those "
+        "that were given now.",
+        problems=[Problem(OTHER_FOLDERS, other)],
+        next_step="Nothing was changed. Run `linkinstall recover` with the options that it was "
+        "begun with: the same --python, --prefix or --target, or the same folder for each scheme."
+        "\nMove nothing away: what had been taken out of place can then be put back.",
     )
 
 

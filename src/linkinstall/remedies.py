@@ -16,6 +16,7 @@ Errors: ``OSError`` where something cannot be read.
 from __future__ import annotations
 
 import os
+from itertools import chain, count
 
 from linkinstall.distribution import WHOLE, library_path, read_rows
 from linkinstall.evidence import Evidence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache
     from linkinstall.distribution import Distribution
     from linkinstall.environment import Environment
+    from linkinstall.errors import JournalError
     from linkinstall.health import Examined
     from linkinstall.outcome import Finding
     from linkinstall.world import World
@@ -77,14 +79,22 @@ class Remedies:
 
         return joined([_PROGRAM, "venv", "create", place])
 
-    def aside(self, state: str) -> str:
-        """Return what lets other commands go on beside a state folder that nobody understands.
+    def of_state(self, error: JournalError) -> str:
+        """Return what lets other commands go on where the state folder was refused.
 
-        It is kept: what had been taken out of place lies in it.
+        One that nobody understands is kept aside: what had been taken out of place lies in it.
         """
-        from linkinstall.shell import moved
+        from linkinstall.recovery import OTHER_FOLDERS
+        from linkinstall.shell import joined, moved
 
-        return moved(state, f"{state}.aside")
+        if all(one.code != OTHER_FOLDERS for one in error.problems):
+            return moved(self.world.home, self._free(self.world.home))
+        root = self.world.libraries[0]
+        while not self.world.files.status(f"{root}/pyvenv.cfg") and root != os.path.dirname(root):
+            root = os.path.dirname(root)
+        if root != os.path.dirname(root) and root not in self.words:
+            return joined([_PROGRAM, "recover", "--python", root])
+        return f"{_PROGRAM} recover OPTIONS  # OPTIONS: those that the change was begun with"
 
     @property
     def leftovers(self) -> str:
@@ -141,9 +151,14 @@ class Remedies:
         infos = (one.path, f"{one.base}/{one.folder}")
         ways = {self._in_the_way(finding) for finding in examined.findings} - {""}
         tops = sorted(way for way in ways if not any(way.startswith(f"{top}/") for top in ways))
-        moves = [moved(path, _aside(path, infos)) for path in tops]
+        moves = [moved(path, self._free(_beside(path, infos))) for path in tops]
         owners = {self._shared(finding, found) for finding in examined.findings} - {""}
         return [*moves, *(self.command("uninstall", owner) for owner in sorted(owners))]
+
+    def _free(self, path: str) -> str:
+        """Return a name beside a path, at which nothing is yet that a move would replace."""
+        names = chain((f"{path}.aside",), (f"{path}.aside-{number}" for number in count(2)))
+        return next(name for name in names if self.world.files.status(name) is None)
 
     def _in_the_way(self, finding: Finding) -> str:
         """Return what a repair would not take away: a folder there, or none above."""
@@ -182,12 +197,12 @@ class Remedies:
         return listed
 
 
-def _aside(path: str, infos: Iterable[str]) -> str:
-    """Return where what is in the way goes: beside it, or beside the dist-info that it is in.
+def _beside(path: str, infos: Iterable[str]) -> str:
+    """Return beside what goes what is in the way: itself, or the dist-info that it is in.
 
     :param infos: the names of the dist-info folder
     """
     for info in infos:
         if path.startswith(f"{info}/"):
-            return f"{info}.{path.removeprefix(f'{info}/').replace('/', '.')}.aside"
-    return f"{path}.aside"
+            return f"{info}.{path.removeprefix(f'{info}/').replace('/', '.')}"
+    return path

@@ -117,7 +117,7 @@ def _findings(world: World, wanted: set[str], remedies: Remedies, *, full: bool)
         if not wanted or name in wanted
     ]
     if unreadable is not None:  # it may be of any project
-        reason, fix = unreadable.message, remedies.aside(world.home)
+        reason, fix = unreadable.message, remedies.of_state(unreadable)
         findings.append(Finding("", WHOLE, "unfinished-transaction", world.home, None, reason, fix))
     if not wanted:
         findings += _venvs(world, remedies)
