@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from linkinstall.claims import Claims, is_compiled_file
 from linkinstall.requests import Request
 
@@ -13,7 +15,7 @@ ONE, TWO = (Request(name, number, (), {}, ()) for number, name in enumerate(("on
 def claims() -> tuple[Claims, list[Refusal]]:
     """Return empty claims and the list of what they refuse."""
     refused: list[Refusal] = []
-    return Claims(lambda *told: refused.append(told)), refused
+    return Claims(lambda *told: refused.append(told), lambda *_: False), refused
 
 
 def nothing(_path: str) -> bool:
@@ -66,6 +68,21 @@ def test_an_init_with_contents_is_not_shared() -> None:
     own.free(ONE, "/e/ns", ("__init__.py",), "0")
     own.free(TWO, "/e/ns", ("__init__.py",), "7")
     assert ["claimed-twice"] == [code for code, *_ in refused]
+
+
+def test_what_two_repairs_bring_alike_is_the_firsts() -> None:
+    """Whether two wheels may share a path is asked of both, and where they may, one brings it."""
+    asked = []
+
+    def alike(*two: object) -> bool:
+        asked.append(two)
+        return True
+
+    own = Claims(lambda *_: pytest.fail("nothing is in the way"), alike)
+    own.free(ONE, "/e/pkg", ("a.py", "b.py"), "1 2")
+
+    assert (("c.py",), "3") == own.free(TWO, "/e/pkg", ("b.py", "c.py"), "2 3")
+    assert [(TWO, ONE, "/e/pkg/b.py")] == asked
 
 
 def test_compiled_files_are_shared() -> None:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall.fs import local
 from linkinstall.requests import Wanted, make_request
-from linkinstall.sharing import may_share
+from linkinstall.sharing import Sharing
 from linkinstall.world import World
 from tests.support.sites import Site
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from linkinstall.requests import Request
 
 FILES = {
     "space/__init__.py": "shared = 1\n",
@@ -31,12 +32,25 @@ def site(tmp_path: Path) -> Site:
     return site
 
 
+def request(
+    site: Site, name: str = "app", files: dict[str, str] | None = None, *, mends: bool = True
+) -> Request:
+    """Return what is asked of a wheel with these files."""
+    brought = {path.replace("app-1.0", f"{name}-1.0"): text for path, text in FILES.items()}
+    brought = brought if files is None else files
+    entry = site.cache.add(site.wheel(name, files=brought)).entry
+    wanted = Wanted(name, entry, {}, mends=mends)
+    return make_request(local(), site.environment, wanted, 0, bool)
+
+
+def sharing(site: Site) -> Sharing:
+    """Return what is decided where ``app`` comes."""
+    return Sharing(World(local(), site.environment), {"app"})
+
+
 def shares(site: Site, path: str, *, mends: bool = True, owner: str = "bee") -> bool:
     """Return whether ``app`` may share a path below the environment with its owner."""
-    entry = site.cache.add(site.wheel("app", files=FILES)).entry
-    wanted = Wanted("app", entry, {}, mends=mends)
-    request = make_request(local(), site.environment, wanted, 0, bool)
-    return may_share(World(local(), site.environment), request, path, owner)
+    return sharing(site).may_stay(request(site, mends=mends), path, owner)
 
 
 def paths(site: Site) -> list[str]:
@@ -83,3 +97,51 @@ def test_compiled_files_follow_their_source(site: Site, *, mends: bool) -> None:
     path = str(site.library / "space/__pycache__/app.cpython-311.pyc")
 
     assert shares(site, path, mends=mends)
+
+
+def test_a_repair_replaces_what_its_other_owners_want_alike(site: Site) -> None:
+    """Where every other project's RECORD has the digest of what comes, edited files go."""
+    for path in paths(site):
+        Path(path).write_text("edited\n")
+
+    assert [True, True] == [sharing(site).may_replace(request(site), one) for one in paths(site)]
+    asked = request(site, mends=False)
+    assert not any(sharing(site).may_replace(asked, path) for path in paths(site))
+
+
+def test_a_repair_replaces_nothing_that_anybody_wants_otherwise(site: Site) -> None:
+    """One project that lists another file there is enough; so is a path that nobody else lists."""
+    module, data = paths(site)
+    files = {"space/__init__.py": "otherwise = 1\n", "cat.py": ""}
+    site.install(site.wheel("cat", files=files), overwrite_existing=True, link_mode="copy")
+
+    assert not sharing(site).may_replace(request(site), module)
+    assert sharing(site).may_replace(request(site), data)
+    assert not sharing(site).may_replace(request(site), str(site.library / "mine.py"))
+
+
+def test_a_launcher_is_shared_like_a_file(site: Site) -> None:
+    """What is generated counts by its contents."""
+    command = {"entry_points": "[console_scripts]\ntool = space.app:main\n"}
+    site.install(site.wheel("cat", files={"cat.py": ""}, **command), link_mode="copy")
+    entry = site.cache.add(site.wheel("app", files=FILES, **command)).entry
+    wanted = Wanted("app", entry, {}, mends=True)
+    asked = make_request(local(), site.environment, wanted, 0, bool)
+    launcher = site.scripts / "tool"
+
+    assert sharing(site).may_stay(asked, str(launcher), "cat")
+    launcher.write_text("edited\n")
+    assert not sharing(site).may_stay(asked, str(launcher), "cat")
+    assert sharing(site).may_replace(asked, str(launcher))
+
+
+def test_two_repairs_share_what_both_bring(site: Site) -> None:
+    """Of two wheels that are repaired in one call, one brings the file of both."""
+    app, bee = request(site), request(site, "bee")
+    other = request(site, "bee", {"space/__init__.py": "otherwise = 1\n"})
+    (module, _), both = paths(site), sharing(site)
+
+    assert both.brings_alike(app, bee, module)
+    assert not both.brings_alike(app, other, module)
+    assert not both.brings_alike(app, app, module)
+    assert not both.brings_alike(app, request(site, "bee", mends=False), module)

@@ -8,6 +8,7 @@ import pytest
 
 from linkinstall import Cache
 from linkinstall.errors import CacheError, ConflictError, DistributionError
+from linkinstall.mending import Mending
 from tests.support.scenarios import app, other
 from tests.support.sites import Site, differences
 
@@ -219,6 +220,51 @@ def test_what_two_have_alike_stands_in_no_repairs_way(tmp_path: Path, place: str
 
     assert [] == differences(before, site.tree())
     assert [] == site.check(full=True)
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Site:
+    """Return an environment in which ``app`` and ``bee`` both bring a module and a launcher."""
+    site = Site(tmp_path)
+    command = {"entry_points": "[console_scripts]\ntool = tests:main\n"}
+    app = site.wheel("app", files={"tests/__init__.py": "one = 1\n", "app.py": ""}, **command)
+    bee = site.wheel("bee", files={"tests/__init__.py": "one = 1\n", "bee.py": ""}, **command)
+    site.install(app, link_mode="copy")
+    site.install(bee, link_mode="copy", overwrite_existing=True)
+    return site
+
+
+@pytest.mark.parametrize("names", [["app"], ["bee"], ["app", "bee"], []])
+@pytest.mark.parametrize("edited", [True, False])
+def test_what_two_want_alike_is_repaired(shared: Site, names: list[str], *, edited: bool) -> None:
+    """A file that two projects bring alike comes again, whichever of them is repaired, or both.
+
+    Story: once it was edited no form of ``repair`` mended it, since each of the two stood in the
+    other's way; and ``--all`` was refused for it even where that file was whole.
+    """
+    before = shared.tree()
+    for path in (shared.library / "tests" / "__init__.py", shared.scripts / "tool"):
+        if edited:
+            path.write_text("edited\n")
+    for own in names or ["app", "bee"]:
+        (shared.library / f"{own}.py").unlink()
+    shared.repair(*names, every=not names, link_mode="copy")
+
+    assert [] == shared.check(full=True)
+    assert [] == differences(before, shared.tree())
+
+
+def test_what_two_want_alike_comes_back_where_its_repair_fails(shared: Site) -> None:
+    """A repair that is killed puts the edited file of both back."""
+    module = shared.library / "tests" / "__init__.py"
+    module.write_text("edited\n")
+    before = shared.tree()
+    transaction = shared.transaction(compile_levels=(), verify_cache="full", link_mode="copy")
+    transaction.look(Mending(["app"]))
+    transaction.prepare()
+    transaction.roll_back()
+
+    assert [] == differences(before, shared.tree())
 
 
 def test_a_data_file_of_another_one_is_refused(site: Site) -> None:

@@ -32,10 +32,15 @@ class Claims:
     """See the module docstring.
 
     :param refuse: told code, path, owner and reason of what is in the way
+    :param alike: asked of two wheels and a path whether they may share what they bring there
     """
 
-    def __init__(self, refuse: Callable[[str, str, str | None, str], None]) -> None:
-        self._refuse = refuse
+    def __init__(
+        self,
+        refuse: Callable[[str, str, str | None, str], None],
+        alike: Callable[[Request, Request, str], bool],
+    ) -> None:
+        self._refuse, self._alike = refuse, alike
         self._claims: dict[str, list[_Claim]] = {}
         # Folder -> name -> who claims it, and how large; of folders that are claimed twice.
         self._taken: dict[str, dict[str, list[tuple[Request, str]]]] = {}
@@ -59,7 +64,8 @@ class Claims:
         free = dict(zip(names, column(sizes), strict=True))
         for name in [one for one in free if one in taken]:
             for other, their_size in taken[name]:
-                if _is_shared(folder, name, free[name], their_size):
+                shared = _is_shared(folder, name, free[name], their_size)
+                if shared or self._alike(request, other, f"{folder}/{name}"):
                     del free[name]
                     break
                 self._refuse_second(request, other, f"{folder}/{name}")

@@ -22,7 +22,6 @@ import os
 from itertools import compress
 
 from linkinstall.claims import Claims, is_compiled_file
-from linkinstall.distribution import find_distributions, other_owner, owners_of
 from linkinstall.manifest import column
 from linkinstall.outcome import Warn
 from linkinstall.paths import normal
@@ -51,6 +50,7 @@ if TYPE_CHECKING:
     from linkinstall.errors import Problem
     from linkinstall.removal import Removal
     from linkinstall.requests import Generated, Request
+    from linkinstall.sharing import Sharing
     from linkinstall.world import World
 
 __all__ = ["Planner"]
@@ -62,7 +62,6 @@ class Planner:
     """See the module docstring.
 
     :param overwrite: take files in the way into the stash instead of refusing
-    :param states: folder for the state on another volume, by device; grown on demand
     """
 
     def __init__(self, world: World, removal: Removal, *, overwrite: bool) -> None:
@@ -78,10 +77,11 @@ class Planner:
         self._groups: dict[tuple[str, int], Group] = {}
         self._folders: dict[tuple[int, str], None] = {}
         self._places = Places(world, removal, self._refuse_path)
-        self._claims = Claims(self._refuse)
+        # Not before somebody asks is it loaded.
+        self._claims = Claims(self._refuse, lambda *two: self._shared.brings_alike(*two))  # noqa: PLW0108
         self._new: dict[tuple[str, str], tuple[int, str, str]] = {}
         self._states = {world.device(world.libraries[0]): world.home}
-        self._owners: dict[str, str | tuple[str, ...]] | None = None
+        self._sharing: Sharing | None = None
         self._overwrite = overwrite
         self._own: set[str] = set()  # the projects whose old versions go
         self._mends = False
@@ -256,11 +256,8 @@ class Planner:
         if size == "0" and name == "__init__.py" and self.world.is_empty(path):
             return False  # the same empty file: shared, not fought over
         owner = self._owner(path)
-        if owner is not None:
-            from linkinstall.sharing import may_share
-
-            if may_share(self.world, request, path, owner):
-                return False
+        if owner is not None and self._shared.may_stay(request, path, owner):
+            return False
         if owner is None and self._is_leftover(request, folder, name):
             self.removal.take_files(folder, [name], request.change)
             if not request.mends:
@@ -280,11 +277,12 @@ class Planner:
         path, change = f"{folder}/{name}", request.change
         owner = self._owner(path)
         others = owner != request.name
-        # A repair replaces what was edited, but nothing that another one lists as well.
-        asked = self._overwrite or (request.mends and (owner is None or not others))
+        # A repair replaces what was edited, but nothing that another one wants to be otherwise.
+        agreed = owner is not None and self._shared.may_replace(request, path)
+        asked = self._overwrite or agreed or (request.mends and (owner is None or not others))
         if asked and self.removal.take_edited(folder, name, change, overwritten=others):
             return True
-        taken = self._overwrite and self.world.may_remove(path)
+        taken = (self._overwrite or agreed) and self.world.may_remove(path)
         if taken:
             self.removal.take_files(folder, [name], change, overwritten=others)
         return taken
@@ -294,14 +292,15 @@ class Planner:
         ours = is_compiled_file(folder, name) or request.replaces_leftovers(folder)
         return ours and self.world.may_remove(f"{folder}/{name}")
 
+    @property
+    def _shared(self) -> Sharing:
+        from linkinstall.sharing import Sharing
+
+        self._sharing = self._sharing or Sharing(self.world, self._own)
+        return self._sharing
+
     def _owner(self, path: str) -> str | None:
-        if self._owners is None:
-            world = self.world
-            found = find_distributions(world.files, world.libraries, world.bases)
-            # What goes, with a RECORD that cannot be read, owns nothing: its files are left over.
-            lost = [one for one in found if one.name in self._own and world.rows(one) is None]
-            self._owners = owners_of(world.files, [one for one in found if one not in lost])
-        return other_owner(self._owners.get(path), self._name)
+        return self._shared.owner(path, self._name)
 
     def _refuse_path(self, code: str, path: str, reason: str) -> None:
         self._refuse(code, path, self._owner(path), reason)
