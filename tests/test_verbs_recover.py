@@ -14,6 +14,7 @@ from linkinstall.fs import local
 from linkinstall.fs.lock import private_path
 from linkinstall.mending import Mending
 from linkinstall.requests import Generated
+from linkinstall.verbs import recover as verb
 from linkinstall.verbs.recover import recover
 from linkinstall.wishes import Exactly
 from tests.support.faulty import Killed, Undurable
@@ -24,6 +25,7 @@ from tests.support.wheels import record_hash
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from linkinstall.outcome import Outcome
     from linkinstall.transaction import Transaction
 
 
@@ -229,8 +231,8 @@ def test_what_has_come_since_is_not_overwritten(site: Site) -> None:
     with pytest.raises(RecoveryRefusedError, match="2 paths are in the way") as caught:
         site.recover("finish")
 
-    assert {f"{site.library}/mine.py", f"{site.library}/shared.py"} == {
-        os.path.normpath(problem.path) for problem in caught.value.problems
+    assert {site.library / "mine.py", site.library / "shared.py"} == {
+        Path(problem.path) for problem in caught.value.problems
     }
     assert "mine.py has come since" in str(caught.value)
     assert "a person's" == (site.library / "mine.py").read_text()
@@ -254,6 +256,50 @@ def test_another_build_that_has_come_since_is_not_removed(site: Site) -> None:
         site.recover("finish")
 
     assert before == {path: path.read_bytes() for path in site.library.glob("app*/*")}
+
+
+def test_what_comes_between_the_two_runs_is_not_removed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was rolled back lets the lock go: who has waited for it comes before what is redone.
+
+    A project that was installed again at that moment was taken for the old one.
+    """
+
+    def meanwhile(outcome: Outcome, redo: Transaction | str) -> Outcome:
+        another_tool(site, "app-1.0", {"app/__init__.py": "another build"})
+        return finish(outcome, redo)
+
+    finish = verb._finish
+    kill(site, lambda transaction: transaction.uninstall("app"))
+    monkeypatch.setattr(verb, "_finish", meanwhile)
+
+    with pytest.raises(RecoveryRefusedError, match="another tool has changed app since"):
+        site.recover("finish")
+
+    assert "another build" == (site.library / "app/__init__.py").read_text()
+
+
+def test_what_a_living_run_has_finished_is_not_done_again(site: Site) -> None:
+    """The journal of a run that is under way is not for others: it is waited for, and done.
+
+    ``finish`` did the same once more, or said that another tool had changed the project and
+    that all was rolled back.
+    """
+    transaction = site.transaction()
+    transaction.install(site.wheel("app", "2.0"))
+    transaction.prepare()
+
+    def commit(_message: str) -> None:
+        transaction.commit()
+
+    outcome = recover(
+        site.environment, policy="finish", cache=site.cache, lock_timeout=5.0, notify=commit
+    )
+
+    assert ((), ()) == (outcome.recovered, outcome.changes)
+    assert (site.library / "app-2.0.dist-info/RECORD").is_file()
+    assert [] == site.check()
 
 
 def test_what_was_edited_since_is_not_mended(site: Site) -> None:

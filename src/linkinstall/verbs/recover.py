@@ -87,7 +87,7 @@ def recover(
         # After a killed `venv decouple` no other `venv` command may ever come.
         place = transaction.files.real_path(transaction.environment.root)
         drop_lock_of_place(transaction.files, place)
-    if redo is not None and since is not None:
+    if redo is not None and since is not None and since.is_ours(outcome):
         in_the_way = "something stood in the way of what was put back" if outcome.kept else ""
         redo = since.changed() or in_the_way or redo
         if not isinstance(redo, str):
@@ -165,6 +165,10 @@ class _Since:
         self._copied = Identity(files, journal).copied  # times tell nothing then
         status = files.status(f"{journal.home}/journal")
         self._written = limits.CLOCK_STEP + (status.st_mtime_ns if status is not None else 0)
+
+    def is_ours(self, outcome: Outcome) -> bool:
+        """Return whether this run has settled it: whoever held the lock may have, or was it."""
+        return any(one.id == self.journal.id for one in outcome.recovered)
 
     def changed(self) -> str:
         """Return why the same cannot be asked for again: somebody has changed a project."""
