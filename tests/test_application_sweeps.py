@@ -254,7 +254,7 @@ def test_a_build_that_trusts_the_times_of_a_copy_is_found_out(
         self: Identity, files: FileSystem, journal: Journal, roots: Iterable[str] = ()
     ) -> None:
         begin(self, files, journal, roots)
-        self._copied = False
+        self.copied = False
 
     monkeypatch.setattr(Identity, "__init__", never_copied)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from linkinstall.cache import Entry
+    from linkinstall.plan import Plan
 
 
 class Asked(Asking):
@@ -50,6 +51,26 @@ def entry_of(site: Site) -> Entry:
     """Return an entry that has files in its library and in ``data``."""
     files = {"app/a.py": "", "app-1.0.data/data/share/app.txt": "shared\n"}
     return site.cache.add(site.wheel(files=files)).entry
+
+
+def test_a_plan_is_shown_before_it_is_carried_out(site: Site) -> None:
+    """Who reviews a plan sees the whole of it, and nothing of it is done where they raise."""
+    plans = []
+
+    def refuse(plan: Plan) -> None:
+        plans.append(plan)
+        raise UsageError("no")
+
+    before = snapshot(site.root)
+    transaction = site.transaction()
+    transaction.install(site.wheel())
+    transaction.review(refuse)
+
+    with pytest.raises(UsageError, match="no"):
+        transaction.run()
+
+    assert [["app"]] == [[change.name for change in plan.changes] for plan in plans]
+    assert before == snapshot(site.root)
 
 
 def test_what_is_asked_is_noted_in_order(site: Site, asked: Asked) -> None:

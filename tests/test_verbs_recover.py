@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,16 +10,22 @@ from typing import TYPE_CHECKING
 import pytest
 
 from linkinstall.errors import RecoveryRefusedError, UnsettledError
+from linkinstall.fs import local
 from linkinstall.fs.lock import private_path
 from linkinstall.mending import Mending
 from linkinstall.requests import Generated
+from linkinstall.verbs import recover as verb
 from linkinstall.verbs.recover import recover
 from linkinstall.wishes import Exactly
-from tests.support.faulty import Undurable
+from tests.support.faulty import Killed, Undurable
 from tests.support.sites import Site, differences
+from tests.support.watched import Fault, Moment, Watched, process
 from tests.support.wheels import record_hash
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from linkinstall.outcome import Outcome
     from linkinstall.transaction import Transaction
 
 
@@ -39,6 +46,43 @@ def leave(transaction: Transaction, *, committed: bool = False) -> None:
     lock = transaction._session._lock
     assert lock is not None
     lock.release()
+
+
+def kill(site: Site, act: Callable[[Transaction], None], **options: object) -> None:
+    """Kill a transaction when its journal stands, and nothing has been taken out of place."""
+    transaction = site.transaction(Watched(local(), Fault(takes_out)), **options)
+    act(transaction)
+    with process(), pytest.raises(Killed):
+        transaction.prepare()
+    assert (site.home / "journal").is_file()
+
+
+def takes_out(moment: Moment) -> bool:
+    """Pick the first thing that is moved into the stash."""
+    path = moment.change.path
+    return moment.change.verb.startswith("rename") and "/.linkinstall/stash/" in path
+
+
+def place(path: Path, text: str, *, after: Path | None = None) -> None:
+    """Put a file into place by one rename, as editors do; it is later than another one."""
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    if after is not None:
+        time = after.stat().st_mtime_ns + 2_000_000_000
+        os.utime(new, ns=(time, time))
+    new.replace(path)
+
+
+def another_tool(site: Site, project: str, files: Mapping[str, str]) -> None:
+    """Install a project as another tool does, over what stands there."""
+    name, version = project.split("-")
+    info = f"{project}.dist-info"
+    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+    files = {**files, f"{info}/METADATA": metadata}
+    files[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in (*files, f"{info}/RECORD"))
+    for path, text in files.items():
+        (site.library / path).parent.mkdir(exist_ok=True)
+        place(site.library / path, text)
 
 
 @pytest.fixture
@@ -162,15 +206,165 @@ def test_what_another_tool_has_installed_since_is_not_replaced(site: Site) -> No
     leave_open(site)
     for path in site.library.glob("app-*.dist-info"):
         shutil.rmtree(path)
-    foreign = site.library / "app-3.0.dist-info"
-    foreign.mkdir()
-    (foreign / "METADATA").write_text("Metadata-Version: 2.1\nName: app\nVersion: 3.0\n")
-    (foreign / "RECORD").write_text("app-3.0.dist-info/METADATA,,\napp-3.0.dist-info/RECORD,,\n")
+    another_tool(site, "app-3.0", {})
 
     with pytest.raises(RecoveryRefusedError, match="another tool has changed app since"):
         site.recover("finish")
 
     assert ["app-3.0.dist-info"] == [path.name for path in site.library.glob("*.dist-info")]
+
+
+def test_what_has_come_since_is_not_overwritten(site: Site) -> None:
+    """``finish`` overwrites, as it was asked for, what stood there when it was asked for.
+
+    Of the first run's ``--overwrite-existing`` the second one only knew that: what a person and
+    another tool had put at free paths since was replaced, with status 0 and without a warning.
+    """
+    (site.library / "stood.py").write_text("to be replaced")
+    transaction = site.transaction(overwrite_existing=True)
+    files = {"stood.py": "new", "mine.py": "new", "shared.py": "new"}
+    transaction.install(site.wheel("other", files=files))
+    leave(transaction)
+    place(site.library / "mine.py", "a person's")
+    another_tool(site, "third-1.0", {"shared.py": "third's"})
+
+    with pytest.raises(RecoveryRefusedError, match="2 paths are in the way") as caught:
+        site.recover("finish")
+
+    assert {site.library / "mine.py", site.library / "shared.py"} == {
+        Path(problem.path) for problem in caught.value.problems
+    }
+    assert "mine.py has come since" in str(caught.value)
+    assert "a person's" == (site.library / "mine.py").read_text()
+    assert "third's" == (site.library / "shared.py").read_text()
+    assert "to be replaced" == (site.library / "stood.py").read_text()
+    assert not [*site.library.glob("other*")]
+    assert caught.value.outcome is not None
+    assert ["rolled-back"] == [one.action for one in caught.value.outcome.recovered]
+
+
+def test_another_build_that_has_come_since_is_not_removed(site: Site) -> None:
+    """``finish`` leaves a project alone that another tool has installed again, as the same version.
+
+    Versions were all that was compared: the removal of the old build took the new one away.
+    """
+    kill(site, lambda transaction: transaction.uninstall("app"))
+    another_tool(site, "app-1.0", {"app/__init__.py": "another build", "app/more.py": "more"})
+    before = {path: path.read_bytes() for path in site.library.glob("app*/*")}
+
+    with pytest.raises(RecoveryRefusedError, match="another tool has changed app since"):
+        site.recover("finish")
+
+    assert before == {path: path.read_bytes() for path in site.library.glob("app*/*")}
+
+
+def test_what_comes_between_the_two_runs_is_not_removed(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was rolled back lets the lock go: who has waited for it comes before what is redone.
+
+    A project that was installed again at that moment was taken for the old one.
+    """
+
+    def meanwhile(outcome: Outcome, redo: Transaction | str) -> Outcome:
+        another_tool(site, "app-1.0", {"app/__init__.py": "another build"})
+        return finish(outcome, redo)
+
+    finish = verb._finish
+    kill(site, lambda transaction: transaction.uninstall("app"))
+    monkeypatch.setattr(verb, "_finish", meanwhile)
+
+    with pytest.raises(RecoveryRefusedError, match="another tool has changed app since"):
+        site.recover("finish")
+
+    assert "another build" == (site.library / "app/__init__.py").read_text()
+
+
+def test_what_a_living_run_has_finished_is_not_done_again(site: Site) -> None:
+    """The journal of a run that is under way is not for others: it is waited for, and done.
+
+    ``finish`` did the same once more, or said that another tool had changed the project and
+    that all was rolled back.
+    """
+    transaction = site.transaction()
+    transaction.install(site.wheel("app", "2.0"))
+    transaction.prepare()
+
+    def commit(_message: str) -> None:
+        transaction.commit()
+
+    outcome = recover(
+        site.environment, policy="finish", cache=site.cache, lock_timeout=5.0, notify=commit
+    )
+
+    assert ((), ()) == (outcome.recovered, outcome.changes)
+    assert (site.library / "app-2.0.dist-info/RECORD").is_file()
+    assert [] == site.check()
+
+
+def test_what_was_edited_since_is_not_mended(site: Site) -> None:
+    """A repair that is finished replaces what was edited before it began, and nothing else.
+
+    What somebody had saved after the kill was replaced by the wheel's file, with status 0.
+    """
+    site.install(site.wheel("two", files={"two/first.py": "", "two/second.py": ""}))
+    first, second = sorted(site.library.glob("two/*.py"))
+    place(first, "edited before")
+    kill(site, lambda transaction: transaction.look(Mending(["two"])), compile_levels=())
+    place(second, "edited since", after=site.home / "journal")
+
+    with pytest.raises(RecoveryRefusedError, match="in the way") as caught:
+        site.recover("finish")
+
+    assert f"{second.name} was changed since" in str(caught.value)
+    assert ("edited before", "edited since") == (first.read_text(), second.read_text())
+
+
+def test_what_was_to_be_overwritten_and_was_changed_since_stays(site: Site) -> None:
+    """Whoever asked for a file to be overwritten meant the one that stood there.
+
+    What a person had saved at the path after the kill was lost.
+    """
+    theirs = site.library / "theirs.py"
+    theirs.write_text("to be replaced")
+    wheel = site.wheel("other", files={"theirs.py": "new"})
+    kill(site, lambda transaction: transaction.install(wheel), overwrite_existing=True)
+    place(theirs, "saved since", after=site.home / "journal")
+
+    with pytest.raises(RecoveryRefusedError, match="in the way"):
+        site.recover("finish")
+
+    assert "saved since" == theirs.read_text()
+
+
+def test_what_was_compiled_since_is_in_nobodys_way(site: Site) -> None:
+    """An interpreter that has run in between does not keep a removal from being finished.
+
+    Its compiled files have come since, and go with their sources.
+    """
+    kill(site, lambda transaction: transaction.uninstall("app"))
+    compiled = site.library / "app/__pycache__"
+    compiled.mkdir(exist_ok=True)
+    (compiled / "__init__.cpython-311.pyc").write_bytes(b"compiled")
+
+    assert ["finished"] == [one.action for one in site.recover("finish").recovered]
+    assert [] == [*site.library.glob("app*")]
+
+
+def test_in_a_copy_times_tell_nothing(site: Site, tmp_path: Path) -> None:
+    """A copied environment can be finished, though every file in it is later than the journal.
+
+    Sizes alone tell what was changed there, as for a rollback.
+    """
+    kill(site, lambda transaction: transaction.uninstall("app"))
+    journal = site.home / "journal"
+    copied = site.seen_at(tmp_path / "copied")
+    shutil.copytree(site.root, copied.root, symlinks=True)
+    for path in copied.library.glob("app*/*"):
+        place(path, path.read_text(), after=journal)
+
+    assert ["finished"] == [one.action for one in copied.recover("finish").recovered]
+    assert [] == [*copied.library.glob("app*")]
 
 
 def test_what_was_finished_is_what_was_asked_for(site: Site) -> None:

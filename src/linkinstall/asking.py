@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache, Entry
     from linkinstall.environment import Environment
     from linkinstall.fs.port import FileSystem
+    from linkinstall.plan import Plan
     from linkinstall.wishes import Exactly
     from linkinstall.world import World
 
@@ -116,6 +117,11 @@ class Asking:
         """Have ``call`` say what is wanted once the environment is locked and settled."""
         self._require_new()
         self._wishes.later.append(call)
+
+    def review(self, call: Callable[[Plan], None]) -> None:
+        """Show ``call`` the whole plan before anything of it is done: it may raise instead."""
+        self._require_new()
+        self._wishes.reviews.append(call)
 
     def on_commit(self, call: Callable[[], None]) -> None:
         """Have ``call`` called once after the commit."""

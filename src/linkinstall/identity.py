@@ -10,6 +10,7 @@ Calling sequence::
     identity.planned(group)                # the files that were planned
     identity.matches(path, expected)       # is it the file that was planned
     identity.settled_by_others(index)      # for a change of the journal
+    identity.copied                        # the environment itself was copied
 
 Guarantees: reads only. The inode comes first, where the cache still has it; else
 size, time and digest together: a digest alone would take another tool's identical
@@ -74,7 +75,7 @@ class Identity:
         self._by_group: dict[int, list[Placement]] | None = None
         status = files.status(journal.home)
         # The number of the device tells nothing: after a reboot it may be another one.
-        self._copied = status is not None and status.st_ino != journal.inode
+        self.copied = status is not None and status.st_ino != journal.inode
 
     def stashed(self, item: StashItem) -> str:
         """Return where a stash item is kept."""
@@ -161,7 +162,7 @@ class Identity:
     def _has_time(self, status: os.stat_result, expected: int) -> bool:
         from linkinstall.times import same_time
 
-        return self._copied or same_time(status.st_mtime_ns, expected)
+        return self.copied or same_time(status.st_mtime_ns, expected)
 
     def planned(self, group: Group) -> Iterator[tuple[str, dict[str, Expected]]]:
         """Yield each folder of a group with the files planned for it."""
@@ -234,7 +235,7 @@ class Identity:
         if place is None or kept is None:
             return False
         same = (place.st_dev, place.st_ino) == (kept.st_dev, kept.st_ino)
-        return same or (self._copied and self._is_old(old))
+        return same or (self.copied and self._is_old(old))
 
     def _is_old(self, old: OldDistInfo) -> bool:
         if not old.mark:

@@ -75,6 +75,8 @@ RETRIES = 5
 """Attempts at what others may undo at the same moment: a name, a place, a folder."""
 USE_NOTED = 86_400.0
 """Seconds for which the use of a cache entry is not noted again."""
+CLOCK_STEP = 20_000_000
+"""Nanoseconds by which a file system's clock may be behind the one that programs read."""
 SHEBANG_LENGTH = 127
 """Bytes of a shebang line that every kernel takes (Linux before 5.1)."""
 INTERPRETER_WAIT = 60.0

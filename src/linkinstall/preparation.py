@@ -134,6 +134,8 @@ class Preparation:
                 # A cached file has been edited: each is looked at and mended before its use.
                 self._intent, self._warnings = [], []
                 plan = self._plan(world, dry=dry)
+            for review in self.wishes.reviews:
+                review(plan)
             return plan
         finally:
             self._entries.close()

@@ -1,8 +1,9 @@
 """What is asked of a transaction, noted until it is prepared.
 
 Purpose: the options of a transaction and its wishes: wheel files, entries, what a
-destination wants placed exactly so, names to remove, and what depends on the state the
-environment is in once it is locked and settled; and what each of them comes to, a step.
+destination wants placed exactly so, names to remove, what depends on the state the
+environment is in once it is locked and settled, and who looks at the plan before it is
+carried out; and what each of them comes to, a step.
 
 Guarantees: plain values; nothing is looked at before :meth:`Wishes.look`, save where a
 relative path begins.
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from linkinstall.cache import Cache, Entry
     from linkinstall.distribution import Distribution
     from linkinstall.environment import Environment
+    from linkinstall.plan import Plan
     from linkinstall.record import Row
     from linkinstall.requests import Generated, Wanted
     from linkinstall.world import World
@@ -128,6 +130,7 @@ class Wishes:
         self.leftovers: list[str] = []
         self.idle: list[Change] = []
         self.later: list[Callable[[World, Cache, Wishes], None]] = []
+        self.reviews: list[Callable[[Plan], None]] = []
 
     @property
     def may_bring(self) -> bool:

@@ -6,7 +6,8 @@ Calling sequence::
 
 Guarantees: ``auto`` rolls back before the commit point and finishes after it.
 ``rollback`` and ``finish`` ask for one of the two; where that way is no longer open,
-the other is taken and the error says so.
+the other is taken and the error says so. What is finished is done again after it was rolled
+back, and takes away nothing that has come, or was changed, since it was begun.
 
 Errors: :class:`~linkinstall.errors.RecoveryRefusedError` for a way that is not open,
 and those of recovery itself.
@@ -14,25 +15,38 @@ and those of recovery itself.
 
 from __future__ import annotations
 
+from linkinstall import limits
 from linkinstall.cache import Cache
+from linkinstall.claims import is_compiled_file
 from linkinstall.distribution import find_distributions
+from linkinstall.identity import Identity
 from linkinstall.journal import COMMITTED
 from linkinstall.recovery import read_journal
+from linkinstall.removal import Removal
 from linkinstall.transaction import Transaction
 from linkinstall.values import replace
 from linkinstall.world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from linkinstall.environment import Environment
+    from linkinstall.errors import Problem
+    from linkinstall.fs.port import FileSystem
     from linkinstall.journal import Journal
     from linkinstall.outcome import Outcome
+    from linkinstall.plan import OldDistInfo, Plan
 
 __all__ = ["POLICIES", "recover"]
 
 POLICIES = ("auto", "rollback", "finish")
+
+_LOOK = "Run `linkinstall check` to see the state."
+_AGAIN = (
+    "If the change is still wanted, move elsewhere what it is not to replace, "
+    "and run the command that began it again."
+)
 
 
 def recover(
@@ -62,8 +76,9 @@ def recover(
     }
     transaction = Transaction(environment, **options, command="recover")  # type: ignore[arg-type]
     state, journal = _look(transaction) if policy != "auto" else ("", None)
-    redo = None
+    redo = since = None
     if policy == "finish" and journal is not None and state != COMMITTED:
+        since = _Since(transaction.files, transaction.environment, journal)
         redo = _redo(transaction.environment, journal, options)
     outcome = transaction.run()
     if transaction.environment.keeps_lock:
@@ -72,11 +87,14 @@ def recover(
         # After a killed `venv decouple` no other `venv` command may ever come.
         place = transaction.files.real_path(transaction.environment.root)
         drop_lock_of_place(transaction.files, place)
-    if redo is not None and journal is not None:
+    if redo is not None and since is not None and since.is_ours(outcome):
         in_the_way = "something stood in the way of what was put back" if outcome.kept else ""
-        return _finish(outcome, _changed_since(transaction, journal) or in_the_way or redo)
+        redo = since.changed() or in_the_way or redo
+        if not isinstance(redo, str):
+            redo.review(since.review)
+        return _finish(outcome, redo)
     if policy == "rollback" and state == COMMITTED:
-        raise _refused(outcome, "The transaction was already committed; finished.")
+        raise _refused(outcome, "The transaction was already committed; finished.", _LOOK)
     return replace(outcome, changes=())
 
 
@@ -133,16 +151,74 @@ def _redo(
     return again
 
 
-def _changed_since(transaction: Transaction, journal: Journal) -> str:
-    """Return why the same cannot be asked for again: somebody has changed a project since."""
-    world = World(transaction.files, transaction.environment)
-    present: dict[str, set[str | None]] = {}
-    for one in find_distributions(world.files, world.libraries, world.bases):
-        present.setdefault(one.name, set()).add(one.version)
-    for change in journal.changes:
-        if change.previous not in present.get(change.name, {None}):
-            return f"another tool has changed {change.name} since"
-    return ""
+class _Since:
+    """Tells what others have done since a journal was written.
+
+    To be made while the journal still stands, and asked once it is rolled back: what it
+    says of the old state is so again then, unless somebody else has changed that.
+    """
+
+    def __init__(self, files: FileSystem, environment: Environment, journal: Journal) -> None:
+        self.files = files
+        self.environment = environment
+        self.journal = journal
+        self._copied = Identity(files, journal).copied  # times tell nothing then
+        status = files.status(f"{journal.home}/journal")
+        self._written = limits.CLOCK_STEP + (status.st_mtime_ns if status is not None else 0)
+
+    def is_ours(self, outcome: Outcome) -> bool:
+        """Return whether this run has settled it: whoever held the lock may have, or was it."""
+        return any(one.id == self.journal.id for one in outcome.recovered)
+
+    def changed(self) -> str:
+        """Return why the same cannot be asked for again: somebody has changed a project."""
+        world = World(self.files, self.environment)
+        removal = Removal(world, ())
+        standing: dict[str, list[OldDistInfo]] = {}
+        for one in find_distributions(world.files, world.libraries, world.bases):
+            standing.setdefault(one.name, []).append(removal.old_dist_info(one))
+        for change in self.journal.changes:
+            if self._marks(change.olds) != self._marks(standing.get(change.name, ())):
+                return f"another tool has changed {change.name} since"
+        return ""
+
+    def _marks(self, olds: Iterable[OldDistInfo]) -> set[OldDistInfo]:
+        return {replace(old, mtime=0) if self._copied else old for old in olds}
+
+    def review(self, plan: Plan) -> None:
+        """Refuse a plan that would take what was not there, or was another, at the first time.
+
+        Compiled files are nobody's own: an interpreter writes them whenever it likes.
+
+        :raises RecoveryRefusedError: a project was changed
+        :raises ConflictError: files have come, or were changed
+        """
+        from linkinstall.errors import ConflictError, Problem, RecoveryRefusedError
+
+        if changed := self.changed():
+            raise RecoveryRefusedError(changed)
+        known = {path for item in self.journal.stash for path, _ in item.paths()}
+        problems = []
+        for item in plan.stash:
+            for path, _ in item.paths():
+                folder, _, name = path.rpartition("/")
+                if is_compiled_file(folder, name):
+                    continue
+                if path not in known:
+                    message = f"{path} has come since"
+                elif self._is_edited(path):
+                    message = f"{path} was changed since"
+                else:
+                    continue
+                problems.append(Problem("changed-since", path, None, message))
+        if problems:
+            many = f"{len(problems)} paths are" if len(problems) > 1 else "One path is"
+            raise ConflictError(f"{many} in the way", problems=problems)
+
+    def _is_edited(self, path: str) -> bool:
+        # The journal does not have the times of single files, but it is a file itself.
+        status = None if self._copied else self.files.status(path)
+        return status is not None and status.st_mtime_ns > self._written
 
 
 def _finish(outcome: Outcome, redo: Transaction | str) -> Outcome:
@@ -150,22 +226,27 @@ def _finish(outcome: Outcome, redo: Transaction | str) -> Outcome:
     from linkinstall.outcome import Recovered
 
     if isinstance(redo, str):
-        message = f"The transaction cannot be finished ({redo}); it was rolled back."
-        raise _refused(outcome, message)
+        raise _rolled_back(outcome, redo)
     try:
         done = redo.run()
     except UnsettledError:
         raise
     except LinkInstallError as error:
-        message = f"The transaction cannot be finished ({error.message}); it was rolled back."
-        raise _refused(outcome, message) from error
+        raise _rolled_back(outcome, error.message, error.problems) from error
     finished = tuple(Recovered(one.id, "finished") for one in outcome.recovered)
     return replace(done, command="recover", recovered=finished)
 
 
-def _refused(outcome: Outcome, message: str) -> Exception:
+def _rolled_back(outcome: Outcome, reason: str, problems: Iterable[Problem] = ()) -> Exception:
+    message = f"The transaction cannot be finished ({reason.rstrip('.')}); it was rolled back."
+    return _refused(outcome, message, f"{_LOOK} {_AGAIN}", problems)
+
+
+def _refused(
+    outcome: Outcome, message: str, next_step: str, problems: Iterable[Problem] = ()
+) -> Exception:
     from linkinstall.errors import RecoveryRefusedError
 
-    error = RecoveryRefusedError(message, next_step="Run `linkinstall check` to see the state.")
+    error = RecoveryRefusedError(message, problems=problems, next_step=next_step)
     error.outcome = replace(outcome, status="failed", exit=1, changes=(), error=error)
     return error
