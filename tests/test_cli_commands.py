@@ -439,7 +439,13 @@ def test_check_fails_with_findings(count: int) -> None:
         ),
         (
             ["venv", "clear", "v", "--system-site-packages"],
-            {"python": "", "prompt": "", "system_site_packages": True, "force": False},
+            {
+                "python": "",
+                "prompt": "",
+                "system_site_packages": True,
+                "force": False,
+                "cache_dir": None,
+            },
         ),
         (
             ["venv", "remove", "v", "--follow"],

@@ -288,7 +288,7 @@ _MADE_WITH: dict[str, tuple[str, Any]] = {
 }
 OF_VENVS: dict[str, dict[str, tuple[str, Any]]] = {
     "venv create": {**_MADE_WITH, "clear": ("--clear", False)},
-    "venv clear": _MADE_WITH,
+    "venv clear": {**_MADE_WITH, "cache_dir": ("--cache-dir", None)},
     "venv remove": {"follow": ("--follow", False), "force": ("--force", False)},
     "venv decouple": {"every": ("--all", False), "cache_dir": ("--cache-dir", None)},
 }

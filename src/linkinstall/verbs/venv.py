@@ -25,7 +25,7 @@ from linkinstall import limits
 from linkinstall.outcome import Warn
 from linkinstall.values import replace
 from linkinstall.venvs.guards import refuse_creation, refuse_decoupling
-from linkinstall.venvs.making import Wanted, gone_base, wanted_again
+from linkinstall.venvs.making import Wanted, version_of, wanted_again
 from linkinstall.venvs.place import Place
 from linkinstall.venvs.sight import ABSENT, DANGLING
 
@@ -78,6 +78,7 @@ def clear_venv(
     prompt: str = "",
     system_site_packages: bool = False,
     force: bool = False,
+    cache_dir: str | None = None,
     sync: str = "normal",
     lock_timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
@@ -86,21 +87,29 @@ def clear_venv(
     """Empty a virtual environment: make it anew at the same place.
 
     It keeps its interpreter, its prompt and whether it sees the system's distributions,
-    where nothing else is asked for. Where its interpreter is gone, a warning says so.
+    where nothing else is asked for. Where its interpreter is gone, or of another version by
+    now, a warning says so.
 
     :param force: also what is left of one
+    :param cache_dir: the cache that remembers interpreters' answers
     :raises NotAVenvError: what stands there is no virtual environment
     """
+    from functools import partial
+
+    from linkinstall.interpreters import answer_of
+
     wanted = Wanted(os.fspath(python), prompt, system_site_packages)
     with Place(path, "venv clear", files, sync, lock_timeout, notify) as place:
-        again = wanted_again(place.files, place.sight.place, wanted)
-        gone = "" if again.python else gone_base(place.files, place.sight.place)
+        where = place.sight.place
+        asking = partial(answer_of, cache_dir=cache_dir)
+        again, gone = wanted_again(place.files, where, wanted, asking)
         outcome = place.make_anew(again, force=force)
         if not gone:
             return outcome
+        version = version_of(place.files, where)
         message = (
-            f"The interpreter that {place.sight.place} was made with is gone: there is none in "
-            f"{gone}. It was made anew with the default one; --python names another."
+            f"The interpreter that {where} was made with is gone: {gone}. It was made anew with "
+            f"the default one{version and f', Python {version}'}; --python names another."
         )
         warning = Warn("interpreter-gone", message)
         return replace(outcome, warnings=(*outcome.warnings, warning))
