@@ -434,6 +434,7 @@ def test_check_fails_with_findings(count: int) -> None:
                 "prompt": "p",
                 "system_site_packages": False,
                 "force": True,
+                "cache_dir": None,
                 "clear": True,
             },
         ),
@@ -448,8 +449,8 @@ def test_check_fails_with_findings(count: int) -> None:
             },
         ),
         (
-            ["venv", "remove", "v", "--follow"],
-            {"follow": True, "force": False, "processes": True},
+            ["venv", "remove", "v", "--follow", "--cache-dir=c"],
+            {"follow": True, "force": False, "cache_dir": "c", "processes": True},
         ),
         (["venv", "decouple", "v", "--all"], {"every": True, "cache_dir": None}),
         (["venv", "decouple", "v", "--cache-dir=c"], {"every": False, "cache_dir": "c"}),

@@ -11,7 +11,8 @@ Guarantees: what stands at the path is either as it was or as it was to be; a ki
 between is settled by the next of these calls at the same path. A path that is a link
 stays one. Nothing but a virtual environment is ever removed.
 
-Errors: :class:`~linkinstall.errors.NotAVenvError` before anything is done,
+Errors: :class:`~linkinstall.errors.NotAVenvError` and
+:class:`~linkinstall.errors.CacheError` before anything is done,
 :class:`~linkinstall.errors.LockTimeoutError`,
 :class:`~linkinstall.errors.FileSystemError` and :class:`~linkinstall.errors.VenvError`
 with everything put back, :class:`~linkinstall.errors.UnsettledError` where that failed.
@@ -49,6 +50,7 @@ def create_venv(
     prompt: str = "",
     system_site_packages: bool = False,
     force: bool = False,
+    cache_dir: str | None = None,
     sync: str = "normal",
     lock_timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
@@ -58,11 +60,15 @@ def create_venv(
 
     :param python: an interpreter's path, name or version; default the running one
     :param clear: take away the environment that stands there
-    :param force: take away also what is left of one
+    :param force: take away also what is left of one, and a cache in it that others need
+    :param cache_dir: the cache in use, which is not to go unasked
     :raises NotAVenvError: something is in the way
+    :raises CacheError: the cache lies there, and other environments need it
     """
     wanted = Wanted(os.fspath(python), prompt, system_site_packages)
-    with Place(path, "venv create", files, sync, lock_timeout, notify) as place:
+    with Place(
+        path, "venv create", files, sync, lock_timeout, notify, cache_dir=cache_dir
+    ) as place:
         if clear:
             return place.make_anew(wanted, force=force)
         if place.has_settled_venv():
@@ -90,16 +96,17 @@ def clear_venv(
     where nothing else is asked for. Where its interpreter is gone, or of another version by
     now, a warning says so.
 
-    :param force: also what is left of one
-    :param cache_dir: the cache that remembers interpreters' answers
+    :param force: also what is left of one, and a cache in it that others need
+    :param cache_dir: the cache in use: it remembers interpreters' answers, and is not to go unasked
     :raises NotAVenvError: what stands there is no virtual environment
+    :raises CacheError: the cache lies there, and other environments need it
     """
     from functools import partial
 
     from linkinstall.interpreters import answer_of
 
     wanted = Wanted(os.fspath(python), prompt, system_site_packages)
-    with Place(path, "venv clear", files, sync, lock_timeout, notify) as place:
+    with Place(path, "venv clear", files, sync, lock_timeout, notify, cache_dir=cache_dir) as place:
         where = place.sight.place
         asking = partial(answer_of, cache_dir=cache_dir)
         again, gone = wanted_again(place.files, where, wanted, asking)
@@ -120,6 +127,7 @@ def remove_venv(
     *,
     follow: bool = False,
     force: bool = False,
+    cache_dir: str | None = None,
     sync: str = "normal",
     lock_timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
@@ -129,12 +137,21 @@ def remove_venv(
     """Remove a virtual environment; of a link, the link alone.
 
     :param follow: remove the environment that a link leads to, and the links to it
-    :param force: also what is left of an environment
+    :param force: also what is left of an environment, and a cache in it that others need
+    :param cache_dir: the cache in use, which is not to go unasked
     :param processes: whether this process may be forked: it has no threads
     :raises NotAVenvError: what stands there is no virtual environment
+    :raises CacheError: the cache lies there, and other environments need it
     """
     with Place(
-        path, "venv remove", files, sync, lock_timeout, notify, processes=processes
+        path,
+        "venv remove",
+        files,
+        sync,
+        lock_timeout,
+        notify,
+        processes=processes,
+        cache_dir=cache_dir,
     ) as place:
         links = place.sight.links
         if links and not follow:
