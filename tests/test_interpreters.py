@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 import linkinstall
-from linkinstall import interpreter_report, limits
+from linkinstall import interpreter_report, interpreters, limits
 from linkinstall.errors import EnvironmentNotFoundError, UnsettledError
 from linkinstall.fs import local
 from linkinstall.interpreter_report import SCHEMES
-from linkinstall.interpreters import _STARTER, ask, report_of, running
+from linkinstall.interpreters import _STARTER, answer_of, ask, report_of, running
 from linkinstall.shell import joined
 from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.holding import hold_for_change
@@ -72,6 +72,26 @@ def refusal(spec: str | Path, cache_dir: str = "") -> str:
 
 
 # ------------------------------------------------------------------ the running interpreter
+
+
+def test_what_any_program_answers_is_told_and_remembered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a program says of itself is told, though it is refused as an environment.
+
+    It is asked once: what was learnt is in the cache.
+    """
+    program, silent = os.path.realpath(sys.executable), tmp_path / "silent"
+    silent.write_text("")
+    monkeypatch.setattr(sys, "executable", "")  # whose answer costs nothing
+
+    first = answer_of(program, str(tmp_path / "cache"))
+    monkeypatch.setattr(interpreters, "ask", pytest.fail)
+
+    assert first == answer_of(program, str(tmp_path / "cache"))
+    assert "cpython" == first["implementation"]
+    monkeypatch.undo()
+    assert ["silence"] == list(answer_of(str(silent), ""))
 
 
 def test_the_running_report_is_that_of_sysconfig() -> None:

@@ -13,6 +13,7 @@ from linkinstall.venvs.aside import Aside
 from linkinstall.venvs.settling import settle
 from linkinstall.venvs.sight import INNER, MAKING, state_folders
 from tests.support.faulty import Denying, Faulty, Killed, LocalFileSystem, Recording
+from tests.support.platforms import needs_names
 from tests.support.venvs import LIBRARY, Held, contents, make_venv
 
 if TYPE_CHECKING:
@@ -265,6 +266,76 @@ def test_the_folders_on_the_way_go_with_what_was_made_there(tmp_path: Path) -> N
     assert ["theirs"] == os.listdir(tmp_path / "a" / "b")
 
 
+LONG = "n" * 245
+"""A name that a folder may have, and that nothing as long as our prefix fits before."""
+
+
+def create(place: Path, files: FileSystem | None = None) -> Aside:
+    """Make something new where nothing is, up to the commit point."""
+    aside = aside_of(place, files)
+    aside.begin("create")
+    aside.mark()
+    fill(aside.files, place)
+    return aside
+
+
+@needs_names
+def test_where_the_name_is_too_long_for_a_state_beside_it_the_place_is_made_first(
+    tmp_path: Path,
+) -> None:
+    """What can be made by mkdir can be made by us; the state lies in it, and goes.
+
+    The command ended with "File name too long" for a path that nobody had typed.
+    """
+    aside = create(tmp_path / LONG)
+
+    assert str(tmp_path / LONG / INNER) == aside.state
+    aside.commit()
+    aside.finish()
+    assert [LONG] == os.listdir(tmp_path)
+    assert NEW == contents(tmp_path / LONG)
+    remove(tmp_path / LONG)
+    assert [] == os.listdir(tmp_path)
+
+
+@needs_names
+def test_a_name_that_no_folder_can_have_is_the_one_that_is_told(tmp_path: Path) -> None:
+    """The error is about the path that was typed; folders made on the way go again."""
+    place = tmp_path / "a" / ("n" * 256)
+    aside = aside_of(place)
+
+    with pytest.raises(OSError, match="too long") as caught:
+        aside.begin("create")
+    aside.drop_made()
+
+    assert str(place) == caught.value.filename
+    assert [] == os.listdir(tmp_path)
+
+
+@needs_names
+def test_a_place_that_was_made_for_its_state_goes_with_it(tmp_path: Path) -> None:
+    """Whichever change fails, nothing stays of what was absent before."""
+    for number in range(1_000):
+        root = tmp_path / f"{number}"
+        root.mkdir()
+        files = Faulty(local(), number, errno.EIO)
+        aside = aside_of(root / "a" / LONG, files)
+        try:
+            aside.begin("create")
+            aside.mark()
+            fill(files, root / "a" / LONG)
+            aside.commit()
+        except OSError:
+            if aside.state:
+                aside.put_back()
+                aside.sweep(others=False)
+            aside.drop_made()
+            assert {} == contents(root), number
+        if not files.fired:
+            assert number > 10, "too few changes to be true"
+            return
+
+
 @pytest.mark.parametrize("older", [False, True])
 def test_the_error_that_decides_where_the_state_goes_is_not_hidden(
     tmp_path: Path, *, older: bool
@@ -414,6 +485,34 @@ def test_clearing_killed_anywhere_is_old_or_new(tmp_path: Path, disk: Disk) -> N
 
     new = {".venv/": "", **{f".venv/{path}": text for path, text in NEW.items()}}
     assert [] == kills(tmp_path, act, disk, new)
+
+
+@needs_names
+def test_creating_a_long_name_killed_anywhere_is_old_or_new(tmp_path: Path) -> None:
+    """Killed before any change: the new one, nothing, or at most the folder, empty.
+
+    That is left where no journal tells that it was made for nothing but the state.
+    """
+    found = []
+    for number in range(1_000):
+        root = tmp_path / f"{number}"
+        root.mkdir()
+        try:
+            aside = create(root / LONG, Faulty(local(), number))
+            aside.commit()
+            aside.finish()
+        except Killed:
+            settle(local(), str(root / LONG))
+            found.append(contents(root))
+        else:
+            break
+    whole = {f"{LONG}/": "", **{f"{LONG}/{path}": text for path, text in NEW.items()}}
+
+    assert len(found) > 10
+    assert all(one in ({}, {f"{LONG}/": ""}, whole) for one in found)
+    assert whole == found[-1]
+    # Once there is a journal, and as long as there is one, nothing is left.
+    assert [{}] * 7 == [one for one in found if one == {}][:7]
 
 
 def test_a_build_that_commits_before_it_is_aside_is_found_out(

@@ -19,6 +19,7 @@ from linkinstall.venvs.guards import (
 )
 from linkinstall.venvs.sight import look
 from tests.support.faulty import Wrapper
+from tests.support.platforms import WINDOWS
 from tests.support.venvs import make_venv
 
 
@@ -145,13 +146,78 @@ def test_an_installation_is_told_from_what_is_left_of_a_venv(
     assert ["installation"] * 2 == [refusal(place, force=force) for force in (False, True)]
 
 
+@pytest.mark.parametrize(
+    "landmark",
+    [
+        "lib/python3.12/os.py",
+        "Lib/os.py",
+        "lib/pypy3.10/os.py",
+        pytest.param("lib64/python3.12/os.py", id="Fedora"),
+        pytest.param("lib-python/3/os.py", id="PyPy before 3.8"),
+    ],
+)
+@pytest.mark.parametrize("force", [False, True])
+def test_an_installation_with_settings_is_an_installation(
+    tmp_path: Path, landmark: str, *, force: bool
+) -> None:
+    """A standard library is never removed, whatever ``pyvenv.cfg`` lies beside it.
+
+    ``python -m venv`` with the path of an installation for a slip makes a virtual environment of
+    it by that one file. The installation still works, and ``venv remove`` took all of it, without
+    ``--force``.
+    """
+    place = make_venv(tmp_path / "3.12.1")
+    if landmark.startswith("lib64") and not WINDOWS:
+        (place / "lib64").unlink()
+    (place / landmark).parent.mkdir(parents=True, exist_ok=True)
+    (place / landmark).touch()
+
+    with pytest.raises(NotAVenvError, match=landmark) as caught:
+        refuse_removal(local(), look(local(), str(place)), force=force)
+
+    assert ["installation"] == [one.code for one in caught.value.problems]
+    assert "--force does not change that." == caught.value.next_step
+
+
+@pytest.mark.parametrize("settings", [False, True])
 @pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
-def test_a_link_to_the_standard_library_makes_no_installation(tmp_path: Path) -> None:
+def test_a_link_to_the_standard_library_makes_no_installation(
+    tmp_path: Path, *, settings: bool
+) -> None:
     """What virtualenv made before PEP 405 has links to the modules that Python starts with."""
-    place = make_venv(tmp_path / "old", settings=False)
+    place = make_venv(tmp_path / "old", settings=settings)
     (place / "lib/python3.11/os.py").symlink_to("/usr/lib/python2.7/os.py")
 
     assert not refusal(place, force=True)
+
+
+@pytest.mark.parametrize("settings", [False, True])
+def test_an_installed_module_is_no_landmark(tmp_path: Path, *, settings: bool) -> None:
+    """What somebody installs beside other packages makes no installation of an environment.
+
+    On Windows packages lie one folder below ``Lib``, where every folder was searched.
+    """
+    place = make_venv(tmp_path / "v", settings=settings)
+    for library in ("lib/python3.11", "Lib"):
+        (place / library / "site-packages").mkdir(parents=True, exist_ok=True)
+        (place / library / "site-packages" / "os.py").touch()
+
+    assert not refusal(place, force=True)
+
+
+def test_a_library_that_goes_meanwhile_is_no_landmark(tmp_path: Path) -> None:
+    """What another process removes while it is looked at is not there."""
+    files = Wrapper(local())
+
+    def vanish(folder: str) -> list[tuple[str, str]]:
+        if folder.endswith("/lib"):
+            raise FileNotFoundError(folder)
+        return local().scan(folder)
+
+    sight = look(local(), str(make_venv(tmp_path / "v", settings=False)))
+    files.scan = vanish  # type: ignore[method-assign]
+
+    refuse_removal(files, sight, force=True)
 
 
 def test_packages_of_a_user_are_no_venv(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

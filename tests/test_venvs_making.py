@@ -9,15 +9,25 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from linkinstall import limits
 from linkinstall.errors import UnsettledError, VenvError
 from linkinstall.fs import local
+from linkinstall.interpreters import ask
 from linkinstall.paths import forward
-from linkinstall.venvs.making import Wanted, lasting, make, wanted_again
+from linkinstall.venvs.making import Wanted, lasting, make, version_of, wanted_again
 from tests.support.platforms import WINDOWS
+
+if TYPE_CHECKING:
+    from linkinstall.interpreter_report import Report
+
+
+def again(place: Path, wanted: Wanted | None = None) -> tuple[Wanted, str]:
+    """Return what a place is to be made with again, and why its interpreter is gone."""
+    return wanted_again(local(), str(place), wanted or Wanted(), ask)
 
 
 def python_of(place: Path) -> Path:
@@ -65,7 +75,7 @@ def test_what_stands_at_the_place_is_not_cleared(
     make(str(tmp_path / "v"), Wanted())
 
     assert "a journal" == waiting.read_text()
-    assert "blue" == wanted_again(local(), str(tmp_path / "v"), Wanted()).prompt
+    assert "blue" == again(tmp_path / "v")[0].prompt
 
 
 def test_a_prompt_may_begin_with_a_hyphen(tmp_path: Path) -> None:
@@ -75,7 +85,7 @@ def test_a_prompt_may_begin_with_a_hyphen(tmp_path: Path) -> None:
     """
     make(str(tmp_path / "v"), Wanted(prompt="-x"))
 
-    assert "-x" == wanted_again(local(), str(tmp_path / "v"), Wanted()).prompt
+    assert "-x" == again(tmp_path / "v")[0].prompt
 
 
 def test_an_unknown_interpreter_is_an_error_with_what_was_said(tmp_path: Path) -> None:
@@ -110,18 +120,115 @@ def test_what_an_environment_was_made_with_is_told_by_its_settings(
         f"{filled}prompt = 'red'\ninclude-system-site-packages = true\n", encoding="utf-8"
     )
 
-    assert Wanted(str(python), "red", system_site_packages=True) == wanted_again(
-        local(), str(tmp_path), Wanted()
-    )
+    assert (Wanted(str(python), "red", system_site_packages=True), "") == again(tmp_path)
 
 
 def test_what_is_asked_for_goes_first(tmp_path: Path) -> None:
     """What the caller says counts, and what nothing tells is left open."""
     (tmp_path / "pyvenv.cfg").write_text("home = /gone\nprompt = red\n", encoding="utf-8")
 
-    assert Wanted("3.12", "blue") == wanted_again(local(), str(tmp_path), Wanted("3.12", "blue"))
-    assert Wanted("", "red") == wanted_again(local(), str(tmp_path), Wanted())
-    assert Wanted("3.12") == wanted_again(local(), str(tmp_path / "none"), Wanted("3.12"))
+    assert (Wanted("3.12", "blue"), "") == again(tmp_path, Wanted("3.12", "blue"))
+    assert (Wanted("", "red"), "there is none in /gone") == again(tmp_path)
+    assert (Wanted("3.12"), "") == again(tmp_path / "none", Wanted("3.12"))
+
+
+def told(version: tuple[int, ...]) -> str:
+    """Return a version as ``pyvenv.cfg`` tells it."""
+    return ".".join(map(str, version))
+
+
+THIS = sys.version_info[:3]
+OTHER = (3, THIS[1] - 1, 4)
+
+
+@pytest.mark.parametrize(
+    ("settings", "gone"),
+    [
+        pytest.param(f"version = {told(OTHER)}\n", f"it was Python {told(OTHER)}", id="venv"),
+        pytest.param(
+            f"implementation = CPython\nversion_info = {told(OTHER)}.final.0\n",
+            f"it was CPython {told(OTHER)}",
+            id="virtualenv",
+        ),
+        pytest.param(
+            f"implementation = PyPy\nversion_info = {told(THIS)}\n",
+            f"it was PyPy {told(THIS)}",
+            id="PyPy",
+        ),
+        pytest.param("implementation = PyPy\n", "it was PyPy", id="PyPy alone"),
+        pytest.param(f"implementation = CPython\nversion_info = {told(THIS)}\n", "", id="same"),
+        pytest.param(f"version = {told((*THIS[:2], 99))}\n", "", id="another patch"),
+        pytest.param("version = strange\n", "", id="not told"),
+    ],
+)
+def test_another_interpreter_at_the_same_place_is_not_the_one_that_is_gone(
+    tmp_path: Path, settings: str, gone: str
+) -> None:
+    """What stands at the place of an interpreter counts by the version that it answers.
+
+    Where a Python was upgraded in place, ``home`` has a ``python3`` still, and that was taken:
+    the environment came to have another version of Python without a word.
+    """
+    (tmp_path / "pyvenv.cfg").write_text(
+        f"home = {tmp_path}\n{settings}base-executable = {sys.executable}\n", encoding="utf-8"
+    )
+
+    found, why = again(tmp_path)
+
+    here = f"{sys.executable} is CPython {told(THIS)} by now"
+    assert ("" if gone else sys.executable) == found.python
+    assert (f"{gone}, and {here}" if gone else "") == why
+
+
+@pytest.mark.posix("symbolic links take a privilege on Windows, and Wine makes none")
+def test_an_interpreter_is_taken_for_what_it_answers_whatever_it_is_called(tmp_path: Path) -> None:
+    """A name tells the version only of a file that is called so itself, and is there.
+
+    A link that has the right name may lead to another Python, or nowhere.
+    """
+    minor = told(OTHER[:2])
+    base = os.path.realpath(sys.executable)
+    (tmp_path / f"python{minor}").symlink_to(base)
+    (tmp_path / "python3").symlink_to(base)
+    (tmp_path / "pyvenv.cfg").write_text(
+        f"home = {tmp_path}\nversion = {told(OTHER)}\nexecutable = {tmp_path}/dangling\n",
+        encoding="utf-8",
+    )
+    (tmp_path / "dangling").symlink_to("gone")
+    asked: list[str] = []
+
+    def asking(path: str) -> Report:
+        asked.append(path)
+        return ask(path)
+
+    found, why = wanted_again(local(), str(tmp_path), Wanted(), asking)
+
+    assert "" == found.python
+    assert f"python{minor} is CPython {told(THIS)} by now" in why
+    assert [str(tmp_path / f"python{minor}")] == asked  # what is one program is asked once
+
+
+@pytest.mark.posix("a script can be started there")
+def test_what_does_not_answer_is_no_interpreter(tmp_path: Path) -> None:
+    """A program that stands there and does not run any more is gone, and the reason is told."""
+    (tmp_path / "python3").write_text("#!/bin/sh\necho no library >&2\nexit 1\n")
+    (tmp_path / "python3").chmod(0o755)
+    (tmp_path / "pyvenv.cfg").write_text(f"home = {tmp_path}\nversion = {told(THIS)}\n")
+
+    found, why = again(tmp_path)
+
+    assert "" == found.python
+    assert why.endswith("python3 does not answer as a Python interpreter does: no library")
+
+
+def test_the_version_of_an_environment_is_told(tmp_path: Path) -> None:
+    """The version is told by pyvenv.cfg, as far as it is one."""
+    found = {}
+    for text in ("version = 3.12.1", "version_info = 3.12.1.final.0", "version = x.y", ""):
+        (tmp_path / "pyvenv.cfg").write_text(text, encoding="utf-8")
+        found[text] = version_of(local(), str(tmp_path))
+
+    assert ["3.12.1", "3.12.1", "", ""] == list(found.values())
 
 
 @pytest.mark.parametrize("home", ["/usr/\0", "/" + "x" * 300], ids=["NUL", "too long"])
@@ -133,7 +240,7 @@ def test_settings_that_name_no_possible_path_are_left_open(tmp_path: Path, home:
     """
     (tmp_path / "pyvenv.cfg").write_text(f"home = {home}\nprompt = red\n", encoding="utf-8")
 
-    assert Wanted("", "red") == wanted_again(local(), str(tmp_path), Wanted())
+    assert Wanted("", "red") == again(tmp_path)[0]
 
 
 def test_settings_without_end_tell_nothing(tmp_path: Path) -> None:
@@ -141,7 +248,7 @@ def test_settings_without_end_tell_nothing(tmp_path: Path) -> None:
     text = "home = /usr" + "/.." * limits.SETTINGS_SIZE
     (tmp_path / "pyvenv.cfg").write_text(f"prompt = red\n{text}\n", encoding="utf-8")
 
-    assert Wanted() == wanted_again(local(), str(tmp_path), Wanted())
+    assert (Wanted(), "") == again(tmp_path)
 
 
 @pytest.mark.posix("a path on Windows has a colon")

@@ -44,7 +44,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
     def make(path: str, wanted: Wanted) -> None:
         asked.append(wanted)
         os.mkdir(f"{path}/bin")
-        for name, text in (("bin/python", "new"), ("pyvenv.cfg", "home = /new\n")):
+        for name, text in (("bin/python", "new"), ("pyvenv.cfg", SETTINGS)):
             with open(f"{path}/{name}", "x", encoding="utf-8") as stream:
                 stream.write(text)
 
@@ -52,7 +52,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
     return asked
 
 
-NEW = {"bin/": "", "bin/python": "new", "pyvenv.cfg": "home = /new\n"}
+SETTINGS = "home = /new\nversion = 3.9.2\n"
+NEW = {"bin/": "", "bin/python": "new", "pyvenv.cfg": SETTINGS}
 
 
 def visible(folder: Path) -> list[str]:
@@ -201,6 +202,28 @@ def test_clear_says_that_the_interpreter_is_gone(
     assert [sys.executable if given else ""] == [wanted.python for wanted in made]
     assert ([] if given else ["interpreter-gone"]) == [one.code for one in outcome.warnings]
     assert given or str(tmp_path / "gone") in outcome.warnings[0].message
+
+
+def test_clear_says_that_another_version_stands_in_the_interpreters_place(
+    tmp_path: Path, made: list[Wanted]
+) -> None:
+    """The warning names the version that an environment had, and the one that stands there now.
+
+    An environment whose Python was upgraded in place was told to be cleared, and had another
+    Python then.
+    """
+    place = make_venv(tmp_path / "v")
+    settings = f"home = {tmp_path}\nversion = 3.2.1\nexecutable = {sys.executable}\n"
+    (place / "pyvenv.cfg").write_text(settings)
+
+    outcome = clear_venv(place, cache_dir=str(tmp_path / "cache"), **FAST)
+
+    assert [""] == [wanted.python for wanted in made]
+    assert ["interpreter-gone"] == [one.code for one in outcome.warnings]
+    now = ".".join(map(str, sys.version_info[:3]))
+    told = f"it was Python 3.2.1, and {sys.executable} is CPython {now} by now"
+    assert told in outcome.warnings[0].message
+    assert "the default one, Python 3.9.2; --python" in outcome.warnings[0].message
 
 
 def test_a_foreign_folder_is_not_cleared(tmp_path: Path, made: list[Wanted]) -> None:

@@ -194,7 +194,7 @@ def read_installed(data: bytes) -> None:
 
 def read_settings(data: bytes) -> None:
     """Read what a ``pyvenv.cfg`` says of its interpreter."""
-    wanted_again(OneFile("pyvenv.cfg", data), "/nowhere", Wanted())
+    wanted_again(OneFile("pyvenv.cfg", data), "/nowhere", Wanted(), _silent)
     files = _LinkedVenv("pyvenv.cfg", data)
     RememberedInterpreters("/nowhere/answers", files=files).report_of(_EXECUTABLE, _silent)
 

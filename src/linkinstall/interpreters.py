@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from linkinstall.interpreter_report import Report
     from linkinstall.remembered_interpreters import RememberedInterpreters
 
-__all__ = ["OLDEST", "ask", "report_of", "running"]
+__all__ = ["OLDEST", "answer_of", "ask", "report_of", "running"]
 
 OLDEST = (3, 8)
 """The oldest CPython that can be installed into."""
@@ -134,6 +134,17 @@ def _report_of(spec: str, cache_dir: str | None) -> Report:
     _refuse_others(path, report)
     refuse_remains(spec, path, report)
     return report
+
+
+def answer_of(executable: str, cache_dir: str | None = None) -> Report:
+    """Return what a program says of itself, whichever Python it is, or is none.
+
+    :param cache_dir: the cache whose answers are used; None is the default, "" is none
+    :return: as :func:`ask`
+    """
+    from linkinstall.remembered_interpreters import RememberedInterpreters, folder_below
+
+    return _report(executable, RememberedInterpreters(folder_below(cache_dir)))
 
 
 def _report(executable: str, memory: RememberedInterpreters) -> Report:

@@ -280,17 +280,19 @@ def _sweep(verbs: Any, folder: str | None) -> None:
         pass
 
 
+_CACHE = {"cache_dir": ("--cache-dir", None)}
 _MADE_WITH: dict[str, tuple[str, Any]] = {
     "python": ("--python", ""),
     "prompt": ("--prompt", ""),
     "system_site_packages": ("--system-site-packages", False),
     "force": ("--force", False),
+    **_CACHE,
 }
 OF_VENVS: dict[str, dict[str, tuple[str, Any]]] = {
     "venv create": {**_MADE_WITH, "clear": ("--clear", False)},
     "venv clear": _MADE_WITH,
-    "venv remove": {"follow": ("--follow", False), "force": ("--force", False)},
-    "venv decouple": {"every": ("--all", False), "cache_dir": ("--cache-dir", None)},
+    "venv remove": {"follow": ("--follow", False), "force": ("--force", False), **_CACHE},
+    "venv decouple": {"every": ("--all", False), **_CACHE},
 }
 """Parameter of the verb -> the option that gives it, and its value without it."""
 OF_ENVIRONMENTS: dict[str, Callable[[Arguments, Any, Environment, Any], Any]] = {

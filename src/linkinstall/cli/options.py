@@ -212,7 +212,7 @@ OPTIONS = (
     Option(
         "--force",
         "also remove what is left of an environment, or one with a project in it (venv create: "
-        "with --clear); with cache clean, also what environments have symbolic links to",
+        "with --clear); also a cache, in it or with cache clean, that symbolic links lead into",
         HOW,
         (*_MAKING, "venv remove", "cache clean"),
     ),

@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from typing import Any
 
     from linkinstall.cache import Cache
+    from linkinstall.errors import Problem
     from linkinstall.upkeep.inventory import Stock, Stored
 
-__all__ = ["Pruned", "Pruning"]
+__all__ = ["Pruned", "Pruning", "dependents", "uses"]
 
 HARDLINK, SYMLINK, RECENT, SMALL, FOREIGN = "hardlink", "symlink", "recent", "fits", "not-ours"
 
@@ -231,8 +232,8 @@ class Pruning:
     def _clean(self, *, force: bool) -> Pruned:
         self._sweep()
         stock = take_stock(self.cache)
-        everything = (*stock.entries, *(one for one in stock.orphans if one.sets))
-        live = sorted({root for one in everything for root in one.dependents})
+        everything = _everything(stock)
+        live = dependents(stock)
         if live and not force:
             raise _in_use(self.cache, live)
         kept = [{"path": path, "reason": FOREIGN} for path in stock.foreign]
@@ -254,6 +255,25 @@ class Pruning:
         return Pruned(tuple(_told(one) for one in stock.entries), freed, tuple(kept))
 
 
+def dependents(stock: Stock) -> list[str]:
+    """Return the roots of the environments that would stop working without the cache.
+
+    Of a damaged note, that is the path of the note itself: nobody knows whose it is.
+    """
+    return sorted({root for one in _everything(stock) for root in one.dependents})
+
+
+def uses(roots: Iterable[str]) -> list[Problem]:
+    """Return what such environments are told as."""
+    from linkinstall.errors import Problem
+
+    return [Problem("in-use", root, None, f"{root} has symbolic links into it") for root in roots]
+
+
+def _everything(stock: Stock) -> tuple[Stored, ...]:
+    return (*stock.entries, *(one for one in stock.orphans if one.sets))
+
+
 def _told(one: Stored) -> dict[str, Any]:
     manifest = one.manifest
     return {
@@ -265,14 +285,11 @@ def _told(one: Stored) -> dict[str, Any]:
 
 
 def _in_use(cache: Cache, live: list[str]) -> Exception:
-    from linkinstall.errors import CacheError, Problem
+    from linkinstall.errors import CacheError
 
-    problems = [
-        Problem("in-use", root, None, f"{root} has symbolic links into it") for root in live
-    ]
     error = CacheError(
         f"Environments would stop working without the cache {cache.path}.",
-        problems=problems,
+        problems=uses(live),
         next_step="Nothing was removed. Install what they have with another --link-mode first, "
         "or remove it all the same with --force. `linkinstall cache prune` keeps what is used.",
     )

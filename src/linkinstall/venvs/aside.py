@@ -21,11 +21,12 @@ recognise. No link is followed. All steps can be repeated, and
 :mod:`linkinstall.venvs.settling` does so after a kill.
 
 On disk: a folder ``.linkinstall-NAME`` beside the environment, or, where none can be
-made there, ``.linkinstall.venv`` inside it. It holds ``.gitignore``, ``journal`` or
-``committed``, and numbered folders; without a journal these are trash. A folder ``kept-ID`` has
-what could not be put back, because somebody else was in the way: no command deletes it. While
-something is made at the place, a file ``.linkinstall-making`` with the change's id says so:
-without it, what stands there is not ours.
+made there, as beside a very long name, ``.linkinstall.venv`` inside it. It holds ``.gitignore``,
+``journal`` or ``committed``, and numbered folders; without a journal these are trash. A folder
+``kept-ID`` has what could not be put back, because somebody else was in the way: no command
+deletes it. While something is made at the place, a file ``.linkinstall-making`` with the change's
+id says so: without it, what stands there is not ours. Where a place was made for the state alone,
+a kill before the journal, or after that went, leaves an empty folder.
 
 Errors: ``OSError`` with its path; after one from :meth:`Aside.take` call :meth:`put_back`.
 """
@@ -41,24 +42,13 @@ from linkinstall import limits
 from linkinstall.fs.clearing import remove_large_tree
 from linkinstall.fs.lock import REMOVABLE_WHILE_HELD
 from linkinstall.fs.port import FOLDER
-from linkinstall.fs.trees import (
-    files_below,
-    make_folders,
-    remove_folder_if_empty,
-    remove_named,
-)
+from linkinstall.fs.trees import files_below, make_folders, remove_folder_if_empty, remove_named
 from linkinstall.fs.volumes import Volumes
 from linkinstall.outcome import Kept, Pending
 from linkinstall.trash import waiting
 from linkinstall.venvs.change import Change, decode, encode
 from linkinstall.venvs.half_made import HalfMade, first_foreign, free_name
-from linkinstall.venvs.moving import (
-    RENAME_REFUSALS,
-    drop_emptied,
-    merge,
-    take_entries,
-    take_whole,
-)
+from linkinstall.venvs.moving import RENAME_REFUSALS, drop_emptied, merge, take_entries, take_whole
 from linkinstall.venvs.sight import LOCK, MAKING, SETTINGS, state_folders
 
 TYPE_CHECKING = False
@@ -131,11 +121,15 @@ class Aside:
         alike = not inner and status and parent and parent.st_dev == status.st_dev
         # Nothing can be renamed out of a bind mount, though it may be of the same volume.
         if status is None or (alike and self.place not in self.files.mount_points()):
+            self._made += make_folders(self.files, os.path.dirname(self.place))
             try:
                 return self._make(beside)
             except OSError as error:
-                if status is None or error.errno not in {*RENAME_REFUSALS, errno.ENAMETOOLONG}:
+                passed = {errno.ENAMETOOLONG, *(RENAME_REFUSALS if status is not None else ())}
+                if error.errno not in passed:
                     raise
+        # A name to which nothing can be added is still one: then the place is made for the state.
+        self._made += make_folders(self.files, self.place)
         return self._make(inside)
 
     def _make(self, state: str) -> str:
@@ -331,7 +325,8 @@ class Aside:
                 self.files.remove_folder(self.state)
             except OSError as error:
                 self.stays = error
-            if self.change.what == "remove":  # a state folder inside was what held it
+            if self.change.what == "remove" or not self.change.stood:
+                # A state folder inside was what held it, or what it was made for.
                 remove_folder_if_empty(self.files, self.place)
 
     def _read(self) -> Change:

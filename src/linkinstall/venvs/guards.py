@@ -49,6 +49,8 @@ __all__ = [
     "unsettled_venv",
 ]
 
+_LIBRARIES = ("lib", "Lib", "lib64", "lib-python")
+"""Where a standard library lies: Fedora's in ``lib64``, that of older PyPys in ``lib-python``."""
 _INSTEAD = {"running": "Run linkinstall from another environment."}
 _FOR_EVER = "--force does not change that."
 FORCE = "Look at what is in it; --force removes it all the same."
@@ -213,9 +215,11 @@ def refuse_mounts(files: FileSystem, place: str, state: str, *, begun: bool) -> 
 
 def _refuse_for_ever(files: FileSystem, sight: Sight) -> None:
     place = sight.place
-    if sight.kind == BROKEN and _has_standard_library(files, place):
-        # Of what a venv has, an installation lacks the settings alone.
-        raise _error(f"{place} is an installation of Python.", place, "installation", _FOR_EVER)
+    if sight.kind in {BROKEN, VENV} and (landmark := _landmark(files, place)):
+        # Of what a venv has, an installation lacks the settings alone, and ``python -m venv``
+        # puts these into any folder that it is told.
+        message = f"{place} is an installation of Python: {landmark} is of its standard library."
+        raise _error(message, place, "installation", _FOR_EVER)
     for inner, message, code in _never(files, place):
         if _is_within(inner, place):
             raise _error(message, place, code, _INSTEAD.get(code, _FOR_EVER))
@@ -239,21 +243,28 @@ def _never(files: FileSystem, place: str) -> Iterator[tuple[str, str, str]]:
         yield files.real_path(folder), message, "running"
 
 
-def _has_standard_library(files: FileSystem, place: str) -> bool:
-    """Return whether the landmark that Python finds its ``sys.prefix`` by lies below a folder.
+def _landmark(files: FileSystem, place: str) -> str:
+    """Return the landmark that Python finds its ``sys.prefix`` by below a folder, "" for none.
 
-    No venv has it; what virtualenv made before :pep:`405` has a link in its place.
+    No venv has it: virtualenv before 20 put a link in its place. Where that copied it, the
+    environment cannot be told from an installation, and counts as one.
     """
-    for library in (f"{place}/lib", f"{place}/Lib"):
+    for library in (f"{place}/{name}" for name in _LIBRARIES):
         status = files.status(library)
         if status is None or not S_ISDIR(status.st_mode):
             continue
-        inner = [f"{library}/{name}" for name, kind in files.scan(library) if kind == FOLDER]
+        try:
+            entries = files.scan(library)
+        except FileNotFoundError:  # another process has removed it since
+            continue
+        inner = [f"{library}/{name}" for name, kind in entries if kind == FOLDER]
         for folder in (library, *inner):
+            if os.path.basename(folder) == "site-packages":  # Windows: what anybody installs
+                continue
             landmark = files.status(f"{folder}/os.py")
             if landmark is not None and S_ISREG(landmark.st_mode):
-                return True
-    return False
+                return f"{folder}/os.py"
+    return ""
 
 
 def _own_code() -> Iterator[str]:

@@ -32,11 +32,13 @@ from linkinstall.venvs.undoing import NEXT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from threading import Thread
 
     from linkinstall.fs.port import FileSystem
+    from linkinstall.interpreter_report import Report
 
-__all__ = ["Wanted", "gone_base", "lasting", "make", "wanted_again"]
+__all__ = ["Wanted", "lasting", "make", "version_of", "wanted_again"]
 
 _SETTINGS = {"VIRTUALENV_CLEAR": "false"}
 """What its environment and its configuration file say otherwise is not heeded: it would empty the
@@ -123,24 +125,29 @@ def _await_threads(path: str, before: frozenset[Thread], error: BaseException) -
             sleep(limits.SEEDING_POLL)
 
 
-def wanted_again(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
+def wanted_again(
+    files: FileSystem, place: str, wanted: Wanted, ask: Callable[[str], Report]
+) -> tuple[Wanted, str]:
     """Return ``wanted``, filled in with what the environment at ``place`` was made with.
 
     What its ``pyvenv.cfg`` does not tell, or an interpreter that is gone, is left open.
+
+    :param ask: returns what a program says of itself; called where its name does not tell
+    :return: that, and why the interpreter is gone, "" where it is not
     """
     known = _settings(files, place)
+    python, gone = (wanted.python, "") if wanted.python else _same_base(files, known, ask)
     return Wanted(
-        wanted.python or _base_of(files, known),
+        python,
         wanted.prompt or known.get("prompt", "").strip("'\""),
         wanted.system_site_packages
         or known.get("include-system-site-packages", "").lower() == "true",
-    )
+    ), gone
 
 
-def gone_base(files: FileSystem, place: str) -> str:
-    """Return the folder of the interpreter that a place was made with, where that is gone."""
-    known = _settings(files, place)
-    return "" if _base_of(files, known) else known.get("home", "")
+def version_of(files: FileSystem, place: str) -> str:
+    """Return the version of Python that an environment was made with, "" where none is told."""
+    return _version(_settings(files, place))
 
 
 def lasting(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
@@ -160,7 +167,9 @@ def lasting(files: FileSystem, place: str, wanted: Wanted) -> Wanted:
         return wanted
     sight = look(files, found)
     if any(one.startswith(f"{place}/") for one in (*sight.links, sight.place)):
-        return replace(wanted, python=_base_of(files, _settings(files, place)) or wanted.python)
+        # Whatever its version is by now: it is what would have run.
+        base = next(_bases(files, _settings(files, place)), "")
+        return replace(wanted, python=base or wanted.python)
     if not wanted.python or is_name(wanted.python):
         return wanted  # virtualenv looks at more than ``PATH`` for it
     return replace(wanted, python=found)  # a relative path may lead through the place
@@ -176,15 +185,78 @@ def _settings(files: FileSystem, place: str) -> dict[str, str]:
     return {key.strip().lower(): found.strip() for key, _, found in pairs}
 
 
-def _base_of(files: FileSystem, known: dict[str, str]) -> str:
-    """Return the interpreter that a ``pyvenv.cfg`` names, "" where it is gone.
+def _bases(files: FileSystem, known: dict[str, str]) -> Iterator[str]:
+    """Yield the interpreters that a ``pyvenv.cfg`` may mean, as far as they are there.
 
     virtualenv writes ``base-executable``, the standard library's ``venv`` since 3.11
     ``executable``, and all of them ``home``, the folder it is in.
     """
-    version = known.get("version_info", known.get("version", "")).split(".")[:2]
     home = known.get("home", "")
-    named = ["python" + ".".join(version), "python3", "python", "python.exe"] if home else []
+    named = [f"python{_minor(known)}", "python3", "python", "python.exe"] if home else []
     candidates = [known.get("base-executable", ""), known.get("executable", "")]
     candidates += [forward(os.path.join(home, name)) for name in named]
-    return next((one for one in candidates if one and files.status(one) is not None), "")
+    for one in filter(None, candidates):
+        if files.status(one) is not None and files.status(files.real_path(one)) is not None:
+            yield one
+
+
+def _same_base(
+    files: FileSystem, known: dict[str, str], ask: Callable[[str], Report]
+) -> tuple[str, str]:
+    """Return the interpreter that a ``pyvenv.cfg`` means, "" where it is gone, and why it is.
+
+    At its place there may be another by now: an installation that was upgraded in place has a
+    ``python3`` still. So its version and its implementation count, as far as they are told.
+    """
+    asked: dict[str, str] = {}
+    for one in _bases(files, known):
+        real = files.real_path(one)
+        if real not in asked:  # python3 and python are one
+            other = "" if _is_told_by_name(one, real, known) else _other(known, ask, one)
+            if not other:
+                return one, ""
+            asked[real] = f"{one} {other}"
+    if asked:
+        made_with = " ".join(
+            filter(None, (known.get("implementation") or "Python", _version(known)))
+        )
+        return "", f"it was {made_with}, and {next(iter(asked.values()))}"
+    home = known.get("home", "")
+    return "", f"there is none in {home}" if home else ""
+
+
+def _is_told_by_name(path: str, real: str, known: dict[str, str]) -> bool:
+    """Return whether the name of an interpreter tells that it is the one that is meant."""
+    wanted = f"python{_minor(known)}"
+    names = {os.path.basename(one).lower().removesuffix(".exe") for one in (path, real)}
+    return bool(_minor(known)) and names == {wanted} and _implementation(known) in {"", "cpython"}
+
+
+def _other(known: dict[str, str], ask: Callable[[str], Report], path: str) -> str:
+    """Return what an interpreter is, where it is not the one that is meant; "" where it is."""
+    minor, implementation = _minor(known), _implementation(known)
+    if not minor and not implementation:
+        return ""
+    report = ask(path)
+    if "silence" in report:
+        return f"does not answer as a Python interpreter does: {report['silence']}"
+    version, name = report["version"], report.get("implementation", implementation)
+    if minor in {"", ".".join(version.split(".")[:2])} and implementation in {"", name}:
+        return ""
+    return f"is {name.replace('cpython', 'CPython') or 'Python'} {version} by now"
+
+
+def _version(known: dict[str, str]) -> str:
+    """Return the version that is told, as in ``3.12.1``; "" for none."""
+    parts = known.get("version_info", known.get("version", "")).split(".")[:3]
+    return ".".join(parts) if len(parts) > 1 and all(map(str.isdecimal, parts[:2])) else ""
+
+
+def _minor(known: dict[str, str]) -> str:
+    return ".".join(_version(known).split(".")[:2])
+
+
+def _implementation(known: dict[str, str]) -> str:
+    """Return the name of the implementation as interpreters tell it; "" where none is told."""
+    name = known.get("implementation", "").lower()
+    return {"graalvm": "graalpy"}.get(name, name)  # what ``platform`` calls it

@@ -63,6 +63,7 @@ class Place:
     :param lock_timeout: seconds to wait for the place and for the environment
     :param notify: told what is waited for
     :param processes: whether this process may be forked: it has no threads
+    :param cache_dir: the cache in use; None is the default one, "" is none
     :raises NotAVenvError: the path is empty
     """
 
@@ -76,6 +77,7 @@ class Place:
         notify: Callable[[str], None] | None,
         *,
         processes: bool = False,
+        cache_dir: str | None = None,
     ) -> None:
         refuse_odd_options((), sync=sync)
         refuse_unusable_path(os.fspath(path))
@@ -87,6 +89,7 @@ class Place:
         self._wait = limits.LOCK_WAIT if lock_timeout is None else lock_timeout
         self._notify = notify
         self._processes = processes
+        self._cache_dir = cache_dir
         self._locks: list[FolderLock] = []
 
     # ---------------------------------------------------------------- the block
@@ -155,7 +158,7 @@ class Place:
         self._locks = []
 
     def _release_environment(self) -> None:
-        """Let the environment's own lock go: where open files hold a folder, ours does too."""
+        """Let the locks in the environment go: where open files hold a folder, ours do too."""
         for lock in self._locks[2:]:
             lock.release()
         del self._locks[2:]  # but not those of the state and of the place
@@ -207,7 +210,7 @@ class Place:
     def remove(self, *, force: bool) -> Outcome:
         """Remove what stands at the place, and the links that lead to it."""
         refuse_removal(self.files, self.sight, force=force)
-        aside = self._begin("remove")
+        aside = self._begin("remove", force=force)
         with self._undoing(aside):
             self._take(aside)
         return self._end(aside, "removed", self.sight.links)
@@ -218,7 +221,7 @@ class Place:
         if not fresh:
             refuse_removal(self.files, self.sight, force=force)
             wanted = lasting(self.files, self.sight.place, wanted)
-        aside = self._begin("create" if fresh else "clear")
+        aside = self._begin("create" if fresh else "clear", force=force)
         with self._undoing(aside):
             if not fresh:
                 self._take(aside)
@@ -231,16 +234,26 @@ class Place:
             self._release_environment()
         aside.take(self._release_environment)
 
-    def _begin(self, what: str) -> Aside:
+    def _begin(self, what: str, *, force: bool) -> Aside:
         if self.sight.kind == VENV:
             from linkinstall.fs.lock import FolderLock
 
             place = self.sight.place
             self._lock(FolderLock(f"{place}/{LOCK}", what=f"the environment {place}"))
+            if not force:
+                self._hold_cache()
         aside = Aside(self.files, self.sight.place, sync=self.sync, hold=self._hold)
         with self._undoing(aside):
             aside.begin(what)
         return aside
+
+    def _hold_cache(self) -> None:
+        """Lock the cache where it goes, too; after the environment, as an installation does."""
+        from linkinstall.venvs.inner_cache import hold_unused
+
+        place, wait = self.sight.place, self._wait
+        lock = hold_unused(self.files, place, self._cache_dir, timeout=wait, notify=self._notify)
+        self._locks += [lock] if lock is not None else []
 
     def _undoing(self, aside: Aside) -> Undoing:
         return Undoing(self, aside)

@@ -11,7 +11,8 @@ Guarantees: what stands at the path is either as it was or as it was to be; a ki
 between is settled by the next of these calls at the same path. A path that is a link
 stays one. Nothing but a virtual environment is ever removed.
 
-Errors: :class:`~linkinstall.errors.NotAVenvError` before anything is done,
+Errors: :class:`~linkinstall.errors.NotAVenvError` and
+:class:`~linkinstall.errors.CacheError` before anything is done,
 :class:`~linkinstall.errors.LockTimeoutError`,
 :class:`~linkinstall.errors.FileSystemError` and :class:`~linkinstall.errors.VenvError`
 with everything put back, :class:`~linkinstall.errors.UnsettledError` where that failed.
@@ -25,7 +26,7 @@ from linkinstall import limits
 from linkinstall.outcome import Warn
 from linkinstall.values import replace
 from linkinstall.venvs.guards import refuse_creation, refuse_decoupling
-from linkinstall.venvs.making import Wanted, gone_base, wanted_again
+from linkinstall.venvs.making import Wanted, version_of, wanted_again
 from linkinstall.venvs.place import Place
 from linkinstall.venvs.sight import ABSENT, DANGLING
 
@@ -49,6 +50,7 @@ def create_venv(
     prompt: str = "",
     system_site_packages: bool = False,
     force: bool = False,
+    cache_dir: str | None = None,
     sync: str = "normal",
     lock_timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
@@ -58,11 +60,15 @@ def create_venv(
 
     :param python: an interpreter's path, name or version; default the running one
     :param clear: take away the environment that stands there
-    :param force: take away also what is left of one
+    :param force: take away also what is left of one, and a cache in it that others need
+    :param cache_dir: the cache in use, which is not to go unasked
     :raises NotAVenvError: something is in the way
+    :raises CacheError: the cache lies there, and other environments need it
     """
     wanted = Wanted(os.fspath(python), prompt, system_site_packages)
-    with Place(path, "venv create", files, sync, lock_timeout, notify) as place:
+    with Place(
+        path, "venv create", files, sync, lock_timeout, notify, cache_dir=cache_dir
+    ) as place:
         if clear:
             return place.make_anew(wanted, force=force)
         if place.has_settled_venv():
@@ -78,6 +84,7 @@ def clear_venv(
     prompt: str = "",
     system_site_packages: bool = False,
     force: bool = False,
+    cache_dir: str | None = None,
     sync: str = "normal",
     lock_timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
@@ -86,21 +93,30 @@ def clear_venv(
     """Empty a virtual environment: make it anew at the same place.
 
     It keeps its interpreter, its prompt and whether it sees the system's distributions,
-    where nothing else is asked for. Where its interpreter is gone, a warning says so.
+    where nothing else is asked for. Where its interpreter is gone, or of another version by
+    now, a warning says so.
 
-    :param force: also what is left of one
+    :param force: also what is left of one, and a cache in it that others need
+    :param cache_dir: the cache in use: it remembers interpreters' answers, and is not to go unasked
     :raises NotAVenvError: what stands there is no virtual environment
+    :raises CacheError: the cache lies there, and other environments need it
     """
+    from functools import partial
+
+    from linkinstall.interpreters import answer_of
+
     wanted = Wanted(os.fspath(python), prompt, system_site_packages)
-    with Place(path, "venv clear", files, sync, lock_timeout, notify) as place:
-        again = wanted_again(place.files, place.sight.place, wanted)
-        gone = "" if again.python else gone_base(place.files, place.sight.place)
+    with Place(path, "venv clear", files, sync, lock_timeout, notify, cache_dir=cache_dir) as place:
+        where = place.sight.place
+        asking = partial(answer_of, cache_dir=cache_dir)
+        again, gone = wanted_again(place.files, where, wanted, asking)
         outcome = place.make_anew(again, force=force)
         if not gone:
             return outcome
+        version = version_of(place.files, where)
         message = (
-            f"The interpreter that {place.sight.place} was made with is gone: there is none in "
-            f"{gone}. It was made anew with the default one; --python names another."
+            f"The interpreter that {where} was made with is gone: {gone}. It was made anew with "
+            f"the default one{version and f', Python {version}'}; --python names another."
         )
         warning = Warn("interpreter-gone", message)
         return replace(outcome, warnings=(*outcome.warnings, warning))
@@ -111,6 +127,7 @@ def remove_venv(
     *,
     follow: bool = False,
     force: bool = False,
+    cache_dir: str | None = None,
     sync: str = "normal",
     lock_timeout: float | None = None,
     notify: Callable[[str], None] | None = None,
@@ -120,12 +137,21 @@ def remove_venv(
     """Remove a virtual environment; of a link, the link alone.
 
     :param follow: remove the environment that a link leads to, and the links to it
-    :param force: also what is left of an environment
+    :param force: also what is left of an environment, and a cache in it that others need
+    :param cache_dir: the cache in use, which is not to go unasked
     :param processes: whether this process may be forked: it has no threads
     :raises NotAVenvError: what stands there is no virtual environment
+    :raises CacheError: the cache lies there, and other environments need it
     """
     with Place(
-        path, "venv remove", files, sync, lock_timeout, notify, processes=processes
+        path,
+        "venv remove",
+        files,
+        sync,
+        lock_timeout,
+        notify,
+        processes=processes,
+        cache_dir=cache_dir,
     ) as place:
         links = place.sight.links
         if links and not follow:
