@@ -183,6 +183,25 @@ def test_where_nothing_tells_them_apart_none_is_taken(site: Site) -> None:
     assert "several wheels" in evidence(site).reason
 
 
+@pytest.mark.parametrize("stray", [False, True])
+def test_the_files_of_a_twin_prove_nothing(site: Site, *, stray: bool) -> None:
+    """Beside another version, a dist-info with nothing of its own is told by no file.
+
+    Story: the files that two versions share spoke for the old one's wheel, of which nothing
+    but an empty folder was left.
+    """
+    site.install(site.wheel("app", "2.0", {**FILES, "app/__init__.py": "two\n"}), link_mode="copy")
+    info(site).mkdir()
+    if stray:
+        (info(site) / "NOTES").write_text("mine\n")
+    world = site.world()
+    old, _ = find_distributions(world.files, world.libraries, world.bases)
+    source = Evidence(world, site.cache).source(examine(world.files, old))
+
+    assert not source.usable
+    assert "no wheel of app 1.0 that matches" in source.reason
+
+
 def test_what_cannot_be_read_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system refuses to read what would tell, the reason names it; once is no harm.
 

@@ -71,6 +71,24 @@ def test_what_the_cache_lacks_needs_a_wheel(site: Site) -> None:
     } == fixes(site, Cache(site.folder / "empty"))  # fmt: skip
 
 
+@pytest.mark.parametrize("lacking", [False, True])
+def test_of_two_versions_the_foremost_is_what_is_to_be_had(site: Site, *, lacking: bool) -> None:
+    """What mends twins is about the one that is installed, and names no wheel of the other.
+
+    Story: the findings of an empty folder of an old version named the repair that replaced the
+    new version by it.
+    """
+    cache = Cache(site.folder / "other") if lacking else site.cache
+    site.install(site.wheel("app", "2.0"), cache=cache, link_mode="copy", direct_url="none")
+    old = site.library / "app-1.0.dist-info"
+    old.mkdir()
+    (old / "METADATA").write_text("Name: app\nVersion: 1.0\n")
+    (site.library / "app/data.txt").unlink()
+    wheel = " --from WHEEL  # WHEEL: the wheel file of app 2.0" if lacking else ""
+
+    assert {f"linkinstall repair app{wheel}"} == fixes(site)
+
+
 def test_an_empty_dist_info_is_a_leftover_where_nothing_is_known(site: Site) -> None:
     """An empty dist-info whose wheel nobody has can only go."""
     (site.library / "gone-2.0.dist-info").mkdir()

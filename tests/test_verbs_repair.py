@@ -309,6 +309,20 @@ def test_the_twin_of_a_whole_one_goes_alone(site: Site, before: Snapshot) -> Non
     assert [] == differences(before, site.tree())
 
 
+def test_an_empty_twin_goes_and_the_version_stays(site: Site) -> None:
+    """What is repaired is the version that is installed; the change names no other."""
+    site.install(app(site, "2.0"), link_mode="copy")
+    before = site.tree()
+    (site.library / "app-1.0.dist-info").mkdir()
+    (site.library / "app" / "core.py").unlink()
+    outcome = site.repair("app", link_mode="copy")
+
+    assert [("app", "2.0", "2.0", "reinstalled")] == [
+        (one.name, one.version, one.previous, one.action) for one in outcome.changes
+    ]
+    assert [] == differences(before, site.tree())
+
+
 def test_everything_that_check_finds(site: Site, before: Snapshot) -> None:
     """``every`` and ``leftovers`` in one call leave nothing to find."""
     edit_everywhere(site)

@@ -12,8 +12,9 @@ Calling sequence::
 Guarantees: reads only. Of wheels with the right name and version one is taken only if
 nothing speaks against it. Where RECORD stands, that is every row of it, unless the file
 itself bears the wheel out; where it is gone, WHEEL and METADATA, and more of the files
-that are left than not. ``direct_url.json`` names a wheel file by its digest. An entry
-is handed out to install from only after every file of it was read.
+that are left than not; beside another dist-info of the project not by files alone, which may
+be that one's. ``direct_url.json`` names a wheel file by its digest. An entry is handed
+out to install from only after every file of it was read.
 
 Errors: ``OSError`` where something cannot be read.
 """
@@ -27,6 +28,7 @@ from linkinstall.entry_check import inspect
 from linkinstall.health import digest_at
 from linkinstall.record import is_compiled
 from linkinstall.requests import prefix_of
+from linkinstall.twins import proves_nothing
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize, same_version
 
@@ -266,6 +268,8 @@ class Evidence:
         self, examined: Examined, entry: Entry, claims: Mapping[str, str]
     ) -> _Verdict | None:
         one = examined.distribution
+        if proves_nothing(self.world, one):
+            return None
         telling = {f"{entry.manifest.dist_info}/{name}" for name in ("WHEEL", "METADATA")}
         agree = differ = 0
         for path, expected in claims.items():

@@ -9,7 +9,8 @@ Calling sequence::
 
 Guarantees: reads only. A distribution that is whole is left alone. What INSTALLER,
 REQUESTED and ``direct_url.json`` say stays, as far as it is known. Of several
-dist-infos of one project the whole one stays, else the one that can be had again.
+dist-infos of one project the whole one stays, else the foremost comes again
+(:mod:`linkinstall.twins`), and never another in its place.
 
 Errors: :class:`~linkinstall.errors.DistributionError` with everything that cannot be
 mended, :class:`~linkinstall.errors.UsageError` for a wheel that belongs to none.
@@ -25,6 +26,7 @@ from linkinstall.health import ScriptsFolder, examine
 from linkinstall.inheritance import inherited
 from linkinstall.leftovers import find_leftovers
 from linkinstall.outcome import Change
+from linkinstall.twins import foremost
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize, parse_filename, same_version
 from linkinstall.wishes import Parting, Wish
@@ -102,9 +104,12 @@ class Mending:
         work = _Work(world, Evidence(world, cache), wishes, self)
         seen: dict[str, list[Examined]] = {}
         scripts = ScriptsFolder.of(world)
+        projects = [one.name for one in found]
         for one in found:
             if self.every or one.name in self.names:
-                full = self.full or one.name in self.names
+                # A twin's files may have the sizes of its own, and times before its RECORD's.
+                twins = projects.count(one.name) > 1
+                full = self.full or twins or one.name in self.names
                 looked = examine(world.files, one, full=full, scripts=scripts)
                 seen.setdefault(one.name, []).append(looked)
         for name, examined in seen.items():
@@ -151,39 +156,42 @@ class _Work:
             return
         whole = [one for one in seen if one.health == WHOLE]
         if whole:
-            kept = max(whole, key=self._age)
+            kept = foremost(self.world.files, whole)
             for twin in seen:
                 if twin is not kept:
                     rows = None if twin.rows is not None else ()
                     self.wishes.partings.append(Parting(twin.distribution, rows))
             self.mendable.add(name)
             return
-        self._renew(name, sorted(seen, key=self._age, reverse=True))
-
-    def _age(self, one: Examined) -> int:
-        status = self.world.files.status(one.distribution.path)
-        return status.st_mtime_ns if status is not None else 0
+        self._renew(name, seen)
 
     def _renew(self, name: str, seen: list[Examined]) -> None:
         """Wish for the same again: from the wheel that was named, else from what there is."""
-        reason = ""
-        for one in seen:
-            source = self._source(one)
-            if source.usable:
-                self._want(one, source)
-                self.mendable.add(name)
-                return
-            reason = reason or source.reason
+        # Another of them would be another version: only a wheel that is named asks for that.
+        named = [one for one in seen if self._given_for(one)]
+        lead = foremost(self.world.files, named or seen)
+        source = self._source(lead)
+        if source.usable:
+            self._want(lead, source)
+            self.mendable.add(name)
+            return
         if self.asked.leftovers and all(_is_empty(one) for one in seen):
             self.wishes.partings += [Parting(one.distribution, ()) for one in seen]
             return
-        self._refuse("no-source", seen[0], reason)
+        self._refuse("no-source", lead, source.reason)
+
+    def _given_for(self, one: Examined) -> str:
+        """Return the path of the wheel that was named for just this version, or ""."""
+        project, version = one.distribution.name, one.distribution.version
+        for given in self.asked.given:
+            if given.name.name == project and same_version(given.name.version, version):
+                return given.path
+        return ""
 
     def _source(self, one: Examined) -> Source:
+        if wheel := self._given_for(one):
+            return Source(wheel=wheel)
         named = [given for given in self.asked.given if given.name.name == one.distribution.name]
-        for given in named:
-            if same_version(given.name.version, one.distribution.version):
-                return Source(wheel=given.path)
         if named:
             return Source(
                 reason=f"{named[0].path} is of version {named[0].name.version}; "

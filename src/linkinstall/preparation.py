@@ -210,6 +210,8 @@ class Preparation:
         if wish.exactly is not None:
             return self._step_exactly(wish.exactly, entry, name)
         refuse_unplaceable(self.environment, entry)
+        if wish.mends:  # it comes again; twins only go for it
+            olds = tuple(sorted(olds, key=lambda old: old.folder != entry.manifest.dist_info))
         previous = olds[0].version if olds else None
         likeness = OTHER
         if len(olds) == 1:

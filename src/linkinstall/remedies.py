@@ -19,6 +19,7 @@ import os
 
 from linkinstall.distribution import WHOLE, library_path, read_rows
 from linkinstall.evidence import Evidence
+from linkinstall.twins import foremost
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -92,11 +93,17 @@ class Remedies:
         return self.command("repair", "--leftovers")
 
     def of(
-        self, examined: Examined, found: Iterable[Distribution], *, unfinished: bool = False
+        self,
+        examined: Examined,
+        found: Iterable[Distribution],
+        twins: Iterable[Examined] = (),
+        *,
+        unfinished: bool = False,
     ) -> list[Finding]:
         """Return the findings of a distribution, each with what mends it.
 
         :param found: all distributions of the environment
+        :param twins: the project's other dist-infos
         :param unfinished: whether a transaction on it is unfinished
         """
         if not examined.findings:
@@ -105,24 +112,27 @@ class Remedies:
             return [replace(one, fix=self.recover) for one in examined.findings]
         # It is repaired as a whole, so each of its findings takes all that is in the way. What
         # cannot be repaired from anything yet must not cost another project its place.
-        usable = self._evidence.source(examined).usable
-        first = self._first(examined, found) if usable else []
-        fix = " && ".join([*first, self._repair(examined, usable=usable)])
+        lead, usable = self._lead(examined, twins)
+        first = self._first(lead, found) if usable else []
+        fix = " && ".join([*first, self._repair(examined, lead, usable=usable)])
         return [replace(one, fix=fix) for one in examined.findings]
 
     def of_duplicate(self, examined: Examined, twins: Iterable[Examined]) -> str:
         """Return what leaves one of several dist-infos of one project."""
-        seen = [examined, *twins]
-        name = examined.distribution.name
-        if any(one.health == WHOLE for one in seen):
-            return self.command("repair", name)
-        sources = (self._evidence.source(one) for one in seen)
-        if any(source.usable for source in sources):
-            return self.command("repair", name)
-        return self._from_wheel(examined.distribution)
+        lead, usable = self._lead(examined, twins)
+        if usable:
+            return self.command("repair", lead.distribution.name)
+        return self._from_wheel(lead.distribution)
 
-    def _repair(self, examined: Examined, *, usable: bool) -> str:
-        one = examined.distribution
+    def _lead(self, examined: Examined, twins: Iterable[Examined]) -> tuple[Examined, bool]:
+        """Return the dist-info that a repair keeps or renews, and whether nothing lacks for it."""
+        seen = [examined, *twins]
+        whole = [one for one in seen if one.health == WHOLE]
+        lead = foremost(self.world.files, whole or seen)
+        return lead, bool(whole) or self._evidence.source(lead).usable
+
+    def _repair(self, examined: Examined, lead: Examined, *, usable: bool) -> str:
+        one = lead.distribution
         if usable:
             return self.command("repair", one.name)
         if any(finding.code == "empty-dist-info" for finding in examined.findings):

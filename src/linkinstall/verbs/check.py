@@ -195,8 +195,8 @@ def _of_distributions(
     findings: list[Finding] = []
     for seen in examined:
         name = seen.distribution.name
-        findings += remedies.of(seen, found, unfinished=name in unfinished)
         twins = [one for one in examined if one.distribution.name == name and one is not seen]
+        findings += remedies.of(seen, found, twins, unfinished=name in unfinished)
         if twins:
             findings.append(_duplicate(seen, twins, remedies))
     return findings
