@@ -169,6 +169,15 @@ def test_of_two_the_whole_one_stays(site: Site) -> None:
     assert ([], [("app", "0.9")]) == (mended(found), gone(found))
 
 
+def test_a_stray_folder_is_no_twin(site: Site) -> None:
+    """A dist-info with nothing in it but somebody's file is left out beside another one."""
+    info(site, "app", "0.9").mkdir()
+    (info(site, "app", "0.9") / "NOTES").write_text("mine\n")
+
+    assert ["unchanged"] == [one.action for one in wishes(site, "app").idle]
+    assert [("app", "1.0")] == gone(wishes(site, "app", remove=True))
+
+
 def test_of_two_damaged_ones_one_comes_again(site: Site) -> None:
     """Where none is whole, the one that can be had again replaces both."""
     add_twin(site)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from linkinstall import Cache
+from linkinstall.paths import forward
 from linkinstall.remedies import Remedies, words_of
 from linkinstall.shell import joined, moved
 from linkinstall.values import replace
 from linkinstall.verbs.check import check
 from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -69,6 +69,21 @@ def test_what_the_cache_lacks_needs_a_wheel(site: Site) -> None:
     assert {
         "linkinstall repair app --from WHEEL  # WHEEL: the wheel file of app 1.0"
     } == fixes(site, Cache(site.folder / "empty"))  # fmt: skip
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_stray_dist_info_is_moved_aside(site: Site, *, whole: bool) -> None:
+    """One with nothing but somebody's file goes to a name that no tool takes for a version."""
+    if not whole:
+        (site.library / "app/data.txt").unlink()
+    stray = os.path.realpath(site.library / "app-0.9.dist-info")
+    os.mkdir(stray)
+    Path(stray, "NOTES").write_text("mine\n")
+    path = forward(stray)
+
+    assert {moved(path, f"{path}.aside"), *(() if whole else ("linkinstall repair app",))} == fixes(
+        site
+    )
 
 
 @pytest.mark.parametrize("lacking", [False, True])

@@ -280,6 +280,10 @@ class Evidence:
                     return None
                 differ += 1
             agree += actual == expected
+        payload = sum(not path.startswith(f"{entry.manifest.dist_info}/") for path in claims)
+        # A note outlives what was uninstalled, and so does a file that others own, too.
+        if examined.stray and agree * 2 <= payload:
+            return None
         return _Verdict(entry, agree, differ) if agree > differ or not differ else None
 
     def _digest(self, one: Distribution, path: str) -> str | None:

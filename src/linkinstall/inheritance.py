@@ -7,7 +7,7 @@ Calling sequence::
 
     metadata = inherited(files, examined)      # name in dist-info -> contents
     metadata = beside(manifest, metadata)      # without what the wheel brings itself
-    paths = added(world, distribution, manifest, metadata)      # what stays where it is
+    paths = staying(world, distribution, step, new)     # what stays where it is
 
 Guarantees: reads only. What stands as RECORD has it is kept; so is what stands where
 RECORD is gone. An INSTALLER that was lost is told by the digest in RECORD, as far as it
@@ -24,20 +24,22 @@ from io import BytesIO
 
 from linkinstall import limits
 from linkinstall.digest import hash_by, hash_data
-from linkinstall.distribution import library_path
+from linkinstall.distribution import WRITTEN, library_path
 from linkinstall.health import digest_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from linkinstall.distribution import Distribution
     from linkinstall.fs.port import FileSystem
     from linkinstall.health import Examined
     from linkinstall.manifest import Manifest
+    from linkinstall.record import Row
+    from linkinstall.wishes import Step
     from linkinstall.world import World
 
-__all__ = ["added", "beside", "inherited"]
+__all__ = ["beside", "inherited", "staying"]
 
 _TOOLS = ("pip", "uv", "linkinstall", "poetry", "pdm", "installer", "conda", "hatch", "debian")
 _OTHERS = ("direct_url.json", "uv_cache.json", "uv_build.json")
@@ -78,19 +80,27 @@ def beside(manifest: Manifest, metadata: Mapping[str, bytes]) -> dict[str, bytes
     return {name: data for name, data in metadata.items() if name not in brought}
 
 
-def added(
+def staying(world: World, one: Distribution, step: Step, new: str) -> frozenset[str]:
+    """Return the paths in a dist-info that stay where they are: no installer has put them there.
+
+    :param step: the repair that renews the dist-info, or takes it away
+    :param new: the path of the dist-info that comes, "" for none
+    """
+    if step.wanted is not None and one.path == new:
+        return _added(world, one, step.wanted.entry.manifest, step.wanted.metadata)
+    return _strange(world, one, step.part.rows if step.part is not None else None)
+
+
+def _added(
     world: World, one: Distribution, manifest: Manifest, metadata: Mapping[str, bytes]
 ) -> frozenset[str]:
-    """Return the paths in dist-info that stay where they are: nobody has listed or edited them.
+    """Return what stays of one that is renewed.
 
     :param metadata: what is written there besides the wheel's own
     """
     brought = _WHEELS | _brought(manifest) | metadata.keys()
     folders = {name[:end] for name in brought for end, char in enumerate(name) if char == "/"}
-    listed = {
-        library_path(one.base, row.path).removeprefix(f"{one.base}/{one.folder}/"): row.hash
-        for row in world.rows(one) or ()
-    }
+    listed = {_inner(one, row): row.hash for row in world.rows(one) or ()}
 
     def walk(inner: str) -> Iterator[str]:
         for name, kind in world.entries(f"{one.path}/{inner}".rstrip("/")).items():
@@ -103,6 +113,30 @@ def added(
                 yield path
 
     return frozenset(walk(""))
+
+
+def _strange(world: World, one: Distribution, rows: Iterable[Row] | None) -> frozenset[str]:
+    """Return what stays of one that goes.
+
+    :param rows: what is proven to be its own; None: what its RECORD says
+    """
+    listed = (world.rows(one) if rows is None else rows) or ()
+    own = {_inner(one, row) for row in listed}
+
+    def walk(inner: str) -> Iterator[str]:
+        for name, kind in world.entries(f"{one.path}/{inner}".rstrip("/")).items():
+            if kind == "folder":
+                yield from walk(f"{inner}{name}/")
+            elif f"{inner}{name}" not in own and f"{inner}{name}" not in WRITTEN:
+                yield f"{one.path}/{inner}{name}"
+
+    return frozenset(walk(""))
+
+
+def _inner(one: Distribution, row: Row) -> str:
+    """Return what a row names below the dist-info, the whole path where it names another place."""
+    path = library_path(one.base, row.path)
+    return path.removeprefix(f"{one.base}/{one.folder}/").removeprefix(f"{one.path}/")
 
 
 def _brought(manifest: Manifest) -> set[str]:

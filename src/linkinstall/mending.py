@@ -145,6 +145,12 @@ class _Work:
 
     def mend(self, name: str, seen: list[Examined]) -> None:
         """Decide about one project and all its dist-infos."""
+        known = [one for one in seen if not one.stray]
+        if not known and name not in self.asked.names:
+            seen = [one for one in seen if self._source(one).usable]
+            if not seen:
+                return  # somebody's files alone: check says where to move them
+        seen = known or seen
         if self.asked.remove and not (self.asked.every and _is_whole(seen)):
             for one in seen:
                 self._part(one)

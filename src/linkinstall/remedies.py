@@ -79,9 +79,9 @@ class Remedies:
         return joined([_PROGRAM, "venv", "create", place])
 
     def aside(self, state: str) -> str:
-        """Return what lets other commands go on beside a state folder that nobody understands.
+        """Return what lets other commands go on beside a folder that nobody understands.
 
-        It is kept: what had been taken out of place lies in it.
+        It is kept: what had been taken out of place lies in it, or what somebody has put there.
         """
         from linkinstall.shell import moved
 
@@ -96,20 +96,24 @@ class Remedies:
         self,
         examined: Examined,
         found: Iterable[Distribution],
-        twins: Iterable[Examined] = (),
+        twins: Sequence[Examined] = (),
         *,
         unfinished: bool = False,
     ) -> list[Finding]:
         """Return the findings of a distribution, each with what mends it.
 
         :param found: all distributions of the environment
-        :param twins: the project's other dist-infos
+        :param twins: the project's other dist-infos, but for those that are strays
         :param unfinished: whether a transaction on it is unfinished
         """
         if not examined.findings:
             return []
         if unfinished:
             return [replace(one, fix=self.recover) for one in examined.findings]
+        if examined.stray and (twins or not self._evidence.source(examined).usable):
+            # Tools take it for an installed version, and what is in it is somebody's.
+            fix = self.aside(examined.distribution.path)
+            return [replace(one, fix=fix) for one in examined.findings]
         # It is repaired as a whole, so each of its findings takes all that is in the way. What
         # cannot be repaired from anything yet must not cost another project its place.
         lead, usable = self._lead(examined, twins)

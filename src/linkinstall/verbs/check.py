@@ -196,8 +196,9 @@ def _of_distributions(
     for seen in examined:
         name = seen.distribution.name
         twins = [one for one in examined if one.distribution.name == name and one is not seen]
+        twins = [one for one in twins if not one.stray]
         findings += remedies.of(seen, found, twins, unfinished=name in unfinished)
-        if twins:
+        if twins and not seen.stray:
             findings.append(_duplicate(seen, twins, remedies))
     return findings
 
