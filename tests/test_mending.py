@@ -147,6 +147,22 @@ def test_what_cannot_be_had_again_is_told_together(site: Site) -> None:
     assert caught.value.next_step.endswith("repaired by name: app.")
 
 
+def test_an_editable_install_is_to_be_made_anew(site: Site) -> None:
+    """What to do next is not to name a wheel, which would be a frozen copy."""
+    told = b'{"url": "file:///src/app", "dir_info": {"editable": true}}'
+    site.install(site.wheel("app"), metadata={"direct_url.json": told}, reinstall=True)
+    (info(site, "app") / "RECORD").unlink()
+
+    with pytest.raises(DistributionError, match="editable install of") as caught:
+        wishes(site, "app")
+    assert ["no-source"] == [problem.code for problem in caught.value.problems]
+    assert "--from" not in caught.value.next_step
+    break_(site, "lib")
+    with pytest.raises(DistributionError, match="editable install of") as caught:
+        wishes(site, every=True, cache=Cache(site.folder / "empty"))
+    assert "--from" in caught.value.next_step
+
+
 def test_a_name_that_is_not_installed(site: Site) -> None:
     """It cannot be repaired; to be removed it need not be there."""
     with pytest.raises(DistributionError, match="Not installed: nothing"):

@@ -104,6 +104,20 @@ def test_of_two_versions_the_foremost_is_what_is_to_be_had(site: Site, *, lackin
     assert {f"linkinstall repair app{wheel}"} == fixes(site)
 
 
+def test_an_editable_install_is_said_to_be_one(site: Site) -> None:
+    """What would freeze it is not told without a word of that."""
+    told = '{"url": "file:///src/app", "dir_info": {"editable": true}}'
+    site.install(site.wheel("app"), metadata={"direct_url.json": told.encode()}, reinstall=True)
+    (site.library / "app-1.0.dist-info/RECORD").unlink()
+
+    (fix,) = fixes(site)
+    place = "\\src\\app" if os.name == "nt" else "/src/app"
+    assert fix == (
+        "linkinstall repair app --from WHEEL  # WHEEL: the wheel file of app 1.0, "
+        f"an editable install of {place}: better install it anew from there"
+    )
+
+
 def test_an_empty_dist_info_is_a_leftover_where_nothing_is_known(site: Site) -> None:
     """An empty dist-info whose wheel nobody has can only go."""
     (site.library / "gone-2.0.dist-info").mkdir()

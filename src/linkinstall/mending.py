@@ -25,6 +25,7 @@ from linkinstall.evidence import Evidence, Source
 from linkinstall.health import ScriptsFolder, examine
 from linkinstall.inheritance import inherited
 from linkinstall.leftovers import find_leftovers
+from linkinstall.origin import editable_place
 from linkinstall.outcome import Change
 from linkinstall.twins import foremost
 from linkinstall.values import value
@@ -44,6 +45,8 @@ if TYPE_CHECKING:
     from linkinstall.world import World
 
 __all__ = ["Mending"]
+
+_NAME_IT = "Name the wheel file with --from WHEEL."
 
 
 @value
@@ -115,7 +118,7 @@ class Mending:
         for name, examined in seen.items():
             work.mend(name, examined)
         if work.problems:
-            raise _unmendable(work.problems, sorted(work.mendable))
+            raise _unmendable(work.problems, work.advice, sorted(work.mendable))
         if self.leftovers:
             busy = work.mendable | {part.distribution.name for part in wishes.partings}
             empty = (one for one in found if one.name not in busy and not world.entries(one.path))
@@ -141,6 +144,7 @@ class _Work:
         self.wishes = wishes
         self.asked = asked
         self.problems: list[Problem] = []
+        self.advice: dict[str, None] = {}
         self.mendable: set[str] = set()
 
     def mend(self, name: str, seen: list[Examined]) -> None:
@@ -235,6 +239,9 @@ class _Work:
         from linkinstall.errors import Problem
 
         where = one.distribution
+        frozen = code == "no-source" and editable_place(self.world.files, where)
+        advice = "Install what is editable anew." if frozen else _NAME_IT
+        self.advice[advice] = None
         message = f"{where.name} {where.version} ({where.path}): {reason}"
         self.problems.append(Problem(code, where.path, where.name, message))
 
@@ -258,7 +265,7 @@ def _is_empty(one: Examined) -> bool:
     return any(finding.code == "empty-dist-info" for finding in one.findings)
 
 
-def _unmendable(problems: list[Problem], others: list[str]) -> Exception:
+def _unmendable(problems: list[Problem], advice: Iterable[str], others: list[str]) -> Exception:
     from linkinstall.errors import DistributionError
 
     names = ", ".join(sorted({problem.owner or "" for problem in problems}))
@@ -266,5 +273,5 @@ def _unmendable(problems: list[Problem], others: list[str]) -> Exception:
     return DistributionError(
         f"Cannot repair {names}: there is no wheel to do it from.",
         problems=problems,
-        next_step="Nothing was changed. Name the wheel file with --from WHEEL." + more,
+        next_step=f"Nothing was changed. {' '.join(advice)}{more}",
     )

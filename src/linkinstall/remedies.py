@@ -19,6 +19,7 @@ import os
 
 from linkinstall.distribution import WHOLE, library_path, read_rows
 from linkinstall.evidence import Evidence
+from linkinstall.origin import editable_place
 from linkinstall.twins import foremost
 from linkinstall.values import replace
 
@@ -145,7 +146,12 @@ class Remedies:
 
     def _from_wheel(self, one: Distribution) -> str:
         command = self.command("repair", one.name, "--from", "WHEEL")
-        return f"{command}  # WHEEL: the wheel file of {one.name} {one.version}"
+        comment = f"  # WHEEL: the wheel file of {one.name} {one.version}"
+        if place := editable_place(self.world.files, one):
+            # It ends the line: no line break in it may end the comment.
+            place = " ".join(place.split())
+            comment += f", an editable install of {place}: better install it anew from there"
+        return command + comment
 
     def _first(self, examined: Examined, found: Iterable[Distribution]) -> list[str]:
         """Return what has to be done before a repair: somebody's things moved away, then others."""
