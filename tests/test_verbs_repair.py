@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall import Cache
+from linkinstall import Cache, limits
 from linkinstall.errors import CacheError, ConflictError, DistributionError
 from linkinstall.paths import forward
 from linkinstall.shell import moved
 from tests.support.scenarios import app, other
 from tests.support.sites import Site, differences
+from tests.support.wheels import record_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -134,9 +135,10 @@ def test_what_was_added_to_a_dist_info_stays(site: Site, damage: Callable[[Site]
 
 @pytest.mark.parametrize("edit", [False, True])
 def test_what_an_installer_was_told_to_write_comes_again(tmp_path: Path, *, edit: bool) -> None:
-    """Metadata of any name are written and listed again where they are as RECORD has them.
+    """Metadata of any name are written and listed again, edited or not.
 
-    Story: all but four names that are known were deleted, and told nowhere.
+    Story: all but four names that are known were deleted, and told nowhere; then those that
+    somebody had edited were.
     """
     site = Site(tmp_path)
     metadata = {"INSTALLER": b"pdm", "REFER TO": b"/x\n", "more/of.it": b"1\n"}
@@ -145,14 +147,37 @@ def test_what_an_installer_was_told_to_write_comes_again(tmp_path: Path, *, edit
     (site.library / "app/__init__.py").unlink()
     before = {path: path.read_bytes() for path in info.rglob("*") if path.is_file()}
     if edit:
-        (info / "REFER TO").write_text("edited\n")
-        del before[info / "REFER TO"]
+        (info / "REFER TO").unlink()
+        (info / "REFER TO").write_bytes(b"edited\n")
+        before[info / "REFER TO"] = b"edited\n"
         del before[info / "RECORD"]
     site.repair("app")
     after = {path: path.read_bytes() for path in info.rglob("*") if path.is_file()}
 
     assert before == {path: after[path] for path in before}
-    assert edit == (info / "REFER TO" not in after)
+    assert b"dist-info/REFER TO," in after[info / "RECORD"]
+    assert [] == site.check(full=True)
+
+
+@pytest.mark.parametrize(
+    "size", [7, 0, limits.INHERITED_SIZE + 1], ids=["edited", "empty", "large"]
+)
+def test_a_url_that_was_edited_stays(site: Site, size: int) -> None:
+    """It gets a new row; a larger one than is written again stays, is told and listed no more.
+
+    Story: a repair deleted what it could not repair, and told nothing.
+    """
+    url = site.library / "app-1.0.dist-info/direct_url.json"
+    url.unlink()
+    url.write_bytes(b"x" * size)
+    assert ["changed"] == [one.code for one in site.check()]
+    outcome = site.repair("app", link_mode="copy")
+
+    assert (b"x" * size if size else None) == (url.read_bytes() if url.exists() else None)
+    record = (url.parent / "RECORD").read_text()
+    assert (size == 7) == (f"direct_url.json,{record_hash(b'x' * 7)},7" in record)
+    told = [one.path for one in outcome.kept if one.path.endswith(".json")]
+    assert (size > limits.INHERITED_SIZE) == bool(told)
     assert [] == site.check(full=True)
 
 
