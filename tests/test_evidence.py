@@ -109,6 +109,17 @@ def cut_record(site: Site) -> None:
     (site.library / "app/more.txt").unlink()
 
 
+def cut_record_alone(site: Site) -> None:
+    """Cut RECORD behind its first row."""
+    record = info(site) / "RECORD"
+    record.write_text(record.read_text().splitlines(keepends=True)[0])
+
+
+def lose_pth(site: Site) -> None:
+    """Delete the file that makes an install editable."""
+    (site.library / "_app.pth").unlink()
+
+
 def edit_payload(site: Site) -> None:
     """Edit a file."""
     (site.library / "app/data.txt").write_text("mine\n")
@@ -183,6 +194,25 @@ def test_where_nothing_tells_them_apart_none_is_taken(site: Site) -> None:
     assert "several wheels" in evidence(site).reason
 
 
+@pytest.mark.parametrize("stray", [False, True])
+def test_the_files_of_a_twin_prove_nothing(site: Site, *, stray: bool) -> None:
+    """Beside another version, a dist-info with nothing of its own is told by no file.
+
+    Story: the files that two versions share spoke for the old one's wheel, of which nothing
+    but an empty folder was left.
+    """
+    site.install(site.wheel("app", "2.0", {**FILES, "app/__init__.py": "two\n"}), link_mode="copy")
+    info(site).mkdir()
+    if stray:
+        (info(site) / "NOTES").write_text("mine\n")
+    world = site.world()
+    old, _ = find_distributions(world.files, world.libraries, world.bases)
+    source = Evidence(world, site.cache).source(examine(world.files, old))
+
+    assert not source.usable
+    assert "no wheel of app 1.0 that matches" in source.reason
+
+
 def test_what_cannot_be_read_is_named(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the system refuses to read what would tell, the reason names it; once is no harm.
 
@@ -220,6 +250,68 @@ def test_a_damaged_entry_is_no_source(site: Site) -> None:
     found = manifest(site)
     assert found is not None
     assert "app/data.txt" in claims_of(site.world(), found.manifest)
+
+
+class TestEditable:
+    """An editable install, whose files are none of a wheel that one can have."""
+
+    @pytest.fixture
+    def editable(self, tmp_path: Path) -> Site:
+        """Make an environment with one; the cache has a regular wheel of the version."""
+        site = Site(tmp_path)
+        told = {"url": (tmp_path / "src/app").as_uri(), "dir_info": {"editable": True}}
+        site.install(
+            site.wheel(
+                "app", files={"_app.pth": "/src/app\n"}, filename="app-1.0-1-py3-none-any.whl"
+            ),
+            cache=Cache(tmp_path / "other"),
+            metadata={"direct_url.json": json.dumps(told).encode()},
+            link_mode="copy",
+        )
+        site.cache.add(site.wheel("app", files=FILES))
+        return site
+
+    @pytest.mark.parametrize("damage", [lose_record, cut_record_alone, lose_pth])
+    def test_a_regular_wheel_is_not_taken(
+        self, editable: Site, tmp_path: Path, damage: Callable[[Site], None]
+    ) -> None:
+        """Name, version, METADATA and WHEEL are those of the regular wheel, too.
+
+        Story: an editable install that had lost its RECORD was replaced by the regular wheel,
+        which is a frozen copy: what its author edited was not what was imported any more.
+        """
+        damage(editable)
+        source = evidence(editable)
+
+        assert not source.usable
+        place = forward(str(tmp_path / "src/app"))
+        assert f"app 1.0 is an editable install of {place}" in forward(source.reason)
+        assert "install it anew from there" in source.reason
+        assert None is manifest(editable)
+
+    @pytest.mark.parametrize("damage", [lose_pth, lose_record])
+    def test_the_wheel_that_a_whole_record_lists_is_taken(
+        self, editable: Site, tmp_path: Path, damage: Callable[[Site], None]
+    ) -> None:
+        """Where the cache has the very wheel, it is a source as long as RECORD says so."""
+        damage(editable)
+        source = evidence(editable, Cache(tmp_path / "other"))
+
+        assert (damage is lose_pth) == source.usable
+
+    @pytest.mark.parametrize(
+        ("url", "place"), [("https://host/app.git", "https://host/app.git"), (None, "a folder")]
+    )
+    def test_what_is_not_told_is_not_made_up(
+        self, editable: Site, url: str | None, place: str
+    ) -> None:
+        """The place is the path, or the URL as it stands; a file that names none is no harm."""
+        told = {"dir_info": {"editable": True}, **({"url": url} if url else {})}
+        (info(editable) / "direct_url.json").unlink()
+        (info(editable) / "direct_url.json").write_text(json.dumps(told))
+        lose_record(editable)
+
+        assert f"is an editable install of {place}" in evidence(editable).reason
 
 
 class TestDirectUrl:
@@ -282,9 +374,10 @@ class TestDirectUrl:
         "text",
         [
             "", "[]", '{"url": 3}', '{"url": "https://x/app-1.0-py3-none-any.whl"}', "\xff",
-            '{"url": "https://[::x]/"}', "[" * 30_000,
+            '{"url": "https://[::x]/"}', "[" * 30_000, '{"dir_info": 1}',
+            '{"dir_info": {"editable": true}, "url": "file://[::x]/"}',
         ],
-        ids=["empty", "a list", "a number", "remote", "no text", "no URL", "deep"],
+        ids=["empty", "a list", "a number", "remote", "no text", "no URL", "deep", "one", "odd"],
     )  # fmt: skip
     def test_nonsense_is_nothing(self, site: Site, wheel: Path, text: str) -> None:
         """A ``direct_url.json`` of any contents does no harm.

@@ -217,6 +217,20 @@ def test_what_is_empty_says_so_alone(site: Site) -> None:
     )
 
 
+def test_a_dist_info_of_somebody_elses_files_says_so_alone(site: Site) -> None:
+    """Where no file has an installer's name, that is the one finding; one such name is enough."""
+    info = site.library / "app-1.0.dist-info"
+    for path in info.iterdir():
+        path.unlink()
+    (info / "NOTES").touch()
+
+    assert [("foreign-dist-info", "app-1.0.dist-info")] == told(seen(site))
+    assert seen(site).stray
+    (info / "INSTALLER").touch()
+    assert {"metadata-missing", "record-missing"} == {code for code, _ in told(seen(site))}
+    assert not seen(site).stray
+
+
 def test_an_edit_of_equal_size_is_found_by_its_time(site: Site) -> None:
     """What was written to after RECORD is read, though its size is the same."""
     (site.library / "app/data.txt").write_bytes(b"atad\n")

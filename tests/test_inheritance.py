@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from linkinstall import limits
 from linkinstall.distribution import find_distributions
 from linkinstall.health import examine
 from linkinstall.inheritance import inherited
@@ -88,8 +89,36 @@ def test_a_stage_gets_no_installer_that_was_not_there(tmp_path: Path) -> None:
     assert {} == inherited(world.files, examine(world.files, one), staged=True)
 
 
-def test_an_edited_url_is_not_kept(site: Site) -> None:
-    """What RECORD contradicts is not written again."""
-    info(site, "direct_url.json").write_text("{}")
+@pytest.mark.parametrize("name", ["direct_url.json", "uv_cache.json", "REQUESTED", "INSTALLER"])
+def test_what_was_edited_is_kept(site: Site, name: str) -> None:
+    """What no wheel brings stays as somebody has left it, though RECORD has other contents.
+
+    Story: a ``direct_url.json`` that a tool had written anew was deleted by a repair, for RECORD
+    had the digest of the one before, and that was told nowhere.
+    """
+    record = info(site, "RECORD")
+    text = record.read_text().replace(record_hash(b"pip\n"), record_hash(b"some tool\n"))
+    record.write_text(f"{text}app-1.0.dist-info/uv_cache.json,{record_hash(b'x')},1\n")
+    info(site, name).unlink(missing_ok=True)
+    info(site, name).write_bytes(b"edited\n")
+
+    assert b"edited\n" == kept(site)[name]
+
+
+@pytest.mark.parametrize("name", ["direct_url.json", "REQUESTED", "other"])
+def test_what_is_too_large_is_not_written_again(site: Site, name: str) -> None:
+    """It is neither read as a whole nor replaced by something else; it stays where it is."""
+    record = info(site, "RECORD")
+    record.write_text(f"{record.read_text()}app-1.0.dist-info/other,{record_hash(b'x')},1\n")
+    info(site, name).unlink(missing_ok=True)
+    info(site, name).write_bytes(b"x" * (limits.INHERITED_SIZE + 1))
+
+    assert name not in kept(site)
+
+
+def test_an_empty_url_is_not_kept(site: Site) -> None:
+    """A power cut leaves such a file, and it says nothing."""
+    info(site, "direct_url.json").unlink()
+    info(site, "direct_url.json").touch()
 
     assert "direct_url.json" not in kept(site)

@@ -147,6 +147,22 @@ def test_what_cannot_be_had_again_is_told_together(site: Site) -> None:
     assert caught.value.next_step.endswith("repaired by name: app.")
 
 
+def test_an_editable_install_is_to_be_made_anew(site: Site) -> None:
+    """What to do next is not to name a wheel, which would be a frozen copy."""
+    told = b'{"url": "file:///src/app", "dir_info": {"editable": true}}'
+    site.install(site.wheel("app"), metadata={"direct_url.json": told}, reinstall=True)
+    (info(site, "app") / "RECORD").unlink()
+
+    with pytest.raises(DistributionError, match="editable install of") as caught:
+        wishes(site, "app")
+    assert ["no-source"] == [problem.code for problem in caught.value.problems]
+    assert "--from" not in caught.value.next_step
+    break_(site, "lib")
+    with pytest.raises(DistributionError, match="editable install of") as caught:
+        wishes(site, every=True, cache=Cache(site.folder / "empty"))
+    assert "--from" in caught.value.next_step
+
+
 def test_a_name_that_is_not_installed(site: Site) -> None:
     """It cannot be repaired; to be removed it need not be there."""
     with pytest.raises(DistributionError, match="Not installed: nothing"):
@@ -169,6 +185,15 @@ def test_of_two_the_whole_one_stays(site: Site) -> None:
     assert ([], [("app", "0.9")]) == (mended(found), gone(found))
 
 
+def test_a_stray_folder_is_no_twin(site: Site) -> None:
+    """A dist-info with nothing in it but somebody's file is left out beside another one."""
+    info(site, "app", "0.9").mkdir()
+    (info(site, "app", "0.9") / "NOTES").write_text("mine\n")
+
+    assert ["unchanged"] == [one.action for one in wishes(site, "app").idle]
+    assert [("app", "1.0")] == gone(wishes(site, "app", remove=True))
+
+
 def test_of_two_damaged_ones_one_comes_again(site: Site) -> None:
     """Where none is whole, the one that can be had again replaces both."""
     add_twin(site)
@@ -177,6 +202,59 @@ def test_of_two_damaged_ones_one_comes_again(site: Site) -> None:
 
     assert (["app"], []) == (mended(found), gone(found))
     assert "1.0" == getattr(found.incoming[0].entry, "manifest").version  # noqa: B009
+
+
+@pytest.mark.parametrize("options", [{}, {"every": True, "leftovers": True}])
+def test_another_version_is_never_taken_in_its_place(site: Site, options: dict[str, Any]) -> None:
+    """Where the foremost cannot be had again, that is the refusal, and no twin is renewed.
+
+    Story: beside 2.0, which had lost a file, stood an empty folder of 1.0. The cache had 1.0
+    alone, some files were the same, and the repair replaced 2.0 by 1.0 with status 0.
+    """
+    site.install(site.wheel("app", "2.0"), cache=Cache(site.folder / "other"), link_mode="copy")
+    site.wheel("app", "2.0").unlink()
+    info(site, "app").mkdir()
+    break_(site, "app")
+
+    with pytest.raises(DistributionError, match=r"no wheel of app 2\.0") as caught:
+        wishes(site, *(() if options else ("app",)), **options)
+    assert [forward(os.path.realpath(info(site, "app", "2.0")))] == [
+        problem.path for problem in caught.value.problems
+    ]
+
+
+def test_a_twin_is_read_to_the_end(site: Site) -> None:
+    """With ``every``, too, a twin is whole only if every file is as its RECORD has it.
+
+    Story: by size and time alone the files of 2.0 could pass for those of 1.0, whose dist-info
+    then stayed, and what told of 2.0 went.
+    """
+    new = site.wheel("app", "2.0", {"app/__init__.py": "__version__ = '2.0'\n", "app/new.py": "\n"})
+    old = info(site, "app")
+    saved = {path.name: path.read_bytes() for path in old.iterdir()}
+    site.install(new, link_mode="copy")
+    (site.library / "app/new.py").unlink()
+    old.mkdir()
+    for name, data in saved.items():
+        (old / name).write_bytes(data)
+    (site.library / "app/data.txt").write_bytes(b"data\n")
+    for name in ("app/__init__.py", "app/data.txt"):
+        os.utime(site.library / name, (1, 1))
+    found = wishes(site, every=True)
+
+    assert (["app"], []) == (mended(found), gone(found))
+    assert "2.0" == getattr(found.incoming[0].entry, "manifest").version  # noqa: B009
+
+
+@pytest.mark.parametrize("version", ["1.0", "2.0"])
+def test_a_wheel_that_is_named_says_which_twin(site: Site, version: str) -> None:
+    """Of two versions that stand the wheel file that is named may be either."""
+    site.install(site.wheel("app", "2.0"), link_mode="copy")
+    info(site, "app").mkdir()
+    break_(site, "app")
+    (wish,) = wishes(site, "app", wheels=[site.wheel("app", version)]).incoming
+
+    assert f"app-{version}-py3-none-any.whl" == os.path.basename(wish.path or "")
 
 
 def test_removal_goes_by_record(site: Site) -> None:

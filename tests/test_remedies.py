@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from linkinstall import Cache
+from linkinstall.paths import forward
 from linkinstall.remedies import Remedies, words_of
 from linkinstall.shell import joined, moved
 from linkinstall.values import replace
 from linkinstall.verbs.check import check
 from tests.support.platforms import needs_symlinks
 from tests.support.sites import Site
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from pathlib import Path
 
 
 @pytest.fixture
@@ -69,6 +69,53 @@ def test_what_the_cache_lacks_needs_a_wheel(site: Site) -> None:
     assert {
         "linkinstall repair app --from WHEEL  # WHEEL: the wheel file of app 1.0"
     } == fixes(site, Cache(site.folder / "empty"))  # fmt: skip
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_stray_dist_info_is_moved_aside(site: Site, *, whole: bool) -> None:
+    """One with nothing but somebody's file goes to a name that no tool takes for a version."""
+    if not whole:
+        (site.library / "app/data.txt").unlink()
+    stray = os.path.realpath(site.library / "app-0.9.dist-info")
+    os.mkdir(stray)
+    Path(stray, "NOTES").write_text("mine\n")
+    path = forward(stray)
+
+    assert {moved(path, f"{path}.aside"), *(() if whole else ("linkinstall repair app",))} == fixes(
+        site
+    )
+
+
+@pytest.mark.parametrize("lacking", [False, True])
+def test_of_two_versions_the_foremost_is_what_is_to_be_had(site: Site, *, lacking: bool) -> None:
+    """What mends twins is about the one that is installed, and names no wheel of the other.
+
+    Story: the findings of an empty folder of an old version named the repair that replaced the
+    new version by it.
+    """
+    cache = Cache(site.folder / "other") if lacking else site.cache
+    site.install(site.wheel("app", "2.0"), cache=cache, link_mode="copy", direct_url="none")
+    old = site.library / "app-1.0.dist-info"
+    old.mkdir()
+    (old / "METADATA").write_text("Name: app\nVersion: 1.0\n")
+    (site.library / "app/data.txt").unlink()
+    wheel = " --from WHEEL  # WHEEL: the wheel file of app 2.0" if lacking else ""
+
+    assert {f"linkinstall repair app{wheel}"} == fixes(site)
+
+
+def test_an_editable_install_is_said_to_be_one(site: Site) -> None:
+    """What would freeze it is not told without a word of that."""
+    told = '{"url": "file:///src/app", "dir_info": {"editable": true}}'
+    site.install(site.wheel("app"), metadata={"direct_url.json": told.encode()}, reinstall=True)
+    (site.library / "app-1.0.dist-info/RECORD").unlink()
+
+    (fix,) = fixes(site)
+    place = "\\src\\app" if os.name == "nt" else "/src/app"
+    assert fix == (
+        "linkinstall repair app --from WHEEL  # WHEEL: the wheel file of app 1.0, "
+        f"an editable install of {place}: better install it anew from there"
+    )
 
 
 def test_an_empty_dist_info_is_a_leftover_where_nothing_is_known(site: Site) -> None:

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from linkinstall import Cache
+from linkinstall import Cache, limits
 from linkinstall.errors import CacheError, ConflictError, DistributionError
 from linkinstall.mending import Mending
+from linkinstall.paths import forward
+from linkinstall.shell import moved
 from tests.support.scenarios import app, other
 from tests.support.sites import Site, differences
+from tests.support.wheels import record_hash
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -133,9 +136,10 @@ def test_what_was_added_to_a_dist_info_stays(site: Site, damage: Callable[[Site]
 
 @pytest.mark.parametrize("edit", [False, True])
 def test_what_an_installer_was_told_to_write_comes_again(tmp_path: Path, *, edit: bool) -> None:
-    """Metadata of any name are written and listed again where they are as RECORD has them.
+    """Metadata of any name are written and listed again, edited or not.
 
-    Story: all but four names that are known were deleted, and told nowhere.
+    Story: all but four names that are known were deleted, and told nowhere; then those that
+    somebody had edited were.
     """
     site = Site(tmp_path)
     metadata = {"INSTALLER": b"pdm", "REFER TO": b"/x\n", "more/of.it": b"1\n"}
@@ -144,14 +148,37 @@ def test_what_an_installer_was_told_to_write_comes_again(tmp_path: Path, *, edit
     (site.library / "app/__init__.py").unlink()
     before = {path: path.read_bytes() for path in info.rglob("*") if path.is_file()}
     if edit:
-        (info / "REFER TO").write_text("edited\n")
-        del before[info / "REFER TO"]
+        (info / "REFER TO").unlink()
+        (info / "REFER TO").write_bytes(b"edited\n")
+        before[info / "REFER TO"] = b"edited\n"
         del before[info / "RECORD"]
     site.repair("app")
     after = {path: path.read_bytes() for path in info.rglob("*") if path.is_file()}
 
     assert before == {path: after[path] for path in before}
-    assert edit == (info / "REFER TO" not in after)
+    assert b"dist-info/REFER TO," in after[info / "RECORD"]
+    assert [] == site.check(full=True)
+
+
+@pytest.mark.parametrize(
+    "size", [7, 0, limits.INHERITED_SIZE + 1], ids=["edited", "empty", "large"]
+)
+def test_a_url_that_was_edited_stays(site: Site, size: int) -> None:
+    """It gets a new row; a larger one than is written again stays, is told and listed no more.
+
+    Story: a repair deleted what it could not repair, and told nothing.
+    """
+    url = site.library / "app-1.0.dist-info/direct_url.json"
+    url.unlink()
+    url.write_bytes(b"x" * size)
+    assert ["changed"] == [one.code for one in site.check()]
+    outcome = site.repair("app", link_mode="copy")
+
+    assert (b"x" * size if size else None) == (url.read_bytes() if url.exists() else None)
+    record = (url.parent / "RECORD").read_text()
+    assert (size == 7) == (f"direct_url.json,{record_hash(b'x' * 7)},7" in record)
+    told = [one.path for one in outcome.kept if one.path.endswith(".json")]
+    assert (size > limits.INHERITED_SIZE) == bool(told)
     assert [] == site.check(full=True)
 
 
@@ -353,6 +380,104 @@ def test_the_twin_of_a_whole_one_goes_alone(site: Site, before: Snapshot) -> Non
         (one.name, one.version, one.action) for one in outcome.changes
     ]
     assert [] == differences(before, site.tree())
+
+
+def test_an_empty_twin_goes_and_the_version_stays(site: Site) -> None:
+    """What is repaired is the version that is installed; the change names no other."""
+    site.install(app(site, "2.0"), link_mode="copy")
+    before = site.tree()
+    (site.library / "app-1.0.dist-info").mkdir()
+    (site.library / "app" / "core.py").unlink()
+    outcome = site.repair("app", link_mode="copy")
+
+    assert [("app", "2.0", "2.0", "reinstalled")] == [
+        (one.name, one.version, one.previous, one.action) for one in outcome.changes
+    ]
+    assert [] == differences(before, site.tree())
+
+
+def leave_notes(site: Site, *, whole: bool) -> list[Path]:
+    """Put somebody's files into an old version's dist-info, and make that a twin of ``app`` 2.0."""
+    info = site.library / "app-1.0.dist-info"
+    saved = {path.name: path.read_bytes() for path in info.iterdir() if path.is_file()}
+    site.install(app(site, "2.0"), link_mode="copy")
+    info.mkdir()
+    for name, data in saved.items():
+        (info / name).write_bytes(data)
+    if not whole:
+        (info / "RECORD").unlink()
+    notes = [info / "NOTES.txt", info / "more" / "of.it"]
+    for path in notes:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("mine\n")
+    return notes
+
+
+@pytest.mark.parametrize("whole", [True, False], ids=["with RECORD", "without"])
+@pytest.mark.parametrize("damaged", [True, False], ids=["renewed", "parted"])
+def test_notes_in_a_twin_stay_and_are_told(site: Site, *, whole: bool, damaged: bool) -> None:
+    """Of a twin that goes, what installers write goes; what somebody has put there stays.
+
+    Story: pip leaves an old dist-info where a note lies in it, and a repair deleted both and
+    said nothing. What it left would have been a duplicate, and repaired again and again.
+    """
+    notes = leave_notes(site, whole=whole)
+    info = notes[0].parent
+    if damaged:
+        (site.library / "app" / "core.py").unlink()
+    assert "duplicate" in {one.code for one in site.check()}
+    outcome = site.repair("app", link_mode="copy")
+
+    assert sorted(forward(str(path)) for path in notes) == sorted(
+        forward(one.path) for one in outcome.kept if ".dist-info/" in one.path
+    )
+    assert [*notes, notes[1].parent] == sorted(info.rglob("*"), key=lambda path: path.suffix)[::-1]
+    assert ["foreign-dist-info"] == [one.code for one in site.check(full=True)]
+    for options in ({"every": True, "leftovers": True}, {"every": True, "remove": True}):
+        assert () == site.repair(**options).changes
+    assert ["unchanged"] == [one.action for one in site.repair("app").changes]
+    info.rename(f"{info}.aside")
+    assert [] == site.check(full=True)
+
+
+def test_notes_stay_where_all_the_rest_is_removed(site: Site) -> None:
+    """``--remove`` leaves what somebody has put into dist-info, and nothing asks for it again."""
+    note = site.library / "app-1.0.dist-info" / "NOTES.txt"
+    note.write_text("mine\n")
+    outcome = site.repair("app", remove=True)
+
+    assert forward(str(note)) in [forward(one.path) for one in outcome.kept]
+    assert [note] == list(note.parent.iterdir())
+    (found,) = site.check(full=True)
+    assert ("foreign-dist-info", moved(found.path, f"{found.path}.aside")) == (
+        found.code,
+        found.fix,
+    )
+    for options in ({}, {"remove": True}):
+        assert () == site.repair(every=True, leftovers=True, **options).changes
+        with pytest.raises(DistributionError, match=r"app 1\.0"):
+            site.repair("app", **options)
+    assert "mine\n" == note.read_text()
+
+
+def test_a_note_is_no_reason_to_install(site: Site) -> None:
+    """Where nothing but a note is left of a project, it was uninstalled, and does not come again.
+
+    But where its files stand, they tell what it was, and the note stays.
+    """
+    info = site.library / "app-1.0.dist-info"
+    before = site.tree()
+    for path in sorted(info.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    (info / "NOTES.txt").write_text("mine\n")
+    assert ["foreign-dist-info"] == [one.code for one in site.check("app")]
+    outcome = site.repair(every=True, link_mode="copy")
+
+    assert (["app"], []) == ([one.name for one in outcome.changes], list(outcome.warnings))
+    assert {"NOTES.txt"} == {path.name for path in info.iterdir()} - {
+        name.rpartition("/")[2] for name in before if "app-1.0.dist-info/" in name
+    }
+    assert [] == site.check(full=True)
 
 
 def test_everything_that_check_finds(site: Site, before: Snapshot) -> None:

@@ -36,6 +36,7 @@ __all__ = [
     "HALF_REMOVED",
     "MODIFIED",
     "WHOLE",
+    "WRITTEN",
     "Distribution",
     "by_folder",
     "find_distributions",
@@ -60,6 +61,14 @@ WHOLE, HALF_INSTALLED, HALF_REMOVED, MODIFIED = (
     "modified",
 )
 """Health of a distribution (docs/reference/json.md)."""
+WRITTEN = frozenset(
+    (
+        *("METADATA", "RECORD", "RECORD.jws", "RECORD.p7s", "WHEEL", "entry_points.txt"),
+        *("top_level.txt", "namespace_packages.txt", "zip-safe"),
+        *("INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"),
+    )
+)
+"""What builders and installers write into a dist-info under names that are theirs alone."""
 _NO_FILE = frozenset((EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR))
 
 

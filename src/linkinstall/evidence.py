@@ -12,8 +12,10 @@ Calling sequence::
 Guarantees: reads only. Of wheels with the right name and version one is taken only if
 nothing speaks against it. Where RECORD stands, that is every row of it, unless the file
 itself bears the wheel out; where it is gone, WHEEL and METADATA, and more of the files
-that are left than not. ``direct_url.json`` names a wheel file by its digest. An entry
-is handed out to install from only after every file of it was read.
+that are left than not; beside another dist-info of the project not by files alone, which may
+be that one's. ``direct_url.json`` names a wheel file by its digest; what it calls editable
+has a source only where every row of a whole RECORD agrees. An entry is handed out to
+install from only after every file of it was read.
 
 Errors: ``OSError`` where something cannot be read.
 """
@@ -22,11 +24,13 @@ from __future__ import annotations
 
 import os
 
-from linkinstall.distribution import library_path
+from linkinstall.distribution import is_cut, library_path
 from linkinstall.entry_check import inspect
 from linkinstall.health import digest_at
+from linkinstall.origin import archive_of, editable_place
 from linkinstall.record import is_compiled
 from linkinstall.requests import prefix_of
+from linkinstall.twins import proves_nothing
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize, same_version
 
@@ -106,6 +110,9 @@ class Evidence:
         reason = f"the cache has no wheel of {one.name} {one.version} that matches what is left"
         if damaged:
             reason = f"the files of {one.name} {one.version} in the cache are damaged, too"
+        if place := editable_place(self.files, one):
+            reason += f"; {one.name} {one.version} is an editable install of {place}: "
+            reason += "install it anew from there"
         # What the system refused to read may be what would have told.
         reason += "".join(f"; {path}: {refusal}" for path, refusal in self._unread.items())
         return Source(wheel=wheel, reason=reason)
@@ -134,17 +141,10 @@ class Evidence:
 
     def _direct_url(self, examined: Examined) -> tuple[str, str]:
         """Return the wheel file that it was installed from, if it is still that; its digest."""
-        import json
-
         one = examined.distribution
-        try:
-            told = json.loads(self.files.read(f"{one.path}/direct_url.json", 1 << 16))
-            path, info = _local_path(str(told["url"])), dict(told.get("archive_info") or {})
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        if editable_place(self.files, one):
             return "", ""
-        hashes = info.get("hashes")
-        digest = str(hashes.get("sha256", "")) if isinstance(hashes, dict) else ""
-        digest = digest or str(info.get("hash", "")).removeprefix("sha256=")
+        path, digest = archive_of(self.files, one)
         return (path if path and self._is_still(examined, path, digest) else ""), digest
 
     def _is_still(self, examined: Examined, path: str, digest: str) -> bool:
@@ -170,10 +170,13 @@ class Evidence:
 
     def _candidates(self, examined: Examined, digest: str) -> list[Entry]:
         """Return the entries that fit best: one, none, or several that fit alike."""
+        one = examined.distribution
+        told = examined.rows is not None and not is_cut(one, examined.rows)
+        if not told and editable_place(self.files, one):
+            return []  # a regular wheel has its METADATA and WHEEL, too
         known = self._by_digest(digest)
         if known is not None:
             return [known]
-        one = examined.distribution
         judged = [
             verdict
             for entry in self._named(one)
@@ -266,6 +269,8 @@ class Evidence:
         self, examined: Examined, entry: Entry, claims: Mapping[str, str]
     ) -> _Verdict | None:
         one = examined.distribution
+        if proves_nothing(self.world, one):
+            return None
         telling = {f"{entry.manifest.dist_info}/{name}" for name in ("WHEEL", "METADATA")}
         agree = differ = 0
         for path, expected in claims.items():
@@ -276,6 +281,10 @@ class Evidence:
                     return None
                 differ += 1
             agree += actual == expected
+        payload = sum(not path.startswith(f"{entry.manifest.dist_info}/") for path in claims)
+        # A note outlives what was uninstalled, and so does a file that others own, too.
+        if examined.stray and agree * 2 <= payload:
+            return None
         return _Verdict(entry, agree, differ) if agree > differ or not differ else None
 
     def _digest(self, one: Distribution, path: str) -> str | None:
@@ -307,17 +316,3 @@ def prefix_in(world: World, scheme: str, manifest: Manifest) -> str:
     if scheme == manifest.root or scheme not in schemes or manifest.root not in schemes:
         return ""
     return prefix_of(schemes[scheme], schemes[manifest.root])
-
-
-def _local_path(url: str) -> str:
-    """Return the path that a ``file`` URL names, or "".
-
-    :raises ValueError: it is none
-    """
-    from urllib.parse import urlsplit
-    from urllib.request import url2pathname
-
-    parts = urlsplit(url)
-    if parts.scheme != "file" or parts.netloc not in ("", "localhost"):
-        return ""
-    return url2pathname(parts.path)

@@ -31,6 +31,7 @@ from linkinstall.distribution import (
     HALF_REMOVED,
     MODIFIED,
     WHOLE,
+    WRITTEN,
     is_cut,
     library_path,
     read_installer,
@@ -71,6 +72,11 @@ class Examined:
     health: str
     findings: tuple[Finding, ...]
     rows: tuple[Row, ...] | None
+
+    @property
+    def stray(self) -> bool:
+        """Whether nothing is in its dist-info but what no installer writes."""
+        return any(finding.code == "foreign-dist-info" for finding in self.findings)
 
 
 @value
@@ -114,9 +120,10 @@ def examine(
     """
     one = distribution
     names = {name for name, _ in files.scan(one.path)}
-    if not names:
+    if not names & WRITTEN:
         health = unfinished or HALF_REMOVED
-        finding = Finding(one.name, health, "empty-dist-info", one.path)
+        code = "foreign-dist-info" if names else "empty-dist-info"
+        finding = Finding(one.name, health, code, one.path)
         return Examined(one, health, (finding,), None)
     rows = read_rows(files, one)
     findings = []

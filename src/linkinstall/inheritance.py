@@ -7,37 +7,37 @@ Calling sequence::
 
     metadata = inherited(files, examined)      # name in dist-info -> contents
     metadata = beside(manifest, metadata)      # without what the wheel brings itself
-    paths = added(world, distribution, manifest, metadata)      # what stays where it is
+    paths = staying(world, distribution, step, new)     # what stays where it is
 
-Guarantees: reads only. What stands as RECORD has it is kept; so is what stands where
-RECORD is gone. An INSTALLER that was lost is told by the digest in RECORD, as far as it
-is that of a known tool; else this tool takes over. REQUESTED is kept where RECORD lists
-it. What else was lost or edited is not written again. What RECORD does not list is left
-where it is, whatever its size.
+Guarantees: reads only. What stands is kept with its contents, edited or not, for it can
+be had from nowhere else: what is written is listed as it is then. An INSTALLER that was
+lost or edited is told by the digest in RECORD, as far as it is that of a known tool; else
+what stands is kept, and where nothing does this tool takes over. REQUESTED is kept where
+RECORD lists it. What else was lost is not written again. What RECORD does not list is
+left where it is, whatever its size; so is what is too large to be written again.
 
 Errors: ``OSError`` where something cannot be read.
 """
 
 from __future__ import annotations
 
-from io import BytesIO
-
 from linkinstall import limits
-from linkinstall.digest import hash_by, hash_data
-from linkinstall.distribution import library_path
-from linkinstall.health import digest_at
+from linkinstall.digest import hash_data
+from linkinstall.distribution import WRITTEN, library_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from linkinstall.distribution import Distribution
     from linkinstall.fs.port import FileSystem
     from linkinstall.health import Examined
     from linkinstall.manifest import Manifest
+    from linkinstall.record import Row
+    from linkinstall.wishes import Step
     from linkinstall.world import World
 
-__all__ = ["added", "beside", "inherited"]
+__all__ = ["beside", "inherited", "staying"]
 
 _TOOLS = ("pip", "uv", "linkinstall", "poetry", "pdm", "installer", "conda", "hatch", "debian")
 _OTHERS = ("direct_url.json", "uv_cache.json", "uv_build.json")
@@ -52,10 +52,13 @@ def inherited(files: FileSystem, examined: Examined, *, staged: bool = False) ->
 
     :param staged: nothing is written that was not there: of a stage a packager says who installed
     """
-    kept = {name: data for name in _OTHERS if (data := _kept(files, examined, name))}
-    name = "REQUESTED"
-    if _listed(examined, name) is not None or _read(files, examined, name) is not None:
-        kept[name] = b""
+    kept = {name: data for name in _OTHERS if (data := _read(files, examined, name))}
+    requested = _read(files, examined, "REQUESTED")
+    if requested is None and _listed(examined, "REQUESTED") is not None:
+        there = files.status(f"{examined.distribution.path}/REQUESTED") is not None
+        requested = None if there else b""
+    if requested is not None:
+        kept["REQUESTED"] = requested
     installer = _installer(files, examined, default=b"" if staged else b"linkinstall\n")
     result = {"INSTALLER": installer, **kept} if installer else kept
     inner, left = f"{examined.distribution.folder}/", limits.INHERITED_SIZE
@@ -65,7 +68,7 @@ def inherited(files: FileSystem, examined: Examined, *, staged: bool = False) ->
         known = name in _WHEELS or name in _OTHERS or name in result or name == "REQUESTED"
         if f"{inner}{name}" != row.path.removeprefix("./") or known or not plain:
             continue
-        data = _kept(files, examined, name) if row.size is not None and row.size <= left else None
+        data = _read(files, examined, name, left) if row.size is not None else None
         if data is not None:
             result[name] = data
             left -= len(data)
@@ -78,19 +81,26 @@ def beside(manifest: Manifest, metadata: Mapping[str, bytes]) -> dict[str, bytes
     return {name: data for name, data in metadata.items() if name not in brought}
 
 
-def added(
+def staying(world: World, one: Distribution, step: Step, new: str) -> frozenset[str]:
+    """Return the paths in a dist-info that stay where they are: no installer has put them there.
+
+    :param step: the repair that renews the dist-info, or takes it away
+    :param new: the path of the dist-info that comes, "" for none
+    """
+    if step.wanted is not None and one.path == new:
+        return _added(world, one, step.wanted.entry.manifest, step.wanted.metadata)
+    return _strange(world, one, step.part.rows if step.part is not None else None)
+
+
+def _added(
     world: World, one: Distribution, manifest: Manifest, metadata: Mapping[str, bytes]
 ) -> frozenset[str]:
-    """Return the paths in dist-info that stay where they are: nobody has listed or edited them.
+    """Return what stays of one that is renewed.
 
     :param metadata: what is written there besides the wheel's own
     """
     brought = _WHEELS | _brought(manifest) | metadata.keys()
     folders = {name[:end] for name in brought for end, char in enumerate(name) if char == "/"}
-    listed = {
-        library_path(one.base, row.path).removeprefix(f"{one.base}/{one.folder}/"): row.hash
-        for row in world.rows(one) or ()
-    }
 
     def walk(inner: str) -> Iterator[str]:
         for name, kind in world.entries(f"{one.path}/{inner}".rstrip("/")).items():
@@ -99,10 +109,34 @@ def added(
                 yield from walk(f"{inner}{name}/")
             elif f"{inner}{name}" in brought or (f"{inner}{name}" in folders and kind == "link"):
                 continue  # a link in the place of a folder holds nothing
-            elif _is_as_listed(world.files, path, listed.get(f"{inner}{name}")):
+            elif not (f"{inner}{name}" in _OTHERS and world.is_empty(path)):  # after a power cut
                 yield path
 
     return frozenset(walk(""))
+
+
+def _strange(world: World, one: Distribution, rows: Iterable[Row] | None) -> frozenset[str]:
+    """Return what stays of one that goes.
+
+    :param rows: what is proven to be its own; None: what its RECORD says
+    """
+    listed = (world.rows(one) if rows is None else rows) or ()
+    own = {_inner(one, row) for row in listed}
+
+    def walk(inner: str) -> Iterator[str]:
+        for name, kind in world.entries(f"{one.path}/{inner}".rstrip("/")).items():
+            if kind == "folder":
+                yield from walk(f"{inner}{name}/")
+            elif f"{inner}{name}" not in own and f"{inner}{name}" not in WRITTEN:
+                yield f"{one.path}/{inner}{name}"
+
+    return frozenset(walk(""))
+
+
+def _inner(one: Distribution, row: Row) -> str:
+    """Return what a row names below the dist-info, the whole path where it names another place."""
+    path = library_path(one.base, row.path)
+    return path.removeprefix(f"{one.base}/{one.folder}/").removeprefix(f"{one.path}/")
 
 
 def _brought(manifest: Manifest) -> set[str]:
@@ -116,38 +150,16 @@ def _brought(manifest: Manifest) -> set[str]:
     }
 
 
-def _is_as_listed(files: FileSystem, path: str, hash_: str | None) -> bool:
-    if not hash_:
-        return True
-    try:
-        return digest_at(files, path, hash_.partition("=")[0]) == hash_
-    except (OSError, ValueError):
-        return False
-
-
 def _installer(files: FileSystem, examined: Examined, *, default: bytes) -> bytes:
-    known = _kept(files, examined, "INSTALLER")
-    if known:
-        return known
+    there = _read(files, examined, "INSTALLER")
     expected = _listed(examined, "INSTALLER")
+    if there and expected in (None, "", f"sha256={hash_data(there)}"):
+        return there
     for tool in _TOOLS:
         for data in (f"{tool}\n".encode(), tool.encode()):
             if f"sha256={hash_data(data)}" == expected:
                 return data
-    return default
-
-
-def _kept(files: FileSystem, examined: Examined, name: str) -> bytes | None:
-    """Return the contents of a file of dist-info, if nothing says that they are others'."""
-    data = _read(files, examined, name)
-    if data is None or examined.rows is None:
-        return data
-    expected = _listed(examined, name)
-    algorithm, _, digest = (expected or "").partition("=")
-    try:
-        return data if not digest or hash_by(algorithm, BytesIO(data)) == digest else None
-    except ValueError:
-        return None
+    return there or default
 
 
 def _listed(examined: Examined, name: str) -> str | None:
@@ -159,8 +171,10 @@ def _listed(examined: Examined, name: str) -> str | None:
     return None
 
 
-def _read(files: FileSystem, examined: Examined, name: str) -> bytes | None:
+def _read(
+    files: FileSystem, examined: Examined, name: str, limit: int = limits.INHERITED_SIZE
+) -> bytes | None:
     try:
-        return files.read(f"{examined.distribution.path}/{name}", limits.INHERITED_SIZE)
+        return files.read(f"{examined.distribution.path}/{name}", limit)
     except OSError:
         return None

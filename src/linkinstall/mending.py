@@ -9,7 +9,8 @@ Calling sequence::
 
 Guarantees: reads only. A distribution that is whole is left alone. What INSTALLER,
 REQUESTED and ``direct_url.json`` say stays, as far as it is known. Of several
-dist-infos of one project the whole one stays, else the one that can be had again.
+dist-infos of one project the whole one stays, else the foremost comes again
+(:mod:`linkinstall.twins`), and never another in its place.
 
 Errors: :class:`~linkinstall.errors.DistributionError` with everything that cannot be
 mended, :class:`~linkinstall.errors.UsageError` for a wheel that belongs to none.
@@ -24,7 +25,9 @@ from linkinstall.evidence import Evidence, Source
 from linkinstall.health import ScriptsFolder, examine
 from linkinstall.inheritance import inherited
 from linkinstall.leftovers import find_leftovers
+from linkinstall.origin import editable_place
 from linkinstall.outcome import Change
+from linkinstall.twins import foremost
 from linkinstall.values import value
 from linkinstall.wheel import canonicalize, parse_filename, same_version
 from linkinstall.wishes import Parting, Wish
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from linkinstall.world import World
 
 __all__ = ["Mending"]
+
+_NAME_IT = "Name the wheel file with --from WHEEL."
 
 
 @value
@@ -102,15 +107,18 @@ class Mending:
         work = _Work(world, Evidence(world, cache), wishes, self)
         seen: dict[str, list[Examined]] = {}
         scripts = ScriptsFolder.of(world)
+        projects = [one.name for one in found]
         for one in found:
             if self.every or one.name in self.names:
-                full = self.full or one.name in self.names
+                # A twin's files may have the sizes of its own, and times before its RECORD's.
+                twins = projects.count(one.name) > 1
+                full = self.full or twins or one.name in self.names
                 looked = examine(world.files, one, full=full, scripts=scripts)
                 seen.setdefault(one.name, []).append(looked)
         for name, examined in seen.items():
             work.mend(name, examined)
         if work.problems:
-            raise _unmendable(work.problems, sorted(work.mendable))
+            raise _unmendable(work.problems, work.advice, sorted(work.mendable))
         if self.leftovers:
             busy = work.mendable | {part.distribution.name for part in wishes.partings}
             empty = (one for one in found if one.name not in busy and not world.entries(one.path))
@@ -136,10 +144,17 @@ class _Work:
         self.wishes = wishes
         self.asked = asked
         self.problems: list[Problem] = []
+        self.advice: dict[str, None] = {}
         self.mendable: set[str] = set()
 
     def mend(self, name: str, seen: list[Examined]) -> None:
         """Decide about one project and all its dist-infos."""
+        known = [one for one in seen if not one.stray]
+        if not known and name not in self.asked.names:
+            seen = [one for one in seen if self._source(one).usable]
+            if not seen:
+                return  # somebody's files alone: check says where to move them
+        seen = known or seen
         if self.asked.remove and not (self.asked.every and _is_whole(seen)):
             for one in seen:
                 self._part(one)
@@ -151,39 +166,42 @@ class _Work:
             return
         whole = [one for one in seen if one.health == WHOLE]
         if whole:
-            kept = max(whole, key=self._age)
+            kept = foremost(self.world.files, whole)
             for twin in seen:
                 if twin is not kept:
                     rows = None if twin.rows is not None else ()
                     self.wishes.partings.append(Parting(twin.distribution, rows))
             self.mendable.add(name)
             return
-        self._renew(name, sorted(seen, key=self._age, reverse=True))
-
-    def _age(self, one: Examined) -> int:
-        status = self.world.files.status(one.distribution.path)
-        return status.st_mtime_ns if status is not None else 0
+        self._renew(name, seen)
 
     def _renew(self, name: str, seen: list[Examined]) -> None:
         """Wish for the same again: from the wheel that was named, else from what there is."""
-        reason = ""
-        for one in seen:
-            source = self._source(one)
-            if source.usable:
-                self._want(one, source)
-                self.mendable.add(name)
-                return
-            reason = reason or source.reason
+        # Another of them would be another version: only a wheel that is named asks for that.
+        named = [one for one in seen if self._given_for(one)]
+        lead = foremost(self.world.files, named or seen)
+        source = self._source(lead)
+        if source.usable:
+            self._want(lead, source)
+            self.mendable.add(name)
+            return
         if self.asked.leftovers and all(_is_empty(one) for one in seen):
             self.wishes.partings += [Parting(one.distribution, ()) for one in seen]
             return
-        self._refuse("no-source", seen[0], reason)
+        self._refuse("no-source", lead, source.reason)
+
+    def _given_for(self, one: Examined) -> str:
+        """Return the path of the wheel that was named for just this version, or ""."""
+        project, version = one.distribution.name, one.distribution.version
+        for given in self.asked.given:
+            if given.name.name == project and same_version(given.name.version, version):
+                return given.path
+        return ""
 
     def _source(self, one: Examined) -> Source:
+        if wheel := self._given_for(one):
+            return Source(wheel=wheel)
         named = [given for given in self.asked.given if given.name.name == one.distribution.name]
-        for given in named:
-            if same_version(given.name.version, one.distribution.version):
-                return Source(wheel=given.path)
         if named:
             return Source(
                 reason=f"{named[0].path} is of version {named[0].name.version}; "
@@ -221,6 +239,9 @@ class _Work:
         from linkinstall.errors import Problem
 
         where = one.distribution
+        frozen = code == "no-source" and editable_place(self.world.files, where)
+        advice = "Install what is editable anew." if frozen else _NAME_IT
+        self.advice[advice] = None
         message = f"{where.name} {where.version} ({where.path}): {reason}"
         self.problems.append(Problem(code, where.path, where.name, message))
 
@@ -244,7 +265,7 @@ def _is_empty(one: Examined) -> bool:
     return any(finding.code == "empty-dist-info" for finding in one.findings)
 
 
-def _unmendable(problems: list[Problem], others: list[str]) -> Exception:
+def _unmendable(problems: list[Problem], advice: Iterable[str], others: list[str]) -> Exception:
     from linkinstall.errors import DistributionError
 
     names = ", ".join(sorted({problem.owner or "" for problem in problems}))
@@ -252,5 +273,5 @@ def _unmendable(problems: list[Problem], others: list[str]) -> Exception:
     return DistributionError(
         f"Cannot repair {names}: there is no wheel to do it from.",
         problems=problems,
-        next_step="Nothing was changed. Name the wheel file with --from WHEEL." + more,
+        next_step=f"Nothing was changed. {' '.join(advice)}{more}",
     )

@@ -147,7 +147,8 @@ class Finding:
     :param distribution: canonical name of the project, "" where it belongs to none
     :param health: whole, half-installed, half-removed or modified
     :param code: missing, changed, metadata-missing, record-missing, empty-dist-info,
-        duplicate, unfinished-transaction, trash, foreign-leftover or dangling-link
+        foreign-dist-info, duplicate, unfinished-transaction, trash, foreign-leftover or
+        dangling-link
     :param path: absolute path
     :param expected: what RECORD says, where that is the point
     :param actual: what is there

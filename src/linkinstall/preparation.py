@@ -212,6 +212,8 @@ class Preparation:
         if wish.exactly is not None:
             return self._step_exactly(wish.exactly, entry, name)
         refuse_unplaceable(self.environment, entry)
+        if wish.mends:  # twins only go for it
+            olds = tuple(sorted(olds, key=lambda old: old.folder != entry.manifest.dist_info))
         previous = olds[0].version if olds else None
         likeness = OTHER
         if len(olds) == 1:
@@ -224,7 +226,7 @@ class Preparation:
         if not dry:
             entry, *sets = self._entries.use(entry, wish.path, self.options.compile_levels)
         for old in olds:
-            self._warnings += damage_of(world, old)
+            self._warnings += damage_of(world, old, mends=wish.mends)
         again = "replaced" if likeness == OTHER and not wish.mends else "reinstalled"
         action = again if olds else "installed"
         listed = self.environment.metadata
@@ -278,7 +280,7 @@ class Preparation:
         wanted = step.wanted
         for old in step.olds:
             rows = step.part.rows if step.part else None
-            removal.take(old, index, rows, self._added(world, wanted, old))
+            removal.take(old, index, rows, self._added(world, step, old))
         if wanted is not None and wanted.generated is not None:
             return
         manifest = wanted.entry.manifest if wanted is not None else None
@@ -288,15 +290,17 @@ class Preparation:
             message = f"took away {path}, left behind by another tool"
             self._warnings.append(Warn("leftover-replaced", message))
 
-    def _added(self, world: World, wanted: Wanted | None, old: Distribution) -> frozenset[str]:
-        """Return what somebody has put into a dist-info that is mended."""
-        if wanted is None or not wanted.mends or old.path != self._dist_info(world, wanted):
+    def _added(self, world: World, step: Step, old: Distribution) -> frozenset[str]:
+        """Return what somebody has put into a dist-info that a repair renews or takes."""
+        if not step.repairs:
             return frozenset()
-        from linkinstall.inheritance import added
+        from linkinstall.inheritance import staying
 
-        return added(world, old, wanted.entry.manifest, wanted.metadata)
+        return staying(world, old, step, self._dist_info(world, step.wanted))
 
-    def _dist_info(self, world: World, wanted: Wanted) -> str:
+    def _dist_info(self, world: World, wanted: Wanted | None) -> str:
+        if wanted is None:
+            return ""
         manifest = wanted.entry.manifest
         scheme = self.environment.scheme_for(manifest.distribution)[manifest.root]
         return f"{world.real_folder(scheme)}/{manifest.dist_info}"
@@ -305,11 +309,9 @@ class Preparation:
         self, world: World, removal: Removal, step: Step, present: Installed
     ) -> PlanChange:
         change, wanted = step.change, step.wanted
-        new = entry = ""
         olds: Iterable[Distribution] = step.olds
-        if wanted is not None:
-            entry = wanted.entry.manifest.id
-            new = self._dist_info(world, wanted)
+        entry = wanted.entry.manifest.id if wanted is not None else ""
+        new = self._dist_info(world, wanted)
         if step.part is not None or (wanted is not None and not olds):
             # Others of the project may stand (a destination's, a twin); they are known to.
             olds = present.get(change.name, ())

@@ -10,7 +10,7 @@ Errors: ``OSError`` where a folder cannot be read.
 
 from __future__ import annotations
 
-from linkinstall.distribution import is_cut, library_path, read_record, read_rows
+from linkinstall.distribution import WRITTEN, is_cut, library_path, read_record, read_rows
 from linkinstall.outcome import Warn
 from linkinstall.record import is_compiled
 from linkinstall.wheel import canonicalize
@@ -131,9 +131,14 @@ def _ends_with_a_row(world: World, old: Distribution) -> bool:
     return status is not None and status.st_size == row.size
 
 
-def damage_of(world: World, old: Distribution) -> Iterable[Warn]:
-    """Return a warning where a distribution that is replaced had lost its metadata."""
+def damage_of(world: World, old: Distribution, *, mends: bool = False) -> Iterable[Warn]:
+    """Return a warning where a distribution that is replaced had lost its metadata.
+
+    :param mends: a repair asks, which leaves somebody's files where they are
+    """
     names = {name for name, _ in world.files.scan(old.path)}
+    if mends and names and not names & WRITTEN:
+        return ()
     missing = [name for name in ("METADATA", "RECORD") if name not in names]
     if not missing:
         return ()

@@ -20,6 +20,8 @@ from itertools import chain, count
 
 from linkinstall.distribution import WHOLE, library_path, read_rows
 from linkinstall.evidence import Evidence
+from linkinstall.origin import editable_place
+from linkinstall.twins import foremost
 from linkinstall.values import replace
 
 TYPE_CHECKING = False
@@ -85,10 +87,10 @@ class Remedies:
         One that nobody understands is kept aside: what had been taken out of place lies in it.
         """
         from linkinstall.recovery import OTHER_FOLDERS
-        from linkinstall.shell import joined, moved
+        from linkinstall.shell import joined
 
         if all(one.code != OTHER_FOLDERS for one in error.problems):
-            return moved(self.world.home, self._free(self.world.home))
+            return self.aside(self.world.home)
         root = self.world.libraries[0]
         while not self.world.files.status(f"{root}/pyvenv.cfg") and root != os.path.dirname(root):
             root = os.path.dirname(root)
@@ -96,43 +98,62 @@ class Remedies:
             return joined([_PROGRAM, "recover", "--python", root])
         return f"{_PROGRAM} recover OPTIONS  # OPTIONS: those that the change was begun with"
 
+    def aside(self, folder: str) -> str:
+        """Return what lets other commands go on beside a folder that is not to be lost."""
+        from linkinstall.shell import moved
+
+        return moved(folder, self._free(folder))
+
     @property
     def leftovers(self) -> str:
         """What takes away what other tools left behind."""
         return self.command("repair", "--leftovers")
 
     def of(
-        self, examined: Examined, found: Iterable[Distribution], *, unfinished: bool = False
+        self,
+        examined: Examined,
+        found: Iterable[Distribution],
+        twins: Sequence[Examined] = (),
+        *,
+        unfinished: bool = False,
     ) -> list[Finding]:
         """Return the findings of a distribution, each with what mends it.
 
         :param found: all distributions of the environment
+        :param twins: the project's other dist-infos, but for those that are strays
         :param unfinished: whether a transaction on it is unfinished
         """
         if not examined.findings:
             return []
         if unfinished:
             return [replace(one, fix=self.recover) for one in examined.findings]
+        if examined.stray and (twins or not self._evidence.source(examined).usable):
+            # Tools take it for an installed version, and what is in it is somebody's.
+            fix = self.aside(examined.distribution.path)
+            return [replace(one, fix=fix) for one in examined.findings]
         # It is repaired as a whole, so each of its findings takes all that is in the way. What
         # cannot be repaired from anything yet must not cost another project its place.
-        usable = self._evidence.source(examined).usable
-        first = self._first(examined, found) if usable else []
-        fix = " && ".join([*first, self._repair(examined, usable=usable)])
+        lead, usable = self._lead(examined, twins)
+        first = self._first(lead, found) if usable else []
+        fix = " && ".join([*first, self._repair(examined, lead, usable=usable)])
         return [replace(one, fix=fix) for one in examined.findings]
 
     def of_duplicate(self, examined: Examined, twins: Iterable[Examined]) -> str:
         """Return what leaves one of several dist-infos of one project."""
-        seen = [examined, *twins]
-        name = examined.distribution.name
-        if any(one.health == WHOLE for one in seen):
-            return self.command("repair", name)
-        sources = (self._evidence.source(one) for one in seen)
-        if any(source.usable for source in sources):
-            return self.command("repair", name)
-        return self._from_wheel(examined.distribution)
+        lead, usable = self._lead(examined, twins)
+        if usable:
+            return self.command("repair", lead.distribution.name)
+        return self._from_wheel(lead.distribution)
 
-    def _repair(self, examined: Examined, *, usable: bool) -> str:
-        one = examined.distribution
+    def _lead(self, examined: Examined, twins: Iterable[Examined]) -> tuple[Examined, bool]:
+        """Return the dist-info that a repair keeps or renews, and whether nothing lacks for it."""
+        seen = [examined, *twins]
+        whole = [one for one in seen if one.health == WHOLE]
+        lead = foremost(self.world.files, whole or seen)
+        return lead, bool(whole) or self._evidence.source(lead).usable
+
+    def _repair(self, examined: Examined, lead: Examined, *, usable: bool) -> str:
+        one = lead.distribution
         if usable:
             return self.command("repair", one.name)
         if any(finding.code == "empty-dist-info" for finding in examined.findings):
@@ -141,7 +162,12 @@ class Remedies:
 
     def _from_wheel(self, one: Distribution) -> str:
         command = self.command("repair", one.name, "--from", "WHEEL")
-        return f"{command}  # WHEEL: the wheel file of {one.name} {one.version}"
+        comment = f"  # WHEEL: the wheel file of {one.name} {one.version}"
+        if place := editable_place(self.world.files, one):
+            # It ends the line: no line break in it may end the comment.
+            place = " ".join(place.split())
+            comment += f", an editable install of {place}: better install it anew from there"
+        return command + comment
 
     def _first(self, examined: Examined, found: Iterable[Distribution]) -> list[str]:
         """Return what has to be done before a repair: somebody's things moved away, then others."""

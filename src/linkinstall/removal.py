@@ -40,6 +40,7 @@ __all__ = ["Removal"]
 
 _EDITED = "changed since it was installed"
 _LINKED = "reached through a link, and not as it was installed"
+_STRANGE = "not of the wheel"
 _MARKS = ("RECORD", "METADATA", "INSTALLER", "WHEEL")
 
 
@@ -80,6 +81,7 @@ class Removal:
             if not f"{folder}/".startswith(f"{info}/")
         }
         self._add(rest, change, self.items)
+        self.kept += (Kept(path, _STRANGE) for path in sorted(added))
         inner = {
             folder: {name for name in names if f"{folder}/{name}" not in added}
             for folder, names in self._everything(info).items()

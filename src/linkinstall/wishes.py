@@ -183,6 +183,11 @@ class Step:
     part: Parting | None = None
     leftovers: tuple[str, ...] = ()
 
+    @property
+    def repairs(self) -> bool:
+        """Whether it leaves in dist-infos what somebody has put there."""
+        return self.part is not None or (self.wanted is not None and self.wanted.mends)
+
     @classmethod
     def parting(cls, part: Parting) -> Step:
         """Return the step of one dist-info that goes alone."""

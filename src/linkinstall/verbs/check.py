@@ -195,9 +195,10 @@ def _of_distributions(
     findings: list[Finding] = []
     for seen in examined:
         name = seen.distribution.name
-        findings += remedies.of(seen, found, unfinished=name in unfinished)
         twins = [one for one in examined if one.distribution.name == name and one is not seen]
-        if twins:
+        twins = [one for one in twins if not one.stray]
+        findings += remedies.of(seen, found, twins, unfinished=name in unfinished)
+        if twins and not seen.stray:
             findings.append(_duplicate(seen, twins, remedies))
     return findings
 
