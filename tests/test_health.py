@@ -223,6 +223,7 @@ def test_a_dist_info_of_somebody_elses_files_says_so_alone(site: Site) -> None:
     for path in info.iterdir():
         path.unlink()
     (info / "NOTES").touch()
+    (info / "REQUESTED").mkdir()
 
     assert [("foreign-dist-info", "app-1.0.dist-info")] == told(seen(site))
     assert seen(site).stray

@@ -460,6 +460,22 @@ def test_notes_stay_where_all_the_rest_is_removed(site: Site) -> None:
     assert "mine\n" == note.read_text()
 
 
+def test_a_folder_of_an_installers_name_is_somebodys(site: Site) -> None:
+    """What lies in a folder with the name of a file of the installer's stays, like other notes.
+
+    Story: the folder was taken for the file, and the project for one that has lost its RECORD,
+    which ``--remove`` had just taken away (``make untidy``, seed 37).
+    """
+    note = site.library / "app-1.0.dist-info" / "REQUESTED" / "NOTES.txt"
+    note.parent.unlink()
+    note.parent.mkdir()
+    note.write_text("mine\n")
+    outcome = site.repair("app", remove=True)
+
+    assert forward(str(note)) in [forward(one.path) for one in outcome.kept]
+    assert ["foreign-dist-info"] == [one.code for one in site.check(full=True)]
+
+
 def test_a_note_is_no_reason_to_install(site: Site) -> None:
     """Where nothing but a note is left of a project, it was uninstalled, and does not come again.
 

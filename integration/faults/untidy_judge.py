@@ -224,11 +224,25 @@ def _installed(asked: Asked, answer: Answer, after: State) -> Iterator[Problem]:
                 yield Problem("its RECORD does not hold", _some(wrong))
 
 
+def _holds_kept_alone(folder: str, answer: Answer, after: State) -> bool:
+    left = [
+        path
+        for path, node in after.nodes.items()
+        if path.startswith(f"{folder}/") and node.kind != "folder"
+    ]
+    return bool(left) and answer.kept.issuperset(left)
+
+
 def _removed(
     asked: Asked, answer: Answer, before: State, after: State, layout: Collection[str]
 ) -> Iterator[Problem]:
     gone = {name for name in asked.projects if answer.actions.get(name) == "removed"}
-    stays = [one.path for one in after.installed if one.project in gone]
+    # A folder in which nothing but somebody's files is left, each told as kept, is no project.
+    stays = [
+        one.path
+        for one in after.installed
+        if one.project in gone and not _holds_kept_alone(one.path, answer, after)
+    ]
     if stays:
         yield Problem("removed, and still there", _some(stays))
     if asked.verb != "uninstall":  # where RECORD was lost, what is left is nobody's to tell

@@ -19,6 +19,7 @@ import os
 from errno import EFBIG, EINVAL, EISDIR, ELOOP, ENOENT, ENOTDIR
 from stat import S_ISDIR, S_ISLNK, S_ISREG
 
+from linkinstall.fs.port import FOLDER
 from linkinstall.paths import normal
 from linkinstall.record import is_compiled, parse, paths_in
 from linkinstall.values import value
@@ -40,6 +41,7 @@ __all__ = [
     "Distribution",
     "by_folder",
     "find_distributions",
+    "holds_written",
     "is_cut",
     "leftovers",
     "library_path",
@@ -244,6 +246,14 @@ def same_size(files: FileSystem, path: str, size: int | None, status: os.stat_re
             return stream.seek(0, os.SEEK_END) == size
     except OSError:
         return False
+
+
+def holds_written(entries: Iterable[tuple[str, str]]) -> bool:
+    """Return whether a dist-info has a file that a builder or an installer writes.
+
+    :param entries: name and kind of each; a folder of such a name is somebody's
+    """
+    return any(name in WRITTEN and kind != FOLDER for name, kind in entries)
 
 
 def owners_of(

@@ -31,7 +31,7 @@ from linkinstall.distribution import (
     HALF_REMOVED,
     MODIFIED,
     WHOLE,
-    WRITTEN,
+    holds_written,
     is_cut,
     library_path,
     read_installer,
@@ -119,8 +119,9 @@ def examine(
     :param unfinished: the health that an unfinished transaction gives it
     """
     one = distribution
-    names = {name for name, _ in files.scan(one.path)}
-    if not names & WRITTEN:
+    entries = files.scan(one.path)
+    names = {name for name, _ in entries}
+    if not holds_written(entries):
         health = unfinished or HALF_REMOVED
         code = "foreign-dist-info" if names else "empty-dist-info"
         finding = Finding(one.name, health, code, one.path)

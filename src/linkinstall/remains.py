@@ -10,7 +10,7 @@ Errors: ``OSError`` where a folder cannot be read.
 
 from __future__ import annotations
 
-from linkinstall.distribution import WRITTEN, is_cut, library_path, read_record, read_rows
+from linkinstall.distribution import holds_written, is_cut, library_path, read_record, read_rows
 from linkinstall.outcome import Warn
 from linkinstall.record import is_compiled
 from linkinstall.wheel import canonicalize
@@ -136,8 +136,9 @@ def damage_of(world: World, old: Distribution, *, mends: bool = False) -> Iterab
 
     :param mends: a repair asks, which leaves somebody's files where they are
     """
-    names = {name for name, _ in world.files.scan(old.path)}
-    if mends and names and not names & WRITTEN:
+    found = world.files.scan(old.path)
+    names = {name for name, _ in found}
+    if mends and names and not holds_written(found):
         return ()
     missing = [name for name in ("METADATA", "RECORD") if name not in names]
     if not missing:
