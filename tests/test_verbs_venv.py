@@ -19,6 +19,7 @@ from linkinstall.errors import (
 )
 from linkinstall.fs import local
 from linkinstall.fs.lock import FolderLock
+from linkinstall.paths import forward
 from linkinstall.shell import joined
 from linkinstall.venvs import place as place_module
 from linkinstall.venvs.sight import INNER
@@ -161,8 +162,8 @@ def test_clear_keeps_what_the_environment_was_made_with(tmp_path: Path, made: li
 
     clear_venv(place, **FAST)
 
-    assert [(str(python), "red", True)] == [
-        (one.python, one.prompt, one.system_site_packages) for one in made
+    assert [(forward(str(python)), "red", True)] == [
+        (forward(one.python), one.prompt, one.system_site_packages) for one in made
     ]
 
 
